@@ -1,0 +1,44 @@
+// A whole regular file, mapped read-only. Refuses what must not be mapped (directory, FIFO, device)
+// with a Status; an empty file maps to an empty span.
+//
+// Owner: whoever holds the MappedFile; spans into it live as long as it does. Thread-safe (const).
+// A file that another process truncates while it is mapped raises SIGBUS on access; the loader
+// therefore compares size() with the size before the first pass over the data (`unchanged()`).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "hearth/base/status.h"
+
+namespace hearth {
+
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const std::string& path);
+
+  MappedFile() = default;
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+
+  // corrupt when the file on disk no longer has the size that was mapped.
+  Status unchanged() const;
+
+ private:
+  std::string path_;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// The content of a small regular file (json, templates), refused beyond `bytes_max`.
+Result<std::string> read_file(const std::string& path, int64_t bytes_max);
+
+}  // namespace hearth
