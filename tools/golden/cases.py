@@ -161,6 +161,70 @@ FP8_QUANTIZATION = {
     "weight_block_size": [128, 128],
 }
 
+# DeepSeek-R1-0528-Qwen3-8B's shape of scaling; transformers does not know `attn_factor`, and so
+# its logits use attention_factor = 0.1 ln(factor) + 1.
+QWEN3_YARN = {
+    "attn_factor": 0.8782488562869419,
+    "factor": 4.0,
+    "original_max_position_embeddings": 16,
+    "rope_type": "yarn",
+}
+
+# Two layers and eight experts in four pairs: the base of the cases that prove something else.
+_SMALL = {"num_hidden_layers": 2, "n_routed_experts": 8, "num_experts_per_tok": 3}
+
+_ODD_DEEPSEEK = {
+    "hidden_size": 37,
+    "intermediate_size": 45,
+    "kv_lora_rank": 19,
+    "moe_intermediate_size": 17,
+    "n_group": 3,
+    "n_routed_experts": 9,
+    "num_attention_heads": 3,
+    "num_experts_per_tok": 3,
+    "num_hidden_layers": 2,
+    "num_key_value_heads": 3,
+    "q_lora_rank": 21,
+    "qk_nope_head_dim": 11,
+    "qk_rope_head_dim": 6,
+    "v_head_dim": 13,
+    "vocab_size": 71,
+}
+
+# No side but the heads' is a multiple of 128, so that every block row and column ends ragged.
+_FP8 = _SMALL | {
+    "hidden_size": 144,
+    "intermediate_size": 136,
+    "kv_lora_rank": 132,
+    "moe_intermediate_size": 24,
+    "n_group": 2,
+    "n_routed_experts": 4,
+    "num_experts_per_tok": 2,
+    "q_lora_rank": 24,
+    "topk_group": 1,
+    "v_head_dim": 20,
+    "vocab_size": 64,
+}
+
+_KIMI_K2 = _SMALL | {
+    "n_group": 1,
+    "q_lora_rank": None,
+    "rope_theta": 50000.0,
+    "routed_scaling_factor": 2.827,
+    "topk_group": 1,
+}
+
+_ODD_LLAMA = {
+    "head_dim": 12,
+    "hidden_size": 36,
+    "intermediate_size": 53,
+    "num_attention_heads": 3,
+    "num_key_value_heads": 1,
+    "vocab_size": 71,
+}
+
+_SHARDED = {"hidden_size": 32, "intermediate_size": 56}
+
 CASES = [
     Case("deepseek_v3", _v3(), proves_routing=True, prompt_length=20, generate=16),
     Case("qwen2", _qwen2(tie_word_embeddings=True), prompt_length=20, generate=16),
@@ -172,4 +236,39 @@ CASES = [
         prompt_length=24,
         generate=16,
     ),
+    Case("deepseek_v3_qnull", _v3(**_KIMI_K2), new_style=True),
+    Case(
+        "deepseek_v3_yarn",
+        _v3(**_SMALL, rope_scaling=_yarn(1.0, 1.0), max_position_embeddings=1280),
+        tokens=48,
+        prompt_length=40,
+        generate=64,
+    ),
+    Case("deepseek_v3_fp8", _v3(**_FP8), fp8=True, tokens=24),
+    Case("deepseek_v3_mtp", _v3(**_SMALL, num_nextn_predict_layers=1), mtp=True, tokens=24),
+    Case("deepseek_v3_odd", _v3(**_ODD_DEEPSEEK), proves_routing=True, storage="float32"),
+    Case("deepseek_v2", _v2(**_SMALL), prompt_length=20, generate=16),
+    Case(
+        "deepseek_v2_group",
+        _v2(
+            **_SMALL,
+            n_group=4,
+            q_lora_rank=20,
+            routed_scaling_factor=16.0,
+            topk_group=2,
+            topk_method="group_limited_greedy",
+        ),
+        proves_routing=True,
+    ),
+    Case(
+        "deepseek_v2_yarn",
+        _v2(**_SMALL, rope_scaling=_yarn(0.707, 0.707), max_position_embeddings=1280),
+        tokens=48,
+        prompt_length=40,
+        generate=64,
+    ),
+    Case("qwen2_sharded", _qwen2(**_SHARDED), storage="float32", shards=3, tokens=24),
+    Case("qwen3", _qwen3(tie_word_embeddings=True), new_style=True, prompt_length=20, generate=16),
+    Case("qwen3_yarn", _qwen3(rope_scaling=QWEN3_YARN), tokens=48),
+    Case("llama_odd", _llama(**_ODD_LLAMA), storage="float32", tokens=24),
 ]
