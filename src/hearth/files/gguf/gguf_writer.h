@@ -44,6 +44,7 @@ class GgufHeader {
   void key(std::string_view key, GgufType type);
   template <typename T>
   void number(std::string_view key, GgufType type, T value);
+  void array(std::string_view key, GgufType type, size_t size);
 
   std::string values_;
   uint64_t values_count_ = 0;
