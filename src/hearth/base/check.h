@@ -25,18 +25,18 @@ std::string show(const T& value) {
 
 }  // namespace hearth::internal
 
-#define CHECK(condition)                                                              \
-  do {                                                                                \
-    if (!(condition)) [[unlikely]]                                                    \
-      ::hearth::internal::check_failed(__FILE__, __LINE__, #condition, "");           \
+#define CHECK(condition)                                                    \
+  do {                                                                      \
+    if (!(condition)) [[unlikely]]                                          \
+      ::hearth::internal::check_failed(__FILE__, __LINE__, #condition, ""); \
   } while (0)
-#define CHECK_OP_(a, op, b)                                                           \
-  do {                                                                                \
-    const auto& check_a = (a);                                                        \
-    const auto& check_b = (b);                                                        \
-    if (!(check_a op check_b)) [[unlikely]]                                           \
-      ::hearth::internal::check_failed(                                               \
-          __FILE__, __LINE__, #a " " #op " " #b,                                      \
+#define CHECK_OP_(a, op, b)                                                                \
+  do {                                                                                     \
+    const auto& check_a = (a);                                                             \
+    const auto& check_b = (b);                                                             \
+    if (!(check_a op check_b)) [[unlikely]]                                                \
+      ::hearth::internal::check_failed(                                                    \
+          __FILE__, __LINE__, #a " " #op " " #b,                                           \
           ::hearth::internal::show(check_a) + " vs " + ::hearth::internal::show(check_b)); \
   } while (0)
 #define CHECK_EQ(a, b) CHECK_OP_(a, ==, b)

@@ -20,9 +20,13 @@ inline std::optional<int64_t> checked_add(int64_t a, int64_t b) {
 }
 
 // ceil(a / b) for a >= 0, b > 0, without overflow.
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
+  return a / b + (a % b != 0);
+}
 
 // Smallest multiple of `unit` that is >= a; a >= 0, unit > 0, a + unit must not overflow.
-constexpr int64_t round_up(int64_t a, int64_t unit) { return ceil_div(a, unit) * unit; }
+constexpr int64_t round_up(int64_t a, int64_t unit) {
+  return ceil_div(a, unit) * unit;
+}
 
 }  // namespace hearth

@@ -11,7 +11,9 @@
 namespace hearth {
 namespace {
 
-std::string temp_path(const char* name) { return testing::TempDir() + name; }
+std::string temp_path(const char* name) {
+  return testing::TempDir() + name;
+}
 
 TEST(MappedFile, MapsContent) {
   const std::string path = temp_path("mapped");

@@ -59,7 +59,7 @@ Status error(Code code, fmt::format_string<Args...> format, Args&&... args) {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT: implicit
   Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {  // NOLINT: implicit
     CHECK(!std::get<1>(state_).is_ok());
   }
@@ -99,12 +99,16 @@ class [[nodiscard]] Result {
 };
 
 namespace internal {
-inline Status to_status(Status&& s) { return std::move(s); }
+inline Status to_status(Status&& s) {
+  return std::move(s);
+}
 template <typename T>
 Status to_status(Result<T>&& r) {
   return std::move(r).status();
 }
-inline bool succeeded(const Status& s) { return s.is_ok(); }
+inline bool succeeded(const Status& s) {
+  return s.is_ok();
+}
 template <typename T>
 bool succeeded(const Result<T>& r) {
   return r.has_value();
@@ -115,16 +119,16 @@ bool succeeded(const Result<T>& r) {
 
 // TRY(expr) returns early with the Status of a failed Status or Result.
 // TRY_ASSIGN(auto x, expr) also binds the value of a Result.
-#define TRY(expr)                                                           \
-  do {                                                                      \
-    auto try_result = (expr);                                               \
-    if (!::hearth::internal::succeeded(try_result))                         \
-      return ::hearth::internal::to_status(std::move(try_result));          \
+#define TRY(expr)                                                  \
+  do {                                                             \
+    auto try_result = (expr);                                      \
+    if (!::hearth::internal::succeeded(try_result))                \
+      return ::hearth::internal::to_status(std::move(try_result)); \
   } while (0)
 #define HEARTH_CONCAT_(a, b) a##b
 #define HEARTH_CONCAT(a, b) HEARTH_CONCAT_(a, b)
-#define TRY_ASSIGN_(result, lhs, expr)                                             \
-  auto result = (expr);                                                            \
+#define TRY_ASSIGN_(result, lhs, expr)                                              \
+  auto result = (expr);                                                             \
   if (!result.has_value()) return ::hearth::internal::to_status(std::move(result)); \
   lhs = std::move(result).value()
 #define TRY_ASSIGN(lhs, expr) TRY_ASSIGN_(HEARTH_CONCAT(try_result_, __LINE__), lhs, expr)

@@ -78,7 +78,9 @@ Tensor Tensor::outer(int64_t i) const {
   return row_slice(i * shape[1], shape[1]);
 }
 
-void Buffer::Free::operator()(std::byte* p) const { std::free(p); }
+void Buffer::Free::operator()(std::byte* p) const {
+  std::free(p);
+}
 
 Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
   CHECK_GE(bytes, 0);

@@ -46,10 +46,10 @@ inline constexpr int64_t kScaleTile = 128;  // rows and columns that share one F
 struct Tensor {
   Format format = Format::f32;
   Shape shape;
-  int64_t row_bytes = 0;            // bytes from one row to the next
-  std::byte* data = nullptr;        // row 0; never written through when the owner is a mapping
-  const float* scales = nullptr;    // f8_e4m3: [ceil(rows/128), ceil(columns/128)], else null
-  int64_t scale_columns = 0;        // row length of `scales`
+  int64_t row_bytes = 0;          // bytes from one row to the next
+  std::byte* data = nullptr;      // row 0; never written through when the owner is a mapping
+  const float* scales = nullptr;  // f8_e4m3: [ceil(rows/128), ceil(columns/128)], else null
+  int64_t scale_columns = 0;      // row length of `scales`
 
   // Bytes of one tightly packed row; columns must be a multiple of the block (checked by readers).
   static int64_t packed_row_bytes(Format format, int64_t columns);

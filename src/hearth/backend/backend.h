@@ -1,0 +1,161 @@
+// Backend: the waist of Hearth. About a dozen math verbs of the size of the fused kernels that a
+// GPU wants; every model is straight-line code over them, every device implements them once.
+//
+// Activations are f32 [tokens, dim] tensors from `scratch`, weights any Format. A verb cannot fail:
+// what can go wrong is checked at load (`supports`, the memory plan). Rows are independent in every
+// verb: a row's result has the same bits whatever the batch around it and the number of threads.
+// Threads: one step at a time per backend.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "hearth/backend/batch.h"
+#include "hearth/backend/kv_cache.h"
+#include "hearth/backend/rope.h"
+#include "hearth/base/status.h"
+#include "hearth/tensor/tensor.h"
+
+namespace hearth {
+
+// A tensor of a model as a backend holds it: the logical view and what keeps it alive.
+struct Weight {
+  Tensor tensor;                // [out, in], or [n] f32 for norms and biases
+  std::shared_ptr<void> owner;  // a buffer or a mapping; shared by slices of one file
+
+  bool present() const { return tensor.data != nullptr; }
+  const float* vector() const { return reinterpret_cast<const float*>(tensor.data); }
+  int64_t out() const { return tensor.rows(); }
+  int64_t in() const { return tensor.columns(); }
+};
+
+// y = W x + b; the only thing that models multiply by.
+struct Linear {
+  Weight weight;  // [out, in]
+  Weight bias;    // [out], may be absent
+};
+
+// RMS norm, x / sqrt(mean(x^2) + eps) * weight; an absent weight means: no norm, x as it is.
+struct Norm {
+  Weight weight;  // [dim]
+  double eps = 1e-6;
+};
+
+struct LinearOut {
+  const Linear* linear;
+  Tensor out;  // [tokens, linear.out]
+};
+
+// Grouped-query attention of one layer: rotates q and k, writes k and v to the cache, attends.
+struct AttendGqa {
+  Tensor q;    // [tokens, heads * head_dim]; rotated in place
+  Tensor k;    // [tokens, kv_heads * head_dim]; rotated in place
+  Tensor v;    // [tokens, kv_heads * head_dim]
+  Tensor out;  // [tokens, heads * head_dim]
+  int64_t layer = 0;
+  int64_t heads = 0;
+  int64_t kv_heads = 0;
+  int64_t head_dim = 0;
+  double scale = 0;  // of the scores, head_dim^-0.5
+  const Rope* rope = nullptr;
+};
+
+// Rows of a weight that belong to one head: row(h, i) = h * head_stride + offset + i.
+struct HeadRows {
+  const Weight* weight = nullptr;
+  int64_t head_stride = 0;
+  int64_t offset = 0;
+  int64_t row(int64_t head, int64_t i) const { return head * head_stride + offset + i; }
+};
+
+// Multi-head latent attention of one layer (DeepSeek-V2, section 2.1): the cache keeps one latent
+// and one rotated key a token for all heads. Prompt rows expand keys and values from the latents;
+// generated rows absorb the expansion into the query and the output.
+struct AttendMla {
+  Tensor q;   // [tokens, heads * (qk_nope_head_dim + qk_rope_head_dim)]; rope part rotated in place
+  Tensor kv;  // [tokens, kv_lora_rank + qk_rope_head_dim]; normed and rotated in place
+  Tensor out;  // [tokens, heads * v_head_dim]
+  int64_t layer = 0;
+  int64_t heads = 0;
+  int64_t qk_nope_head_dim = 0;
+  int64_t qk_rope_head_dim = 0;
+  int64_t v_head_dim = 0;
+  int64_t kv_lora_rank = 0;
+  const Norm* kv_a_norm = nullptr;  // [kv_lora_rank]
+  HeadRows k_b;                     // row i: [kv_lora_rank], key dimension i of the head
+  bool k_b_transposed = false;      // row r: [qk_nope_head_dim], latent dimension r (new GGUF)
+  HeadRows v_b;                     // row i: [kv_lora_rank], value dimension i of the head
+  double scale = 0;                 // of the scores, YaRN's mscale^2 included
+  const Rope* rope = nullptr;
+};
+
+enum class ExpertScoring : uint8_t { softmax, sigmoid };
+// How the best groups are found: by their best member (V2), or their two best (V3, "noaux_tc").
+enum class GroupScore : uint8_t { best, best_two };
+
+// The router of one layer (DeepSeek-V3, section 2.1.2). The correction bias decides which experts
+// are chosen and never how they are mixed.
+struct RouteExperts {
+  Tensor x;  // [tokens, dim]
+  const Norm* norm = nullptr;
+  const Weight* gate = nullptr;             // [experts, dim]
+  const Weight* correction_bias = nullptr;  // e_score_correction_bias [experts], may be absent
+  ExpertScoring scoring = ExpertScoring::sigmoid;
+  GroupScore group_score = GroupScore::best_two;
+  int64_t n_group = 1;
+  int64_t topk_group = 1;
+  bool norm_topk_prob = true;
+  double routed_scaling_factor = 1;
+  int64_t num_experts_per_tok = 0;
+  int32_t* ids = nullptr;    // out: [tokens, num_experts_per_tok], descending choice score
+  float* weights = nullptr;  // out: [tokens, num_experts_per_tok]
+};
+
+struct Expert {
+  Linear gate_proj, up_proj, down_proj;
+};
+
+// x += sum over chosen experts of weight * down(silu(gate(n)) * up(n)), n = norm(x).
+struct MoeFfn {
+  Tensor x;  // [tokens, dim]
+  const Norm* norm = nullptr;
+  std::span<const Expert> experts;
+  int64_t num_experts_per_tok = 0;
+  const int32_t* ids = nullptr;
+  const float* weights = nullptr;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;
+
+  // Memory. Scratch lives until the next begin_step; its content is undefined.
+  virtual void begin_step() = 0;
+  virtual Tensor scratch(const Shape& shape) = 0;  // f32
+  virtual std::byte* scratch_bytes(int64_t bytes) = 0;
+
+  // Takes a weight of a model; a backend may repack it or move it to its device.
+  virtual Weight prepare(Weight weight) { return weight; }
+
+  virtual void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) = 0;
+  // Each out = linear(norm(x)); several linears share one norm.
+  virtual void norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) = 0;
+  // Norms each head_dim slice of x [tokens, heads * head_dim] in place (Qwen3).
+  virtual void qk_norm(Tensor x, const Norm& norm, int64_t head_dim) = 0;
+  virtual void attend_gqa(const AttendGqa& args, const Batch& batch, KvCache& cache) = 0;
+  virtual void attend_mla(const AttendMla& args, const Batch& batch, KvCache& cache) = 0;
+  virtual void linear_add(Tensor x, const Linear& linear, Tensor residual) = 0;
+  // out = silu(gate(n)) * up(n), n = norm(x); out [tokens, gate.out]
+  virtual void norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate, const Linear& up,
+                                  Tensor out) = 0;
+  virtual void route_experts(const RouteExperts& args) = 0;
+  virtual void moe_ffn(const MoeFfn& args) = 0;
+  virtual void gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) = 0;
+  // logits [rows, vocab] = head(norm(x))
+  virtual void head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) = 0;
+};
+
+}  // namespace hearth

@@ -1,0 +1,23 @@
+// The CPU kernels for avx2; compiled with that instruction set's flags, and alone in its namespace.
+#include "hearth/backend/cpu/isa/kernel_table.h"
+#if defined(__x86_64__)
+
+// Outside the namespace below: the vec header includes it again, to no effect.
+#include <immintrin.h>
+
+namespace hearth::cpu::isa_avx2 {
+namespace {
+
+#include "hearth/backend/cpu/isa/kernels.inc"
+#include "hearth/backend/cpu/isa/vec_avx2.h"
+
+constexpr KernelTable kTable = {"avx2", dot_tile, axpy, scale, widen_bf16};
+
+}  // namespace
+
+const KernelTable& table() {
+  return kTable;
+}
+
+}  // namespace hearth::cpu::isa_avx2
+#endif

@@ -1,0 +1,24 @@
+// The CPU kernels for avx512; compiled with that instruction set's flags, and alone in its
+// namespace.
+#include "hearth/backend/cpu/isa/kernel_table.h"
+#if defined(__x86_64__)
+
+// Outside the namespace below: the vec header includes it again, to no effect.
+#include <immintrin.h>
+
+namespace hearth::cpu::isa_avx512 {
+namespace {
+
+#include "hearth/backend/cpu/isa/kernels.inc"
+#include "hearth/backend/cpu/isa/vec_avx512.h"
+
+constexpr KernelTable kTable = {"avx512", dot_tile, axpy, scale, widen_bf16};
+
+}  // namespace
+
+const KernelTable& table() {
+  return kTable;
+}
+
+}  // namespace hearth::cpu::isa_avx512
+#endif

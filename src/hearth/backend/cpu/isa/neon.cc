@@ -1,0 +1,23 @@
+// The CPU kernels for neon; compiled with that instruction set's flags, and alone in its namespace.
+#include "hearth/backend/cpu/isa/kernel_table.h"
+#if defined(__aarch64__)
+
+// Outside the namespace below: the vec header includes it again, to no effect.
+#include <arm_neon.h>
+
+namespace hearth::cpu::isa_neon {
+namespace {
+
+#include "hearth/backend/cpu/isa/kernels.inc"
+#include "hearth/backend/cpu/isa/vec_neon.h"
+
+constexpr KernelTable kTable = {"neon", dot_tile, axpy, scale, widen_bf16};
+
+}  // namespace
+
+const KernelTable& table() {
+  return kTable;
+}
+
+}  // namespace hearth::cpu::isa_neon
+#endif

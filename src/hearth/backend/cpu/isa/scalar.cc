@@ -1,0 +1,22 @@
+// The CPU kernels for scalar; compiled with that instruction set's flags, and alone in its
+// namespace.
+#include "hearth/backend/cpu/isa/kernel_table.h"
+
+// Outside the namespace below: the vec header includes it again, to no effect.
+#include <cstdint>
+
+namespace hearth::cpu::isa_scalar {
+namespace {
+
+#include "hearth/backend/cpu/isa/kernels.inc"
+#include "hearth/backend/cpu/isa/vec_scalar.h"
+
+constexpr KernelTable kTable = {"scalar", dot_tile, axpy, scale, widen_bf16};
+
+}  // namespace
+
+const KernelTable& table() {
+  return kTable;
+}
+
+}  // namespace hearth::cpu::isa_scalar

@@ -1,0 +1,21 @@
+// The list of backends that users can name.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "hearth/backend/backend.h"
+
+namespace hearth {
+
+struct BackendOptions {
+  std::string device = "auto";  // auto | cpu | reference
+  int threads = 1;
+  std::string cpu_isa;  // "" = the best this machine has
+};
+
+// invalid: no such device.  unsupported: this machine or build lacks it.
+Result<std::unique_ptr<Backend>> make_backend(const BackendOptions& options);
+
+}  // namespace hearth

@@ -1,0 +1,34 @@
+// The reference backend: every verb as plain scalar loops with double accumulators. It is the
+// executable specification; other backends, instruction sets and rank counts are tested against it.
+#pragma once
+
+#include "hearth/backend/arena.h"
+#include "hearth/backend/backend.h"
+
+namespace hearth {
+
+class ReferenceBackend : public Backend {
+ public:
+  std::string_view name() const override { return "reference"; }
+  void begin_step() override { arena_.reset(); }
+  Tensor scratch(const Shape& shape) override { return arena_.take_f32(shape); }
+  std::byte* scratch_bytes(int64_t bytes) override { return arena_.take(bytes); }
+
+  void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
+  void norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) override;
+  void qk_norm(Tensor x, const Norm& norm, int64_t head_dim) override;
+  void attend_gqa(const AttendGqa& args, const Batch& batch, KvCache& cache) override;
+  void attend_mla(const AttendMla& args, const Batch& batch, KvCache& cache) override;
+  void linear_add(Tensor x, const Linear& linear, Tensor residual) override;
+  void norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate, const Linear& up,
+                          Tensor out) override;
+  void route_experts(const RouteExperts& args) override;
+  void moe_ffn(const MoeFfn& args) override;
+  void gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) override;
+  void head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) override;
+
+ private:
+  Arena arena_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,61 @@
+// See scalar.h. Weights are decoded row by row: a format needs its codec and nothing else here.
+#include "hearth/backend/reference/scalar.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "hearth/formats/codec.h"
+
+namespace hearth::reference {
+
+void rms_norm(const float* x, int64_t n, const Norm& norm, float* out) {
+  if (!norm.weight.present()) {
+    std::copy(x, x + n, out);
+    return;
+  }
+  const double mean_square = dot(x, x, n) / static_cast<double>(n);
+  const double inverse = 1 / std::sqrt(mean_square + norm.eps);
+  const float* weight = norm.weight.vector();
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(x[i] * inverse * weight[i]);
+}
+
+void apply(const Linear& linear, const float* x, float* out) {
+  const Tensor& w = linear.weight.tensor;
+  std::vector<float> row(static_cast<size_t>(w.columns()));
+  for (int64_t o = 0; o < w.rows(); ++o) {
+    decode_row(w, o, 0, w.columns(), row.data());
+    const double bias = linear.bias.present() ? linear.bias.vector()[o] : 0;
+    out[o] = static_cast<float>(dot(row.data(), x, w.columns()) + bias);
+  }
+}
+
+double dot(const float* a, const float* b, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(a[i]) * b[i];
+  return sum;
+}
+
+float silu(float x) {
+  return static_cast<float>(x / (1 + std::exp(-static_cast<double>(x))));
+}
+
+void softmax(std::span<double> values) {
+  const double top = *std::max_element(values.begin(), values.end());
+  double sum = 0;
+  for (double& v : values) sum += v = std::exp(v - top);
+  for (double& v : values) v /= sum;
+}
+
+void write_kv(const KvSpec& spec, const float* values, std::byte* row) {
+  const Tensor out = Tensor::packed(spec.format, {1, spec.values}, row);
+  encode_row(values, out, 0);
+}
+
+std::vector<float> read_kv(const KvSpec& spec, const std::byte* row) {
+  std::vector<float> values(static_cast<size_t>(spec.values));
+  const Tensor in = Tensor::packed(spec.format, {1, spec.values}, const_cast<std::byte*>(row));
+  decode_row(in, 0, 0, spec.values, values.data());
+  return values;
+}
+
+}  // namespace hearth::reference

@@ -1,0 +1,50 @@
+// Sampling: from a row of logits to one token. A pure function of the logits, the parameters, the
+// tokens so far and one uniform number, which itself is a function of seed and position: the same
+// seed gives the same text whatever the batch and the threads.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace hearth {
+
+// Applied in this order: penalties, temperature, top-k, top-p, min-p (as Hugging Face does).
+struct SamplingParams {
+  double temperature = 1;         // 0: greedy, the most likely token
+  int64_t top_k = 0;              // keep the k most likely; 0: all
+  double top_p = 1;               // keep the smallest set that reaches this probability
+  double min_p = 0;               // drop what is less likely than min_p times the best
+  double repetition_penalty = 1;  // divides logits of tokens seen in prompt or answer
+  double frequency_penalty = 0;   // minus this, times the count in the answer (OpenAI)
+  double presence_penalty = 0;    // minus this, once, if in the answer
+  uint64_t seed = 0;
+};
+
+struct Candidate {
+  int32_t id;
+  double probability;
+};
+
+// Tokens that a sequence has so far: penalties look at them.
+struct TokenHistory {
+  std::span<const int32_t> tokens;  // prompt, then answer
+  int64_t prompt_length = 0;
+};
+
+// The filtered and renormalised distribution, most likely first, lower id first among equals.
+// `banned` [vocab] is non-zero for ids that stand for no token (padding rows); may be empty.
+std::vector<Candidate> distribution(std::span<const float> logits, const SamplingParams& params,
+                                    const TokenHistory& history, std::span<const uint8_t> banned);
+
+// The most likely token that is not banned, lowest id among equals.
+int32_t greedy(std::span<const float> logits, std::span<const uint8_t> banned);
+
+// One token; `position` is the index of the new token in its sequence.
+int32_t sample(std::span<const float> logits, const SamplingParams& params,
+               const TokenHistory& history, std::span<const uint8_t> banned);
+
+// Uniform in [0, 1), a function of its arguments alone (a counter-based generator).
+double uniform(uint64_t seed, uint64_t counter);
+
+}  // namespace hearth

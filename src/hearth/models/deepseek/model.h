@@ -1,0 +1,56 @@
+// DeepSeek-V2, V3 and R1: multi-head latent attention over a compressed cache, and a mixture of
+// experts behind the first dense layers.
+#pragma once
+
+#include <vector>
+
+#include "hearth/models/blocks/ffn.h"
+#include "hearth/models/deepseek/config.h"
+#include "hearth/models/model.h"
+
+namespace hearth {
+
+class DeepseekModel : public Model {
+ public:
+  explicit DeepseekModel(DeepseekConfig config);
+
+  const ModelInfo& info() const override { return info_; }
+  const DeepseekConfig& config() const { return config_; }
+  KvSpec kv_spec(Format format) const override;
+  void visit_tensors(const TensorVisitor& visit) override;
+  Status finish_load() override;
+  Tensor forward(Backend& b, const Batch& batch, KvCache& cache) const override;
+
+ private:
+  struct Attention {
+    Norm input_layernorm;
+    Linear q_proj;              // without q_lora_rank
+    Linear q_a_proj, q_b_proj;  // with q_lora_rank
+    Norm q_a_layernorm;
+    Linear kv_a_proj_with_mqa;  // [kv_lora_rank + qk_rope_head_dim, hidden]
+    Norm kv_a_layernorm;
+    Weight kv_b_proj;  // [heads * (qk_nope_head_dim + v_head_dim), kv_lora_rank]
+    Weight k_b, v_b;   // newer GGUF: [heads, kv_lora_rank, nope], [heads, v, rank]
+    Linear o_proj;
+  };
+  struct Layer {
+    Attention attention;
+    Norm post_attention_layernorm;
+    SwigluWeights mlp;  // dense layers
+    MoeWeights moe;     // the others
+  };
+
+  void visit_attention(int64_t layer, const TensorVisitor& visit);
+  void visit_moe(int64_t layer, const TensorVisitor& visit);
+  void attend(Backend& b, Tensor x, int64_t layer, const Batch& batch, KvCache& cache) const;
+
+  DeepseekConfig config_;
+  ModelInfo info_;
+  Rope rope_;
+  Weight embed_tokens_;
+  std::vector<Layer> layers_;
+  Norm norm_;
+  Linear lm_head_;
+};
+
+}  // namespace hearth

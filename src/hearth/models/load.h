@@ -1,0 +1,43 @@
+// load_model: from a checkpoint on disk to a Model whose weights a backend holds.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hearth/files/checkpoint.h"
+#include "hearth/models/model.h"
+
+namespace hearth {
+
+struct LoadOptions {
+  // nullopt: as stored. Else every matrix is converted while loading, one tensor at a time, so that
+  // the peak is the converted size plus the largest tensor. Embeddings, norms, biases and routers
+  // stay as stored.
+  std::optional<Format> dtype;
+  std::function<void(int64_t done, int64_t total)> progress;  // bytes of the checkpoint
+};
+
+struct LoadedModel {
+  std::unique_ptr<Model> model;
+  std::vector<std::string> notices;  // lines that the user should read
+  int64_t parameters = 0;
+  int64_t weight_bytes = 0;  // as held, mapped or owned
+};
+
+// The architectures Hearth knows, by model_type or GGUF's general.architecture.
+std::vector<std::string> known_architectures();
+
+// Builds the empty network of a checkpoint: its config read and checked, no tensor touched.
+Result<std::unique_ptr<Model>> make_model(const Checkpoint& checkpoint,
+                                          std::vector<std::string>& notices);
+// The same from a config.json alone.
+Result<std::unique_ptr<Model>> make_model(const Json& config);
+
+// Fills the network. `checkpoint` must outlive the model: unconverted weights are views of it.
+Result<LoadedModel> load_model(const Checkpoint& checkpoint, Backend& backend,
+                               const LoadOptions& options);
+
+}  // namespace hearth

@@ -1,0 +1,39 @@
+// Model: an immutable network. One forward pass per architecture, written over the Backend verbs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "hearth/backend/backend.h"
+#include "hearth/models/tensor_spec.h"
+
+namespace hearth {
+
+// What the outside may ask of any model, with the Hugging Face names.
+struct ModelInfo {
+  std::string architecture;  // model_type: "deepseek_v3", "qwen2", ...
+  int64_t vocab_size = 0;
+  int64_t hidden_size = 0;
+  int64_t num_hidden_layers = 0;
+  int64_t max_position_embeddings = 0;
+  int64_t num_attention_heads = 0;
+};
+
+// Owner: the engine. Thread-safe once its weights are set (const).
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual const ModelInfo& info() const = 0;
+  virtual KvSpec kv_spec(Format format) const = 0;
+
+  // Declares every tensor, in the order of the forward pass. `slot` points into this model.
+  virtual void visit_tensors(const TensorVisitor& visit) = 0;
+  // Called when all slots are set: checks what only the whole can tell.
+  virtual Status finish_load() { return Status::ok(); }
+
+  // Runs the batch and returns logits f32 [batch.logits_rows, vocab_size], in backend scratch.
+  virtual Tensor forward(Backend& backend, const Batch& batch, KvCache& cache) const = 0;
+};
+
+}  // namespace hearth
