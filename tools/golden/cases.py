@@ -72,13 +72,13 @@ def _deepseek(**changes):
     } | changes
 
 
-def _v3(**changes):
+def v3(**changes):
     return {"architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepseek_v3"} | _deepseek(
         **changes
     )
 
 
-def _v2(**changes):
+def v2(**changes):
     softmax = {
         "n_group": 1,
         "n_shared_experts": 2,
@@ -94,7 +94,7 @@ def _v2(**changes):
     return {"architectures": ["DeepseekV2ForCausalLM"], "model_type": "deepseek_v2"} | config
 
 
-def _yarn(mscale, mscale_all_dim):
+def yarn(mscale, mscale_all_dim):
     return {
         "beta_fast": 32,
         "beta_slow": 1,
@@ -122,12 +122,12 @@ def _dense(architecture, model_type, **changes):
     } | changes
 
 
-def _qwen2(**changes):
+def qwen2(**changes):
     extra = {"max_window_layers": 2, "sliding_window": 256, "use_sliding_window": False}
     return _dense("Qwen2ForCausalLM", "qwen2", **(extra | changes))
 
 
-def _qwen3(**changes):
+def qwen3(**changes):
     extra = {
         "attention_bias": False,
         "head_dim": 20,
@@ -140,16 +140,18 @@ def _qwen3(**changes):
     return _dense("Qwen3ForCausalLM", "qwen3", **(extra | changes))
 
 
-def _llama(**changes):
+def llama(**changes):
     extra = {"attention_bias": False, "mlp_bias": False, "rms_norm_eps": 1e-5, "pretraining_tp": 1}
     return _dense("LlamaForCausalLM", "llama", **(extra | changes))
 
 
+# At rope_theta 10000 and head_dim 12 the first frequency stays, the second lies in the smooth band
+# and the others are divided by the factor.
 LLAMA3_ROPE = {
     "factor": 8.0,
     "low_freq_factor": 1.0,
     "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 16,
+    "original_max_position_embeddings": 32,
     "rope_type": "llama3",
 }
 
@@ -171,7 +173,7 @@ QWEN3_YARN = {
 }
 
 # Two layers and eight experts in four pairs: the base of the cases that prove something else.
-_SMALL = {"num_hidden_layers": 2, "n_routed_experts": 8, "num_experts_per_tok": 3}
+SMALL = {"num_hidden_layers": 2, "n_routed_experts": 8, "num_experts_per_tok": 3}
 
 _ODD_DEEPSEEK = {
     "hidden_size": 37,
@@ -192,7 +194,7 @@ _ODD_DEEPSEEK = {
 }
 
 # No side but the heads' is a multiple of 128, so that every block row and column ends ragged.
-_FP8 = _SMALL | {
+_FP8 = SMALL | {
     "hidden_size": 144,
     "intermediate_size": 136,
     "kv_lora_rank": 132,
@@ -206,7 +208,7 @@ _FP8 = _SMALL | {
     "vocab_size": 64,
 }
 
-_KIMI_K2 = _SMALL | {
+_KIMI_K2 = SMALL | {
     "n_group": 1,
     "q_lora_rank": None,
     "rope_theta": 50000.0,
@@ -226,32 +228,32 @@ _ODD_LLAMA = {
 _SHARDED = {"hidden_size": 32, "intermediate_size": 56}
 
 CASES = [
-    Case("deepseek_v3", _v3(), proves_routing=True, prompt_length=20, generate=16),
-    Case("qwen2", _qwen2(tie_word_embeddings=True), prompt_length=20, generate=16),
+    Case("deepseek_v3", v3(), proves_routing=True, prompt_length=20, generate=16),
+    Case("qwen2", qwen2(tie_word_embeddings=True), prompt_length=20, generate=16),
     Case(
         "llama",
-        _llama(rope_theta=500000.0, rope_scaling=LLAMA3_ROPE),
+        llama(rope_scaling=LLAMA3_ROPE),
         storage="float16",
         tokens=48,
         prompt_length=24,
         generate=16,
     ),
-    Case("deepseek_v3_qnull", _v3(**_KIMI_K2), new_style=True),
+    Case("deepseek_v3_qnull", v3(**_KIMI_K2), new_style=True),
     Case(
         "deepseek_v3_yarn",
-        _v3(**_SMALL, rope_scaling=_yarn(1.0, 1.0), max_position_embeddings=1280),
+        v3(**SMALL, rope_scaling=yarn(1.0, 1.0), max_position_embeddings=1280),
         tokens=48,
         prompt_length=40,
         generate=64,
     ),
-    Case("deepseek_v3_fp8", _v3(**_FP8), fp8=True, tokens=24),
-    Case("deepseek_v3_mtp", _v3(**_SMALL, num_nextn_predict_layers=1), mtp=True, tokens=24),
-    Case("deepseek_v3_odd", _v3(**_ODD_DEEPSEEK), proves_routing=True, storage="float32"),
-    Case("deepseek_v2", _v2(**_SMALL), prompt_length=20, generate=16),
+    Case("deepseek_v3_fp8", v3(**_FP8), fp8=True, tokens=24),
+    Case("deepseek_v3_mtp", v3(**SMALL, num_nextn_predict_layers=1), mtp=True, tokens=24),
+    Case("deepseek_v3_odd", v3(**_ODD_DEEPSEEK), proves_routing=True, storage="float32"),
+    Case("deepseek_v2", v2(**SMALL), prompt_length=20, generate=16),
     Case(
         "deepseek_v2_group",
-        _v2(
-            **_SMALL,
+        v2(
+            **SMALL,
             n_group=4,
             q_lora_rank=20,
             routed_scaling_factor=16.0,
@@ -262,13 +264,13 @@ CASES = [
     ),
     Case(
         "deepseek_v2_yarn",
-        _v2(**_SMALL, rope_scaling=_yarn(0.707, 0.707), max_position_embeddings=1280),
+        v2(**SMALL, rope_scaling=yarn(0.707, 0.707), max_position_embeddings=1280),
         tokens=48,
         prompt_length=40,
         generate=64,
     ),
-    Case("qwen2_sharded", _qwen2(**_SHARDED), storage="float32", shards=3, tokens=24),
-    Case("qwen3", _qwen3(tie_word_embeddings=True), new_style=True, prompt_length=20, generate=16),
-    Case("qwen3_yarn", _qwen3(rope_scaling=QWEN3_YARN), tokens=48),
-    Case("llama_odd", _llama(**_ODD_LLAMA), storage="float32", tokens=24),
+    Case("qwen2_sharded", qwen2(**_SHARDED), storage="float32", shards=3, tokens=24),
+    Case("qwen3", qwen3(tie_word_embeddings=True), new_style=True, prompt_length=20, generate=16),
+    Case("qwen3_yarn", qwen3(rope_scaling=QWEN3_YARN), tokens=48),
+    Case("llama_odd", llama(**_ODD_LLAMA), storage="float32", tokens=24),
 ]

@@ -69,9 +69,9 @@ def main():
     )
     steps = f8.float()[:127].double()
     ties = (steps[1:] + steps[:-1]) / 2
-    x = torch.cat([steps, ties, ties * (1 + 1e-6), ties * (1 - 1e-6),
-                   torch.tensor([464.0, 464.1, 480, 1e9, float("inf"), 1e-30])]).float()
-    x = torch.cat([x, -x])
+    # Nothing beyond 464, where PyTorch's versions disagree (saturation or NaN).
+    x = torch.cat([steps, ties, ties * (1 + 1e-6), ties * (1 - 1e-6), torch.tensor([464.0, 1e-30])])
+    x = torch.cat([x, -x]).float()
     codes = x.to(torch.float8_e4m3fn).view(torch.uint8)
     (OUT / "f8_e4m3.encode.bin").write_bytes(
         x.numpy().astype("<f4").tobytes() + codes.numpy().tobytes()

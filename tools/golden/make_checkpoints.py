@@ -91,11 +91,7 @@ def attempt(case: Case, shapes, seed: int, directory: pathlib.Path) -> str:
         proof |= routing.check_selection(model, whole, reference.logits_of(model, whole))
     if case.proves_routing:
         proof |= routing.check_mistakes(model, ids, golden.logits)
-    tensors = {k: v.contiguous() for k, v in vars(golden).items() if v is not None}
-    metadata = {"seed": str(seed), "transformers": transformers.__version__}
-    if case.generate:
-        metadata["prompt_length"] = str(case.prompt_length)
-    save_file(tensors, directory / "golden.safetensors", metadata)
+    reference.store(golden, directory / "golden.safetensors", seed, case.prompt_length)
     report = {k: f"{v:.2g}" for k, v in proof.items()}
     return f"seed {seed}, margin {reference.check_margin(golden.logits):.4f} {report or ''}"
 

@@ -52,7 +52,7 @@ def mtp_shapes(shapes: dict[str, list[int]], layers: int) -> dict[str, list[int]
 
 def _draw(name, shape, generator, embedding_scale) -> torch.Tensor:
     if name.endswith("e_score_correction_bias"):
-        # Positive, so that masking a group by 0 or by -inf selects alike, and as wide as the scores.
+        # Positive, so that masking a group by 0 or by -inf selects alike, and as wide as scores.
         return torch.rand(shape, generator=generator) * 0.6 + 0.1
     noise = torch.randn(shape, generator=generator)
     if name.endswith(".bias"):

@@ -1,10 +1,13 @@
 """Float32 transformers as the oracle: logits of a checkpoint directory, greedy continuation, and
 the checks that keep a golden case robust (clear top-1, clear routing, attention with peaks)."""
 
+import json
 import pathlib
 from dataclasses import dataclass
 
 import torch
+import transformers
+from safetensors.torch import save
 from transformers import AutoModelForCausalLM
 
 MIN_LOGIT_MARGIN = 1e-3  # of max |logit|: the least gap of the two best logits at any position
@@ -72,6 +75,20 @@ def greedy(model, prompt: torch.Tensor, steps: int) -> tuple[torch.Tensor, torch
     if error > MAX_CACHE_ERROR:
         raise Rejected(f"cached generation differs by {error:.1e}")
     return chosen, logits
+
+
+def store(golden: Golden, path: pathlib.Path, seed: int, prompt_length: int = 0) -> None:
+    """One safetensors file; the keys of its metadata are sorted, which safetensors itself does
+    not promise, so that the same golden gives the same bytes."""
+    metadata = {"seed": str(seed), "transformers": transformers.__version__}
+    if golden.generated_ids is not None:
+        metadata["prompt_length"] = str(prompt_length)
+    raw = save({k: v.contiguous() for k, v in vars(golden).items() if v is not None})
+    size = int.from_bytes(raw[:8], "little")
+    header = {"__metadata__": dict(sorted(metadata.items()))} | json.loads(raw[8 : 8 + size])
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + size :])
 
 
 def check_margin(logits: torch.Tensor) -> float:
