@@ -1,0 +1,133 @@
+// Helpers of the format tests: golden files, bit patterns, random rows, errors.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "hearth/base/mapped_file.h"
+#include "hearth/formats/codec.h"
+
+namespace hearth::testing_formats {
+
+// Equal bits; any NaN equals any NaN, whose payload no format promises.
+inline bool same(float a, float b) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
+  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+}
+
+// A file of tools/golden/formats.py: n blocks and n * kElements floats (which come first, see
+// there).
+template <typename Codec>
+struct Golden {
+  std::vector<typename Codec::Block> blocks;
+  std::vector<float> values;
+
+  explicit Golden(const std::string& name) {
+    const auto file = MappedFile::open(HEARTH_SOURCE_DIR "/src/hearth/formats/testdata/" + name);
+    CHECK(file.has_value());
+    constexpr size_t kBlock = sizeof(typename Codec::Block);
+    const size_t n = file->bytes().size() / (kBlock + Codec::kElements * sizeof(float));
+    CHECK_GT(n, 0u);
+    blocks.resize(n);
+    values.resize(n * Codec::kElements);
+    const bool blocks_first = name.find(".decode.") != std::string::npos;
+    const std::byte* from = file->bytes().data();
+    const size_t block_bytes = n * kBlock;
+    const size_t value_bytes = values.size() * sizeof(float);
+    std::memcpy(blocks.data(), from + (blocks_first ? 0 : value_bytes), block_bytes);
+    std::memcpy(values.data(), from + (blocks_first ? block_bytes : 0), value_bytes);
+  }
+};
+
+template <typename Codec>
+void expect_golden_decode(const std::string& name) {
+  const Golden<Codec> golden(name);
+  float out[Codec::kElements];
+  for (size_t b = 0; b < golden.blocks.size(); ++b) {
+    Codec::decode_block(golden.blocks[b], out);
+    for (size_t i = 0; i < Codec::kElements; ++i) {
+      const float expected = golden.values[b * Codec::kElements + i];
+      ASSERT_TRUE(same(out[i], expected))
+          << "block " << b << " element " << i << ": expected " << expected << ", found " << out[i];
+    }
+  }
+}
+
+template <typename Codec>
+void expect_golden_encode(const std::string& name) {
+  const Golden<Codec> golden(name);
+  for (size_t b = 0; b < golden.blocks.size(); ++b) {
+    typename Codec::Block block;
+    Codec::encode_block(golden.values.data() + b * Codec::kElements, block);
+    ASSERT_EQ(std::memcmp(&block, &golden.blocks[b], sizeof block), 0) << "block " << b;
+  }
+}
+
+inline std::vector<float> normal_values(size_t count, uint32_t seed, float sigma = 1) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, sigma);
+  std::vector<float> values(count);
+  for (float& v : values) v = normal(random);
+  return values;
+}
+
+// Encodes and decodes `in` (whole blocks).
+template <typename Codec>
+std::vector<float> round_trip(const std::vector<float>& in) {
+  CHECK_EQ(in.size() % Codec::kElements, 0u);
+  std::vector<float> out(in.size());
+  for (size_t i = 0; i < in.size(); i += Codec::kElements) {
+    typename Codec::Block block;
+    Codec::encode_block(in.data() + i, block);
+    Codec::decode_block(block, out.data() + i);
+  }
+  return out;
+}
+
+// sqrt(sum (a - b)^2 / sum a^2)
+inline double relative_error(const std::vector<float>& a, const std::vector<float>& b) {
+  double error = 0, norm = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    error += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+    norm += double{a[i]} * a[i];
+  }
+  return std::sqrt(error / norm);
+}
+
+// NaN anywhere in a block, or infinity, makes the decoded block NaN.
+template <typename Codec>
+void expect_nan_stays_visible() {
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    std::vector<float> in = normal_values(Codec::kElements, 1);
+    in[Codec::kElements / 2 + 1] = bad;
+    for (const float v : round_trip<Codec>(in)) ASSERT_TRUE(std::isnan(v));
+  }
+}
+
+// Zeros, constants, and magnitudes from the smallest subnormal to kMax stay finite and within
+// `bound` times the block's largest magnitude, plus what an F16 scale can't resolve: half of its
+// smallest step, times the largest multiplier of that scale.
+template <typename Codec>
+void expect_bounded_error(float bound, float multiplier) {
+  const float slack = std::ldexp(multiplier, -25);
+  for (int exponent = -149; exponent <= 127; ++exponent) {
+    const float amax = std::min(std::ldexp(1.0f, exponent), Codec::kMax);
+    std::vector<float> in = normal_values(Codec::kElements, static_cast<uint32_t>(exponent + 200));
+    for (float& v : in) v = std::clamp(v / 3, -1.0f, 1.0f) * amax;
+    in[7] = amax;
+    const std::vector<float> out = round_trip<Codec>(in);
+    for (size_t i = 0; i < in.size(); ++i) {
+      ASSERT_LE(std::abs(in[i] - out[i]), bound * amax + slack) << "2^" << exponent << " at " << i;
+    }
+  }
+  for (const float v : round_trip<Codec>(std::vector<float>(Codec::kElements))) ASSERT_EQ(v, 0);
+}
+
+}  // namespace hearth::testing_formats
