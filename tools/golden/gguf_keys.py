@@ -15,7 +15,8 @@ _FILE_TYPES = {
 
 
 def write_keys(writer: gguf.GGUFWriter, config: dict, old: bool, kind) -> None:
-    """`old`: as before the converter knew absorbed MLA, expert groups and the gating function."""
+    """`old`: as before the converter knew absorbed MLA, expert groups, the gating function of
+    softmax models and YaRN's betas."""
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name("hearth golden")
     writer.add_block_count(config["num_hidden_layers"])
@@ -33,7 +34,7 @@ def write_keys(writer: gguf.GGUFWriter, config: dict, old: bool, kind) -> None:
         _write_experts(writer, config, old)
     else:
         _write_dense(writer, config)
-    _write_yarn(writer, config.get("rope_scaling") or {})
+    _write_yarn(writer, config.get("rope_scaling") or {}, old)
     _write_vocabulary(writer, config)
 
 
@@ -86,12 +87,15 @@ def _write_experts(writer, config, old) -> None:
         writer.add_expert_group_used_count(config["topk_group"])
 
 
-def _write_yarn(writer, scaling) -> None:
+def _write_yarn(writer, scaling, old) -> None:
     if scaling.get("type") != "yarn":
         return
     writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
     writer.add_rope_scaling_factor(scaling["factor"])
     writer.add_rope_scaling_orig_ctx_len(scaling["original_max_position_embeddings"])
+    if not old:
+        writer.add_rope_scaling_yarn_beta_fast(scaling["beta_fast"])
+        writer.add_rope_scaling_yarn_beta_slow(scaling["beta_slow"])
     # llama.cpp keeps the constant 0.1 of 0.1 mscale ln(factor) + 1 inside this key.
     writer.add_rope_scaling_yarn_log_mul(0.1 * scaling["mscale_all_dim"])
 
