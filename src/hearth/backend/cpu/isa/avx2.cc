@@ -8,8 +8,10 @@
 namespace hearth::cpu::isa_avx2 {
 namespace {
 
-#include "hearth/backend/cpu/isa/kernels.inc"
+// The lanes first, then the kernels written on them.
 #include "hearth/backend/cpu/isa/vec_avx2.h"
+
+#include "hearth/backend/cpu/isa/kernels.inc"
 
 constexpr KernelTable kTable = {"avx2", dot_tile, axpy, scale, widen_bf16};
 

@@ -9,8 +9,10 @@
 namespace hearth::cpu::isa_avx512 {
 namespace {
 
-#include "hearth/backend/cpu/isa/kernels.inc"
+// The lanes first, then the kernels written on them.
 #include "hearth/backend/cpu/isa/vec_avx512.h"
+
+#include "hearth/backend/cpu/isa/kernels.inc"
 
 constexpr KernelTable kTable = {"avx512", dot_tile, axpy, scale, widen_bf16};
 

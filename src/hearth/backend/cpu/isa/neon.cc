@@ -8,8 +8,10 @@
 namespace hearth::cpu::isa_neon {
 namespace {
 
-#include "hearth/backend/cpu/isa/kernels.inc"
+// The lanes first, then the kernels written on them.
 #include "hearth/backend/cpu/isa/vec_neon.h"
+
+#include "hearth/backend/cpu/isa/kernels.inc"
 
 constexpr KernelTable kTable = {"neon", dot_tile, axpy, scale, widen_bf16};
 

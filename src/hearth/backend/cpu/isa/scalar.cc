@@ -8,8 +8,10 @@
 namespace hearth::cpu::isa_scalar {
 namespace {
 
-#include "hearth/backend/cpu/isa/kernels.inc"
+// The lanes first, then the kernels written on them.
 #include "hearth/backend/cpu/isa/vec_scalar.h"
+
+#include "hearth/backend/cpu/isa/kernels.inc"
 
 constexpr KernelTable kTable = {"scalar", dot_tile, axpy, scale, widen_bf16};
 

@@ -1,0 +1,89 @@
+// hearth inspect: what a checkpoint holds, every size checked against the file.
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "hearth/cli/verb.h"
+#include "hearth/files/checkpoint.h"
+#include "hearth/models/load.h"
+
+namespace hearth::cli {
+namespace {
+
+struct Options {
+  std::string path;
+};
+
+Json describe(const Checkpoint& checkpoint, const std::string& architecture) {
+  Json out;
+  out["format"] = checkpoint.kind() == CheckpointKind::gguf ? "gguf" : "safetensors";
+  out["architecture"] = architecture;
+  int64_t parameters = 0;
+  Json tensors = Json::array();
+  for (const TensorEntry& entry : checkpoint.tensors()) {
+    parameters += entry.tensor.shape.elements();
+    std::vector<int64_t> shape;
+    for (int i = 0; i < entry.tensor.shape.rank(); ++i) shape.push_back(entry.tensor.shape[i]);
+    tensors.push_back({{"name", entry.name},
+                       {"format", entry.format ? std::string(format_info(*entry.format).name)
+                                               : entry.dtype},
+                       {"shape", shape},
+                       {"bytes", entry.bytes}});
+  }
+  out["parameters"] = parameters;
+  out["bytes"] = checkpoint.tensor_bytes();
+  out["tensors"] = std::move(tensors);
+  Json metadata = Json::object();
+  if (const Gguf* gguf = checkpoint.gguf()) {
+    for (const GgufValue& value : gguf->metadata()) {
+      metadata[std::string(value.key)] = value.to_string();
+    }
+  } else if (checkpoint.config()) {
+    metadata = *checkpoint.config();
+  }
+  out["metadata"] = std::move(metadata);
+  return out;
+}
+
+void print_table(const Json& out, const Session& session) {
+  fmt::print("{}: {}\n{}: {}\n{}: {:.3f} M\n{}: {:.1f} MB\n\n",
+             session.say("format", "格式"), out["format"].get<std::string>(),
+             session.say("architecture", "架构"), out["architecture"].get<std::string>(),
+             session.say("parameters", "参数"), static_cast<double>(out["parameters"]) / 1e6,
+             session.say("size", "大小"), static_cast<double>(out["bytes"]) / 1e6);
+  for (const Json& t : out["tensors"]) {
+    fmt::print("{:<60} {:<8} [{}]\n", t["name"].get<std::string>(), t["format"].get<std::string>(),
+               fmt::join(t["shape"].get<std::vector<int64_t>>(), ", "));
+  }
+}
+
+Status inspect(const Options& options, const Session& session) {
+  TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(options.path));
+  std::string architecture = "unknown";
+  std::vector<std::string> notices;
+  auto model = make_model(checkpoint, notices);
+  if (model) architecture = (*model)->info().architecture;
+  const Json out = describe(checkpoint, architecture);
+  if (session.json) {
+    fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    print_table(out, session);
+  }
+  // An architecture that Hearth can't run is told last: the table above is right all the same.
+  if (!model) return std::move(model).status();
+  return Status::ok();
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Session& session) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = add_verb(
+      app, session, "inspect",
+      std::string(session.say("Show what a checkpoint holds, checked", "显示并检查模型文件的内容")),
+      "hearth inspect DeepSeek-R1-Distill-Qwen-1.5B/",
+      [options, &session] { return inspect(*options, session); });
+  verb->add_option("PATH", options->path, "Hugging Face directory or GGUF file")->required();
+}
+
+}  // namespace hearth::cli

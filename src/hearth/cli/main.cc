@@ -1,0 +1,40 @@
+// hearth: runs, serves, tunes, measures and guards the DeepSeek-R1 family on hardware people own.
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+#include "hearth/cli/verb.h"
+
+namespace {
+
+bool prefers_chinese() {
+  for (const char* name : {"HEARTH_LANG", "LC_ALL", "LC_MESSAGES", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value && *value) return std::strncmp(value, "zh", 2) == 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace hearth::cli;
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not the end of us
+  Session session;
+  session.chinese = prefers_chinese();
+  session.self = argv[0];
+  CLI::App app{std::string(session.say("DeepSeek-R1 on your own machine", "在自己的机器上运行 DeepSeek-R1")),
+               "hearth"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "hearth " HEARTH_VERSION);
+  app.get_formatter()->column_width(34);
+  add_inspect(app, session);
+  add_logits(app, session);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    const int code = app.exit(e);
+    return code == 0 ? kExitOk : kExitUsage;
+  }
+  return session.exit;
+}

@@ -1,0 +1,42 @@
+// The flags that every command with a model shares, and what they open.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "hearth/backend/backend.h"
+#include "hearth/base/status.h"
+#include "hearth/cli/verb.h"
+#include "hearth/models/load.h"
+
+namespace hearth::cli {
+
+struct ModelOptions {
+  std::string model;
+  std::string device = "auto";
+  std::string dtype = "auto";
+  bool load_in_8bit = false;
+  int threads = 0;  // 0: as many as the machine has physical cores for us
+  int64_t context = 4096;
+
+  void declare(CLI::App& verb, bool model_required);
+};
+
+// A network on a backend, without its text side.
+struct OpenedModel {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Checkpoint> checkpoint;
+  LoadedModel loaded;
+};
+
+// "int8" is Q8_0; nullopt: as stored.
+Result<std::optional<Format>> dtype_of(const ModelOptions& options);
+Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options);
+Result<OpenedModel> open_model(const ModelOptions& options, const Session& session);
+
+// A name without a slash that is no path: `mini` is the bundled model.
+std::string resolve_model(const std::string& model, const Session& session);
+
+}  // namespace hearth::cli

@@ -1,0 +1,30 @@
+// A progress bar on standard error: only for a person at a terminal, and only for work that takes
+// longer than two seconds.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hearth::cli {
+
+class Progress {
+ public:
+  explicit Progress(std::string_view what);
+  ~Progress() { clear(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void update(int64_t done, int64_t total);
+  void clear();  // takes the bar away
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string what_;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point drawn_;
+  bool visible_ = false;
+};
+
+}  // namespace hearth::cli

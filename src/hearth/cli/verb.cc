@@ -1,0 +1,42 @@
+// See verb.h.
+#include "hearth/cli/verb.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace hearth::cli {
+
+int exit_code(const Status& status) {
+  switch (status.code()) {
+    case Code::ok: return kExitOk;
+    case Code::cancelled: return kExitInterrupted;
+    case Code::internal:
+    case Code::busy: return kExitFailed;
+    default: return kExitUsage;  // what the user gave (path, file, flag, size) was wrong
+  }
+}
+
+CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
+                   const std::string& description, const std::string& example,
+                   std::function<Status()> work) {
+  CLI::App* verb = app.add_subcommand(name, description);
+  verb->footer("Example:\n  " + example);
+  verb->add_flag("--json", session.json, "one JSON object on standard output");
+  verb->callback([&session, name, work = std::move(work)] {
+    const Status status = work();
+    if (!status.is_ok()) fmt::print(stderr, "hearth {}: {}\n", name, status.message());
+    session.exit = exit_code(status);
+  });
+  return verb;
+}
+
+bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+
+bool colour_allowed() {
+  const char* no_color = std::getenv("NO_COLOR");
+  return stdout_is_terminal() && (no_color == nullptr || *no_color == '\0');
+}
+
+}  // namespace hearth::cli

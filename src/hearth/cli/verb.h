@@ -1,0 +1,51 @@
+// What every command of the `hearth` binary shares: flags, languages, output, exit codes.
+//
+// A verb is one file with one function `void add_<verb>(CLI::App& app, Session& session)`, listed in
+// main.cc. It declares its flags and, when chosen, sets session.exit by what its work returns.
+// Exit codes: 0 done, 1 the work failed, 2 bad input or usage, 130 interrupted.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "hearth/base/status.h"
+
+namespace hearth::cli {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitInterrupted = 130;
+
+struct Session {
+  bool json = false;  // one JSON object on stdout, everything else on stderr
+  bool chinese = false;  // messages in Chinese: --lang zh, or LC_ALL/LC_MESSAGES/LANG of the user
+  std::string self;      // path of the binary: bundled files lie relative to it
+  int exit = kExitOk;
+
+  // The text in the user's language.
+  std::string_view say(std::string_view english, std::string_view chinese_text) const {
+    return chinese ? chinese_text : english;
+  }
+};
+
+// Declares `name` with a one-line description and an example, and runs `work` when it is chosen.
+// A failed Status is printed as one line "hearth NAME: message" on stderr and decides the exit code.
+CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
+                   const std::string& description, const std::string& example,
+                   std::function<Status()> work);
+
+int exit_code(const Status& status);
+
+// Whether a person watches standard error: progress bars and dimmed text only then.
+bool stderr_is_terminal();
+bool stdout_is_terminal();
+bool colour_allowed();  // a terminal, and NO_COLOR is not set
+
+// The list of verbs.
+void add_inspect(CLI::App& app, Session& session);
+void add_logits(CLI::App& app, Session& session);
+
+}  // namespace hearth::cli
