@@ -1,0 +1,65 @@
+# Front door: make run, make test. `make help` lists the rest; CMake presets do the work.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+PROMPT ?=
+MODEL ?=
+
+.PHONY: help deps build run test dev tsan clang fuzz tidy format format-check golden install soak clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps:  ## install what is missing (Debian packages of tools/apt-packages.txt)
+	@tools/install-deps
+
+build: deps  ## build/hearth, optimised
+	@cmake --preset release > build.log 2>&1 || { cat build.log; exit 1; }; rm -f build.log
+	@cmake --build --preset release -j $(JOBS) --target hearth
+
+run: build  ## chat with the bundled model; PROMPT="37*48=?" answers once, MODEL=path takes another
+	@build/hearth run $(if $(MODEL),--model "$(MODEL)") $(if $(PROMPT),"$(PROMPT)")
+
+test: deps  ## build and run all tests; the last line counts them
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release -j $(JOBS)
+	@tools/run-tests build
+
+dev:  ## the tests under AddressSanitizer and UBSan
+	@cmake --preset dev > /dev/null && cmake --build --preset dev -j $(JOBS)
+	@tools/run-tests build/dev
+
+tsan:  ## the threaded tests under ThreadSanitizer
+	@cmake --preset tsan > /dev/null
+	@cmake --build --preset tsan -j $(JOBS) --target base_test backend_test engine_test golden_test
+	@tools/run-tests build/tsan -R '^(base|backend|engine|golden_test)$$'
+
+clang:  ## the whole tree with clang, warnings as errors
+	@cmake --preset clang > /dev/null && cmake --build --preset clang -j $(JOBS)
+
+SECONDS_EACH ?= 20
+fuzz:  ## every fuzz target for SECONDS_EACH seconds
+	@cmake --preset fuzz > /dev/null && cmake --build --preset fuzz -j $(JOBS)
+	@tools/run-fuzz build/fuzz $(SECONDS_EACH)
+
+tidy:  ## the house rules: layers, lengths, one format switch
+	@python3 tools/tidy
+
+format:  ## rewrite the sources in the house format
+	@tools/format
+
+format-check:  ## fail where the format differs
+	@tools/format --check
+
+golden:  ## remake tests/golden with Hugging Face transformers (see tools/golden/README.md)
+	@python3 tools/golden/make_checkpoints.py && python3 tools/golden/make_gguf.py
+
+install: build  ## install binary, library, headers and the bundled model under PREFIX
+	@cmake --build --preset release -j $(JOBS) && cmake --install build --prefix $(or $(PREFIX),/usr/local)
+
+soak:  ## hours of fuzzing and load, for the committed figures
+	@$(MAKE) fuzz SECONDS_EACH=3600
+
+clean:  ## remove build/
+	@rm -rf build
