@@ -169,6 +169,10 @@ Result<Json> parse_json(std::string_view text, JsonLimits limits) {
                  text.size());
   }
   if (text.empty()) return error(Code::corrupt, "expected JSON, found nothing");
+  // The parser takes a NUL for the end, whatever follows.
+  if (const size_t nul = text.find('\0'); nul != text.npos) {
+    return error(Code::corrupt, "not JSON at byte {}: a NUL", nul);
+  }
   Builder builder(limits);
   if (!Json::sax_parse(text, &builder, Json::input_format_t::json, /*strict=*/true)) {
     return builder.status();

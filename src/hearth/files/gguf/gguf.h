@@ -20,6 +20,7 @@
 namespace hearth {
 
 // Array of strings, walked forward: for (std::string_view token : strings) ...
+// Bind it to a name before such a loop: C++20 ends the temporary of *get_strings(..) too early.
 // Content is as the file says it: not checked to be UTF-8.
 class GgufStrings {
  public:
