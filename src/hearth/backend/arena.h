@@ -13,9 +13,12 @@ namespace hearth {
 
 class Arena {
  public:
+  static constexpr int64_t kUnit = 64;  // what requests are rounded up to
+
   std::byte* take(int64_t bytes) {
-    const int64_t size = round_up(bytes, 64);
+    const int64_t size = round_up(bytes, kUnit);
     used_ += size;
+    used_max_ = std::max(used_max_, used_);
     while (chunk_ < chunks_.size() && offset_ + size > chunks_[chunk_].bytes()) {
       ++chunk_;
       offset_ = 0;
@@ -41,12 +44,16 @@ class Arena {
     used_ = 0;
   }
 
+  // Most bytes that one step has taken so far, each request rounded up to kUnit.
+  int64_t used_max() const { return used_max_; }
+
  private:
   static constexpr int64_t kChunkBytes = 1 << 20;
   std::vector<Buffer> chunks_;
   size_t chunk_ = 0;
   int64_t offset_ = 0;
   int64_t used_ = 0;
+  int64_t used_max_ = 0;
 };
 
 }  // namespace hearth

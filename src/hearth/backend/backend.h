@@ -15,6 +15,7 @@
 #include "hearth/backend/batch.h"
 #include "hearth/backend/kv_cache.h"
 #include "hearth/backend/rope.h"
+#include "hearth/base/checked_math.h"
 #include "hearth/base/status.h"
 #include "hearth/tensor/tensor.h"
 
@@ -29,6 +30,12 @@ struct Weight {
   const float* vector() const { return reinterpret_cast<const float*>(tensor.data); }
   int64_t out() const { return tensor.rows(); }
   int64_t in() const { return tensor.columns(); }
+  int64_t bytes() const {  // the f32 scales of FP8 tiles included
+    if (!tensor.scales) return tensor.bytes();
+    const int64_t tiles =
+        ceil_div(tensor.rows(), kScaleTile) * ceil_div(tensor.columns(), kScaleTile);
+    return tensor.bytes() + tiles * 4;
+  }
 };
 
 // y = W x + b; the only thing that models multiply by.
@@ -136,6 +143,8 @@ class Backend {
   virtual void begin_step() = 0;
   virtual Tensor scratch(const Shape& shape) = 0;  // f32
   virtual std::byte* scratch_bytes(int64_t bytes) = 0;
+  // Most scratch that one step has taken so far; what the memory plan must foretell.
+  virtual int64_t scratch_used_max() const { return 0; }
 
   // Takes a weight of a model; a backend may repack it or move it to its device.
   virtual Weight prepare(Weight weight) { return weight; }

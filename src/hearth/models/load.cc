@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "hearth/formats/codec.h"
+#include "hearth/models/load_format.h"
 
 namespace hearth {
 namespace {
@@ -55,7 +56,7 @@ class WeightLoader {
     } else {
       TRY(keep_or_convert(spec, stored, name, slot));
     }
-    loaded_.weight_bytes += slot.tensor.bytes();
+    loaded_.weight_bytes += slot.bytes();
     done_ += stored.bytes();
     if (options_.progress) options_.progress(done_, checkpoint_.tensor_bytes());
     slot = backend_.prepare(std::move(slot));
@@ -97,13 +98,12 @@ class WeightLoader {
 
   Status keep_or_convert(const TensorSpec& spec, const Tensor& stored, const std::string& name,
                          Weight& slot) {
-    const bool converts =
-        options_.dtype && spec.kind == TensorKind::matrix && *options_.dtype != stored.format;
-    if (converts && stored.columns() % format_info(*options_.dtype).block_elements == 0) {
-      own(*options_.dtype, stored.shape, slot);
+    const HeldFormat held = held_format(spec.kind, stored.format, stored.columns(), options_.dtype);
+    if (held.copied) {
+      own(held.format, stored.shape, slot);
       return convert(stored, slot.tensor).at(name);
     }
-    if (converts) ++kept_;
+    if (held.refused) ++kept_;
     slot.tensor = stored;
     return Status::ok();
   }
