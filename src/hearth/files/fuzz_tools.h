@@ -1,0 +1,96 @@
+// What the structure-aware mutators share: a seeded generator, the numbers that break size
+// arithmetic, edits of JSON text. For fuzz targets only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
+
+namespace hearth {
+
+class FuzzRandom {
+ public:
+  explicit FuzzRandom(unsigned seed) : engine_(seed) {}
+  uint64_t below(uint64_t n) { return std::uniform_int_distribution<uint64_t>(0, n - 1)(engine_); }
+  bool once_in(uint64_t n) { return below(n) == 0; }
+
+  template <typename T, size_t N>
+  const T& of(const std::array<T, N>& items) {
+    return items[below(N)];
+  }
+
+  // A number at the edge of something: of a word, of a product, or of `near`.
+  uint64_t hostile(uint64_t near) {
+    switch (below(5)) {
+      case 0:
+        return near + below(5) - 2;
+      case 1:
+        return (uint64_t{1} << below(64)) + below(3) - 1;
+      case 2:
+        return below(4);
+      case 3:
+        return ~uint64_t{0} - below(64);
+      default:
+        return near * (below(8) + 1);
+    }
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+inline std::string_view text_of(const uint8_t* data, size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+// Hands `bytes` to libFuzzer, cut to what it takes.
+inline size_t give(const std::string& bytes, uint8_t* data, size_t max_size) {
+  const size_t size = std::min(bytes.size(), max_size);
+  if (size > 0) std::memcpy(data, bytes.data(), size);
+  return size;
+}
+
+inline std::string mutate_bytes(std::string bytes, size_t room) {
+  const size_t size = bytes.size();
+  bytes.resize(size + room + 1);
+  bytes.resize(LLVMFuzzerMutate(reinterpret_cast<uint8_t*>(bytes.data()), size, bytes.size()));
+  return bytes;
+}
+
+// Replaces a number of a JSON text, repeats or drops a piece of it, or puts in a hostile token.
+inline std::string mutate_json(std::string text, FuzzRandom& random) {
+  static constexpr std::array<std::string_view, 24> kTokens = {
+      "{",          "}",        "[",         "]",     ",",
+      ":",          "null",     "true",      "-1",    "1e300",
+      "1e400",      "0.5",      "\"\"",      "\"a\"", "\\u0000",
+      "\\ud800",    "[[[[[[[[", "\"\\n\"",   "\xFF",  "\xF0\x9F\x98",
+      "4294967296", "\"a\":{}", "{\"a\":1}", " "};
+  if (text.empty()) return text;
+  const size_t at = random.below(text.size());
+  const size_t count = 1 + random.below(std::min<size_t>(text.size() - at, 40));
+  switch (random.below(5)) {
+    case 0: {
+      const size_t digit = text.find_first_of("0123456789", at);
+      if (digit == text.npos) return text;
+      const size_t end = std::min(text.find_first_not_of("0123456789", digit), text.size());
+      return text.replace(digit, end - digit, std::to_string(random.hostile(random.below(64))));
+    }
+    case 1:
+      return text.insert(at, text.substr(at, count));
+    case 2:
+      return text.erase(at, count);
+    case 3:
+      return text.insert(at, random.of(kTokens));
+    default:
+      return mutate_bytes(std::move(text), 16);
+  }
+}
+
+}  // namespace hearth
