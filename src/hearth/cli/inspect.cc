@@ -24,11 +24,11 @@ Json describe(const Checkpoint& checkpoint, const std::string& architecture) {
     parameters += entry.tensor.shape.elements();
     std::vector<int64_t> shape;
     for (int i = 0; i < entry.tensor.shape.rank(); ++i) shape.push_back(entry.tensor.shape[i]);
-    tensors.push_back({{"name", entry.name},
-                       {"format", entry.format ? std::string(format_info(*entry.format).name)
-                                               : entry.dtype},
-                       {"shape", shape},
-                       {"bytes", entry.bytes}});
+    tensors.push_back(
+        {{"name", entry.name},
+         {"format", entry.format ? std::string(format_info(*entry.format).name) : entry.dtype},
+         {"shape", shape},
+         {"bytes", entry.bytes}});
   }
   out["parameters"] = parameters;
   out["bytes"] = checkpoint.tensor_bytes();
@@ -46,11 +46,11 @@ Json describe(const Checkpoint& checkpoint, const std::string& architecture) {
 }
 
 void print_table(const Json& out, const Session& session) {
-  fmt::print("{}: {}\n{}: {}\n{}: {:.3f} M\n{}: {:.1f} MB\n\n",
-             session.say("format", "格式"), out["format"].get<std::string>(),
-             session.say("architecture", "架构"), out["architecture"].get<std::string>(),
-             session.say("parameters", "参数"), static_cast<double>(out["parameters"]) / 1e6,
-             session.say("size", "大小"), static_cast<double>(out["bytes"]) / 1e6);
+  fmt::print("{}: {}\n{}: {}\n{}: {:.3f} M\n{}: {:.1f} MB\n\n", session.say("format", "格式"),
+             out["format"].get<std::string>(), session.say("architecture", "架构"),
+             out["architecture"].get<std::string>(), session.say("parameters", "参数"),
+             static_cast<double>(out["parameters"]) / 1e6, session.say("size", "大小"),
+             static_cast<double>(out["bytes"]) / 1e6);
   for (const Json& t : out["tensors"]) {
     fmt::print("{:<60} {:<8} [{}]\n", t["name"].get<std::string>(), t["format"].get<std::string>(),
                fmt::join(t["shape"].get<std::vector<int64_t>>(), ", "));

@@ -43,12 +43,11 @@ Status logits(const Options& options, const Session& session) {
 
 void add_logits(CLI::App& app, Session& session) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = add_verb(
-      app, session, "logits",
-      std::string(session.say("Write the logits of a prompt to a .npy file",
-                              "把提示的 logits 写入 .npy 文件")),
-      "hearth logits --model mini --prompt-ids 0,5,9 --out logits.npy",
-      [options, &session] { return logits(*options, session); });
+  CLI::App* verb = add_verb(app, session, "logits",
+                            std::string(session.say("Write the logits of a prompt to a .npy file",
+                                                    "把提示的 logits 写入 .npy 文件")),
+                            "hearth logits --model mini --prompt-ids 0,5,9 --out logits.npy",
+                            [options, &session] { return logits(*options, session); });
   options->model.declare(*verb, true);
   verb->add_option("--prompt-ids", options->prompt_ids, "token ids, separated by commas")
       ->delimiter(',')

@@ -24,7 +24,8 @@ void Progress::update(int64_t done, int64_t total) {
   if (now - start_ < kQuietFor || now - drawn_ < kRedrawEvery || !stderr_is_terminal()) return;
   drawn_ = now;
   visible_ = true;
-  const double share = total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 0;
+  const double share =
+      total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 0;
   const auto filled = static_cast<int64_t>(share * kWidth);
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const double left = share > 0 ? elapsed / share - elapsed : 0;

@@ -9,11 +9,15 @@ namespace hearth::cli {
 
 int exit_code(const Status& status) {
   switch (status.code()) {
-    case Code::ok: return kExitOk;
-    case Code::cancelled: return kExitInterrupted;
+    case Code::ok:
+      return kExitOk;
+    case Code::cancelled:
+      return kExitInterrupted;
     case Code::internal:
-    case Code::busy: return kExitFailed;
-    default: return kExitUsage;  // what the user gave (path, file, flag, size) was wrong
+    case Code::busy:
+      return kExitFailed;
+    default:
+      return kExitUsage;  // what the user gave (path, file, flag, size) was wrong
   }
 }
 
@@ -31,8 +35,12 @@ CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
   return verb;
 }
 
-bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
-bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+bool stderr_is_terminal() {
+  return ::isatty(STDERR_FILENO) == 1;
+}
+bool stdout_is_terminal() {
+  return ::isatty(STDOUT_FILENO) == 1;
+}
 
 bool colour_allowed() {
   const char* no_color = std::getenv("NO_COLOR");
