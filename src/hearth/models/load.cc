@@ -7,6 +7,7 @@
 
 #include "hearth/formats/codec.h"
 #include "hearth/models/load_format.h"
+#include "hearth/models/stored_tensor.h"
 
 namespace hearth {
 namespace {
@@ -35,21 +36,11 @@ class WeightLoader {
   }
 
  private:
-  bool from_gguf() const { return checkpoint_.kind() == CheckpointKind::gguf; }
-
   Status try_load(const TensorSpec& spec, Weight& slot) {
-    const std::string& name = from_gguf() ? spec.gguf_name : spec.name;
-    if (name.empty()) return Status::ok();
-    const TensorEntry* entry = checkpoint_.find(name);
-    if (!entry) {
-      if (spec.optional) return Status::ok();
-      return error(Code::corrupt, "`{}`: expected {}, found no such tensor", name,
-                   spec.shape.to_string());
-    }
-    if (!entry->format) {
-      return error(Code::unsupported, "`{}`: format {} is not supported", name, entry->dtype);
-    }
-    TRY_ASSIGN(const Tensor stored, checked(spec, name, *entry));
+    TRY_ASSIGN(const std::optional<Tensor> found, stored_tensor(checkpoint_, spec));
+    if (!found) return Status::ok();
+    const Tensor& stored = *found;
+    const std::string& name = stored_name(spec, checkpoint_.kind());
     loaded_.parameters += stored.shape.elements();
     if (spec.kind == TensorKind::vector) {
       TRY(widen(stored, name, slot));
@@ -61,26 +52,6 @@ class WeightLoader {
     if (options_.progress) options_.progress(done_, checkpoint_.tensor_bytes());
     slot = backend_.prepare(std::move(slot));
     return Status::ok();
-  }
-
-  // The tensor of the entry, or its expert's part, with the shape that the config promises.
-  Result<Tensor> checked(const TensorSpec& spec, const std::string& name,
-                         const TensorEntry& entry) const {
-    const Tensor& t = entry.tensor;
-    if (from_gguf() && spec.expert >= 0) {
-      const bool fits = t.shape.rank() == 3 && spec.expert < t.shape[0] &&
-                        t.shape[1] == spec.shape[0] && t.shape[2] == spec.shape[1];
-      if (!fits) {
-        return error(Code::corrupt, "`{}`: expected [experts > {}, {}, {}], found {}", name,
-                     spec.expert, spec.shape[0], spec.shape[1], t.shape.to_string());
-      }
-      return t.outer(spec.expert);
-    }
-    if (!(t.shape == spec.shape)) {
-      return error(Code::corrupt, "`{}`: expected {}, found {} {}", name, spec.shape.to_string(),
-                   entry.dtype, t.shape.to_string());
-    }
-    return t;
   }
 
   // Small vectors become f32, which every verb reads; a NaN in a norm or bias poisons all output.

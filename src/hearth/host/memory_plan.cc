@@ -1,0 +1,240 @@
+// See memory_plan.h. Slots are filled with tensors that have formats and shapes but no memory, then
+// the forward pass runs on the trace backend.
+#include "hearth/host/memory_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+
+#include "hearth/base/checked_math.h"
+#include "hearth/models/load.h"
+#include "hearth/models/load_format.h"
+#include "hearth/models/stored_tensor.h"
+
+namespace hearth {
+namespace {
+
+constexpr int64_t kBatchMax = 1 << 16;
+
+// What `check_fits` proposes, best quality first.
+constexpr Format kSmaller[] = {Format::q8_0, Format::q6_k, Format::q4_k, Format::q4_0};
+
+// Stands for memory that the plan only counts: shapes are read, pointers never followed.
+alignas(64) std::byte nowhere[64];
+
+Weight imagined(Format format, const Shape& shape) {
+  Weight weight;
+  weight.tensor = Tensor::packed(format, shape, nowhere);
+  if (format == Format::f8_e4m3) weight.tensor.scales = reinterpret_cast<const float*>(nowhere);
+  return weight;
+}
+
+using StoredOf = std::function<Result<std::optional<Weight>>(const TensorSpec&)>;
+
+// Fills a model's slots and adds up what they take, under the chosen dtype and the smaller ones.
+class WeightPlanner {
+ public:
+  WeightPlanner(const PlanOptions& options, MemoryPlan& plan, const StoredOf& stored)
+      : options_(options), plan_(plan), stored_(stored) {
+    plan_.weights.dtype = options.dtype;
+    for (Format format : kSmaller) plan_.smaller.push_back({format, 0, 0, 0});
+  }
+
+  void visit(const TensorSpec& spec, Weight& slot) {
+    if (status_.is_ok()) status_ = try_visit(spec, slot);
+  }
+
+  Status finish() {
+    if (!status_.is_ok()) return status_;
+    const auto largest = std::max_element(bytes_by_format_.begin(), bytes_by_format_.end());
+    plan_.main_format = static_cast<Format>(largest - bytes_by_format_.begin());
+    return Status::ok();
+  }
+
+ private:
+  Status try_visit(const TensorSpec& spec, Weight& slot) {
+    TRY_ASSIGN(const std::optional<Weight> stored, stored_(spec));
+    if (!stored) return Status::ok();
+    TRY(add(plan_.parameters, stored->tensor.shape.elements()));
+    for (HeldWeights& held : plan_.smaller) TRY(hold(spec, *stored, held));
+    TRY(hold(spec, *stored, plan_.weights));
+    const HeldFormat how = held_as(spec, *stored, options_.dtype);
+    slot = how.copied ? imagined(how.format, stored->tensor.shape) : *stored;
+    return add(bytes_by_format_[static_cast<size_t>(how.format)], slot.bytes());
+  }
+
+  static HeldFormat held_as(const TensorSpec& spec, const Weight& stored,
+                            std::optional<Format> dtype) {
+    return held_format(spec.kind, stored.tensor.format, stored.tensor.columns(), dtype);
+  }
+
+  static Status hold(const TensorSpec& spec, const Weight& stored, HeldWeights& sum) {
+    const HeldFormat how = held_as(spec, stored, sum.dtype);
+    if (!how.copied) {
+      TRY(add(sum.mapped_bytes, stored.bytes()));
+      return add(sum.bytes, stored.bytes());
+    }
+    sum.conversion_bytes = std::max(sum.conversion_bytes, stored.bytes());
+    return add(sum.bytes, imagined(how.format, stored.tensor.shape).bytes());
+  }
+
+  static Status add(int64_t& sum, int64_t bytes) {
+    const auto total = checked_add(sum, bytes);
+    if (!total) return error(Code::invalid, "the config describes more than 2^63 bytes of weights");
+    sum = *total;
+    return Status::ok();
+  }
+
+  const PlanOptions& options_;
+  MemoryPlan& plan_;
+  const StoredOf& stored_;
+  Status status_;
+  std::array<int64_t, kFormats.size()> bytes_by_format_{};
+};
+
+// A step of `sequences` with `rows` rows each at position `start`; the last row of each wants
+// logits.
+Batch step_of(int64_t sequences, int64_t rows, int64_t start, Role role) {
+  Batch batch;
+  batch.tokens.assign(static_cast<size_t>(sequences * rows), 0);
+  for (int64_t i = 0; i < sequences; ++i) {
+    batch.sequences.push_back({i * rows, rows, start, role, {}});
+    batch.logits_rows.push_back(i * rows + rows - 1);
+  }
+  return batch;
+}
+
+// The step that takes most scratch: as many rows as the limits let in, one logit row a sequence.
+Batch fullest_step(const MemoryPlan& plan, const PlanOptions& options) {
+  const int64_t each = std::max<int64_t>(1, plan.context - 1);
+  const int64_t wanted =
+      plan.batch > options.batch_tokens_max / each ? options.batch_tokens_max : plan.batch * each;
+  Batch batch = step_of(1, std::min(wanted, options.batch_tokens_max), 0, Role::prompt);
+  batch.logits_rows.resize(static_cast<size_t>(std::min(plan.batch, batch.rows())), 0);
+  return batch;
+}
+
+TracedSteps trace_prompt(const Model& model, const KvSpec& kv, const PlanOptions& options,
+                         int64_t tokens) {
+  TracedSteps all;
+  for (int64_t start = 0; start < tokens; start += options.batch_tokens_max) {
+    const int64_t rows = std::min(options.batch_tokens_max, tokens - start);
+    const TracedSteps one = trace_step(model, kv, step_of(1, rows, start, Role::prompt));
+    all.rows += one.rows;
+    all.scratch_bytes = std::max(all.scratch_bytes, one.scratch_bytes);
+    all.work += one.work;
+  }
+  return all;
+}
+
+Status check_options(const PlanOptions& options) {
+  for (const auto& [name, value] : {std::pair{"context", options.context},
+                                    {"batch", options.batch},
+                                    {"batch_tokens_max", options.batch_tokens_max},
+                                    {"prompt_tokens", options.prompt_tokens}}) {
+    const int64_t most = std::string_view(name) == "context" ? int64_t{1} << 30 : kBatchMax;
+    if (value < 1 || value > most) {
+      return error(Code::invalid, "{}: expected [1, {}], found {}", name, most, value);
+    }
+  }
+  return Status::ok();
+}
+
+Result<MemoryPlan> plan_model(Model& model, const PlanOptions& options, const StoredOf& stored) {
+  TRY(check_options(options));
+  MemoryPlan plan;
+  WeightPlanner planner(options, plan, stored);
+  model.visit_tensors([&](const TensorSpec& spec, Weight& slot) { planner.visit(spec, slot); });
+  TRY(planner.finish());
+  TRY(model.finish_load());
+  plan.architecture = model.info().architecture;
+  plan.context = std::min(options.context, model.info().max_position_embeddings);
+  plan.batch = options.batch;
+  plan.prompt_tokens = std::min(options.prompt_tokens, std::max<int64_t>(1, plan.context - 1));
+
+  const KvSpec kv = model.kv_spec(options.kv_format);
+  plan.kv_block_bytes = kv.block_bytes();
+  const auto bytes = checked_mul(plan.kv_block_bytes, ceil_div(plan.context, kKvBlockTokens));
+  const auto all = bytes ? checked_mul(*bytes, plan.batch) : std::nullopt;
+  if (!all) return error(Code::invalid, "the KV cache of this context exceeds 2^63 bytes");
+  plan.kv_bytes = *all;
+
+  plan.prompt = trace_prompt(model, kv, options, plan.prompt_tokens);
+  plan.decode = trace_step(model, kv, step_of(plan.batch, 1, plan.prompt_tokens, Role::generated));
+  plan.activation_bytes = trace_step(model, kv, fullest_step(plan, options)).scratch_bytes;
+  if (plan.batch <= options.batch_tokens_max) {
+    plan.activation_bytes = std::max(plan.activation_bytes, plan.decode.scratch_bytes);
+  }
+  return plan;
+}
+
+// How a published checkpoint of this config stores its matrices.
+struct ConfigFormat {
+  Format format = Format::bf16;
+  bool fp8 = false;  // linear weights as F8_E4M3 with scales
+};
+
+Result<ConfigFormat> format_of(const Json& config) {
+  ConfigFormat out;
+  const char* key = json_find(config, "torch_dtype") ? "torch_dtype" : "dtype";
+  TRY_ASSIGN(const std::string dtype, json_string_or(config, key, "bfloat16"));
+  if (dtype == "float32") {
+    out.format = Format::f32;
+  } else if (dtype == "float16") {
+    out.format = Format::f16;
+  } else if (dtype != "bfloat16") {
+    return error(Code::unsupported, "`{}`: expected float32, float16 or bfloat16, found `{}`", key,
+                 dtype);
+  }
+  if (!json_find(config, "quantization_config")) return out;
+  TRY_ASSIGN(const Json* quantization, json_object(config, "quantization_config"));
+  TRY_ASSIGN(const std::string method, json_string(*quantization, "quant_method"));
+  if (method != "fp8") {
+    return error(Code::unsupported, "`quantization_config.quant_method`: expected fp8, found `{}`",
+                 method);
+  }
+  out.fp8 = true;
+  return out;
+}
+
+}  // namespace
+
+TracedSteps trace_step(const Model& model, const KvSpec& kv, const Batch& batch) {
+  TraceBackend trace;
+  KvCache cache(kv, 0);  // no blocks: only its shape is asked for
+  trace.begin_step();
+  model.forward(trace, batch, cache);
+  return {batch.rows(), trace.scratch_used(), trace.work()};
+}
+
+int64_t MemoryPlan::peak_bytes(const HeldWeights& held, int64_t kv) const {
+  const int64_t beside =
+      std::max(held.conversion_bytes, checked_add(kv, activation_bytes).value_or(INT64_MAX));
+  return checked_add(held.bytes, beside).value_or(INT64_MAX);
+}
+
+Result<MemoryPlan> plan_memory(const Checkpoint& checkpoint, const PlanOptions& options) {
+  std::vector<std::string> notices;
+  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, notices));
+  const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Weight>> {
+    TRY_ASSIGN(const std::optional<Tensor> tensor, stored_tensor(checkpoint, spec));
+    if (!tensor) return std::optional<Weight>();
+    return std::optional(Weight{*tensor, nullptr});
+  };
+  auto plan = plan_model(*model, options, stored);
+  if (!plan) return std::move(plan).status().at(checkpoint.path());
+  return plan;
+}
+
+Result<MemoryPlan> plan_memory(const Json& config, const PlanOptions& options) {
+  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(config));
+  TRY_ASSIGN(const ConfigFormat format, format_of(config));
+  const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Weight>> {
+    if (spec.name.empty()) return std::optional<Weight>();
+    const bool fp8 = format.fp8 && is_fp8_linear(spec);
+    return std::optional(imagined(fp8 ? Format::f8_e4m3 : format.format, spec.shape));
+  };
+  return plan_model(*model, options, stored);
+}
+
+}  // namespace hearth

@@ -1,0 +1,72 @@
+// The memory that a model will take, to the byte, before any of it is taken: weights as the loader
+// will hold them, the KV cache of a context, and the scratch of the fullest step, traced through
+// the model's own forward pass. From a checkpoint's headers, or from a config.json alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hearth/backend/trace/trace_backend.h"
+#include "hearth/files/checkpoint.h"
+#include "hearth/models/model.h"
+
+namespace hearth {
+
+struct PlanOptions {
+  std::optional<Format> dtype;     // as LoadOptions: nullopt holds weights as stored
+  int64_t context = 4096;          // longest sequence; cut to what the model can do
+  int64_t batch = 1;               // sequences at once, each with a whole context of KV cache
+  int64_t batch_tokens_max = 512;  // rows in one step
+  int64_t prompt_tokens = 512;     // of the prompt whose time is foretold
+  Format kv_format = Format::f16;
+};
+
+// One step of the engine, or several in a row.
+struct TracedSteps {
+  int64_t rows = 0;           // tokens computed
+  int64_t scratch_bytes = 0;  // most that one of the steps takes
+  Work work;
+};
+
+// The weights under one choice of --dtype.
+struct HeldWeights {
+  std::optional<Format> dtype;   // nullopt: as stored
+  int64_t bytes = 0;             // in memory: mapped and copied, scales included
+  int64_t mapped_bytes = 0;      // of these, views of the checkpoint
+  int64_t conversion_bytes = 0;  // largest tensor that is read while its copy is made
+};
+
+struct MemoryPlan {
+  std::string architecture;
+  Format main_format = Format::f32;  // in which most bytes of the weights are
+  int64_t context = 0;
+  int64_t batch = 1;
+  int64_t prompt_tokens = 0;
+  int64_t parameters = 0;
+  HeldWeights weights;
+  std::vector<HeldWeights> smaller;  // other choices of dtype, best quality first
+  int64_t kv_block_bytes = 0;        // 64 tokens of one sequence
+  int64_t kv_bytes = 0;
+  int64_t activation_bytes = 0;
+  TracedSteps prompt;  // `prompt_tokens` of one sequence, in chunks
+  TracedSteps decode;  // one token of each sequence, after that prompt
+
+  int64_t peak_bytes() const { return peak_bytes(weights, kv_bytes); }
+  // While loading or while running, whichever needs more.
+  int64_t peak_bytes(const HeldWeights& held, int64_t kv) const;
+};
+
+Result<MemoryPlan> plan_memory(const Checkpoint& checkpoint, const PlanOptions& options);
+// Of a model whose weights are not here: stored as `torch_dtype` and `quantization_config` say.
+Result<MemoryPlan> plan_memory(const Json& config, const PlanOptions& options);
+
+// no_memory, in one line: what is needed, what is available, and which smaller choice would fit.
+Status check_fits(const MemoryPlan& plan, int64_t available_bytes);
+
+// The work and scratch of one step of a model whose weights are set.
+TracedSteps trace_step(const Model& model, const KvSpec& kv, const Batch& batch);
+
+std::string bytes_text(int64_t bytes);  // "15.2 GB", in powers of 1000
+
+}  // namespace hearth

@@ -1,0 +1,177 @@
+// The plan against the truth: bytes that the loader holds, bytes that the CPU backend takes in a
+// step, for every golden checkpoint; and configs of published models, whose weights are not here.
+#include "hearth/host/memory_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "hearth/backend/make_backend.h"
+#include "hearth/models/load.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> checkpoints() {
+  std::vector<std::string> paths;
+  for (const auto& entry : fs::recursive_directory_iterator(HEARTH_SOURCE_DIR "/tests/golden")) {
+    const fs::path& path = entry.path();
+    if (path.filename() == "config.json") paths.push_back(path.parent_path());
+    const bool first = path.string().find("-of-") == std::string::npos ||
+                       path.string().find("-00001-of-") != std::string::npos;
+    if (path.extension() == ".gguf" && first) paths.push_back(path);
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::unique_ptr<Backend> cpu_backend() {
+  BackendOptions options;
+  options.device = "cpu";
+  auto backend = make_backend(options);
+  EXPECT_TRUE(backend.has_value());
+  return *std::move(backend);
+}
+
+// Sequences of `rows` rows each at `start`, with blocks, so that a real backend can run it.
+Batch batch_of(int64_t sequences, int64_t rows, int64_t start, Role role) {
+  Batch batch;
+  int32_t next_block = 0;
+  for (int64_t s = 0; s < sequences; ++s) {
+    SequenceRows part{s * rows, rows, start, role, {}};
+    for (int64_t p = 0; p < part.end(); p += kKvBlockTokens) part.blocks.push_back(next_block++);
+    for (int64_t i = 0; i < rows; ++i) batch.tokens.push_back(static_cast<int32_t>((s + i) % 8));
+    batch.logits_rows.push_back(part.first_row + rows - 1);
+    batch.sequences.push_back(part);
+  }
+  return batch;
+}
+
+class Plan : public testing::TestWithParam<std::string> {};
+
+TEST_P(Plan, ForetellsWeightsAndScratchToTheByte) {
+  const auto checkpoint = Checkpoint::open(GetParam());
+  ASSERT_TRUE(checkpoint.has_value()) << checkpoint.status().message();
+  for (const std::optional<Format> dtype :
+       {std::optional<Format>(), std::optional(Format::f32), std::optional(Format::q8_0)}) {
+    PlanOptions options;
+    options.dtype = dtype;
+    options.context = 100;
+    const auto plan = plan_memory(*checkpoint, options);
+    ASSERT_TRUE(plan.has_value()) << plan.status().message();
+    const auto backend = cpu_backend();
+    LoadOptions load;
+    load.dtype = dtype;
+    const auto loaded = load_model(*checkpoint, *backend, load);
+    ASSERT_TRUE(loaded.has_value()) << loaded.status().message();
+    EXPECT_EQ(plan->weights.bytes, loaded->weight_bytes);
+    EXPECT_EQ(plan->parameters, loaded->parameters);
+
+    const Model& model = *loaded->model;
+    KvCache cache(model.kv_spec(options.kv_format), ceil_div(options.context, kKvBlockTokens));
+    EXPECT_EQ(plan->kv_bytes, cache.spec().block_bytes() * cache.blocks());
+    backend->begin_step();
+    model.forward(*backend, batch_of(1, 99, 0, Role::prompt), cache);
+    EXPECT_EQ(plan->activation_bytes, backend->scratch_used_max());
+  }
+}
+
+// Each step on its own: any mix of rows takes what the trace says, prompt or generated.
+TEST_P(Plan, TracesEveryStepToTheByte) {
+  const auto checkpoint = Checkpoint::open(GetParam());
+  ASSERT_TRUE(checkpoint.has_value()) << checkpoint.status().message();
+  for (const Batch& batch :
+       {batch_of(1, 1, 5, Role::generated), batch_of(3, 1, 70, Role::generated),
+        batch_of(1, 17, 0, Role::prompt), batch_of(2, 33, 60, Role::prompt)}) {
+    const auto backend = cpu_backend();
+    const auto loaded = load_model(*checkpoint, *backend, {});
+    ASSERT_TRUE(loaded.has_value()) << loaded.status().message();
+    KvCache cache(loaded->model->kv_spec(Format::f32), 8);
+    backend->begin_step();
+    loaded->model->forward(*backend, batch, cache);
+    const TracedSteps traced = trace_step(*loaded->model, cache.spec(), batch);
+    EXPECT_EQ(traced.scratch_bytes, backend->scratch_used_max());
+    EXPECT_EQ(traced.rows, batch.rows());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Checkpoints, Plan, testing::ValuesIn(checkpoints()), [](const auto& info) {
+  std::string name = fs::path(info.param).stem();
+  for (char& c : name) c = std::isalnum(c) ? c : '_';
+  return name;
+});
+
+Json config_of(const std::string& name) {
+  const std::string path = HEARTH_SHARED_DIR "/fixtures/configs/hf/" + name + "_config.json";
+  if (!fs::exists(path)) return {};
+  auto config = read_json_file(path);
+  EXPECT_TRUE(config.has_value());
+  return *std::move(config);
+}
+
+// 70.55e9 parameters, two bytes each; a token's keys and values are 80 layers of 2 * 8 * 128.
+TEST(PlanOfConfig, Llama70B) {
+  const Json config = config_of("meta-llama--Meta-Llama-3.1-70B");
+  if (config.is_null()) GTEST_SKIP() << "no shared fixtures";
+  const auto plan = plan_memory(config, {});
+  ASSERT_TRUE(plan.has_value()) << plan.status().message();
+  EXPECT_EQ(plan->parameters, 70553706496);
+  EXPECT_EQ(plan->weights.bytes, 2 * 70553706496 + 2 * 161 * 8192);  // 161 norms become f32
+  EXPECT_EQ(plan->kv_bytes, int64_t{80} * 2 * 8 * 128 * 2 * 4096);
+  // Each weight but the embedding's is read once for a token.
+  EXPECT_NEAR(static_cast<double>(plan->decode.work.weight_bytes), 139.0e9, 0.1e9);
+  EXPECT_NEAR(plan->decode.work.flops, 2 * 69.5e9, 2e9);  // attention to 512 positions included
+}
+
+// 671e9 parameters with 37e9 active for a token (DeepSeek-V3 report); Kimi-K2: 1.03e12 and 32e9.
+TEST(PlanOfConfig, ActiveExperts) {
+  const Json config = config_of("moonshotai--Kimi-K2-Instruct");
+  if (config.is_null()) GTEST_SKIP() << "no shared fixtures";
+  const auto plan = plan_memory(config, {});
+  ASSERT_TRUE(plan.has_value()) << plan.status().message();
+  EXPECT_NEAR(static_cast<double>(plan->parameters), 1.026e12, 0.005e12);
+  EXPECT_EQ(plan->main_format, Format::f8_e4m3);
+  EXPECT_NEAR(plan->decode.work.flops, 2 * 32e9, 6e9);
+}
+
+MemoryPlan llama_like() {
+  MemoryPlan plan;
+  plan.context = 8192;
+  plan.weights.bytes = 16'000'000'000;
+  plan.smaller = {{Format::q8_0, 8'500'000'000, 0, 2'000'000'000},
+                  {Format::q4_k, 4'500'000'000, 0, 2'000'000'000}};
+  plan.kv_block_bytes = 64 * 131072;
+  plan.kv_bytes = 128 * plan.kv_block_bytes;
+  plan.activation_bytes = 500'000'000;
+  return plan;
+}
+
+TEST(CheckFits, NamesWhatWouldFit) {
+  const MemoryPlan plan = llama_like();
+  EXPECT_TRUE(check_fits(plan, plan.peak_bytes()).is_ok());
+  const Status shorter = check_fits(plan, plan.peak_bytes() - 1);
+  EXPECT_EQ(shorter.code(), Code::no_memory);
+  EXPECT_EQ(shorter.message(),
+            "needs 17.6 GB of memory (weights 16.0 GB, KV cache 1.1 GB, activations 500.0 MB), "
+            "17.6 GB are available; --ctx 8128 would fit");
+  EXPECT_NE(check_fits(plan, 11'000'000'000).message().find("--dtype q8_0 would fit with 10.5 GB"),
+            std::string::npos);
+  EXPECT_NE(check_fits(plan, 6'600'000'000).message().find("--dtype q4_k would fit with 6.5 GB"),
+            std::string::npos);
+  EXPECT_NE(check_fits(plan, 1'000'000'000).message().find("choose a smaller model"),
+            std::string::npos);
+}
+
+TEST(ExpectedExperts, BetweenChosenAndAll) {
+  EXPECT_EQ(expected_experts(256, 8, 1), 8);
+  EXPECT_EQ(expected_experts(256, 8, 1000), 256);
+  EXPECT_EQ(expected_experts(4, 4, 1), 4);
+  EXPECT_GT(expected_experts(256, 8, 16), 80);
+  EXPECT_LT(expected_experts(256, 8, 16), 128);
+}
+
+}  // namespace
+}  // namespace hearth
