@@ -85,8 +85,9 @@ Result<RopeConfig> RopeConfig::from_gguf(const GgufFields& f) {
   }
   YarnScaling yarn;
   yarn.factor = factor;
-  TRY_ASSIGN(yarn.original_max_position_embeddings,
-             f.number_or("rope.scaling.original_context_length", 4096, 1, 1e9));
+  TRY_ASSIGN(const int64_t original,
+             f.size_or("rope.scaling.original_context_length", 4096, 1, 1 << 30));
+  yarn.original_max_position_embeddings = static_cast<double>(original);
   TRY_ASSIGN(yarn.beta_fast, f.number_or("rope.scaling.yarn_beta_fast", 32, 1e-3, 1e6));
   TRY_ASSIGN(yarn.beta_slow, f.number_or("rope.scaling.yarn_beta_slow", 1, 1e-3, 1e6));
   // llama.cpp's converter stores 0.1 * mscale_all_dim and drops mscale, which equals it in every
