@@ -19,8 +19,8 @@ struct TensorEntry {
   std::string name;
   std::string dtype;             // as the file says: "BF16", "Q4_K", "I64"
   std::optional<Format> format;  // nullopt: a type that Hearth cannot compute with
-  // A read-only view, valid while the file's owner lives. Without a format only `shape` and `data`
-  // have a meaning.
+  // A read-only view, valid while the file's owner lives; data is null when the tensor is empty.
+  // Without a format only `shape` and `data` have a meaning.
   Tensor tensor;
   int64_t bytes = 0;  // in the file, without scales
 };

@@ -226,14 +226,16 @@ std::vector<TensorEntry> place(std::vector<Declared> tensors, std::span<const st
   std::vector<TensorEntry> entries;
   entries.reserve(tensors.size());
   for (Declared& tensor : tensors) {
-    const std::byte* start = data.data() + tensor.begin;
-    const auto element = static_cast<uintptr_t>(tensor.element_bytes);
-    if (reinterpret_cast<uintptr_t>(start) % element != 0 && tensor.entry.bytes > 0) {
-      const Buffer& copy = aligned_copies.emplace_back(tensor.entry.bytes);
-      std::memcpy(copy.data(), start, static_cast<size_t>(tensor.entry.bytes));
-      start = copy.data();
+    if (tensor.entry.bytes > 0) {
+      const std::byte* start = data.data() + tensor.begin;
+      const auto element = static_cast<uintptr_t>(tensor.element_bytes);
+      if (reinterpret_cast<uintptr_t>(start) % element != 0) {
+        const Buffer& copy = aligned_copies.emplace_back(tensor.entry.bytes);
+        std::memcpy(copy.data(), start, static_cast<size_t>(tensor.entry.bytes));
+        start = copy.data();
+      }
+      tensor.entry.tensor.data = const_cast<std::byte*>(start);
     }
-    tensor.entry.tensor.data = const_cast<std::byte*>(start);
     entries.push_back(std::move(tensor.entry));
   }
   return entries;
