@@ -1,0 +1,210 @@
+// Conformance cases of the dense verbs: embedding, norm + linear, SwiGLU, residual add, head.
+#include <algorithm>
+
+#include "hearth/backend/conformance.h"
+#include "hearth/backend/reference/scalar.h"
+#include "hearth/backend/testing.h"
+
+namespace hearth::conformance {
+namespace {
+
+using testing_backend::kUnit;
+using testing_backend::linear_bound;
+using testing_backend::make_norm;
+using testing_backend::make_vector;
+using testing_backend::make_weight;
+using testing_backend::Matrix;
+
+struct DenseShape {
+  int64_t tokens;
+  int width;  // index of width_of
+  int64_t out;
+  bool norm;
+  bool bias;
+};
+// One row, a few, more than a tile; fewer outputs than a kernel's block and more than a part's 32.
+constexpr DenseShape kShapes[] = {
+    {1, 0, 1, true, true},    {5, 1, 33, true, false},   {5, 2, 3, false, true},
+    {19, 0, 130, true, true}, {2, 1, 300, false, false},
+};
+
+// Inputs of a dense verb and the rows that the run wants.
+struct Dense {
+  const DenseShape& shape;
+  int64_t in;
+  Matrix whole;
+  Matrix x;
+  Norm norm;
+
+  explicit Dense(const Run& run)
+      : shape(kShapes[run.shape]),
+        in(width_of(run.format, shape.width)),
+        whole(shape.tokens, in, 1),
+        x(whole, run.only ? static_cast<int64_t>(*run.only) : 0, run.only ? 1 : shape.tokens) {
+    if (shape.norm) norm = make_norm(in, 2);
+  }
+
+  int64_t tokens() const { return x.tensor.rows(); }
+  Linear linear(const Run& run, int64_t out, uint32_t seed) const {
+    Linear made;
+    made.weight = make_weight(run.format, {out, in}, seed);
+    if (shape.bias) made.bias = make_vector(out, seed + 1, 0);
+    return made;
+  }
+  std::vector<float> normed(int64_t t) const {
+    std::vector<float> n(static_cast<size_t>(in));
+    reference::rms_norm(x.tensor.f32_row(t), in, norm, n.data());
+    return n;
+  }
+};
+
+void append(std::vector<float>& to, const std::vector<float>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+Units embed_rows(const Run& run) {
+  const int64_t dim = width_of(run.format, run.shape);
+  const Weight table = make_weight(run.format, {200, dim}, 1);
+  std::vector<int32_t> ids = {199, 0, 7, 7, 128, 127};
+  if (run.only) ids = {ids[*run.only]};
+  Matrix out(static_cast<int64_t>(ids.size()), dim);
+  run.backend.embed_rows(table, ids, out.tensor);
+  Units units;
+  for (int64_t t = 0; t < out.tensor.rows(); ++t) {
+    units.found.push_back(out.row(t));
+    units.bound.emplace_back(static_cast<size_t>(dim), 0.0);
+  }
+  return units;
+}
+
+Units norm_linear(const Run& run) {
+  const Dense d(run);
+  const Linear linears[] = {d.linear(run, d.shape.out, 10), d.linear(run, 7, 20),
+                            d.linear(run, 32, 30)};
+  std::vector<Matrix> outs;
+  std::vector<LinearOut> to;
+  for (const Linear& linear : linears) outs.emplace_back(d.tokens(), linear.weight.out());
+  for (size_t i = 0; i < outs.size(); ++i) to.push_back({&linears[i], outs[i].tensor});
+  run.backend.norm_linear(d.x.tensor, d.norm, to);
+  Units units;
+  for (int64_t t = 0; t < d.tokens(); ++t) {
+    units.found.emplace_back();
+    for (const Matrix& out : outs) append(units.found.back(), out.row(t));
+    if (!run.bounds) continue;
+    units.bound.emplace_back();
+    for (const Linear& linear : linears) {
+      const auto bound = linear_bound(linear, d.normed(t));
+      units.bound.back().insert(units.bound.back().end(), bound.begin(), bound.end());
+    }
+  }
+  return units;
+}
+
+Units qk_norm(const Run& run) {
+  constexpr int64_t kHeadDims[] = {2, 37, 64};
+  const int64_t head_dim = kHeadDims[run.shape];
+  const Matrix whole(5, 3 * head_dim, 1);
+  Matrix x(whole, run.only ? static_cast<int64_t>(*run.only) : 0, run.only ? 1 : 5);
+  run.backend.qk_norm(x.tensor, make_norm(head_dim, 2), head_dim);
+  Units units;
+  for (int64_t t = 0; t < x.tensor.rows(); ++t) {
+    units.found.push_back(x.row(t));
+    units.bound.emplace_back();
+    for (float v : units.found.back()) {
+      // The mean square and the root cost a few roundings, each relative.
+      units.bound.back().push_back((static_cast<double>(head_dim) + 8) * kUnit * std::abs(v));
+    }
+  }
+  return units;
+}
+
+Units linear_add(const Run& run) {
+  const Dense d(run);
+  const Linear linear = d.linear(run, d.shape.out, 10);
+  const Matrix whole(d.shape.tokens, d.shape.out, 50);
+  Matrix residual(whole, run.only ? static_cast<int64_t>(*run.only) : 0, d.tokens());
+  run.backend.linear_add(d.x.tensor, linear, residual.tensor);
+  Units units;
+  for (int64_t t = 0; t < d.tokens(); ++t) {
+    units.found.push_back(residual.row(t));
+    if (!run.bounds) continue;
+    units.bound.push_back(linear_bound(linear, d.x.row(t)));
+    for (size_t o = 0; o < units.bound.back().size(); ++o) {
+      units.bound.back()[o] += 2 * kUnit * std::abs(units.found.back()[o]);
+    }
+  }
+  return units;
+}
+
+Units norm_linear_swiglu(const Run& run) {
+  const Dense d(run);
+  const Linear gate = d.linear(run, d.shape.out, 10);
+  const Linear up = d.linear(run, d.shape.out, 20);
+  Matrix out(d.tokens(), d.shape.out);
+  run.backend.norm_linear_swiglu(d.x.tensor, d.norm, gate, up, out.tensor);
+  Units units;
+  for (int64_t t = 0; t < d.tokens(); ++t) {
+    units.found.push_back(out.row(t));
+    if (!run.bounds) continue;
+    const std::vector<float> n = d.normed(t);
+    std::vector<float> g(static_cast<size_t>(d.shape.out)), u(g.size());
+    reference::apply(gate, n.data(), g.data());
+    reference::apply(up, n.data(), u.data());
+    const auto dg = linear_bound(gate, n);
+    const auto du = linear_bound(up, n);
+    std::vector<double> bound;
+    for (size_t o = 0; o < g.size(); ++o) {
+      // |silu'| <= 1.1; silu itself is good to a few roundings.
+      bound.push_back(1.1 * dg[o] * (std::abs(u[o]) + du[o]) +
+                      std::abs(reference::silu(g[o])) * (du[o] + 4 * kUnit * std::abs(u[o])));
+    }
+    units.bound.push_back(std::move(bound));
+  }
+  return units;
+}
+
+Units gather_rows(const Run& run) {
+  const Matrix x(7, 33, 1);
+  std::vector<int64_t> rows = {6, 0, 3, 3};
+  if (run.only) rows = {rows[*run.only]};
+  Matrix out(static_cast<int64_t>(rows.size()), 33);
+  run.backend.gather_rows(x.tensor, rows, out.tensor);
+  Units units;
+  for (int64_t t = 0; t < out.tensor.rows(); ++t) {
+    units.found.push_back(out.row(t));
+    units.bound.emplace_back(33, 0.0);
+  }
+  return units;
+}
+
+Units head_logits(const Run& run) {
+  const Dense d(run);
+  const Linear head = d.linear(run, d.shape.out, 10);
+  Matrix logits(d.tokens(), d.shape.out);
+  run.backend.head_logits(d.x.tensor, d.norm, head, logits.tensor);
+  Units units;
+  for (int64_t t = 0; t < d.tokens(); ++t) {
+    units.found.push_back(logits.row(t));
+    if (run.bounds) units.bound.push_back(linear_bound(head, d.normed(t)));
+  }
+  return units;
+}
+
+constexpr int kDenseShapes = std::size(kShapes);
+constexpr VerbCase kCases[] = {
+    {"embed_rows", embed_rows, kWeightFormats, 3},
+    {"norm_linear", norm_linear, kWeightFormats, kDenseShapes},
+    {"qk_norm", qk_norm, kNoWeights, 3},
+    {"linear_add", linear_add, kWeightFormats, kDenseShapes},
+    {"norm_linear_swiglu", norm_linear_swiglu, kWeightFormats, kDenseShapes},
+    {"gather_rows", gather_rows, kNoWeights, 1},
+    {"head_logits", head_logits, kWeightFormats, kDenseShapes},
+};
+
+}  // namespace
+
+std::span<const VerbCase> dense_cases() {
+  return kCases;
+}
+
+}  // namespace hearth::conformance
