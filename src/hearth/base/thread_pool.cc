@@ -20,11 +20,11 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::run_parts(const std::function<void(int64_t)>& body, int64_t parts) {
+void ThreadPool::run_parts(FunctionRef<void(int64_t)> body, int64_t parts) {
   for (int64_t part; (part = next_.fetch_add(1, std::memory_order_relaxed)) < parts;) body(part);
 }
 
-void ThreadPool::parallel_for(int64_t parts, const std::function<void(int64_t)>& body) {
+void ThreadPool::parallel_for(int64_t parts, FunctionRef<void(int64_t)> body) {
   if (parts <= 0) return;
   std::unique_lock lock(mutex_);
   if (workers_.empty() || parts == 1 || running_) {

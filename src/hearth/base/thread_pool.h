@@ -8,10 +8,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "hearth/base/function_ref.h"
 
 namespace hearth {
 
@@ -25,17 +26,17 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // Calls body(part) once for each part in [0, parts), in any order, and returns when all are done.
-  void parallel_for(int64_t parts, const std::function<void(int64_t part)>& body);
+  void parallel_for(int64_t parts, FunctionRef<void(int64_t part)> body);
 
  private:
   void worker_loop();
-  void run_parts(const std::function<void(int64_t)>& body, int64_t parts);
+  void run_parts(FunctionRef<void(int64_t)> body, int64_t parts);
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable done_;
-  const std::function<void(int64_t)>* body_ = nullptr;
+  const FunctionRef<void(int64_t)>* body_ = nullptr;
   int64_t parts_ = 0;
   uint64_t generation_ = 0;
   int active_ = 0;

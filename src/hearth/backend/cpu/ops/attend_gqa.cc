@@ -1,6 +1,7 @@
 // Grouped-query attention on the CPU. A task is one key/value head of one sequence and a tile of
 // its queries; each block of keys is decoded once for all of them.
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "hearth/backend/cpu/cpu_backend.h"
@@ -21,8 +22,10 @@ struct Task {
   int64_t first, count;  // queries of the sequence's rows
 };
 
-std::vector<Task> cut(const AttendGqa& a, const Batch& batch) {
-  std::vector<Task> tasks;
+// The tasks of a batch, in memory of the calling thread that its next call takes again.
+std::span<const Task> cut(const AttendGqa& a, const Batch& batch) {
+  thread_local std::vector<Task> tasks;
+  tasks.clear();
   for (const SequenceRows& rows : batch.sequences) {
     for (int64_t first = 0; first < rows.rows; first += kQueryTile) {
       const int64_t count = std::min(kQueryTile, rows.rows - first);
@@ -57,9 +60,10 @@ void attend_task(const cpu::KernelTable& kernels, const AttendGqa& a, const Task
   const int64_t d = a.head_dim;
   const int64_t group = a.heads / a.kv_heads;
   thread_local std::vector<float> keys, values;
+  thread_local std::vector<OnlineSoftmax> state;
   keys.resize(static_cast<size_t>(kKvBlockTokens * d));
   values.resize(keys.size());
-  std::vector<OnlineSoftmax> state(static_cast<size_t>(task.count * group));
+  state.assign(static_cast<size_t>(task.count * group), {});
   const auto out_of = [&](int64_t q, int64_t g) {
     return a.out.f32_row(rows.first_row + task.first + q) + (task.kv_head * group + g) * d;
   };
@@ -96,7 +100,7 @@ void CpuBackend::attend_gqa(const AttendGqa& args, const Batch& batch, KvCache& 
   for (const SequenceRows& rows : batch.sequences) {
     pool_.parallel_for(rows.rows, [&](int64_t i) { store_row(args, rows, i, cache); });
   }
-  const std::vector<Task> tasks = cut(args, batch);
+  const std::span<const Task> tasks = cut(args, batch);
   pool_.parallel_for(static_cast<int64_t>(tasks.size()), [&](int64_t i) {
     attend_task(kernels_, args, tasks[static_cast<size_t>(i)], cache);
   });

@@ -5,6 +5,7 @@
 //                   one latent serves all heads
 // The two agree to rounding; which one runs is decided by the role of the row alone.
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "hearth/backend/cpu/cpu_backend.h"
@@ -82,10 +83,11 @@ void attend_expanded(const KernelTable& kernels, const AttendMla& a, const Seque
   const int64_t v = a.v_head_dim;
   const int64_t width = a.kv_lora_rank + a.qk_rope_head_dim;
   thread_local std::vector<float> latents_, keys_, values_;
+  thread_local std::vector<OnlineSoftmax> state;
   float* latents = resized(latents_, kKvBlockTokens * width);
   float* keys = resized(keys_, kKvBlockTokens * qk);
   float* values = resized(values_, kKvBlockTokens * v);
-  std::vector<OnlineSoftmax> state(static_cast<size_t>(rows.rows));
+  state.assign(static_cast<size_t>(rows.rows), {});
   const auto out_of = [&](int64_t q) { return a.out.f32_row(rows.first_row + q) + head * v; };
   for (int64_t q = 0; q < rows.rows; ++q) std::fill_n(out_of(q), v, 0.0f);
   for (int64_t begin = 0; begin < rows.end(); begin += kKvBlockTokens) {
@@ -166,22 +168,31 @@ struct Task {
   int64_t first, count;  // heads
 };
 
-}  // namespace
-
-void CpuBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache& cache) {
-  std::vector<Task> tasks;
+// The tasks of a batch, in memory of the calling thread that its next call takes again.
+std::span<const Task> cut(const AttendMla& a, const Batch& batch) {
+  thread_local std::vector<Task> tasks;
+  tasks.clear();
   for (const SequenceRows& rows : batch.sequences) {
-    pool_.parallel_for(rows.rows, [&](int64_t i) { store_row(args, rows, i, cache); });
     if (rows.role == Role::prompt) {
-      for (int64_t h = 0; h < args.heads; ++h) tasks.push_back({&rows, -1, h, 1});
+      for (int64_t h = 0; h < a.heads; ++h) tasks.push_back({&rows, -1, h, 1});
       continue;
     }
     for (int64_t i = 0; i < rows.rows; ++i) {
-      for (int64_t h = 0; h < args.heads; h += kHeadsPerTask) {
-        tasks.push_back({&rows, i, h, std::min(kHeadsPerTask, args.heads - h)});
+      for (int64_t h = 0; h < a.heads; h += kHeadsPerTask) {
+        tasks.push_back({&rows, i, h, std::min(kHeadsPerTask, a.heads - h)});
       }
     }
   }
+  return tasks;
+}
+
+}  // namespace
+
+void CpuBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache& cache) {
+  for (const SequenceRows& rows : batch.sequences) {
+    pool_.parallel_for(rows.rows, [&](int64_t i) { store_row(args, rows, i, cache); });
+  }
+  const std::span<const Task> tasks = cut(args, batch);
   pool_.parallel_for(static_cast<int64_t>(tasks.size()), [&](int64_t i) {
     const Task& task = tasks[static_cast<size_t>(i)];
     if (task.row < 0) {

@@ -55,6 +55,7 @@ void CpuBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, T
 }
 
 void CpuBackend::norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) {
+  if (x.rows() == 0) return;  // no logits wanted: don't decode the head for nothing
   const Tensor n = normed(x, norm);
   int64_t parts = 0;
   for (const LinearOut& to : outs) parts += row_parts(to.linear->weight.out());

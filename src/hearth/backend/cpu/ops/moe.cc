@@ -16,26 +16,32 @@ using cpu::ActivationRows;
 using cpu::kRowsPerPart;
 using cpu::row_parts;
 
-// The pairs (token, choice) of a step in the order of their experts.
+// The pairs (token, choice) of a step in the order of their experts. Its vectors serve every step.
 struct Grouping {
   struct Group {
     const Expert* expert;
     int64_t first, count;  // rows [first, first + count) of `slots`
   };
-  std::vector<int64_t> slots;  // token * num_experts_per_tok + choice
+  std::vector<int64_t> slots;        // token * num_experts_per_tok + choice
+  std::vector<int64_t> row_of_slot;  // the inverse
   std::vector<Group> groups;
+  std::vector<int64_t> start;  // of each expert's rows
 
-  explicit Grouping(const MoeFfn& args) {
+  void fill(const MoeFfn& args) {
     const int64_t total = args.x.rows() * args.num_experts_per_tok;
-    std::vector<int64_t> start(args.experts.size() + 1, 0);
+    groups.clear();
+    start.assign(args.experts.size() + 1, 0);
     for (int64_t s = 0; s < total; ++s) ++start[static_cast<size_t>(args.ids[s]) + 1];
     for (size_t e = 0; e < args.experts.size(); ++e) {
       if (start[e + 1] > 0) groups.push_back({&args.experts[e], start[e], start[e + 1]});
       start[e + 1] += start[e];
     }
     slots.resize(static_cast<size_t>(total));
+    row_of_slot.resize(slots.size());
     for (int64_t s = 0; s < total; ++s) {
-      slots[static_cast<size_t>(start[static_cast<size_t>(args.ids[s])]++)] = s;
+      const int64_t row = start[static_cast<size_t>(args.ids[s])]++;
+      slots[static_cast<size_t>(row)] = s;
+      row_of_slot[static_cast<size_t>(s)] = row;
     }
   }
 };
@@ -73,7 +79,9 @@ void CpuBackend::route_experts(const RouteExperts& args) {
 }
 
 void CpuBackend::moe_ffn(const MoeFfn& args) {
-  const Grouping grouping(args);
+  thread_local Grouping of_this_thread;
+  Grouping& grouping = of_this_thread;  // the workers must see this one, not their own
+  grouping.fill(args);
   const int64_t k = args.num_experts_per_tok;
   const int64_t pairs = static_cast<int64_t>(grouping.slots.size());
   const int64_t dim = args.x.columns();
@@ -98,13 +106,9 @@ void CpuBackend::moe_ffn(const MoeFfn& args) {
         kernels_, group.expert->down_proj.weight.tensor, begin, std::min(begin + kRowsPerPart, dim),
         {hidden.f32_row(group.first), inter, group.count}, y.f32_row(group.first) + begin, dim);
   });
-  std::vector<int64_t> row_of_slot(static_cast<size_t>(pairs));
-  for (int64_t p = 0; p < pairs; ++p) {
-    row_of_slot[static_cast<size_t>(grouping.slots[static_cast<size_t>(p)])] = p;
-  }
   pool_.parallel_for(args.x.rows(), [&](int64_t t) {
     for (int64_t slot = t * k; slot < (t + 1) * k; ++slot) {
-      kernels_.axpy(args.weights[slot], y.f32_row(row_of_slot[static_cast<size_t>(slot)]),
+      kernels_.axpy(args.weights[slot], y.f32_row(grouping.row_of_slot[static_cast<size_t>(slot)]),
                     args.x.f32_row(t), dim);
     }
   });
