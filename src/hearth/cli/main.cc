@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "hearth/cli/verb.h"
 
@@ -15,6 +16,11 @@ bool prefers_chinese() {
   return false;
 }
 
+std::string own_path() {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -22,13 +28,22 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not the end of us
   Session session;
   session.chinese = prefers_chinese();
-  session.self = argv[0];
-  CLI::App app{std::string(session.say("DeepSeek-R1 on your own machine", "在自己的机器上运行 DeepSeek-R1")),
-               "hearth"};
+  session.self = own_path();
+  CLI::App app{
+      std::string(session.say("DeepSeek-R1 on your own machine", "在自己的机器上运行 DeepSeek-R1")),
+      "hearth"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "hearth " HEARTH_VERSION);
   app.get_formatter()->column_width(34);
+  add_run(app, session);
+  add_generate(app, session);
+  add_eval(app, session);
+  add_perplexity(app, session);
+  add_plan(app, session);
   add_inspect(app, session);
+  add_tokenize(app, session);
+  add_detokenize(app, session);
+  add_render(app, session);
   add_logits(app, session);
   try {
     app.parse(argc, argv);

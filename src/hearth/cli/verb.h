@@ -1,7 +1,7 @@
 // What every command of the `hearth` binary shares: flags, languages, output, exit codes.
 //
-// A verb is one file with one function `void add_<verb>(CLI::App& app, Session& session)`, listed in
-// main.cc. It declares its flags and, when chosen, sets session.exit by what its work returns.
+// A verb is one file with one function `void add_<verb>(CLI::App& app, Session& session)`, listed
+// in main.cc. It declares its flags and, when chosen, sets session.exit by what its work returns.
 // Exit codes: 0 done, 1 the work failed, 2 bad input or usage, 130 interrupted.
 #pragma once
 
@@ -20,7 +20,7 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitInterrupted = 130;
 
 struct Session {
-  bool json = false;  // one JSON object on stdout, everything else on stderr
+  bool json = false;     // one JSON object on stdout, everything else on stderr
   bool chinese = false;  // messages in Chinese: --lang zh, or LC_ALL/LC_MESSAGES/LANG of the user
   std::string self;      // path of the binary: bundled files lie relative to it
   int exit = kExitOk;
@@ -32,7 +32,8 @@ struct Session {
 };
 
 // Declares `name` with a one-line description and an example, and runs `work` when it is chosen.
-// A failed Status is printed as one line "hearth NAME: message" on stderr and decides the exit code.
+// A failed Status is printed as one line "hearth NAME: message" on stderr and decides the exit
+// code.
 CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
                    const std::string& description, const std::string& example,
                    std::function<Status()> work);
@@ -45,7 +46,15 @@ bool stdout_is_terminal();
 bool colour_allowed();  // a terminal, and NO_COLOR is not set
 
 // The list of verbs.
+void add_detokenize(CLI::App& app, Session& session);
+void add_eval(CLI::App& app, Session& session);
+void add_generate(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_logits(CLI::App& app, Session& session);
+void add_perplexity(CLI::App& app, Session& session);
+void add_plan(CLI::App& app, Session& session);
+void add_render(CLI::App& app, Session& session);
+void add_run(CLI::App& app, Session& session);
+void add_tokenize(CLI::App& app, Session& session);
 
 }  // namespace hearth::cli

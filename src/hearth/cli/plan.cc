@@ -1,0 +1,152 @@
+// hearth plan: what a model will take and how fast it will be, before anything of it is loaded.
+#include <nlohmann/json.hpp>
+
+#include "hearth/cli/model_options.h"
+#include "hearth/host/memory_plan.h"
+#include "hearth/host/speed.h"
+#include "hearth/sensors/cpu.h"
+#include "hearth/sensors/memory.h"
+
+namespace hearth::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  std::string config;  // a config.json alone, instead of a model
+  int64_t batch = 1;
+};
+
+struct Planned {
+  MemoryPlan plan;
+  MachineSpeed speed;
+  SpeedForecast forecast;
+  CpuInfo cpu;
+  int threads = 1;
+  int64_t total_bytes = 0;
+  int64_t available_bytes = 0;
+};
+
+Result<MemoryPlan> plan_of(const Options& options, const Session& session) {
+  PlanOptions plan;
+  TRY_ASSIGN(plan.dtype, dtype_of(options.model));
+  plan.context = options.model.context;
+  plan.batch = options.batch;
+  if (options.config.empty()) {
+    TRY_ASSIGN(const Checkpoint checkpoint,
+               Checkpoint::open(resolve_model(options.model.model, session)));
+    return plan_memory(checkpoint, plan);
+  }
+  TRY_ASSIGN(const Json config, read_json_file(options.config));
+  auto planned = plan_memory(config, plan);
+  if (!planned) return std::move(planned).status().at(options.config);
+  return planned;
+}
+
+Result<Planned> make_plan(const Options& options, const Session& session) {
+  if (options.model.model.empty() == options.config.empty()) {
+    return error(Code::invalid, "expected one of --model and --config");
+  }
+  Planned out;
+  TRY_ASSIGN(out.plan, plan_of(options, session));
+  TRY_ASSIGN(out.cpu, read_cpu());
+  TRY_ASSIGN(const MemoryInfo memory, read_memory());
+  out.total_bytes = memory.usable_total_bytes();
+  out.available_bytes = memory.usable_available_bytes();
+  out.threads = options.model.threads > 0 ? options.model.threads : out.cpu.usable_threads();
+  ModelOptions measured = options.model;
+  measured.threads = out.threads;
+  TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(measured));
+  TRY_ASSIGN(out.speed, measure_speed(*backend, out.plan.main_format, out.threads));
+  out.forecast = forecast(out.plan, out.speed);
+  return out;
+}
+
+Json to_json(const Planned& p) {
+  const MemoryPlan& plan = p.plan;
+  const Status fits = check_fits(plan, p.available_bytes);
+  const Json device = {{"name", "cpu"},
+                       {"model", p.cpu.model},
+                       {"threads", p.threads},
+                       {"total_bytes", p.total_bytes},
+                       {"available_bytes", p.available_bytes},
+                       {"planned_bytes", plan.peak_bytes()},
+                       {"bandwidth_gb_s", p.speed.read_gb_s},
+                       {"prompt_gflop_s", p.speed.prompt_gflop_s},
+                       {"decode_gflop_s", p.speed.decode_gflop_s}};
+  Json out = {{"devices", {device}},
+              {"architecture", plan.architecture},
+              {"parameters", plan.parameters},
+              {"format", format_info(plan.main_format).name},
+              {"ctx", plan.context},
+              {"batch", plan.batch},
+              {"weight_bytes", plan.weights.bytes},
+              {"kv_bytes", plan.kv_bytes},
+              {"activation_bytes", plan.activation_bytes},
+              {"peak_bytes", plan.peak_bytes()},
+              {"fits", fits.is_ok()},
+              {"prompt_tokens", plan.prompt_tokens},
+              {"bytes_per_token", plan.decode.work.weight_bytes + plan.decode.work.kv_bytes},
+              {"flops_per_token", plan.decode.work.flops / static_cast<double>(plan.decode.rows)},
+              {"ttft_ms", p.forecast.ttft_ms},
+              {"tok_s", p.forecast.tok_s},
+              {"limited_by", limit_name(p.forecast.limited_by)}};
+  if (!fits.is_ok()) out["message"] = fits.message();
+  return out;
+}
+
+void print_table(const Planned& p, const Session& session) {
+  const MemoryPlan& plan = p.plan;
+  const auto line = [&](std::string_view english, std::string_view chinese, std::string text) {
+    fmt::print("{}: {}\n", session.say(english, chinese), text);
+  };
+  line("model", "模型",
+       fmt::format("{}, {:.2f} B, {}", plan.architecture,
+                   static_cast<double>(plan.parameters) / 1e9, format_info(plan.main_format).name));
+  line("device", "设备",
+       fmt::format("cpu, {}, {} threads, {:.1f} GB/s, {:.0f} GFLOP/s", p.cpu.model, p.threads,
+                   p.speed.read_gb_s, p.speed.prompt_gflop_s));
+  line("weights", "权重", bytes_text(plan.weights.bytes));
+  line("KV cache", "KV 缓存",
+       fmt::format("{} ({} x {} tokens)", bytes_text(plan.kv_bytes), plan.batch, plan.context));
+  line("activations", "激活", bytes_text(plan.activation_bytes));
+  line("peak", "峰值",
+       fmt::format("{} / {}", bytes_text(plan.peak_bytes()), bytes_text(p.available_bytes)));
+  line("first token", "首个词元",
+       fmt::format("{:.0f} ms ({} prompt tokens)", p.forecast.ttft_ms, plan.prompt_tokens));
+  line("speed", "速度",
+       fmt::format("{:.2f} tok/s, {}", p.forecast.tok_s,
+                   p.forecast.limited_by == Limit::compute
+                       ? session.say("limited by compute", "受计算能力限制")
+                       : session.say("limited by memory bandwidth", "受内存带宽限制")));
+}
+
+// A model that does not fit is a successful plan: the line that says so goes to standard error.
+Status plan(const Options& options, const Session& session) {
+  TRY_ASSIGN(const Planned planned, make_plan(options, session));
+  if (session.json) {
+    fmt::print("{}\n", to_json(planned).dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    print_table(planned, session);
+  }
+  const Status fits = check_fits(planned.plan, planned.available_bytes);
+  if (!fits.is_ok()) fmt::print(stderr, "note: {}\n", fits.message());
+  return Status::ok();
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Session& session) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = add_verb(app, session, "plan",
+                            std::string(session.say("Foretell memory and speed before loading",
+                                                    "在加载之前预测内存和速度")),
+                            "hearth plan --model DeepSeek-R1-Distill-Qwen-7B/ --ctx 8192",
+                            [options, &session] { return plan(*options, session); });
+  options->model.declare(*verb, false);
+  verb->add_option("--config", options->config, "a config.json, for a model that is not here");
+  verb->add_option("--batch", options->batch, "sequences at once")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+}
+
+}  // namespace hearth::cli
