@@ -95,12 +95,16 @@ Result<std::optional<Json>> optional_json(const std::string& path) {
   return std::optional<Json>(std::move(json));
 }
 
-std::vector<TensorEntry> copy_entries(const Safetensors& file) {
-  return {file.tensors().begin(), file.tensors().end()};
+// The item of a tensor, or nullptr when the index does not name it.
+const ShardIndex::Item* find_item(const ShardIndex& index, const std::string& tensor) {
+  const auto at = std::lower_bound(
+      index.items.begin(), index.items.end(), tensor,
+      [](const ShardIndex::Item& item, const std::string& name) { return item.tensor < name; });
+  return at == index.items.end() || at->tensor != tensor ? nullptr : &*at;
 }
 
-// Each tensor of the index lies in its shard, and the shards hold nothing that the index lacks:
-// a tensor in two shards, or in another one, would be a matter of luck.
+// Each tensor of the index lies in its shard and in no other: else it would be a matter of luck
+// which bytes are loaded.
 Status check_shards(const ShardIndex& index, std::span<const Safetensors> shards) {
   for (const auto& [tensor, shard] : index.items) {
     if (shards[shard].find(tensor)) continue;
@@ -113,48 +117,51 @@ Status check_shards(const ShardIndex& index, std::span<const Safetensors> shards
   }
   for (size_t shard = 0; shard < shards.size(); ++shard) {
     for (const TensorEntry& entry : shards[shard].tensors()) {
-      const auto at = std::lower_bound(
-          index.items.begin(), index.items.end(), entry.name,
-          [](const ShardIndex::Item& item, const std::string& name) { return item.tensor < name; });
-      if (at == index.items.end() || at->tensor != entry.name) {
-        return error(Code::corrupt, "`{}`: {} holds it, but the index does not name it", entry.name,
-                     index.shards[shard]);
-      }
-      if (at->shard != shard) {
-        return error(Code::corrupt, "`{}`: expected in {} only, found in {} too", entry.name,
-                     index.shards[at->shard], index.shards[shard]);
-      }
+      const ShardIndex::Item* item = find_item(index, entry.name);
+      if (!item || item->shard == shard) continue;
+      return error(Code::corrupt, "`{}`: expected in {} only, found in {} too", entry.name,
+                   index.shards[item->shard], index.shards[shard]);
     }
   }
   return Status::ok();
 }
 
-Result<std::vector<Safetensors>> open_shards(const std::string& folder) {
-  std::vector<Safetensors> shards;
+struct Shards {
+  std::vector<Safetensors> files;
+  std::optional<ShardIndex> index;  // none: a single file, all of whose tensors count
+};
+
+Result<ShardIndex> read_index(const std::string& path) {
+  TRY_ASSIGN(const std::string text, read_file(path, kShardIndexMax));
+  const auto content = std::as_bytes(std::span(text.data(), text.size()));
+  if (const std::string_view found = describe_content(content); !found.empty()) {
+    return error(Code::corrupt, "{}: expected JSON, found {}", path, found);
+  }
+  auto index = parse_shard_index(text);
+  if (!index) return std::move(index).status().at(path);
+  return index;
+}
+
+Result<Shards> open_shards(const std::string& folder) {
+  Shards shards;
   if (const std::string single = join(folder, kSingleName); exists(single)) {
     TRY_ASSIGN(Safetensors file, Safetensors::open(single));
-    shards.push_back(std::move(file));
+    shards.files.push_back(std::move(file));
     return shards;
   }
   const std::string index_path = join(folder, kIndexName);
   if (!exists(index_path)) return no_weights(folder);
-  TRY_ASSIGN(const std::string text, read_file(index_path, kShardIndexMax));
-  const auto content = std::as_bytes(std::span(text.data(), text.size()));
-  if (const std::string_view found = describe_content(content); !found.empty()) {
-    return error(Code::corrupt, "{}: expected JSON, found {}", index_path, found);
-  }
-  auto index = parse_shard_index(text);
-  if (!index) return std::move(index).status().at(index_path);
-  for (const std::string& name : index->shards) {
+  TRY_ASSIGN(shards.index, read_index(index_path));
+  for (const std::string& name : shards.index->shards) {
     const std::string path = join(folder, name);
     if (!exists(path)) {
       return error(Code::not_found, "{}: expected the shard {}, found no such file", index_path,
                    name);
     }
     TRY_ASSIGN(Safetensors file, Safetensors::open(path));
-    shards.push_back(std::move(file));
+    shards.files.push_back(std::move(file));
   }
-  TRY(check_shards(*index, shards).at(index_path));
+  TRY(check_shards(*shards.index, shards.files).at(index_path));
   return shards;
 }
 
@@ -182,10 +189,13 @@ Status attach_scales(const TensorTable& table, TensorEntry& weight) {
   return Status::ok();
 }
 
-Result<TensorTable> join_tables(std::span<const Safetensors> shards) {
+// What a shard holds beside the tensors that the index names is left out, as transformers does.
+Result<TensorTable> join_tables(const Shards& shards) {
   std::vector<TensorEntry> entries;
-  for (const Safetensors& shard : shards) {
-    for (TensorEntry& entry : copy_entries(shard)) entries.push_back(std::move(entry));
+  for (const Safetensors& file : shards.files) {
+    for (const TensorEntry& entry : file.tensors()) {
+      if (!shards.index || find_item(*shards.index, entry.name)) entries.push_back(entry);
+    }
   }
   TRY_ASSIGN(const TensorTable unscaled, TensorTable::build(entries));
   for (TensorEntry& entry : entries) {
@@ -209,10 +219,11 @@ Result<Checkpoint> Checkpoint::open(const std::string& path) {
     TRY_ASSIGN(state->config, optional_json(join(path, kConfigName)));
     if (!state->config) return no_config(path);
     TRY_ASSIGN(state->generation_config, optional_json(join(path, kGenerationConfigName)));
-    TRY_ASSIGN(state->shards, open_shards(path));
-    auto table = join_tables(state->shards);
+    TRY_ASSIGN(Shards shards, open_shards(path));
+    auto table = join_tables(shards);
     if (!table) return std::move(table).status().at(path);
     state->table = std::move(*table);
+    state->shards = std::move(shards.files);
     return Checkpoint(std::move(state));
   }
   if (path.ends_with(".safetensors")) {

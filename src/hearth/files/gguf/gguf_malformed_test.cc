@@ -200,7 +200,7 @@ TEST(GgufMalformed, TensorDeclarations) {
       {"row of 31 in Q8_0", sized({31, 1}, 8), Code::corrupt, "multiple of 32"},
       {"row of 128 in Q4_K", sized({128, 2}, 12), Code::corrupt, "multiple of 256"},
   };
-  for (const uint32_t type : {4u, 5u, 31u, 32u, 33u, 36u, 38u, 40u, 255u, ~0u}) {
+  for (const uint32_t type : {4u, 5u, 9u, 31u, 32u, 33u, 36u, 38u, 40u, 255u, ~0u}) {
     cases.push_back({fmt::format("type {}", type), sized({32, 2}, type), Code::unsupported,
                      fmt::format("found {}", type)});
   }

@@ -43,7 +43,7 @@ struct GgmlType {
   int64_t block_bytes;
   std::optional<Format> format;  // follows from the name: Q4_K is Format q4_k once that exists
 };
-const GgmlType* ggml_type(uint32_t id);  // nullptr: unknown, or retired (4, 5, 31, ...)
+const GgmlType* ggml_type(uint32_t id);  // nullptr: unknown, or retired (4, 5, 9, 31, ...)
 const GgmlType* ggml_type_by_name(std::string_view name);
 const GgmlType* ggml_type_by_format(Format format);  // nullptr: GGUF cannot hold it
 
