@@ -1,5 +1,6 @@
 # Compiler settings that every target of Hearth shares. Floating point is left exact: no fast-math,
 # no contraction behind the programmer's back, so that gcc and clang agree bit for bit.
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)  # the static libraries also go into libhearth.so
 add_library(hearth_options INTERFACE)
 target_compile_features(hearth_options INTERFACE cxx_std_20)
 target_compile_options(hearth_options INTERFACE

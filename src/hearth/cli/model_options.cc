@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
 
 #include "hearth/backend/make_backend.h"
 #include "hearth/cli/progress.h"
+#include "hearth/host/fit.h"
 
 namespace hearth::cli {
 
@@ -18,7 +18,8 @@ void ModelOptions::declare(CLI::App& verb, bool model_required) {
       "--model", model, "Hugging Face directory, GGUF file, or `mini`, the bundled model");
   if (model_required) option->required();
   verb.add_option("--device", device, "auto, cpu or reference")->capture_default_str();
-  verb.add_option("--dtype", dtype, "auto (as stored), f32, f16, bf16, int8 (= q8_0), q4_0, q4_k, q6_k")
+  verb.add_option("--dtype", dtype,
+                  "auto (as stored), f32, f16, bf16, int8 (= q8_0), q4_0, q4_k, q6_k")
       ->capture_default_str();
   verb.add_flag("--load-in-8bit", load_in_8bit, "the same as --dtype int8");
   verb.add_option("--threads", threads, "compute threads; 0: one for each physical core")
@@ -43,38 +44,92 @@ Result<std::optional<Format>> dtype_of(const ModelOptions& options) {
 Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options) {
   BackendOptions backend;
   backend.device = options.device;
-  const auto hardware = static_cast<int>(std::thread::hardware_concurrency());
-  backend.threads = options.threads > 0 ? options.threads : std::max(1, hardware);
+  backend.threads = options.threads > 0 ? options.threads : default_threads();
   if (const char* isa = std::getenv("HEARTH_CPU_ISA")) backend.cpu_isa = isa;
   return make_backend(backend);
 }
 
-std::string resolve_model(const std::string& model, const Session& session) {
-  if (!model.empty() && model != "mini") return model;
+namespace {
+
+// The first of these places, relative to the binary, that exists; else the last.
+std::string beside_binary(const Session& session, std::initializer_list<std::string> places) {
   std::error_code ignored;
-  if (model == "mini" && fs::exists("mini", ignored)) return model;
-  const fs::path here = fs::path(session.self).parent_path();
-  for (const char* place : {"../assets/mini", "../share/hearth/mini"}) {
-    const fs::path candidate = here / place;
-    if (fs::exists(candidate, ignored)) return fs::weakly_canonical(candidate, ignored).string();
+  fs::path candidate;
+  for (const std::string& place : places) {
+    candidate = fs::path(session.self).parent_path() / place;
+    if (fs::exists(candidate, ignored)) break;
   }
-  return "mini";
+  return fs::weakly_canonical(candidate, ignored).string();
 }
+
+}  // namespace
+
+std::string resolve_model(const std::string& model, const Session& session) {
+  std::error_code ignored;
+  if (!model.empty() && (model != "mini" || fs::exists("mini", ignored))) return model;
+  return beside_binary(session, {"../share/hearth/mini", "../assets/mini"});
+}
+
+std::string suite_folder(std::string_view suite, const Session& session) {
+  // In the source tree the items lie beside the recipe that held them out.
+  const std::string installed = fmt::format("../share/hearth/eval/{}", suite);
+  return beside_binary(session, {installed, "../recipes/mini/heldout"});
+}
+
+namespace {
+
+void print_notices(const LoadedModel& loaded) {
+  for (const std::string& line : loaded.notices) fmt::print(stderr, "note: {}\n", line);
+}
+
+// Refuses before loading what can't fit.
+Status check_memory(const ModelOptions& options, const std::string& path, const LoadOptions& load) {
+  PlanOptions plan;
+  plan.dtype = load.dtype;
+  plan.context = options.context;
+  plan.kv_format = engine_options_of(options).kv_format;
+  return check_model_fits(path, plan);
+}
+
+}  // namespace
 
 Result<OpenedModel> open_model(const ModelOptions& options, const Session& session) {
   OpenedModel opened;
-  TRY_ASSIGN(const std::optional<Format> dtype, dtype_of(options));
-  TRY_ASSIGN(opened.backend, open_backend(options));
-  TRY_ASSIGN(Checkpoint checkpoint, Checkpoint::open(resolve_model(options.model, session)));
-  opened.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
   LoadOptions load;
-  load.dtype = dtype;
+  TRY_ASSIGN(load.dtype, dtype_of(options));
+  const std::string path = resolve_model(options.model, session);
+  TRY(check_memory(options, path, load));
+  TRY_ASSIGN(opened.backend, open_backend(options));
+  TRY_ASSIGN(Checkpoint checkpoint, Checkpoint::open(path));
+  opened.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
   Progress progress(session.say("loading", "加载中"));
   load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   TRY_ASSIGN(opened.loaded, load_model(*opened.checkpoint, *opened.backend, load));
   progress.clear();
-  for (const std::string& line : opened.loaded.notices) fmt::print(stderr, "note: {}\n", line);
+  print_notices(opened.loaded);
   return opened;
+}
+
+Result<OpenedText> open_text_model(const ModelOptions& options, const Session& session) {
+  OpenedText opened;
+  LoadOptions load;
+  TRY_ASSIGN(load.dtype, dtype_of(options));
+  const std::string path = resolve_model(options.model, session);
+  TRY(check_memory(options, path, load));
+  TRY_ASSIGN(opened.backend, open_backend(options));
+  Progress progress(session.say("loading", "加载中"));
+  load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  TRY_ASSIGN(opened.model, TextModel::load(path, *opened.backend, load));
+  progress.clear();
+  print_notices(opened.model->loaded());
+  return opened;
+}
+
+EngineOptions engine_options_of(const ModelOptions& options) {
+  EngineOptions out;
+  out.context = options.context;
+  out.kv_format = options.dtype == "f32" ? Format::f32 : Format::f16;
+  return out;
 }
 
 }  // namespace hearth::cli

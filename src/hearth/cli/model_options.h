@@ -9,6 +9,8 @@
 #include "hearth/backend/backend.h"
 #include "hearth/base/status.h"
 #include "hearth/cli/verb.h"
+#include "hearth/engine/engine.h"
+#include "hearth/engine/text_model.h"
 #include "hearth/models/load.h"
 
 namespace hearth::cli {
@@ -31,12 +33,23 @@ struct OpenedModel {
   LoadedModel loaded;
 };
 
+// A model that talks.
+struct OpenedText {
+  std::unique_ptr<Backend> backend;  // outlives the model
+  std::unique_ptr<TextModel> model;
+};
+
 // "int8" is Q8_0; nullopt: as stored.
 Result<std::optional<Format>> dtype_of(const ModelOptions& options);
 Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options);
 Result<OpenedModel> open_model(const ModelOptions& options, const Session& session);
+Result<OpenedText> open_text_model(const ModelOptions& options, const Session& session);
+// An engine for one conversation; the KV cache holds f32 values only where the weights are f32.
+EngineOptions engine_options_of(const ModelOptions& options);
 
 // A name without a slash that is no path: `mini` is the bundled model.
 std::string resolve_model(const std::string& model, const Session& session);
+// The folder of the items that come with a suite.
+std::string suite_folder(std::string_view suite, const Session& session);
 
 }  // namespace hearth::cli

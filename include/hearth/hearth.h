@@ -1,0 +1,108 @@
+// Hearth as a library: load a DeepSeek-R1-family checkpoint, generate text from a batch of prompts,
+// stream it token by token, stop when you like. This is the whole public surface.
+//
+//   auto model = hearth::LanguageModel::load("assets/mini", {});
+//   if (!model) { puts(model.error().c_str()); return 2; }
+//   auto replies = model->generate({{.message = "37*48=?"}});
+//
+// Errors are values: a failed call returns a one-line text that says where, what was expected and
+// what was found. No exception leaves the library; bad input never aborts.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace hearth {
+
+// A value or one line of text that says why there is none.
+template <typename T>
+class Expected {
+ public:
+  Expected(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit
+  static Expected failure(std::string why) {
+    Expected out;
+    out.state_.template emplace<1>(std::move(why));
+    return out;
+  }
+  explicit operator bool() const { return state_.index() == 0; }
+  T& operator*() { return *std::get_if<0>(&state_); }
+  T* operator->() { return std::get_if<0>(&state_); }
+  const std::string& error() const { return *std::get_if<1>(&state_); }
+
+ private:
+  Expected() : state_(std::in_place_index<1>) {}
+  std::variant<T, std::string> state_;
+};
+
+struct LoadSettings {
+  std::string dtype = "auto";   // auto (as stored), f32, f16, bf16, int8, q4_0, q4_k, q6_k
+  std::string device = "auto";  // auto, cpu, reference
+  int threads = 0;              // 0: one for each physical core
+  int64_t context = 4096;       // tokens of the longest prompt and answer together
+};
+
+struct Turn {
+  std::string role;  // system, user, assistant
+  std::string content;
+};
+
+// One prompt. Give `message` (a single user turn), or `turns`, or `prompt_ids`; the first non-empty
+// one of prompt_ids, turns, message counts. Settings without a value are the model's own defaults.
+struct GenerateRequest {
+  std::string message;
+  std::vector<Turn> turns;
+  std::vector<int32_t> prompt_ids;
+  int64_t max_tokens = 1024;         // of thought and answer together
+  std::optional<double> temperature;  // 0: the most likely token each time
+  std::optional<double> top_p;
+  std::optional<double> min_p;
+  std::optional<int64_t> top_k;
+  uint64_t seed = 0;  // same seed, same text, whatever the batch and the threads
+  std::vector<std::string> stop;
+  // Called for each token in order, from the thread inside generate(): the id, the text it completes
+  // (whole UTF-8 characters; may be empty) and whether that text is thought. False ends the answer.
+  std::function<bool(int32_t id, std::string_view text, bool thought)> on_token;
+};
+
+struct Reply {
+  std::vector<int32_t> prompt_ids;
+  std::vector<int32_t> output_ids;
+  std::string reasoning;      // what stood inside <think>
+  std::string text;           // the answer
+  std::string finish_reason;  // stop, length, cancelled
+};
+
+// Owner of the weights and the KV cache. Move-only. One thread calls generate() at a time; cancel()
+// may be called by any thread and ends all running answers with finish_reason `cancelled`.
+class LanguageModel {
+ public:
+  // `path`: a Hugging Face directory or a GGUF file. Code inside a checkpoint is never run.
+  static Expected<LanguageModel> load(const std::string& path, const LoadSettings& settings);
+
+  LanguageModel(LanguageModel&&) noexcept;
+  LanguageModel& operator=(LanguageModel&&) noexcept;
+  ~LanguageModel();
+
+  // Runs all requests together; reply i belongs to request i and equals what it would be alone.
+  Expected<std::vector<Reply>> generate(const std::vector<GenerateRequest>& requests);
+  void cancel();
+
+  std::vector<int32_t> tokenize(std::string_view text) const;  // no special token is recognised
+  std::string detokenize(const std::vector<int32_t>& ids) const;
+  std::string architecture() const;
+  int64_t vocab_size() const;
+
+ private:
+  struct State;
+  explicit LanguageModel(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hearth

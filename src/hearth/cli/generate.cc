@@ -1,0 +1,116 @@
+// hearth generate: one completion of a prompt, a list of ids, or a conversation.
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "hearth/cli/chat_file.h"
+#include "hearth/cli/interrupt.h"
+#include "hearth/cli/model_options.h"
+#include "hearth/cli/sampling_options.h"
+#include "hearth/engine/generation.h"
+
+namespace hearth::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  SamplingOptions sampling;
+  std::string prompt;
+  std::vector<int32_t> prompt_ids;
+  std::string chat;
+  bool raw = false;
+};
+
+Result<Prompt> prompt_of(const Options& options, const TextModel& model) {
+  if (!options.prompt_ids.empty()) {
+    Prompt prompt;
+    prompt.ids = options.prompt_ids;
+    return prompt;
+  }
+  if (!options.chat.empty()) {
+    TRY_ASSIGN(const ChatRequest request, read_chat_file(options.chat));
+    return model.chat(request);
+  }
+  if (options.raw || !model.chat_template()) return model.plain(options.prompt, options.raw);
+  return model.chat(one_message(options.prompt));
+}
+
+Json to_json(const TextReply& reply, const std::vector<int32_t>& prompt_ids, const Timings& t,
+             double load_ms) {
+  return {{"prompt_ids", prompt_ids},
+          {"output_ids", reply.output_ids},
+          {"text", reply.text},
+          {"reasoning", reply.reasoning},
+          {"finish_reason", std::string(finish_reason_name(reply.finish_reason))},
+          {"timings",
+           {{"load_ms", load_ms},
+            {"prefill_tokens", t.prefill_tokens},
+            {"prefill_ms", t.prefill_ms},
+            {"decode_tokens", t.decode_tokens},
+            {"decode_ms", t.decode_ms}}}};
+}
+
+TextRequest request_of(const Options& options, const TextModel& model, bool streams) {
+  TextRequest request;
+  request.sampling = options.sampling.over(model.defaults());
+  request.max_tokens =
+      options.sampling.max_tokens > 0 ? options.sampling.max_tokens : options.model.context;
+  request.stop = options.sampling.stop;
+  if (streams) {
+    request.on_token = [](int32_t, std::string_view text, bool) {
+      fmt::print("{}", text);
+      std::fflush(stdout);
+      return true;
+    };
+  }
+  return request;
+}
+
+Status run_generate(const Options& options, const Session& session) {
+  const auto start = std::chrono::steady_clock::now();
+  TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
+  const std::chrono::duration<double, std::milli> load = std::chrono::steady_clock::now() - start;
+  const TextModel& model = *opened.model;
+  TextRequest request = request_of(options, model, !session.json);
+  TRY_ASSIGN(request.prompt, prompt_of(options, model));
+  const std::vector<int32_t> prompt_ids = request.prompt.ids;
+  Engine engine(model.model(), *opened.backend, engine_options_of(options.model), model.banned());
+  Timings timings;
+  const InterruptGuard interrupt;
+  std::vector<TextRequest> requests;
+  requests.push_back(std::move(request));
+  TRY_ASSIGN(
+      const std::vector<TextReply> replies,
+      generate(model, engine, std::move(requests), &timings, [&] { return !interrupt.pressed(); }));
+  if (session.json) {
+    const Json out = to_json(replies[0], prompt_ids, timings, load.count());
+    fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    fmt::print("\n");
+  }
+  if (replies[0].finish_reason == FinishReason::cancelled) {
+    return error(Code::cancelled, "interrupted");
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, Session& session) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = add_verb(
+      app, session, "generate",
+      std::string(session.say("Complete a prompt or a conversation", "补全一段提示或对话")),
+      "hearth generate --model mini --prompt '37*48=?' --temperature 0 --json",
+      [options, &session] { return run_generate(*options, session); });
+  options->model.declare(*verb, true);
+  options->sampling.declare(*verb);
+  auto* source = verb->add_option_group("prompt", "what to complete (one of these)");
+  source->add_option("--prompt", options->prompt, "text; the chat template is put around it");
+  source->add_option("--prompt-ids", options->prompt_ids, "token ids, separated by commas")
+      ->delimiter(',');
+  source->add_option("--chat", options->chat, "JSON file: messages, or {messages, tools}");
+  source->require_option(1);
+  verb->add_flag("--raw", options->raw, "no template, no beginning-of-sequence token");
+}
+
+}  // namespace hearth::cli

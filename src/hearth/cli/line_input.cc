@@ -1,0 +1,35 @@
+// See line_input.h.
+#include "hearth/cli/line_input.h"
+
+#include <editline/readline.h>
+#include <unistd.h>
+
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+
+namespace hearth::cli {
+
+bool stdin_is_terminal() {
+  return ::isatty(STDIN_FILENO) == 1;
+}
+
+LineInput::LineInput() {
+  // libedit counts columns by the locale: without a UTF-8 one Chinese would be misplaced.
+  const char* set = std::setlocale(LC_CTYPE, "");
+  if (!set || MB_CUR_MAX < 4) std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+std::optional<std::string> LineInput::read(const char* prompt) {
+  char* line = ::readline(prompt);
+  if (!line) {
+    std::fputc('\n', stdout);
+    return std::nullopt;
+  }
+  std::string text = line;
+  std::free(line);
+  if (!text.empty()) ::add_history(text.c_str());
+  return text;
+}
+
+}  // namespace hearth::cli

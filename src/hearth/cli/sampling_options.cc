@@ -1,0 +1,40 @@
+// See sampling_options.h.
+#include "hearth/cli/sampling_options.h"
+
+namespace hearth::cli {
+
+void SamplingOptions::declare(CLI::App& verb) {
+  verb.add_option("--max-tokens", max_tokens, "longest answer, thought included; 0: the context")
+      ->check(CLI::Range(0, 1 << 24));
+  verb.add_option("--temperature", temperature, "0: always the most likely token")
+      ->check(CLI::Range(0.0, 100.0));
+  verb.add_option("--top-k", top_k, "only the k most likely tokens; 0: all")
+      ->check(CLI::Range(0, 1 << 24));
+  verb.add_option("--top-p", top_p, "only the most likely tokens up to this probability")
+      ->check(CLI::Range(0.0, 1.0));
+  verb.add_option("--min-p", min_p, "no token less likely than this share of the best")
+      ->check(CLI::Range(0.0, 1.0));
+  verb.add_option("--repetition-penalty", repetition_penalty, "1: none")
+      ->check(CLI::Range(0.01, 100.0));
+  verb.add_option("--frequency-penalty", frequency_penalty, "0: none")
+      ->check(CLI::Range(-10.0, 10.0));
+  verb.add_option("--presence-penalty", presence_penalty, "0: none")
+      ->check(CLI::Range(-10.0, 10.0));
+  verb.add_option("--seed", seed, "same seed, same text");
+  verb.add_option("--stop", stop, "end the answer before this text; may be given again");
+}
+
+SamplingParams SamplingOptions::over(const SamplingParams& defaults) const {
+  SamplingParams p = defaults;
+  p.temperature = temperature.value_or(p.temperature);
+  p.top_k = top_k.value_or(p.top_k);
+  p.top_p = top_p.value_or(p.top_p);
+  p.min_p = min_p.value_or(p.min_p);
+  p.repetition_penalty = repetition_penalty.value_or(p.repetition_penalty);
+  p.frequency_penalty = frequency_penalty.value_or(p.frequency_penalty);
+  p.presence_penalty = presence_penalty.value_or(p.presence_penalty);
+  p.seed = seed;
+  return p;
+}
+
+}  // namespace hearth::cli

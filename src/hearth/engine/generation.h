@@ -1,0 +1,51 @@
+// Text in, text out: runs prompts on the engine and turns tokens into thought and answer as they
+// come, with stop strings. Built on the engine; the engine knows nothing of text.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hearth/engine/engine.h"
+#include "hearth/engine/text_model.h"
+
+namespace hearth {
+
+struct TextRequest {
+  Prompt prompt;
+  SamplingParams sampling;
+  int64_t max_tokens = 1024;      // thought and answer together
+  std::vector<std::string> stop;  // the answer ends before the first of these
+  // Called for each token, and once more with id -1 when text was held back to the end. `text` is
+  // whole UTF-8 characters that became certain, possibly none. False ends the answer.
+  std::function<bool(int32_t id, std::string_view text, bool thought)> on_token;
+};
+
+struct TextReply {
+  std::vector<int32_t> output_ids;
+  std::string reasoning;
+  std::string text;
+  FinishReason finish_reason = FinishReason::stop;
+};
+
+// Milliseconds on the wall, for all requests of a call together.
+struct Timings {
+  int64_t prefill_tokens = 0;
+  double prefill_ms = 0;
+  int64_t decode_tokens = 0;
+  double decode_ms = 0;
+
+  double decode_tokens_per_second() const {
+    return decode_ms > 0 ? 1000.0 * static_cast<double>(decode_tokens) / decode_ms : 0;
+  }
+};
+
+// Runs all requests together and returns when all are done; reply i belongs to request i.
+// `each_step` is called after every step, on this thread; false cancels what still runs.
+Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
+                                        std::vector<TextRequest> requests,
+                                        Timings* timings = nullptr,
+                                        const std::function<bool()>& each_step = {});
+
+}  // namespace hearth

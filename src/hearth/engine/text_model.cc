@@ -1,0 +1,161 @@
+// See text_model.h.
+#include "hearth/engine/text_model.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "hearth/text/tokenizer/vocabulary_data.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::string_view kAssistant = "<｜Assistant｜>";  // how R1's prompts end
+constexpr std::string_view kThink = "<think>";
+constexpr std::string_view kForcedThought = "<think>\n";
+
+// `eos_token_id` is a number or a list of numbers.
+void append_ids(const Json* config, std::vector<int32_t>& ids) {
+  const Json* value = config ? json_find(*config, "eos_token_id") : nullptr;
+  if (!value) return;
+  const auto add = [&](const Json& id) {
+    if (id.is_number_integer() && id.get<int64_t>() >= 0 && id.get<int64_t>() < (1 << 24)) {
+      ids.push_back(id.get<int32_t>());
+    }
+  };
+  if (!value->is_array()) return add(*value);
+  for (const Json& id : *value) add(id);
+}
+
+// `chat_template` is a string, or a list of named ones of which `default` is meant.
+const Json* template_in(const Json& config) {
+  const Json* value = json_find(config, "chat_template");
+  if (!value || !value->is_array()) return value;
+  for (const Json& entry : *value) {
+    const Json* name = json_find(entry, "name");
+    if (name && name->is_string() && name->get<std::string>() == "default") {
+      return json_find(entry, "template");
+    }
+  }
+  return nullptr;
+}
+
+Result<std::string> template_source(const Checkpoint& checkpoint) {
+  if (const Gguf* gguf = checkpoint.gguf()) {
+    TRY_ASSIGN(const auto source, gguf->opt_string("tokenizer.chat_template"));
+    return std::string(source.value_or(""));
+  }
+  if (checkpoint.has("chat_template.jinja")) return checkpoint.text("chat_template.jinja");
+  if (!checkpoint.has("tokenizer_config.json")) return std::string();
+  TRY_ASSIGN(const std::string text, checkpoint.text("tokenizer_config.json"));
+  TRY_ASSIGN(const Json config, parse_json(text));
+  const Json* source = template_in(config);
+  return source && source->is_string() ? source->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+Result<Tokenizer> load_tokenizer(const Checkpoint& checkpoint) {
+  if (const Gguf* gguf = checkpoint.gguf()) {
+    TRY_ASSIGN(VocabularyData data, vocabulary_from_gguf(*gguf));
+    return Tokenizer::from_vocabulary(std::move(data));
+  }
+  TRY_ASSIGN(const std::string json, checkpoint.text("tokenizer.json"));
+  std::string config;
+  if (checkpoint.has("tokenizer_config.json")) {
+    TRY_ASSIGN(config, checkpoint.text("tokenizer_config.json"));
+  }
+  return Tokenizer::from_tokenizer_json(json, config);
+}
+
+Result<std::optional<ChatTemplate>> load_chat_template(const Checkpoint& checkpoint) {
+  TRY_ASSIGN(const std::string source, template_source(checkpoint));
+  if (source.empty()) return std::optional<ChatTemplate>();
+  auto compiled = ChatTemplate::compile(source);
+  if (!compiled) return std::move(compiled).status().at("chat template");
+  return std::optional<ChatTemplate>(*std::move(compiled));
+}
+
+Result<std::unique_ptr<TextModel>> TextModel::load(const std::string& path, Backend& backend,
+                                                   const LoadOptions& options) {
+  std::unique_ptr<TextModel> out(new TextModel());
+  out->path_ = path;
+  TRY_ASSIGN(Checkpoint checkpoint, Checkpoint::open(path));
+  out->checkpoint_ = std::make_unique<Checkpoint>(std::move(checkpoint));
+  TRY(out->load_text().at(path));  // before the weights: a bad vocabulary is found at once
+  TRY_ASSIGN(out->loaded_, load_model(*out->checkpoint_, backend, options));
+  TRY(out->load_defaults().at(path));
+  return out;
+}
+
+Status TextModel::load_text() {
+  TRY_ASSIGN(Tokenizer tokenizer, load_tokenizer(*checkpoint_));
+  tokenizer_ = std::make_unique<Tokenizer>(std::move(tokenizer));
+  TRY_ASSIGN(template_, load_chat_template(*checkpoint_));
+  return Status::ok();
+}
+
+Status TextModel::load_defaults() {
+  const int64_t vocab = loaded_.model->info().vocab_size;
+  if (tokenizer_->vocab_size() > vocab) {
+    return error(Code::corrupt, "tokenizer: expected at most {} tokens (the model's), found {}",
+                 vocab, tokenizer_->vocab_size());
+  }
+  banned_.assign(static_cast<size_t>(vocab), 0);
+  for (int32_t id = 0; id < static_cast<int32_t>(vocab); ++id) {
+    banned_[static_cast<size_t>(id)] = tokenizer_->has(id) ? 0 : 1;
+  }
+  append_ids(checkpoint_->generation_config(), stop_ids_);
+  if (stop_ids_.empty()) append_ids(checkpoint_->config(), stop_ids_);
+  if (tokenizer_->eos()) stop_ids_.push_back(*tokenizer_->eos());
+  std::sort(stop_ids_.begin(), stop_ids_.end());
+  stop_ids_.erase(std::unique(stop_ids_.begin(), stop_ids_.end()), stop_ids_.end());
+
+  // DeepSeek recommends 0.6 and 0.95 for the whole R1 family; a model's own file goes first.
+  defaults_.temperature = 0.6;
+  defaults_.top_p = 0.95;
+  const Json none;
+  const Json* own = checkpoint_->generation_config();
+  const Json& config = own ? *own : none;
+  TRY_ASSIGN(defaults_.temperature,
+             json_number_or(config, "temperature", defaults_.temperature, 0, 100));
+  TRY_ASSIGN(defaults_.top_p, json_number_or(config, "top_p", defaults_.top_p, 0, 1));
+  TRY_ASSIGN(defaults_.top_k, json_int_or(config, "top_k", 0, 0, 1 << 24));
+  TRY_ASSIGN(defaults_.repetition_penalty,
+             json_number_or(config, "repetition_penalty", 1, 0.01, 100));
+  return Status::ok();
+}
+
+Result<Prompt> TextModel::chat(const ChatRequest& request) const {
+  if (!template_) {
+    return error(Code::unsupported,
+                 "{}: the checkpoint has no chat template; use a plain prompt instead", path_);
+  }
+  TRY_ASSIGN(RenderedPrompt rendered,
+             template_->render(request, tokenizer_->bos_text(), tokenizer_->eos_text()));
+  // DeepSeek's guide: an R1 prompt must end in "<think>\n", which older templates leave out.
+  const bool forced = request.add_generation_prompt && rendered.text.ends_with(kAssistant) &&
+                      tokenizer_->find(kThink).has_value();
+  if (forced) {
+    const auto begin = static_cast<int64_t>(rendered.text.size());
+    rendered.text += kForcedThought;
+    rendered.trusted.push_back({begin, static_cast<int64_t>(rendered.text.size())});
+  }
+  Prompt prompt;
+  prompt.ids = tokenizer_->encode_trusted(rendered.text, rendered.trusted);
+  std::string_view tail = rendered.text;
+  while (!tail.empty() && tail.back() == '\n') tail.remove_suffix(1);
+  prompt.opens_thought = request.add_generation_prompt && tail.ends_with(kThink);
+  prompt.text = std::move(rendered.text);
+  return prompt;
+}
+
+Prompt TextModel::plain(std::string_view text, bool raw) const {
+  Prompt prompt;
+  prompt.text = text;
+  EncodeOptions options;
+  options.add_special_prefix_suffix = !raw;
+  prompt.ids = tokenizer_->encode(text, options);
+  return prompt;
+}
+
+}  // namespace hearth

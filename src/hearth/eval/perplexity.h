@@ -1,0 +1,42 @@
+// Perplexity of a text, and how far one model's predictions lie from another's (KL divergence): the
+// measure of what a quantisation costs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "hearth/backend/backend.h"
+#include "hearth/models/model.h"
+
+namespace hearth {
+
+struct PerplexitySettings {
+  int64_t window = 512;  // tokens the model sees at most; all but the first have half of it before
+  std::function<bool(int64_t done, int64_t total)> progress;  // tokens; false: stop
+};
+
+struct PerplexityResult {
+  int64_t tokens = 0;     // scored
+  double ppl = 0;         // exp of the mean negative log-likelihood, in nats
+  double ppl_stderr = 0;  // standard error of ppl (delta method)
+  // Against a reference, per scored token: KL(reference || model) in nats.
+  std::optional<double> kld_mean;
+  std::optional<double> kld_p99;
+  std::optional<double> same_top1;  // share of tokens where both like the same token best
+};
+
+struct LogitSource {
+  const Model* model;
+  Backend* backend;
+};
+
+// `ids`: the whole text; windows overlap by half and each token is scored once. The first token is
+// context only. `bos`, where the model has one, opens every window. invalid: fewer than two tokens.
+Result<PerplexityResult> perplexity(const LogitSource& subject,
+                                    const std::optional<LogitSource>& reference,
+                                    const std::vector<int32_t>& ids, std::optional<int32_t> bos,
+                                    const PerplexitySettings& settings);
+
+}  // namespace hearth

@@ -1,0 +1,149 @@
+// The public library (include/hearth/hearth.h) over the engine: translates settings, and turns
+// every Status into one line of text.
+#include "hearth/hearth.h"
+
+#include <algorithm>
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+#include "hearth/backend/make_backend.h"
+#include "hearth/engine/generation.h"
+#include "hearth/host/fit.h"
+
+namespace hearth {
+
+struct LanguageModel::State {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<TextModel> model;
+  std::unique_ptr<Engine> engine;
+  std::atomic<bool> cancelled{false};
+};
+
+namespace {
+
+Result<std::optional<Format>> dtype_named(const std::string& name) {
+  if (name == "auto") return std::optional<Format>();
+  if (name == "int8") return std::optional(Format::q8_0);
+  const std::optional<Format> format = format_by_name(name);
+  if (format && *format != Format::f8_e4m3) return format;
+  return error(Code::invalid,
+               "dtype: expected auto, f32, f16, bf16, int8, q4_0, q4_k or q6_k, "
+               "found `{}`",
+               name);
+}
+
+Result<TextRequest> translate(const TextModel& model, const GenerateRequest& in) {
+  TextRequest out;
+  if (!in.prompt_ids.empty()) {
+    out.prompt.ids = in.prompt_ids;
+  } else {
+    ChatRequest chat;
+    chat.messages = Json::array();
+    for (const Turn& turn : in.turns) {
+      chat.messages.push_back({{"role", turn.role}, {"content", turn.content}});
+    }
+    if (in.turns.empty()) chat.messages.push_back({{"role", "user"}, {"content", in.message}});
+    TRY_ASSIGN(out.prompt, model.chat(chat));
+  }
+  out.sampling = model.defaults();
+  out.sampling.temperature = in.temperature.value_or(out.sampling.temperature);
+  out.sampling.top_p = in.top_p.value_or(out.sampling.top_p);
+  out.sampling.min_p = in.min_p.value_or(out.sampling.min_p);
+  out.sampling.top_k = in.top_k.value_or(out.sampling.top_k);
+  out.sampling.seed = in.seed;
+  out.max_tokens = in.max_tokens;
+  out.stop = in.stop;
+  out.on_token = in.on_token;
+  return out;
+}
+
+Reply translate(std::vector<int32_t> prompt_ids, TextReply in) {
+  Reply out;
+  out.prompt_ids = std::move(prompt_ids);
+  out.output_ids = std::move(in.output_ids);
+  out.reasoning = std::move(in.reasoning);
+  out.text = std::move(in.text);
+  out.finish_reason = finish_reason_name(in.finish_reason);
+  return out;
+}
+
+}  // namespace
+
+LanguageModel::LanguageModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LanguageModel::LanguageModel(LanguageModel&&) noexcept = default;
+LanguageModel& LanguageModel::operator=(LanguageModel&&) noexcept = default;
+LanguageModel::~LanguageModel() = default;
+
+Expected<LanguageModel> LanguageModel::load(const std::string& path, const LoadSettings& settings) {
+  const auto open = [&]() -> Result<std::unique_ptr<State>> {
+    auto state = std::make_unique<State>();
+    LoadOptions options;
+    TRY_ASSIGN(options.dtype, dtype_named(settings.dtype));
+    const Format kv_format = settings.dtype == "f32" ? Format::f32 : Format::f16;
+    PlanOptions plan;
+    plan.dtype = options.dtype;
+    plan.context = settings.context;
+    plan.kv_format = kv_format;
+    TRY(check_model_fits(path, plan));
+    BackendOptions backend;
+    backend.device = settings.device;
+    backend.threads = settings.threads > 0 ? settings.threads : default_threads();
+    TRY_ASSIGN(state->backend, make_backend(backend));
+    TRY_ASSIGN(state->model, TextModel::load(path, *state->backend, options));
+    EngineOptions engine;
+    engine.context = settings.context;
+    engine.kv_format = kv_format;
+    state->engine = std::make_unique<Engine>(state->model->model(), *state->backend, engine,
+                                             state->model->banned());
+    return state;
+  };
+  auto state = open();
+  if (!state) return Expected<LanguageModel>::failure(state.status().message());
+  return LanguageModel(*std::move(state));
+}
+
+Expected<std::vector<Reply>> LanguageModel::generate(const std::vector<GenerateRequest>& requests) {
+  const auto run = [&]() -> Result<std::vector<Reply>> {
+    std::vector<TextRequest> translated;
+    std::vector<std::vector<int32_t>> prompts;
+    for (const GenerateRequest& request : requests) {
+      TRY_ASSIGN(TextRequest one, translate(*state_->model, request));
+      prompts.push_back(one.prompt.ids);
+      translated.push_back(std::move(one));
+    }
+    state_->cancelled = false;
+    TRY_ASSIGN(std::vector<TextReply> replies,
+               hearth::generate(*state_->model, *state_->engine, std::move(translated), nullptr,
+                                [&] { return !state_->cancelled; }));
+    std::vector<Reply> out;
+    for (size_t i = 0; i < replies.size(); ++i) {
+      out.push_back(translate(std::move(prompts[i]), std::move(replies[i])));
+    }
+    return out;
+  };
+  auto replies = run();
+  if (!replies) return Expected<std::vector<Reply>>::failure(replies.status().message());
+  return *std::move(replies);
+}
+
+void LanguageModel::cancel() {
+  state_->cancelled = true;
+}
+
+std::vector<int32_t> LanguageModel::tokenize(std::string_view text) const {
+  return state_->model->plain(text, true).ids;
+}
+
+std::string LanguageModel::detokenize(const std::vector<int32_t>& ids) const {
+  return state_->model->tokenizer().decode(ids, false);
+}
+
+std::string LanguageModel::architecture() const {
+  return state_->model->model().info().architecture;
+}
+
+int64_t LanguageModel::vocab_size() const {
+  return state_->model->model().info().vocab_size;
+}
+
+}  // namespace hearth
