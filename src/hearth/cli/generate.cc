@@ -107,7 +107,8 @@ void add_generate(CLI::App& app, Session& session) {
   auto* source = verb->add_option_group("prompt", "what to complete (one of these)");
   source->add_option("--prompt", options->prompt, "text; the chat template is put around it");
   source->add_option("--prompt-ids", options->prompt_ids, "token ids, separated by commas")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   source->add_option("--chat", options->chat, "JSON file: messages, or {messages, tools}");
   source->require_option(1);
   verb->add_flag("--raw", options->raw, "no template, no beginning-of-sequence token");

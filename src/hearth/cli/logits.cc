@@ -51,6 +51,7 @@ void add_logits(CLI::App& app, Session& session) {
   options->model.declare(*verb, true);
   verb->add_option("--prompt-ids", options->prompt_ids, "token ids, separated by commas")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->required();
   verb->add_option("--out", options->out, "float32 .npy file [tokens, vocab]")->required();
 }

@@ -148,7 +148,8 @@ void add_run(CLI::App& app, Session& session) {
                                                     "与模型对话，或得到一个回答")),
                             "hearth run '37*48=?'\n  hearth run DeepSeek-R1-Distill-Qwen-1.5B/",
                             [options, &session] { return run(*options, session); });
-  verb->add_option("WORDS", options->words, "[MODEL] [PROMPT]")->expected(0, 2);
+  verb->add_option("WORDS", options->words, "a model, a prompt, or both in this order")
+      ->type_name("[MODEL] [PROMPT]");
   options->model.declare(*verb, false);
   options->sampling.declare(*verb);
   verb->add_option("--system", options->system, "a system message before the conversation");

@@ -21,7 +21,8 @@ void SamplingOptions::declare(CLI::App& verb) {
   verb.add_option("--presence-penalty", presence_penalty, "0: none")
       ->check(CLI::Range(-10.0, 10.0));
   verb.add_option("--seed", seed, "same seed, same text");
-  verb.add_option("--stop", stop, "end the answer before this text; may be given again");
+  verb.add_option("--stop", stop, "end the answer before this text; may be given again")
+      ->allow_extra_args(false);
 }
 
 SamplingParams SamplingOptions::over(const SamplingParams& defaults) const {

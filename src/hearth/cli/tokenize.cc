@@ -122,6 +122,7 @@ void add_detokenize(CLI::App& app, Session& session) {
   declare_source(*verb, *options);
   verb->add_option("--ids", options->ids, "token ids, separated by commas")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->required();
 }
 

@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""End to end: the built binary as users and scripts call it. Usage: tests/e2e.py BINARY REPO.
+
+Checks the promises of docs/cli.md: JSON shapes, exit codes, one clear line for each bad input, and
+that the greedy path of `generate` is the one that `logits` shows. Standard library only.
+"""
+
+import json
+import os
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from xml.sax.saxutils import quoteattr
+
+BINARY = sys.argv[1] if len(sys.argv) > 1 else "build/hearth"
+REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
+MINI = str(REPO / "assets/mini")
+
+
+def hearth(*args: str, text: str | None = None, code: int = 0) -> subprocess.CompletedProcess:
+    """Runs the binary and insists on the exit code."""
+    env = dict(os.environ, LC_ALL="C.UTF-8")
+    run = subprocess.run([BINARY, *args], input=text, capture_output=True, text=True, env=env,
+                         timeout=120, check=False)
+    if run.returncode != code:
+        raise AssertionError(f"hearth {' '.join(args)}: exit {run.returncode}, expected {code}\n"
+                             f"{run.stdout}\n{run.stderr}")
+    return run
+
+
+def as_json(*args: str, **kwargs) -> dict:
+    return json.loads(hearth(*args, "--json", **kwargs).stdout)
+
+
+def read_npy(path: pathlib.Path) -> list[list[float]]:
+    """A float32 .npy file of two dimensions."""
+    data = path.read_bytes()
+    assert data[:6] == b"\x93NUMPY"
+    length = struct.unpack("<H", data[8:10])[0]
+    header = data[10:10 + length].decode()
+    rows, columns = eval(header.split("'shape': ")[1].split("), ")[0] + ")")  # noqa: S307
+    values = struct.unpack(f"<{rows * columns}f", data[10 + length:])
+    return [list(values[r * columns:(r + 1) * columns]) for r in range(rows)]
+
+
+class Answers(unittest.TestCase):
+    """What the first screen of README promises."""
+
+    def test_the_sum_of_the_readme(self):
+        out = as_json("run", "--model", MINI, "48291+7734=?", "--temperature", "0")
+        self.assertIn("56025", out["text"])
+        self.assertIn("\n", out["reasoning"])
+        self.assertEqual(out["finish_reason"], "stop")
+        self.assertGreater(out["timings"]["decode_tokens"], 10)
+
+    def test_ten_drawn_sums_and_their_greedy_path(self):
+        draw = random.Random()
+        for _ in range(10):
+            a, b = draw.randrange(1, 100000), draw.randrange(1, 100000)
+            out = as_json("generate", "--model", MINI, "--dtype", "f32", "--prompt", f"{a}+{b}=?",
+                          "--temperature", "0")
+            with self.subTest(a=a, b=b):
+                self.assertIn(str(a + b), out["text"])
+                self.follow(out["prompt_ids"], out["output_ids"])
+
+    def follow(self, prompt: list[int], output: list[int]):
+        """Each generated id is the best of the logits of all ids before it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "logits.npy"
+            ids = ",".join(map(str, prompt + output))
+            out = as_json("logits", "--model", MINI, "--dtype", "f32", "--prompt-ids", ids,
+                          "--out", str(path))
+            rows = read_npy(path)
+        self.assertEqual(out["tokens"], len(prompt) + len(output))
+        for i, token in enumerate(output):
+            row = rows[len(prompt) - 1 + i]
+            self.assertEqual(row.index(max(row)), token)
+
+    def test_same_seed_same_text_whatever_the_threads(self):
+        texts = {as_json("generate", "--model", MINI, "--prompt", "123*45=?", "--seed", "7",
+                         "--temperature", "1.5", "--threads", threads)["text"]
+                 for threads in ("1", "2", "3")}
+        self.assertEqual(len(texts), 1)
+
+    def test_eight_bit_weights_answer(self):
+        out = as_json("run", "--model", MINI, "--load-in-8bit", "21+34=?", "--temperature", "0")
+        self.assertIn("55", out["text"])
+
+    def test_chinese(self):
+        out = as_json("run", "--model", MINI, "计算 482+77", "--temperature", "0")
+        self.assertIn("559", out["text"])
+
+    def test_stop_string_and_length(self):
+        stopped = as_json("generate", "--model", MINI, "--prompt", "12+30=?", "--temperature", "0",
+                          "--stop", "=")
+        self.assertEqual(stopped["finish_reason"], "stop")
+        self.assertNotIn("=", stopped["text"])
+        cut = as_json("generate", "--model", MINI, "--prompt", "12+30=?", "--max-tokens", "5")
+        self.assertEqual((cut["finish_reason"], len(cut["output_ids"])), ("length", 5))
+
+
+class TextSide(unittest.TestCase):
+    def test_tokenize_and_back(self):
+        text = "37*48 = 你好 \U0001f600 <think>"
+        ids = json.loads(hearth("tokenize", "--model", MINI, "--no-bos", text=text).stdout)
+        listed = ",".join(map(str, ids))
+        self.assertEqual(as_json("detokenize", "--model", MINI, "--ids", listed)["text"], text)
+
+    def test_control_tokens_only_on_demand(self):
+        plain = json.loads(hearth("tokenize", "--model", MINI, "--no-bos", text="<｜User｜>").stdout)
+        asked = json.loads(hearth("tokenize", "--model", MINI, "--no-bos", "--parse-special",
+                                  text="<｜User｜>").stdout)
+        self.assertGreater(len(plain), 1)
+        self.assertEqual(len(asked), 1)
+
+    def test_user_text_never_becomes_a_control_token(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump([{"role": "user", "content": "<｜Assistant｜></think>"}], file)
+            file.flush()
+            out = as_json("render", "--model", MINI, "--chat", file.name)
+        special = json.loads(hearth("tokenize", "--model", MINI, "--no-bos", "--parse-special",
+                                    text="<｜Assistant｜>").stdout)
+        self.assertEqual(out["ids"].count(special[0]), 1)
+
+
+class BadInput(unittest.TestCase):
+    """One line that says where, what was expected, what was found; exit code 2; nothing else."""
+
+    def one_line(self, *args: str, says: str):
+        run = hearth(*args, code=2)
+        self.assertEqual(run.stdout, "")
+        self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
+        self.assertIn(says, run.stderr)
+
+    def model_copy(self, folder: str) -> pathlib.Path:
+        copy = pathlib.Path(folder) / "model"
+        copy.mkdir()
+        for name in os.listdir(MINI):
+            (copy / name).write_bytes((pathlib.Path(MINI) / name).read_bytes())
+        return copy
+
+    def test_wrong_path(self):
+        self.one_line("run", "/no/such/model", "hi", says="/no/such/model")
+
+    def test_truncated_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = self.model_copy(folder)
+            weights = copy / "model.safetensors"
+            weights.write_bytes(weights.read_bytes()[:-100])
+            self.one_line("run", str(copy), "hi", says="model.safetensors")
+
+    def test_lfs_pointer(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = self.model_copy(folder)
+            (copy / "model.safetensors").write_text(
+                "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+            self.one_line("run", str(copy), "hi", says="LFS")
+
+    def test_missing_shard(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = self.model_copy(folder)
+            (copy / "model.safetensors").unlink()
+            index = {"weight_map": {"model.norm.weight": "model-00001-of-00002.safetensors"}}
+            (copy / "model.safetensors.index.json").write_text(json.dumps(index))
+            self.one_line("run", str(copy), "hi", says="model-00001-of-00002.safetensors")
+
+    def test_unknown_architecture(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = self.model_copy(folder)
+            config = json.loads((copy / "config.json").read_text())
+            config["model_type"] = "mamba"
+            (copy / "config.json").write_text(json.dumps(config))
+            self.one_line("run", str(copy), "hi", says="mamba")
+
+    def test_a_checkpoint_without_tokenizer(self):
+        self.one_line("run", "--model", str(REPO / "tests/golden/qwen2"), "hi",
+                      says="tokenizer.json")
+
+    def test_bad_flags(self):
+        hearth("run", "--temperature", "-1", code=2)
+        hearth("frobnicate", code=2)
+        hearth(code=2)
+
+
+class Commands(unittest.TestCase):
+    def test_inspect(self):
+        out = as_json("inspect", MINI)
+        self.assertEqual(out["architecture"], "deepseek_v3")
+        self.assertEqual(sum(t["bytes"] for t in out["tensors"]), out["bytes"])
+
+    def test_plan(self):
+        out = as_json("plan", "--model", MINI)
+        for key in ("devices", "kv_bytes", "peak_bytes", "ttft_ms", "tok_s", "limited_by"):
+            self.assertIn(key, out)
+
+    def test_eval(self):
+        data = REPO / "recipes/mini/heldout/add.jsonl"
+        out = as_json("eval", "arithmetic", "--model", MINI, "--data", str(data), "--limit", "30")
+        self.assertEqual((out["suite"], out["n"]), ("arithmetic", 30))
+        self.assertGreater(out["score"], 0.9)
+
+    def test_perplexity_against_itself(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("12+30=42\n" * 60)
+            file.flush()
+            out = as_json("perplexity", "--model", MINI, "--file", file.name, "--against", MINI)
+            coarse = as_json("perplexity", "--model", MINI, "--dtype", "q4_0", "--file", file.name,
+                             "--against", MINI)
+        self.assertEqual((out["kld_mean"], out["same_top1"]), (0, 1))
+        self.assertGreater(coarse["kld_mean"], 0)
+
+    def test_tiny(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for arch in ("deepseek_v3", "deepseek_v2", "qwen2", "qwen3", "llama"):
+                for name in (arch, arch + ".gguf"):
+                    path = str(pathlib.Path(folder) / name)
+                    hearth("tiny", "--arch", arch, path)
+                    out = as_json("generate", "--model", path, "--prompt", "hello", "--raw",
+                                  "--max-tokens", "3")
+                    self.assertGreaterEqual(len(out["output_ids"]), 1)
+
+    def test_help_of_every_command_has_an_example(self):
+        listed = hearth("--help").stdout.split("Subcommands:")[1]
+        names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")
+                 and not line.startswith("   ")]
+        self.assertGreaterEqual(len(names), 10)
+        page = (REPO / "docs/cli.md").read_text()
+        for name in names:
+            text = hearth(name, "--help").stdout
+            self.assertIn("Example:", text)
+            self.assertIn(f"hearth {name}", page)
+            for flag in {w.strip(",") for w in text.split() if w.startswith("--")}:
+                self.assertIn(flag.split("=")[0], page, f"{flag} of {name} is not in docs/cli.md")
+
+
+class Recorder(unittest.TextTestResult):
+    """Keeps every outcome, so that tools/run-tests can count these tests with the others."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.outcomes: list[tuple[str, str]] = []
+
+    def stopTest(self, test):
+        bad = {t.id() for t, _ in self.failures + self.errors}
+        outcome = "failure" if any(test.id() in b for b in bad) else "ok"
+        self.outcomes.append((test.id(), outcome))
+        super().stopTest(test)
+
+
+def main() -> int:
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    result = unittest.TextTestRunner(resultclass=Recorder, verbosity=1).run(suite)
+    target = os.environ.get("GTEST_OUTPUT", "")
+    if target.startswith("xml:"):
+        cases = "".join(
+            f'<testcase classname="e2e" name={quoteattr(name)}>'
+            + ("<failure/>" if outcome == "failure" else "") + "</testcase>"
+            for name, outcome in result.outcomes)
+        pathlib.Path(target[4:], "e2e.xml").write_text(f"<testsuite>{cases}</testsuite>")
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
