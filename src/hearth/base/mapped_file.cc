@@ -95,6 +95,16 @@ Status MappedFile::unchanged() const {
   return Status::ok();
 }
 
+void forget_pages(const std::byte* begin, int64_t bytes) {
+  // Whole pages inside the range only: its borders may belong to neighbours that are in use.
+  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto from = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
+  const auto to =
+      (reinterpret_cast<uintptr_t>(begin) + static_cast<uintptr_t>(bytes)) / page * page;
+  // MADV_PAGEOUT and not MADV_DONTNEED: the latter would zero memory that is no file's.
+  if (from < to) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_PAGEOUT);
+}
+
 Result<std::string> read_file(const std::string& path, int64_t bytes_max) {
   struct stat info {};
   TRY_ASSIGN(const int fd, open_regular(path, &info));

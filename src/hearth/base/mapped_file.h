@@ -38,6 +38,10 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+// Tells the kernel that these bytes of a mapping are not needed for now: they leave memory and come
+// back from the file on the next access. Content never changes; harmless for other memory.
+void forget_pages(const std::byte* begin, int64_t bytes);
+
 // The content of a small regular file (json, templates), refused beyond `bytes_max`.
 Result<std::string> read_file(const std::string& path, int64_t bytes_max);
 

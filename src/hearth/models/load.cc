@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hearth/base/mapped_file.h"
 #include "hearth/formats/codec.h"
 #include "hearth/models/load_format.h"
 #include "hearth/models/stored_tensor.h"
@@ -72,7 +73,9 @@ class WeightLoader {
     const HeldFormat held = held_format(spec.kind, stored.format, stored.columns(), options_.dtype);
     if (held.copied) {
       own(held.format, stored.shape, slot);
-      return convert(stored, slot.tensor).at(name);
+      TRY(convert(stored, slot.tensor).at(name));
+      forget_pages(stored.data, stored.bytes());
+      return Status::ok();
     }
     if (held.refused) ++kept_;
     slot.tensor = stored;
