@@ -59,15 +59,16 @@ struct GenerateRequest {
   std::string message;
   std::vector<Turn> turns;
   std::vector<int32_t> prompt_ids;
-  int64_t max_tokens = 1024;         // of thought and answer together
+  int64_t max_tokens = 1024;          // of thought and answer together
   std::optional<double> temperature;  // 0: the most likely token each time
   std::optional<double> top_p;
   std::optional<double> min_p;
   std::optional<int64_t> top_k;
   uint64_t seed = 0;  // same seed, same text, whatever the batch and the threads
   std::vector<std::string> stop;
-  // Called for each token in order, from the thread inside generate(): the id, the text it completes
-  // (whole UTF-8 characters; may be empty) and whether that text is thought. False ends the answer.
+  // Called for each token in order, from the thread inside generate(): the id, the text it
+  // completes (whole UTF-8 characters; may be empty) and whether that text is thought. False ends
+  // the answer.
   std::function<bool(int32_t id, std::string_view text, bool thought)> on_token;
 };
 
