@@ -55,6 +55,7 @@ void add_perplexity(CLI::App& app, Session& session);
 void add_plan(CLI::App& app, Session& session);
 void add_render(CLI::App& app, Session& session);
 void add_run(CLI::App& app, Session& session);
+void add_tiny(CLI::App& app, Session& session);
 void add_tokenize(CLI::App& app, Session& session);
 
 }  // namespace hearth::cli
