@@ -23,6 +23,9 @@ struct KernelTable {
   // y *= a
   void (*scale)(float a, float* y, int64_t n);
   void (*widen_bf16)(const uint16_t* in, float* out, int64_t n);
+  void (*widen_f16)(const uint16_t* in, float* out, int64_t n);
+  // Q8_0 blocks (f16 scale, 32 signed bytes) to 32 floats each; the same bits as the codec.
+  void (*decode_q8_0)(const uint8_t* in, float* out, int64_t blocks);
 };
 
 namespace isa_scalar {

@@ -13,7 +13,7 @@ namespace {
 
 #include "hearth/backend/cpu/isa/kernels.inc"
 
-constexpr KernelTable kTable = {"neon", dot_tile, axpy, scale, widen_bf16};
+constexpr KernelTable kTable = {"neon", dot_tile, axpy, scale, widen_bf16, widen_f16, decode_q8_0};
 
 }  // namespace
 

@@ -42,3 +42,12 @@ static inline __m256 half_from_bf16(const uint16_t* p) {
 static inline Vec16 vec_from_bf16(const uint16_t* p) {
   return {half_from_bf16(p), half_from_bf16(p + 8)};
 }
+static inline Vec16 vec_from_f16(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
+}
+static inline Vec16 vec_from_i8(const int8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+          _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+}

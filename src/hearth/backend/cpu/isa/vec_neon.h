@@ -42,3 +42,19 @@ static inline Vec16 vec_from_bf16(const uint16_t* p) {
   }
   return v;
 }
+static inline Vec16 vec_from_f16(const uint16_t* p) {
+  Vec16 v;
+  for (int i = 0; i < 4; ++i) {
+    v.q[i] = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i)));
+  }
+  return v;
+}
+static inline Vec16 vec_from_i8(const int8_t* p) {
+  const int8x16_t bytes = vld1q_s8(p);
+  const int16x8_t low = vmovl_s8(vget_low_s8(bytes));
+  const int16x8_t high = vmovl_s8(vget_high_s8(bytes));
+  return {{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))),
+           vcvtq_f32_s32(vmovl_s16(vget_high_s16(low))),
+           vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
+           vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)))}};
+}

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "hearth/backend/cpu/isa/float_from_f16.inc"
+
 constexpr int kTileX = 1;  // activation rows in a tile: what the registers hold
 
 struct Vec16 {
@@ -45,5 +47,15 @@ static inline Vec16 vec_from_bf16(const uint16_t* p) {
     const uint32_t bits = static_cast<uint32_t>(p[i]) << 16;
     __builtin_memcpy(&v.lane[i], &bits, 4);
   }
+  return v;
+}
+static inline Vec16 vec_from_f16(const uint16_t* p) {
+  Vec16 v;
+  for (int i = 0; i < 16; ++i) v.lane[i] = float_from_f16(p[i]);
+  return v;
+}
+static inline Vec16 vec_from_i8(const int8_t* p) {
+  Vec16 v;
+  for (int i = 0; i < 16; ++i) v.lane[i] = p[i];
   return v;
 }

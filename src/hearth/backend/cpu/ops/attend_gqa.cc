@@ -71,8 +71,8 @@ void attend_task(const cpu::KernelTable& kernels, const AttendGqa& a, const Task
   const int64_t last = rows.start + task.first + task.count - 1;
   for (int64_t begin = 0; begin <= last; begin += kKvBlockTokens) {
     const int64_t held = cpu::visible(begin, last);
-    cpu::read_block(cache, a.layer, rows, begin, held, task.kv_head * d, d, keys.data());
-    cpu::read_block(cache, a.layer, rows, begin, held, (a.kv_heads + task.kv_head) * d, d,
+    cpu::read_block(kernels, cache, a.layer, rows, begin, held, task.kv_head * d, d, keys.data());
+    cpu::read_block(kernels, cache, a.layer, rows, begin, held, (a.kv_heads + task.kv_head) * d, d,
                     values.data());
     for (int64_t q = 0; q < task.count; ++q) {
       const int64_t seen = cpu::visible(begin, rows.start + task.first + q);

@@ -92,7 +92,7 @@ void attend_expanded(const KernelTable& kernels, const AttendMla& a, const Seque
   for (int64_t q = 0; q < rows.rows; ++q) std::fill_n(out_of(q), v, 0.0f);
   for (int64_t begin = 0; begin < rows.end(); begin += kKvBlockTokens) {
     const int64_t held = cpu::visible(begin, rows.end() - 1);
-    cpu::read_block(cache, a.layer, rows, begin, held, 0, width, latents);
+    cpu::read_block(kernels, cache, a.layer, rows, begin, held, 0, width, latents);
     expand(kernels, a, head, latents, held, keys, values);
     for (int64_t q = std::max<int64_t>(0, begin - rows.start); q < rows.rows; ++q) {
       const int64_t seen = cpu::visible(begin, rows.start + q);
@@ -144,7 +144,7 @@ void attend_absorbed(const KernelTable& kernels, const AttendMla& a, const Seque
   const int64_t position = rows.start + row;
   for (int64_t begin = 0; begin <= position; begin += kKvBlockTokens) {
     const int64_t seen = cpu::visible(begin, position);
-    cpu::read_block(cache, a.layer, rows, begin, seen, 0, width, latents);
+    cpu::read_block(kernels, cache, a.layer, rows, begin, seen, 0, width, latents);
     for (int64_t h = 0; h < count; ++h) {
       float scores[kKvBlockTokens];
       kernels.dot_tile(latents, width, seen, queries + h * width, width, 1, width, scores, seen);

@@ -27,6 +27,11 @@ struct ActivationRows {
 void multiply(const KernelTable& kernels, const Tensor& weight, int64_t begin, int64_t end,
               const ActivationRows& x, float* out, int64_t out_stride);
 
+// Elements [first, first + count) of a row as f32: by the kernels where they know the format, by
+// the codec elsewhere; the same bits either way.
+void decode_span(const KernelTable& kernels, const Tensor& t, int64_t row, int64_t first,
+                 int64_t count, float* out);
+
 // Rows [begin, begin + count) of a weight as f32 [count, columns], in `scratch` or in place.
 const float* decode_rows(const KernelTable& kernels, const Tensor& weight, int64_t begin,
                          int64_t count, std::vector<float>& scratch);
