@@ -21,7 +21,7 @@ using SpacePrefix = VocabularyData::SpacePrefix;
 
 constexpr size_t kBytesMax = size_t{128} << 20;
 constexpr size_t kDepthMax = 64;
-constexpr size_t kHolesMax = 65536;  // ids that the vocabulary leaves out
+constexpr size_t kHolesMax = 1 << 19;  // ids that the vocabulary leaves out; 20 MB at most
 constexpr std::string_view kBar = "\u2581";
 
 Status wrong(std::string_view key, std::string_view what) {
