@@ -59,6 +59,7 @@ Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
                    model_.info().vocab_size, id);
     }
   }
+  TRY(check_sampling(request.sampling));
   auto live = std::make_unique<Live>();
   Sequence& s = live->sequence;
   s.id = next_id_++;
@@ -66,6 +67,7 @@ Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
   s.prompt_length = length;
   request.max_tokens = std::clamp<int64_t>(request.max_tokens, 0, options_.context - length);
   s.length_max = length + request.max_tokens;
+  s.tokens.reserve(static_cast<size_t>(s.length_max));
   s.all_logits = static_cast<bool>(sink.on_logits);
   if (!scheduler_.fits(s.length_max)) {
     return error(Code::no_memory, "prompt and answer need {} tokens, the KV cache holds {}",
@@ -138,7 +140,7 @@ void Engine::take_logits(Live& live, const Tensor& logits, int64_t& next_row,
 
 void Engine::step() {
   apply_cancellations();
-  const Scheduler::Plan plan = scheduler_.plan();
+  const Scheduler::Plan& plan = scheduler_.plan();
   if (plan.owners.empty()) return;
   backend_.begin_step();
   const Tensor logits = model_.forward(backend_, plan.batch, cache_);

@@ -53,7 +53,7 @@ class Engine {
          std::vector<uint8_t> banned);
   ~Engine();
 
-  // invalid: empty prompt, id out of range, prompt longer than the context.
+  // invalid: empty prompt, id out of range, prompt longer than the context, sampling parameters.
   Result<int64_t> submit(TokenRequest request, TokenSink sink);
   void cancel(int64_t id);
   bool idle() const { return live_.empty(); }

@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "hearth/base/status.h"
+
 namespace hearth {
 
 // Applied in this order: penalties, temperature, top-k, top-p, min-p (as Hugging Face does).
@@ -21,6 +23,9 @@ struct SamplingParams {
   uint64_t seed = 0;
 };
 
+// invalid: a value that makes no distribution, NaN included; names the parameter.
+Status check_sampling(const SamplingParams& params);
+
 struct Candidate {
   int32_t id;
   double probability;
@@ -33,14 +38,15 @@ struct TokenHistory {
 };
 
 // The filtered and renormalised distribution, most likely first, lower id first among equals.
-// `banned` [vocab] is non-zero for ids that stand for no token (padding rows); may be empty.
+// `banned` [vocab] is non-zero for ids that stand for no token (padding rows); may be empty. Never
+// empty-handed: the best token stays whatever the filters say; a NaN counts as the least likely.
 std::vector<Candidate> distribution(std::span<const float> logits, const SamplingParams& params,
                                     const TokenHistory& history, std::span<const uint8_t> banned);
 
 // The most likely token that is not banned, lowest id among equals.
 int32_t greedy(std::span<const float> logits, std::span<const uint8_t> banned);
 
-// One token; `position` is the index of the new token in its sequence.
+// One token, drawn with `uniform(seed, index of the new token in its sequence)`.
 int32_t sample(std::span<const float> logits, const SamplingParams& params,
                const TokenHistory& history, std::span<const uint8_t> banned);
 

@@ -35,13 +35,27 @@ void Scheduler::remove(Sequence* sequence) {
   pool_.give_back(sequence->blocks);
 }
 
-void Scheduler::add_rows(Plan& plan, Sequence& sequence, int64_t rows) {
-  Batch& batch = plan.batch;
+void Scheduler::clear_plan() {
+  Batch& batch = plan_.batch;
+  for (SequenceRows& rows : batch.sequences) spare_.push_back(std::move(rows));
+  batch.tokens.clear();
+  batch.sequences.clear();
+  batch.logits_rows.clear();
+  plan_.owners.clear();
+}
+
+void Scheduler::add_rows(Sequence& sequence, int64_t rows) {
+  Batch& batch = plan_.batch;
   SequenceRows part;
+  if (!spare_.empty()) {
+    part = std::move(spare_.back());
+    spare_.pop_back();
+  }
   part.first_row = batch.rows();
   part.rows = rows;
   part.start = sequence.computed;
   part.role = sequence.in_prompt() ? Role::prompt : Role::generated;
+  part.blocks.reserve(sequence.blocks.size());
   part.blocks.assign(sequence.blocks.begin(),
                      sequence.blocks.begin() + blocks_for(sequence.computed + rows));
   const auto first = sequence.tokens.begin() + sequence.computed;
@@ -52,22 +66,21 @@ void Scheduler::add_rows(Plan& plan, Sequence& sequence, int64_t rows) {
     if (wanted) batch.logits_rows.push_back(part.first_row + i);
   }
   batch.sequences.push_back(std::move(part));
-  plan.owners.push_back(&sequence);
+  plan_.owners.push_back(&sequence);
 }
 
-Scheduler::Plan Scheduler::plan() {
+const Scheduler::Plan& Scheduler::plan() {
   admit();
-  Plan plan;
+  clear_plan();
+  const Batch& batch = plan_.batch;
   for (Sequence* s : running_) {
-    if (!s->in_prompt() && plan.batch.rows() < limits_.batch_tokens_max) add_rows(plan, *s, 1);
+    if (!s->in_prompt() && batch.rows() < limits_.batch_tokens_max) add_rows(*s, 1);
   }
   for (Sequence* s : running_) {
-    const int64_t room = limits_.batch_tokens_max - plan.batch.rows();
-    if (s->in_prompt() && room > 0) {
-      add_rows(plan, *s, std::min(room, s->prompt_length - s->computed));
-    }
+    const int64_t room = limits_.batch_tokens_max - batch.rows();
+    if (s->in_prompt() && room > 0) add_rows(*s, std::min(room, s->prompt_length - s->computed));
   }
-  return plan;
+  return plan_;
 }
 
 void Scheduler::commit(const Plan& plan) {

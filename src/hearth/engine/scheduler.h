@@ -45,24 +45,28 @@ class Scheduler {
   bool idle() const { return waiting_.empty() && running_.empty(); }
 
   // One step of work; empty when there is none. `owners[i]` is the sequence of batch.sequences[i].
+  // Valid until the next plan(), which takes its memory again.
   struct Plan {
     Batch batch;
     std::vector<Sequence*> owners;
   };
-  Plan plan();
+  const Plan& plan();
   // The step was computed: moves every owner forward by its rows.
   void commit(const Plan& plan);
 
  private:
   int64_t blocks_total() const;
   void admit();
-  void add_rows(Plan& plan, Sequence& sequence, int64_t rows);
+  void clear_plan();
+  void add_rows(Sequence& sequence, int64_t rows);
 
   SchedulerLimits limits_;
   BlockPool pool_;
   int64_t blocks_held_ = 0;
   std::deque<Sequence*> waiting_;
   std::vector<Sequence*> running_;
+  Plan plan_;
+  std::vector<SequenceRows> spare_;  // for their block tables' memory
 };
 
 }  // namespace hearth

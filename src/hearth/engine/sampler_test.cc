@@ -1,0 +1,235 @@
+// Sampling against transformers' distributions, by statistics, and under hostile logits.
+#include "hearth/engine/sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "hearth/files/json.h"
+
+namespace hearth {
+namespace {
+
+std::vector<float> random_logits(size_t n, uint32_t seed, float sigma = 2) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, sigma);
+  std::vector<float> logits(n);
+  for (float& l : logits) l = normal(random);
+  return logits;
+}
+
+double probability_of(const std::vector<Candidate>& kept, int32_t id) {
+  for (const Candidate& c : kept) {
+    if (c.id == id) return c.probability;
+  }
+  return 0;
+}
+
+template <typename T>
+std::vector<T> numbers(const Json& array) {
+  std::vector<T> out;
+  for (const Json& v : array) out.push_back(v.get<T>());
+  return out;
+}
+
+SamplingParams params_of(const Json& j) {
+  SamplingParams p;
+  p.temperature = *json_number(j, "temperature", 0, 100);
+  p.top_k = *json_int(j, "top_k", 0, 1000);
+  p.top_p = *json_number(j, "top_p", 0, 1);
+  p.min_p = *json_number(j, "min_p", 0, 1);
+  p.repetition_penalty = *json_number(j, "repetition_penalty", 0, 10);
+  p.frequency_penalty = *json_number(j, "frequency_penalty", -10, 10);
+  p.presence_penalty = *json_number(j, "presence_penalty", -10, 10);
+  return p;
+}
+
+// Repetition looks at prompt and answer, frequency and presence at the answer only.
+TEST(Sampler, DistributionsAreThoseOfTransformers) {
+  const auto file = read_json_file(HEARTH_SOURCE_DIR "/tests/golden/sampling.json");
+  ASSERT_TRUE(file.has_value()) << file.status().message();
+  const Json& cases = **json_array(*file, "cases");
+  ASSERT_GE(cases.size(), 20u);
+  for (const Json& c : cases) {
+    SCOPED_TRACE(c["parameters"].dump());
+    const auto logits = numbers<float>(c["logits"]);
+    auto tokens = numbers<int32_t>(c["prompt"]);
+    const auto prompt_length = static_cast<int64_t>(tokens.size());
+    for (int32_t id : numbers<int32_t>(c["generated"])) tokens.push_back(id);
+    const auto expected = numbers<double>(c["probabilities"]);
+    const auto kept = distribution(logits, params_of(c["parameters"]), {tokens, prompt_length}, {});
+    for (size_t id = 0; id < expected.size(); ++id) {
+      EXPECT_NEAR(probability_of(kept, static_cast<int32_t>(id)), expected[id],
+                  1e-6 * expected[id] + 1e-12)
+          << "token " << id;
+    }
+    EXPECT_TRUE(std::ranges::is_sorted(
+        kept, [](const auto& a, const auto& b) { return a.probability > b.probability; }));
+  }
+}
+
+TEST(Sampler, SameSeedSameTokenAndSeedsDiffer) {
+  const auto logits = random_logits(200, 1);
+  for (const double top_p : {1.0, 0.9}) {
+    SamplingParams p;
+    p.top_p = top_p;
+    std::map<int32_t, int> seen;
+    for (uint64_t seed = 0; seed < 100; ++seed) {
+      p.seed = seed;
+      const int32_t id = sample(logits, p, {}, {});
+      EXPECT_EQ(id, sample(logits, p, {}, {}));
+      ++seen[id];
+    }
+    EXPECT_GT(seen.size(), 10u);
+  }
+}
+
+// Chi-square of 40,000 draws against the distribution, with and without filters; positions of one
+// sequence and seeds of many are both independent draws.
+TEST(Sampler, DrawsFollowTheDistribution) {
+  const auto logits = random_logits(40, 5, 1);
+  constexpr int kDraws = 40000;
+  for (const bool filtered : {false, true}) {
+    for (const bool by_seed : {false, true}) {
+      SamplingParams p;
+      p.temperature = 0.8;
+      p.top_k = filtered ? 20 : 0;
+      p.top_p = filtered ? 0.97 : 1;
+      const auto expected = distribution(logits, p, {}, {});
+      std::map<int32_t, double> count;
+      std::vector<int32_t> tokens;
+      for (int i = 0; i < kDraws; ++i) {
+        p.seed = by_seed ? static_cast<uint64_t>(i) : 42;
+        if (!by_seed) tokens.push_back(0);
+        ++count[sample(logits, p, {tokens, 0}, {})];
+      }
+      double chi_square = 0;
+      double total = 0;
+      for (const Candidate& c : expected) {
+        const double mean = c.probability * kDraws;
+        chi_square += (count[c.id] - mean) * (count[c.id] - mean) / mean;
+        total += count[c.id];
+      }
+      EXPECT_EQ(total, kDraws) << "drawn beyond the filters";
+      const auto freedom = static_cast<double>(expected.size() - 1);
+      // Mean f, variance 2 f: five sigma.
+      EXPECT_LT(chi_square, freedom + 5 * std::sqrt(2 * freedom)) << "filtered " << filtered;
+    }
+  }
+}
+
+TEST(Sampler, UniformIsUniform) {
+  double sum = 0, square = 0;
+  constexpr int kDraws = 100000;
+  for (int i = 0; i < kDraws; ++i) {
+    const double u = uniform(7, static_cast<uint64_t>(i));
+    ASSERT_GE(u, 0);
+    ASSERT_LT(u, 1);
+    sum += u;
+    square += u * u;
+  }
+  EXPECT_NEAR(sum / kDraws, 0.5, 0.005);
+  EXPECT_NEAR(square / kDraws, 1.0 / 3, 0.005);
+}
+
+TEST(Sampler, GreedyTakesTheLowestOfEqualsAndNoBannedId) {
+  const std::vector<float> logits = {1, 5, 5, 3};
+  EXPECT_EQ(greedy(logits, {}), 1);
+  const std::vector<uint8_t> banned = {0, 1, 1, 0};
+  EXPECT_EQ(greedy(logits, banned), 3);
+  SamplingParams p;
+  p.temperature = 0;
+  EXPECT_EQ(sample(logits, p, {}, banned), 3);
+  p.presence_penalty = 3;
+  const std::vector<int32_t> tokens = {1};
+  EXPECT_EQ(sample(logits, p, {tokens, 0}, {}), 2);
+  EXPECT_EQ(sample(logits, p, {tokens, 1}, {}), 1) << "presence does not look at the prompt";
+}
+
+TEST(Sampler, BannedIdsAreNeverDrawn) {
+  const auto logits = random_logits(30, 2, 0.1f);
+  std::vector<uint8_t> banned(30, 1);
+  banned[4] = banned[9] = 0;
+  SamplingParams p;
+  for (const double top_p : {1.0, 0.99}) {
+    p.top_p = top_p;
+    for (p.seed = 0; p.seed < 200; ++p.seed) {
+      const int32_t id = sample(logits, p, {}, banned);
+      EXPECT_TRUE(id == 4 || id == 9);
+    }
+  }
+}
+
+// NaN, infinities, all equal, one token: an id of the vocabulary that is allowed, always.
+TEST(Sampler, HostileLogitsGiveAnAllowedToken) {
+  const float inf = INFINITY;
+  const std::vector<std::vector<float>> rows = {
+      {NAN, NAN, NAN, NAN},  {NAN, 1, NAN, 2}, {-inf, -inf, -inf, -inf}, {inf, inf, 1, NAN},
+      {3e38f, -3e38f, 0, 0}, {0, 0, 0, 0},     {NAN, -inf, -inf, NAN},   {inf, NAN, -inf, 0}};
+  const std::vector<uint8_t> banned = {1, 0, 0, 0};
+  const std::vector<int32_t> tokens = {1, 3, 3};
+  std::mt19937 random(1);
+  for (const auto& logits : rows) {
+    for (int round = 0; round < 300; ++round) {
+      SamplingParams p;
+      p.seed = random();
+      if (random() % 2) p.temperature = random() % 2 ? 0 : 1e-3;
+      if (random() % 2) p.top_k = static_cast<int64_t>(random() % 6);
+      if (random() % 2) p.top_p = random() % 2 ? 0 : 0.5;
+      if (random() % 2) p.min_p = random() % 2 ? 1 : 0.3;
+      if (random() % 2) p.repetition_penalty = 1.3;
+      if (random() % 2) p.frequency_penalty = -2;
+      ASSERT_TRUE(check_sampling(p).is_ok());
+      const int32_t id = sample(logits, p, {tokens, 1}, banned);
+      ASSERT_TRUE(id >= 1 && id < 4) << id;
+    }
+  }
+  const std::vector<float> some = {NAN, 1, NAN, 2};
+  EXPECT_EQ(greedy(some, {}), 3) << "a NaN is not the most likely token";
+  EXPECT_EQ(greedy(rows[0], banned), 1);
+}
+
+TEST(Sampler, RefusesParametersThatMakeNoDistribution) {
+  const auto refused = [](auto change) {
+    SamplingParams p;
+    change(p);
+    const Status status = check_sampling(p);
+    return status.is_ok() ? std::string() : status.message();
+  };
+  using P = SamplingParams;
+  EXPECT_EQ(refused([](P&) {}), "");
+  EXPECT_EQ(refused([](P& p) { p.temperature = -1; }),
+            "`temperature`: expected [0, 1000000], found -1");
+  EXPECT_NE(refused([](P& p) { p.temperature = NAN; }), "");
+  EXPECT_NE(refused([](P& p) { p.temperature = INFINITY; }), "");
+  EXPECT_NE(refused([](P& p) { p.top_p = 1.5; }), "");
+  EXPECT_NE(refused([](P& p) { p.min_p = NAN; }), "");
+  EXPECT_NE(refused([](P& p) { p.repetition_penalty = 0; }), "");
+  EXPECT_NE(refused([](P& p) { p.frequency_penalty = -INFINITY; }), "");
+  EXPECT_NE(refused([](P& p) { p.presence_penalty = NAN; }), "");
+  EXPECT_EQ(refused([](P& p) { p.top_k = -1; }), "`top_k`: expected 0 (all) or more, found -1");
+}
+
+// A vocabulary of DeepSeek's size in every mode; the bound is for a loaded machine, a full sort in
+// each draw would not pass it under a sanitizer.
+TEST(Sampler, LargeVocabulariesAreNotSorted) {
+  const auto logits = random_logits(129280, 3);
+  const auto begin = std::chrono::steady_clock::now();
+  SamplingParams p;
+  for (int i = 0; i < 60; ++i) {
+    p.seed = static_cast<uint64_t>(i);
+    p.top_p = i % 3 == 1 ? 0.95 : 1;
+    p.min_p = i % 3 == 2 ? 0.05 : 0;
+    sample(logits, p, {}, {});
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  EXPECT_LT(seconds.count(), 30);
+}
+
+}  // namespace
+}  // namespace hearth
