@@ -1,5 +1,5 @@
 // Unicode as the tokenizers need it: UTF-8 in and out, the general categories folded into class
-// bits, and NFC. The tables come from utf8proc (Unicode 14 in Debian 12) and are built once.
+// bits, and NFC. The tables come from utf8proc (Unicode 15 in Debian 12) and are built once.
 // Text is outside bytes: what is not UTF-8 is carried byte by byte and belongs to no class.
 #pragma once
 
