@@ -56,24 +56,19 @@ Result<Value> Evaluator::eval_node(const SliceOf& node) {
   SliceBounds bounds;
   const std::pair<const ExprPtr*, std::optional<Int>*> parts[] = {
       {&node.begin, &bounds.begin}, {&node.end, &bounds.end}, {&node.step, &bounds.step}};
-  bool valid = true;
   for (const auto& [expr, bound] : parts) {
     if (*expr == nullptr) continue;
     TRY_ASSIGN(const Value value, eval(**expr));
-    if (value.is_int()) {
-      *bound = value.as_int();
-    } else if (!value.is_none()) {
-      valid = false;  // TypeError in Python, which Jinja's [] turns into undefined
+    TRY(refuse_undefined(value));
+    if (!value.is_int() && !value.is_none()) {
+      return error(Code::invalid, "slice indices must be integers or None");
     }
+    if (value.is_int()) *bound = value.as_int();
   }
-  std::optional<Value> part;
-  if (valid) {
-    TRY_ASSIGN(part, slice(budget_, object, bounds));
-  } else {
-    TRY(refuse_undefined(object));
-  }
+  // Unlike [key], a slice of the wrong thing is an error, not undefined.
+  TRY_ASSIGN(std::optional<Value> part, slice(budget_, object, bounds));
   if (part.has_value()) return std::move(*part);
-  return Value::undefined(fmt::format("'{}' object cannot be sliced so", object.type_name()));
+  return error(Code::invalid, "'{}' object cannot be sliced", object.type_name());
 }
 
 Result<Value> Evaluator::eval_node(const Call& node) {

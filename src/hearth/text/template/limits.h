@@ -10,7 +10,7 @@ namespace hearth {
 
 struct TemplateLimits {
   int64_t source_bytes_max = 1 << 20;
-  int64_t steps_max = 20'000'000;        // nodes evaluated, elements walked, 64 bytes of text moved
+  int64_t steps_max = 10'000'000;        // nodes evaluated, elements walked, 64 bytes of text moved
   int64_t memory_bytes_max = 256 << 20;  // all text and elements ever made by one rendering
   int64_t output_bytes_max = 32 << 20;
   int nesting_max = 200;     // depth of the parsed template, and of lists in lists

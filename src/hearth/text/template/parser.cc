@@ -13,13 +13,14 @@ class Parser : public ExpressionParser {
  public:
   using ExpressionParser::ExpressionParser;
 
-  Result<Block> run() { return parse_block({}); }
+  Result<Block> run() { return parse_block({}, 1); }
 
  private:
   using Ends = std::vector<std::string_view>;
 
   // Statements up to a tag named in `ends`, which is left to be read, or to the end of the source.
-  Result<Block> parse_block(const Ends& ends);
+  // `line` is where the tag around them stands.
+  Result<Block> parse_block(const Ends& ends, int line);
   // "%}" body, up to one of `ends`.
   Result<Block> parse_body(const Ends& ends);
   // The same, then the end tag's name.
@@ -48,10 +49,9 @@ class Parser : public ExpressionParser {
   int loops_ = 0;  // loops around this place that break and continue can reach
 };
 
-Result<Block> Parser::parse_block(const Ends& ends) {
+Result<Block> Parser::parse_block(const Ends& ends, int line) {
   TRY(nesting_left());
   const Deeper deeper(*this);
-  const int begin_line = token().line;
   Block block;
   while (token().kind != TokenKind::end) {
     const Token first = take();
@@ -73,14 +73,13 @@ Result<Block> Parser::parse_block(const Ends& ends) {
     }
   }
   if (ends.empty()) return block;
-  return fail_at(begin_line, fmt::format("no '{}' before the end of the template", ends.back()));
+  return fail_at(line, fmt::format("no '{}' before the end of the template", ends.back()));
 }
 
 Result<Block> Parser::parse_body(const Ends& ends) {
   skip_op(":");
   if (token().kind != TokenKind::block_end) return fail("'%}'");
-  take();
-  return parse_block(ends);
+  return parse_block(ends, take().line);
 }
 
 Result<Block> Parser::parse_whole_body(std::string_view end) {

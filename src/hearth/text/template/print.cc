@@ -84,6 +84,9 @@ Status repr_dict(TextBuilder& out, const Dict& dict) {
 }
 
 Status repr_object(TextBuilder& out, const Object& object) {
+  if (const auto* macro = dynamic_cast<const Macro*>(&object)) {
+    return out.append(fmt::format("<Macro '{}'>", macro->definition->name), true);
+  }
   const auto* ns = dynamic_cast<const Namespace*>(&object);
   if (ns == nullptr) return out.append(fmt::format("<{}>", object.type_name()), true);
   TRY(out.budget().level_left());  // a namespace may hold itself

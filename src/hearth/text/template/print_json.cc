@@ -72,7 +72,6 @@ class JsonPrinter {
       const size_t begin = i;
       const char32_t c = next_char(text.view(), i);
       if (c >= 0x20 && c != '"' && c != '\\' && (!style_.ascii || c < 0x7F)) continue;
-      if (style_.ascii && c == 0x7F) continue;
       TRY(out_.append(text, copied, begin));
       TRY(out_.append(escaped(c), text.trusted_at(begin)));
       copied = i;

@@ -187,7 +187,9 @@ class Printf {
       } else if (c == '#') {
         spec.alternate = true;
       } else if (c == '0') {
-        if (spec.align != '<') spec.align = '=';
+        if (spec.align == '<') continue;
+        spec.align = '=';
+        spec.fill.front() = '0';
       } else {
         break;
       }
@@ -223,6 +225,7 @@ class Printf {
 
   Status convert(char type, Spec spec, const Value& value) {
     if (type == 's' || type == 'r' || type == 'a') {
+      spec.fill.front() = ' ';
       if (spec.align == '=') spec.align = '>';
       TextBuilder body(budget_);
       TRY(type == 's' ? print(body, value) : repr(body, value));
