@@ -94,14 +94,20 @@ Json to_json(const Planned& p) {
   return out;
 }
 
+std::string count_text(int64_t n) {
+  const auto count = static_cast<double>(n);
+  return n >= 1'000'000'000 ? fmt::format("{:.2f} B", count / 1e9)
+                            : fmt::format("{:.2f} M", count / 1e6);
+}
+
 void print_table(const Planned& p, const Session& session) {
   const MemoryPlan& plan = p.plan;
   const auto line = [&](std::string_view english, std::string_view chinese, std::string text) {
     fmt::print("{}: {}\n", session.say(english, chinese), text);
   };
   line("model", "模型",
-       fmt::format("{}, {:.2f} B, {}", plan.architecture,
-                   static_cast<double>(plan.parameters) / 1e9, format_info(plan.main_format).name));
+       fmt::format("{}, {} {}, {}", plan.architecture, count_text(plan.parameters),
+                   session.say("parameters", "参数"), format_info(plan.main_format).name));
   line("device", "设备",
        fmt::format("cpu, {}, {} threads, {:.1f} GB/s, {:.0f} GFLOP/s", p.cpu.model, p.threads,
                    p.speed.read_gb_s, p.speed.prompt_gflop_s));

@@ -7,6 +7,7 @@
 
 #include "hearth/cli/progress.h"
 #include "hearth/cli/verb.h"
+#include "hearth/sensors/cpu.h"
 
 namespace hearth::cli {
 namespace {
@@ -18,6 +19,11 @@ struct Options {
   std::string out;
 };
 
+Result<int> usable_threads() {
+  TRY_ASSIGN(const CpuInfo cpu, read_cpu());
+  return cpu.usable_threads();
+}
+
 Status tiny(const Options& options, const Session& session) {
   TinyOptions write = options.tiny;
   const std::optional<Format> format = format_by_name(options.format);
@@ -28,6 +34,9 @@ Status tiny(const Options& options, const Session& session) {
                  options.format);
   }
   write.format = *format;
+  if (write.threads == 0) {
+    TRY_ASSIGN(write.threads, usable_threads());
+  }
   if (!options.config.empty()) {
     TRY_ASSIGN(write.config, read_json_file(options.config));
   } else if (write.architecture.empty()) {
@@ -56,6 +65,7 @@ Status tiny(const Options& options, const Session& session) {
 
 void add_tiny(CLI::App& app, Session& session) {
   auto options = std::make_shared<Options>();
+  options->tiny.threads = 0;
   CLI::App* verb = add_verb(app, session, "tiny",
                             std::string(session.say("Write a random checkpoint, for tests",
                                                     "写出一个随机权重的模型，用于测试")),
@@ -69,6 +79,8 @@ void add_tiny(CLI::App& app, Session& session) {
       ->capture_default_str();
   verb->add_option("--seed", options->tiny.seed, "the same seed, the same weights")
       ->capture_default_str();
+  verb->add_option("--threads", options->tiny.threads, "writing threads; 0: all cores")
+      ->check(CLI::Range(0, 1024));
   verb->add_flag("--force", options->tiny.replace, "write over what is there");
   verb->add_option("OUT", options->out, "a directory to make, or NAME.gguf")->required();
 }

@@ -44,6 +44,7 @@ Status adapt_config(const TinyOptions& options, bool gguf, Json& config) {
 Result<TinyNetwork> make_network(const TinyOptions& options, bool gguf) {
   TinyNetwork network;
   network.seed = options.seed;
+  network.pool = std::make_unique<ThreadPool>(std::max(1, options.threads));
   if (options.config) {
     network.config = *options.config;
     TRY_ASSIGN(const std::string type, json_string(network.config, "model_type"));
@@ -86,18 +87,19 @@ Status check_disk(const std::string& path, int64_t bytes) {
                static_cast<double>(bytes) / 1e9, static_cast<double>(space.available) / 1e9);
 }
 
-Status stream_rows(int64_t rows, int64_t columns, Format format, const FillRow& fill,
-                   const ByteSink& sink) {
+Status stream_rows(ThreadPool& pool, int64_t rows, int64_t columns, Format format,
+                   const FillRow& fill, const ByteSink& sink) {
   const int64_t step = std::min(rows, std::max<int64_t>(1, kChunkValues / columns));
-  std::vector<float> values(static_cast<size_t>(columns));
   Buffer encoded(Tensor::packed_row_bytes(format, columns) * step);
   for (int64_t begin = 0; begin < rows; begin += step) {
     const int64_t count = std::min(step, rows - begin);
     const Tensor chunk = Tensor::packed(format, {count, columns}, encoded.data());
-    for (int64_t r = 0; r < count; ++r) {
+    pool.parallel_for(count, [&](int64_t r) {
+      thread_local std::vector<float> values;
+      values.resize(static_cast<size_t>(columns));
       fill(begin + r, values.data());
       encode_row(values.data(), chunk, r);
-    }
+    });
     TRY(sink({encoded.data(), static_cast<size_t>(chunk.bytes())}));
   }
   return Status::ok();

@@ -23,6 +23,7 @@ struct TinyOptions {
   std::optional<Json> config;    // a real shape; nullopt: tiny_config(architecture)
   Format format = Format::bf16;  // of matrices; what a file can't hold so is stored next best
   uint64_t seed = 1;
+  int threads = 1;                                            // the bytes do not depend on it
   bool replace = false;                                       // write over what is at the path
   std::function<void(int64_t done, int64_t total)> progress;  // bytes
 };

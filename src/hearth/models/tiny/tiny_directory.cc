@@ -66,17 +66,16 @@ std::vector<SafetensorsDeclaration> declare(std::span<const Stored> tensors) {
 }
 
 // One row of tiles at a time; appends their scales.
-Status stream_fp8(const TensorSpec& spec, const RandomTensor& random, std::vector<float>& scales,
-                  const ByteSink& sink) {
+Status stream_fp8(ThreadPool& pool, const TensorSpec& spec, const RandomTensor& random,
+                  std::vector<float>& scales, const ByteSink& sink) {
   const int64_t rows = spec.shape[0];
   const int64_t columns = spec.shape[1];
   std::vector<float> values(static_cast<size_t>(std::min(rows, kScaleTile) * columns));
   std::vector<std::byte> encoded(values.size());
   for (int64_t begin = 0; begin < rows; begin += kScaleTile) {
     const int64_t count = std::min(kScaleTile, rows - begin);
-    for (int64_t r = 0; r < count; ++r) {
-      random.fill_row(begin + r, values.data() + r * columns);
-    }
+    pool.parallel_for(count,
+                      [&](int64_t r) { random.fill_row(begin + r, values.data() + r * columns); });
     const size_t first = scales.size();
     scales.resize(first + static_cast<size_t>(Fp8Tiles::of(count, columns).count()));
     encode_f8_tiles(values.data(), count, columns, encoded.data(), scales.data() + first);
@@ -105,11 +104,12 @@ Status write_weights(const std::string& path, const TinyNetwork& network,
   for (const Stored& t : tensors) {
     const RandomTensor random = network.tensor(t.spec);
     if (t.format == Format::f8_e4m3) {
-      TRY(stream_fp8(t.spec, random, scales, sink));
+      TRY(stream_fp8(*network.pool, t.spec, random, scales, sink));
       continue;
     }
     const FillRow fill = [&](int64_t row, float* out) { random.fill_row(row, out); };
-    TRY(stream_rows(t.spec.shape.rows(), t.spec.shape.columns(), t.format, fill, sink));
+    TRY(stream_rows(*network.pool, t.spec.shape.rows(), t.spec.shape.columns(), t.format, fill,
+                    sink));
   }
   TRY(sink(std::as_bytes(std::span(scales))));
   return writer.finish();

@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "hearth/base/thread_pool.h"
 #include "hearth/models/model.h"
 #include "hearth/models/tiny/random_tensor.h"
 #include "hearth/models/tiny/tiny.h"
@@ -17,6 +18,7 @@ struct TinyNetwork {
   std::unique_ptr<Model> model;  // its slots stay empty
   uint64_t seed = 1;
   bool tied = false;
+  std::unique_ptr<ThreadPool> pool;
 
   RandomTensor tensor(const TensorSpec& spec) const { return {seed, spec, tied}; }
 };
@@ -25,8 +27,9 @@ using ByteSink = std::function<Status(std::span<const std::byte>)>;
 using FillRow = std::function<void(int64_t row, float* out)>;  // one row of f32
 
 // Encodes `rows` rows of `columns` values in `format`, some at a time, and hands the bytes on.
-Status stream_rows(int64_t rows, int64_t columns, Format format, const FillRow& fill,
-                   const ByteSink& sink);
+// `fill` is called by several threads at once.
+Status stream_rows(ThreadPool& pool, int64_t rows, int64_t columns, Format format,
+                   const FillRow& fill, const ByteSink& sink);
 
 Result<TinyReport> write_tiny_directory(const std::string& path, const TinyNetwork& network,
                                         const TinyOptions& options);

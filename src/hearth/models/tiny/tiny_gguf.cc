@@ -43,7 +43,7 @@ Status stream_tensor(const GgufTensor& tensor, Format format, const TinyNetwork&
     if (!from.transposed) return random.fill_row(from.row, out);
     for (int64_t c = 0; c < columns; ++c) out[c] = random.at(from.row + c, from.column);
   };
-  return stream_rows(tensor.shape.rows(), columns, format, fill, sink);
+  return stream_rows(*network.pool, tensor.shape.rows(), columns, format, fill, sink);
 }
 
 }  // namespace
