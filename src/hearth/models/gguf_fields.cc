@@ -46,7 +46,23 @@ Result<int64_t> GgufFields::vocab_size() const {
     return error(Code::corrupt, "`token_embd.weight`: expected two dimensions, found {}",
                  embedding->tensor.shape.to_string());
   }
-  return embedding->tensor.shape[0];
+  const int64_t rows = embedding->tensor.shape[0];
+  if (has("vocab_size")) {
+    TRY_ASSIGN(const int64_t stated, size("vocab_size", 1, 1 << 24));
+    if (stated != rows) {
+      return error(Code::corrupt, "`{}`: expected the {} rows of `token_embd.weight`, found {}",
+                   name("vocab_size"), rows, stated);
+    }
+  }
+  if (const GgufValue* tokens = gguf_.find_value("tokenizer.ggml.tokens")) {
+    if (tokens->is_array() && tokens->size > rows) {
+      return error(Code::corrupt,
+                   "`tokenizer.ggml.tokens`: expected at most the {} rows of `token_embd.weight`, "
+                   "found {}",
+                   rows, tokens->size);
+    }
+  }
+  return rows;
 }
 
 }  // namespace hearth

@@ -9,6 +9,7 @@
 
 #include "hearth/files/checkpoint.h"
 #include "hearth/models/model.h"
+#include "hearth/models/model_options.h"
 
 namespace hearth {
 
@@ -18,6 +19,7 @@ struct LoadOptions {
   // stay as stored.
   std::optional<Format> dtype;
   std::function<void(int64_t done, int64_t total)> progress;  // bytes of the checkpoint
+  ModelOptions model;
 };
 
 struct LoadedModel {
@@ -32,7 +34,8 @@ std::vector<std::string> known_architectures();
 
 // Builds the empty network of a checkpoint: its config read and checked, no tensor touched.
 Result<std::unique_ptr<Model>> make_model(const Checkpoint& checkpoint,
-                                          std::vector<std::string>& notices);
+                                          std::vector<std::string>& notices,
+                                          const ModelOptions& options = {});
 // The same from a config.json alone.
 Result<std::unique_ptr<Model>> make_model(const Json& config);
 

@@ -9,6 +9,9 @@ namespace {
 constexpr int64_t kDimMax = 1 << 20;
 constexpr int64_t kLayersMax = 512;
 constexpr int64_t kExpertsMax = 4096;
+// Three times the largest published (Kimi-K2, 61 layers of 384): a few dozen bytes of JSON must not
+// make a table of gigabytes.
+constexpr int64_t kExpertsAllLayersMax = 1 << 16;
 
 Status read_sizes(const Json& j, DeepseekConfig& c) {
   TRY_ASSIGN(c.vocab_size, json_int(j, "vocab_size", 1, 1 << 24));
@@ -84,7 +87,12 @@ Status DeepseekConfig::check() const {
                  "`topk_method`: expected greedy, group_limited_greedy or noaux_tc, found `{}`",
                  topk_method);
   }
-  if (n_routed_experts % n_group != 0 || topk_group > n_group) {
+  if (n_routed_experts * num_hidden_layers > kExpertsAllLayersMax) {
+    return error(Code::unsupported,
+                 "`n_routed_experts`: expected at most {} in all {} layers, found {}",
+                 kExpertsAllLayersMax, num_hidden_layers, n_routed_experts);
+  }
+  if (n_group < 1 || n_routed_experts % n_group != 0 || topk_group < 1 || topk_group > n_group) {
     return error(
         Code::invalid,
         "`n_group`, `topk_group`: expected groups of equal size and topk_group <= n_group, "

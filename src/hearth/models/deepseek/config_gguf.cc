@@ -6,7 +6,8 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kGatingSigmoid = 2;  // llama.cpp: 1 softmax, 2 sigmoid
+constexpr int64_t kGatingSoftmax = 1;  // llama.cpp: 0 not stated, 1 softmax, 2 sigmoid; newer ones
+constexpr int64_t kGatingSigmoid = 2;  // belong to other networks
 
 // A published model whose GGUF files may lack their group keys.
 struct KnownGroups {
@@ -44,11 +45,17 @@ Status read_attention(const GgufFields& f, DeepseekConfig& c) {
   return Status::ok();
 }
 
-Status read_groups(const GgufFields& f, DeepseekConfig& c, std::vector<std::string>& notices) {
+Status read_groups(const GgufFields& f, DeepseekConfig& c, const ModelOptions& options,
+                   std::vector<std::string>& notices) {
   if (f.has("expert_group_count")) {
     TRY_ASSIGN(c.n_group, f.size("expert_group_count", 1, 4096));
     TRY_ASSIGN(c.topk_group, f.size_or("expert_group_used_count", 1, 1, 4096));
     return Status::ok();
+  }
+  if (options.expert_groups) {
+    c.n_group = options.expert_groups->n_group;
+    c.topk_group = options.expert_groups->topk_group;
+    return Status::ok();  // check() looks at them
   }
   for (const KnownGroups& known : kKnownGroups) {
     if (known.n_routed_experts != c.n_routed_experts || known.hidden_size != c.hidden_size ||
@@ -69,7 +76,8 @@ Status read_groups(const GgufFields& f, DeepseekConfig& c, std::vector<std::stri
   return Status::ok();
 }
 
-Status read_experts(const GgufFields& f, DeepseekConfig& c, std::vector<std::string>& notices) {
+Status read_experts(const GgufFields& f, DeepseekConfig& c, const ModelOptions& options,
+                    std::vector<std::string>& notices) {
   TRY_ASSIGN(c.n_routed_experts, f.size_or("expert_count", 0, 0, 4096));
   if (c.n_routed_experts == 0) return Status::ok();
   TRY_ASSIGN(c.num_experts_per_tok, f.size("expert_used_count", 1, 4096));
@@ -80,13 +88,13 @@ Status read_experts(const GgufFields& f, DeepseekConfig& c, std::vector<std::str
   // Before the gating key existed only V2 was converted, and V2 is softmax without correction bias.
   const bool has_bias =
       f.has_tensor(fmt::format("blk.{}.exp_probs_b.bias", c.first_k_dense_replace));
-  TRY_ASSIGN(const int64_t gating,
-             f.size_or("expert_gating_func", has_bias ? kGatingSigmoid : 1, 0, 8));
-  const bool v3 = gating == kGatingSigmoid;
+  const int64_t unstated = has_bias ? kGatingSigmoid : kGatingSoftmax;
+  TRY_ASSIGN(const int64_t gating, f.size_or("expert_gating_func", unstated, 0, kGatingSigmoid));
+  const bool v3 = (gating == 0 ? unstated : gating) == kGatingSigmoid;
   c.model_type = v3 ? "deepseek_v3" : "deepseek_v2";
   c.scoring_func = v3 ? ExpertScoring::sigmoid : ExpertScoring::softmax;
   TRY_ASSIGN(c.norm_topk_prob, f.boolean_or("expert_weights_norm", v3));
-  TRY(read_groups(f, c, notices));
+  TRY(read_groups(f, c, options, notices));
   c.topk_method = v3 ? "noaux_tc" : c.n_group > 1 ? "group_limited_greedy" : "greedy";
   return Status::ok();
 }
@@ -94,7 +102,8 @@ Status read_experts(const GgufFields& f, DeepseekConfig& c, std::vector<std::str
 }  // namespace
 
 Result<DeepseekConfig> DeepseekConfig::from_gguf(const Gguf& gguf,
-                                                 std::vector<std::string>& notices) {
+                                                 std::vector<std::string>& notices,
+                                                 const ModelOptions& options) {
   const GgufFields f(gguf, "deepseek2");
   DeepseekConfig c;
   c.model_type = "deepseek_v2";
@@ -110,7 +119,7 @@ Result<DeepseekConfig> DeepseekConfig::from_gguf(const Gguf& gguf,
   TRY_ASSIGN(c.max_position_embeddings, f.size("context_length", 1, 1 << 30));
   c.tie_word_embeddings = !f.has_tensor("output.weight");
   TRY(read_attention(f, c));
-  TRY(read_experts(f, c, notices));
+  TRY(read_experts(f, c, options, notices));
   TRY_ASSIGN(c.rope, RopeConfig::from_gguf(f));
   TRY(c.check());
   return c;

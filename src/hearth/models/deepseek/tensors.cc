@@ -8,6 +8,10 @@ namespace {
 
 using Kind = TensorKind;
 
+// The norms of the latents use this, whatever `rms_norm_eps` says: DeepSeek's published code and
+// transformers build them without passing it on.
+constexpr double kLatentNormEps = 1e-6;
+
 }  // namespace
 
 DeepseekModel::DeepseekModel(DeepseekConfig config) : config_(std::move(config)) {
@@ -21,12 +25,13 @@ DeepseekModel::DeepseekModel(DeepseekConfig config) : config_(std::move(config))
   rope_ = c.rope.make(c.qk_rope_head_dim, c.rope_pairs);
   layers_.resize(static_cast<size_t>(c.num_hidden_layers));
   norm_.eps = c.rms_norm_eps;
-  for (Layer& layer : layers_) {
+  for (int64_t l = 0; l < c.num_hidden_layers; ++l) {
+    Layer& layer = layers_[static_cast<size_t>(l)];
     layer.attention.input_layernorm.eps = c.rms_norm_eps;
-    layer.attention.q_a_layernorm.eps = c.rms_norm_eps;
-    layer.attention.kv_a_layernorm.eps = c.rms_norm_eps;
+    layer.attention.q_a_layernorm.eps = kLatentNormEps;
+    layer.attention.kv_a_layernorm.eps = kLatentNormEps;
     layer.post_attention_layernorm.eps = c.rms_norm_eps;
-    layer.moe.experts.resize(static_cast<size_t>(c.n_routed_experts));
+    if (c.is_moe_layer(l)) layer.moe.experts.resize(static_cast<size_t>(c.n_routed_experts));
   }
 }
 

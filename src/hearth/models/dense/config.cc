@@ -76,6 +76,12 @@ Result<DenseConfig> DenseConfig::from_gguf(const Gguf& gguf) {
              f.size_or("attention.head_count_kv", c.num_attention_heads, 1, 4096));
   TRY_ASSIGN(c.head_dim,
              f.size_or("attention.key_length", c.hidden_size / c.num_attention_heads, 1, 8192));
+  TRY_ASSIGN(const int64_t rotated, f.size_or("rope.dimension_count", c.head_dim, 1, 1 << 20));
+  if (rotated != c.head_dim) {
+    return error(Code::unsupported,
+                 "`{}.rope.dimension_count`: expected all {} dimensions of a head, found {}",
+                 c.model_type, c.head_dim, rotated);
+  }
   TRY_ASSIGN(c.max_position_embeddings, f.size("context_length", 1, 1 << 30));
   TRY_ASSIGN(c.rms_norm_eps, f.number_or("attention.layer_norm_rms_epsilon", 1e-6, 1e-20, 1));
   c.qkv_bias = f.has_tensor("blk.0.attn_q.bias");
