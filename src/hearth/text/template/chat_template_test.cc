@@ -74,8 +74,11 @@ void compare(const fs::path& directory, const Json& cases, const Json& expected)
   for (const auto& [name, results] : expected.items()) {
     Result<std::string> source = read_file((directory / name).string(), 1 << 20);
     ASSERT_TRUE(source);
+    const Result<ChatTemplate> compiled = ChatTemplate::compile(*source);
+    ASSERT_TRUE(compiled) << name << ": " << compiled.status().message();
     for (const auto& [case_name, oracle] : results.items()) {
-      expect_same(render(*source, request_of(cases[case_name])), oracle, name + " / " + case_name);
+      expect_same(compiled->render(request_of(cases[case_name]), kBos, kEos), oracle,
+                  name + " / " + case_name);
     }
   }
 }

@@ -2,8 +2,6 @@
 // Then provenance: bytes of the request are never trusted.
 #include <gtest/gtest.h>
 
-#include <chrono>
-
 #include "hearth/text/template/chat_template.h"
 
 namespace hearth {
@@ -27,15 +25,20 @@ std::string repeat(std::string_view text, int times) {
   return out;
 }
 
+// A tenth of the default limits, so that the sanitizers' builds are soon done too.
+TemplateLimits tight_limits() {
+  TemplateLimits limits;
+  limits.steps_max /= 10;
+  limits.memory_bytes_max /= 10;
+  return limits;
+}
+
 void expect_refused(std::string_view source, std::string_view why) {
-  const auto begin = std::chrono::steady_clock::now();
-  const Result<RenderedPrompt> prompt = render(source);
-  const auto took = std::chrono::steady_clock::now() - begin;
+  const Result<RenderedPrompt> prompt = render(source, hello(), tight_limits());
   ASSERT_FALSE(prompt) << source.substr(0, 200);
   EXPECT_NE(prompt.status().message().find(why), std::string::npos) << source.substr(0, 200) << "\n"
                                                                     << prompt.status().message();
   EXPECT_EQ(prompt.status().message().find('\n'), std::string::npos);
-  EXPECT_LT(took, std::chrono::seconds(20)) << source.substr(0, 200);
 }
 
 TEST(Sandbox, EndlessLoopsRunOutOfSteps) {
@@ -48,7 +51,7 @@ TEST(Sandbox, EndlessLoopsRunOutOfSteps) {
       "{% set ns = namespace(l=[1]) %}{% for a in range(9999) %}{% set ns.l = ns.l + ns.l %}"
       "{% endfor %}",
       "bytes of memory");
-  expect_refused("{{ range(99999)|map('string')|unique|list }}", "steps");
+  expect_refused("{{ range(99999)|map('string')|unique|list }}", "more than");
   expect_refused(
       "{{ range(99999) | slice(999999) | list | length }}{{ range(99999)|batch(1)|list"
       "|map('tojson')|map('length')|sum }}" +
@@ -79,6 +82,13 @@ TEST(Sandbox, TextThatExplodesRunsOutOfMemory) {
                  "more than");
 }
 
+TEST(Sandbox, DefaultLimitsHold) {
+  EXPECT_FALSE(
+      render("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}"
+             "{% endfor %}"));
+  EXPECT_FALSE(render("{% for a in range(999) %}{{ 'x' * 10**6 }}{% endfor %}"));
+}
+
 TEST(Sandbox, RecursionIsBounded) {
   expect_refused("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "levels of evaluation");
   expect_refused("{% macro f(x) %}{{ f([x]) }}{% endmacro %}{{ f(1) }}", "levels");
@@ -103,11 +113,11 @@ TEST(Sandbox, RecursionIsBounded) {
 }
 
 TEST(Sandbox, DeepNestingIsRefusedAtLoad) {
-  const int n = 100'000;
+  const int n = 10'000;
   TemplateLimits limits;
   limits.source_bytes_max = 4 << 20;
   for (const std::string& source :
-       {"{{ " + repeat("(", n) + "1" + repeat(")", n) + " }}",
+       {"{{ " + repeat("(", 100'000) + "1" + repeat(")", 100'000) + " }}",
         "{{ " + repeat("[", n) + repeat("]", n) + " }}",
         "{{ " + repeat("{1:", n) + repeat("}", n) + " }}", "{{ " + repeat("not ", n) + "1 }}",
         "{{ " + repeat("-", n) + "1 }}", "{{ 1" + repeat("+1", n) + " }}",
@@ -230,97 +240,98 @@ TEST(Provenance, LiteralsAndSpecialTokensAreTrustedContentIsNot) {
   EXPECT_EQ(trusted_text(*prompt), "<BOS><U>|<A><EOS>");
 }
 
+constexpr const char* kOperations[] = {"c",
+                                       "c + 'a'",
+                                       "'a' + c",
+                                       "c ~ 1",
+                                       "c * 3",
+                                       "c[1:]",
+                                       "c[0]",
+                                       "c[::-1]",
+                                       "c|upper",
+                                       "c|lower",
+                                       "c|title",
+                                       "c|capitalize",
+                                       "c|trim",
+                                       "c|replace('x', 'ab')",
+                                       "'a-b'|replace('-', c)",
+                                       "c|indent(2, true)",
+                                       "c|tojson",
+                                       "[c]|tojson",
+                                       "{c: c}|tojson(indent=1)",
+                                       "[c]",
+                                       "{'k': c}",
+                                       "(c, c)",
+                                       "c|e",
+                                       "c|safe",
+                                       "'<'|safe + c",
+                                       "c|join('-')",
+                                       "[c, c]|join('-')",
+                                       "c|list",
+                                       "['a', 'b']|join(c)",
+                                       "c.split('x')",
+                                       "c.split('y')",
+                                       "c.splitlines()",
+                                       "c.strip('y')",
+                                       "c.join(['a', 'b'])",
+                                       "'-'.join([c, c])",
+                                       "'%s!' % c",
+                                       "'%-9s' % c",
+                                       "'%r' % c",
+                                       "'%(k)s' % {'k': c}",
+                                       "'{}'.format(c)",
+                                       "'{:>9}'.format(c)",
+                                       "'{k!r}'.format(k=c)",
+                                       "c.format()",
+                                       "c % ()",
+                                       "'%s'|format(c)",
+                                       "c.upper()",
+                                       "c.title()",
+                                       "c.swapcase()",
+                                       "c.center(9)",
+                                       "'a'.center(9, c[0])",
+                                       "c.partition('y')",
+                                       "c.removeprefix('q')",
+                                       "c|string",
+                                       "c|reverse",
+                                       "c|first",
+                                       "c|last",
+                                       "[c]|first",
+                                       "c|truncate(4, true, '..', 0)",
+                                       "c|urlencode",
+                                       "[c]|sort|first",
+                                       "[c]|unique|list",
+                                       "[c]|max",
+                                       "[{'a': c}]|map(attribute='a')|join",
+                                       "{c: 1}|dictsort",
+                                       "{c: 1}.items()",
+                                       "[[c]]|sum(start=[])",
+                                       "[c]|batch(2)|list",
+                                       "[{'a': c}]|groupby('a')",
+                                       "namespace(k=c).k",
+                                       "namespace(k=c)",
+                                       "dict(k=c)",
+                                       "c|default('a')",
+                                       "missing|default(c)",
+                                       "c or 'a'",
+                                       "c if c else 'a'",
+                                       "cycler(c).next()",
+                                       "joiner(c)() ~ c",
+                                       "c|center(9)",
+                                       "c|attr('upper')()",
+                                       "c.rsplit('y', 1)",
+                                       "c.ljust(9, c[0])",
+                                       "c.zfill(9)",
+                                       "c.replace('y', '').replace('x', 'ab')",
+                                       "[c]|map('upper')|list",
+                                       "messages[0].content"};
+
 // Whatever is done to content, its letters stay untrusted: content is "x"s and "X"s, and the
 // template's literals have none.
 TEST(Provenance, NoOperationMakesContentTrusted) {
-  const char* const operations[] = {"c",
-                                    "c + 'a'",
-                                    "'a' + c",
-                                    "c ~ 1",
-                                    "c * 3",
-                                    "c[1:]",
-                                    "c[0]",
-                                    "c[::-1]",
-                                    "c|upper",
-                                    "c|lower",
-                                    "c|title",
-                                    "c|capitalize",
-                                    "c|trim",
-                                    "c|replace('x', 'ab')",
-                                    "'a-b'|replace('-', c)",
-                                    "c|indent(2, true)",
-                                    "c|tojson",
-                                    "[c]|tojson",
-                                    "{c: c}|tojson(indent=1)",
-                                    "[c]",
-                                    "{'k': c}",
-                                    "(c, c)",
-                                    "c|e",
-                                    "c|safe",
-                                    "'<'|safe + c",
-                                    "c|join('-')",
-                                    "[c, c]|join('-')",
-                                    "c|list",
-                                    "['a', 'b']|join(c)",
-                                    "c.split('x')",
-                                    "c.split('y')",
-                                    "c.splitlines()",
-                                    "c.strip('y')",
-                                    "c.join(['a', 'b'])",
-                                    "'-'.join([c, c])",
-                                    "'%s!' % c",
-                                    "'%-9s' % c",
-                                    "'%r' % c",
-                                    "'%(k)s' % {'k': c}",
-                                    "'{}'.format(c)",
-                                    "'{:>9}'.format(c)",
-                                    "'{k!r}'.format(k=c)",
-                                    "c.format()",
-                                    "c % ()",
-                                    "'%s'|format(c)",
-                                    "c.upper()",
-                                    "c.title()",
-                                    "c.swapcase()",
-                                    "c.center(9)",
-                                    "'a'.center(9, c[0])",
-                                    "c.partition('y')",
-                                    "c.removeprefix('q')",
-                                    "c|string",
-                                    "c|reverse",
-                                    "c|first",
-                                    "c|last",
-                                    "[c]|first",
-                                    "c|truncate(4, true, '..', 0)",
-                                    "c|urlencode",
-                                    "[c]|sort|first",
-                                    "[c]|unique|list",
-                                    "[c]|max",
-                                    "[{'a': c}]|map(attribute='a')|join",
-                                    "{c: 1}|dictsort",
-                                    "{c: 1}.items()",
-                                    "[[c]]|sum(start=[])",
-                                    "[c]|batch(2)|list",
-                                    "[{'a': c}]|groupby('a')",
-                                    "namespace(k=c).k",
-                                    "namespace(k=c)",
-                                    "dict(k=c)",
-                                    "c|default('a')",
-                                    "missing|default(c)",
-                                    "c or 'a'",
-                                    "c if c else 'a'",
-                                    "cycler(c).next()",
-                                    "joiner(c)() ~ c",
-                                    "c|center(9)",
-                                    "c|attr('upper')()",
-                                    "c.rsplit('y', 1)",
-                                    "c.ljust(9, c[0])",
-                                    "c.zfill(9)",
-                                    "c.replace('y', '').replace('x', 'ab')",
-                                    "[c]|map('upper')|list",
-                                    "messages[0].content"};
   ChatRequest request = hello();
   request.messages[0]["content"] = "xXx \n yxX";
-  for (const char* operation : operations) {
+  for (const char* operation : kOperations) {
     const std::string source =
         fmt::format("{{% set c = messages[0].content %}}{{{{ {} }}}}", operation);
     const Result<RenderedPrompt> prompt = render(source, request);
