@@ -103,7 +103,7 @@ class WeightLoader {
 Result<LoadedModel> load_model(const Checkpoint& checkpoint, Backend& backend,
                                const LoadOptions& options) {
   LoadedModel loaded;
-  TRY_ASSIGN(loaded.model, make_model(checkpoint, loaded.notices, options.model));
+  TRY_ASSIGN(loaded.model, make_model(checkpoint, loaded.notices, options.hints));
   WeightLoader loader(checkpoint, backend, options, loaded);
   loaded.model->visit_tensors(
       [&](const TensorSpec& spec, Weight& slot) { loader.load(spec, slot); });

@@ -9,7 +9,7 @@
 
 #include "hearth/files/checkpoint.h"
 #include "hearth/models/model.h"
-#include "hearth/models/model_options.h"
+#include "hearth/models/model_hints.h"
 
 namespace hearth {
 
@@ -19,7 +19,7 @@ struct LoadOptions {
   // stay as stored.
   std::optional<Format> dtype;
   std::function<void(int64_t done, int64_t total)> progress;  // bytes of the checkpoint
-  ModelOptions model;
+  ModelHints hints;
 };
 
 struct LoadedModel {
@@ -35,7 +35,7 @@ std::vector<std::string> known_architectures();
 // Builds the empty network of a checkpoint: its config read and checked, no tensor touched.
 Result<std::unique_ptr<Model>> make_model(const Checkpoint& checkpoint,
                                           std::vector<std::string>& notices,
-                                          const ModelOptions& options = {});
+                                          const ModelHints& hints = {});
 // The same from a config.json alone.
 Result<std::unique_ptr<Model>> make_model(const Json& config);
 

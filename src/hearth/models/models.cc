@@ -22,20 +22,20 @@ Made wrap(Result<Config> config) {
 Made deepseek_hf(const Json& config) {
   return wrap<DeepseekModel>(DeepseekConfig::from_hf(config));
 }
-Made deepseek_gguf(const Gguf& gguf, Notices& notices, const ModelOptions& options) {
-  return wrap<DeepseekModel>(DeepseekConfig::from_gguf(gguf, notices, options));
+Made deepseek_gguf(const Gguf& gguf, Notices& notices, const ModelHints& hints) {
+  return wrap<DeepseekModel>(DeepseekConfig::from_gguf(gguf, notices, hints));
 }
 Made dense_hf(const Json& config) {
   return wrap<DenseModel>(DenseConfig::from_hf(config));
 }
-Made dense_gguf(const Gguf& gguf, Notices&, const ModelOptions&) {
+Made dense_gguf(const Gguf& gguf, Notices&, const ModelHints&) {
   return wrap<DenseModel>(DenseConfig::from_gguf(gguf));
 }
 
 struct Architecture {
   std::string_view name;  // model_type in config.json, or general.architecture in GGUF
   Made (*from_hf)(const Json&);
-  Made (*from_gguf)(const Gguf&, Notices&, const ModelOptions&);
+  Made (*from_gguf)(const Gguf&, Notices&, const ModelHints&);
 };
 
 constexpr Architecture kArchitectures[] = {
@@ -67,7 +67,7 @@ Result<std::unique_ptr<Model>> make_model(const Json& config) {
 }
 
 Result<std::unique_ptr<Model>> make_model(const Checkpoint& checkpoint, Notices& notices,
-                                          const ModelOptions& options) {
+                                          const ModelHints& hints) {
   if (checkpoint.kind() == CheckpointKind::hugging_face) {
     auto made = make_model(*checkpoint.config());
     if (made) return made;
@@ -78,7 +78,7 @@ Result<std::unique_ptr<Model>> make_model(const Checkpoint& checkpoint, Notices&
   if (!name) return std::move(name).status().at(checkpoint.path());
   for (const Architecture& a : kArchitectures) {
     if (a.name != *name || !a.from_gguf) continue;
-    auto made = a.from_gguf(gguf, notices, options);
+    auto made = a.from_gguf(gguf, notices, hints);
     if (made) return made;
     return std::move(made).status().at(checkpoint.path());
   }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "hearth/models/model.h"
-#include "hearth/models/model_options.h"
+#include "hearth/models/model_hints.h"
 #include "hearth/models/rope_config.h"
 
 namespace hearth {
@@ -41,7 +41,7 @@ struct DeepseekConfig {
   static Result<DeepseekConfig> from_hf(const Json& config);
   // `notices` gets a line for every value that the file lacks and the known shape supplies.
   static Result<DeepseekConfig> from_gguf(const Gguf& gguf, std::vector<std::string>& notices,
-                                          const ModelOptions& options = {});
+                                          const ModelHints& hints = {});
 
   bool is_moe_layer(int64_t layer) const {
     return n_routed_experts > 0 && layer >= first_k_dense_replace && layer % moe_layer_freq == 0;

@@ -45,16 +45,16 @@ Status read_attention(const GgufFields& f, DeepseekConfig& c) {
   return Status::ok();
 }
 
-Status read_groups(const GgufFields& f, DeepseekConfig& c, const ModelOptions& options,
+Status read_groups(const GgufFields& f, DeepseekConfig& c, const ModelHints& hints,
                    std::vector<std::string>& notices) {
   if (f.has("expert_group_count")) {
     TRY_ASSIGN(c.n_group, f.size("expert_group_count", 1, 4096));
     TRY_ASSIGN(c.topk_group, f.size_or("expert_group_used_count", 1, 1, 4096));
     return Status::ok();
   }
-  if (options.expert_groups) {
-    c.n_group = options.expert_groups->n_group;
-    c.topk_group = options.expert_groups->topk_group;
+  if (hints.expert_groups) {
+    c.n_group = hints.expert_groups->n_group;
+    c.topk_group = hints.expert_groups->topk_group;
     return Status::ok();  // check() looks at them
   }
   for (const KnownGroups& known : kKnownGroups) {
@@ -76,7 +76,7 @@ Status read_groups(const GgufFields& f, DeepseekConfig& c, const ModelOptions& o
   return Status::ok();
 }
 
-Status read_experts(const GgufFields& f, DeepseekConfig& c, const ModelOptions& options,
+Status read_experts(const GgufFields& f, DeepseekConfig& c, const ModelHints& hints,
                     std::vector<std::string>& notices) {
   TRY_ASSIGN(c.n_routed_experts, f.size_or("expert_count", 0, 0, 4096));
   if (c.n_routed_experts == 0) return Status::ok();
@@ -94,7 +94,7 @@ Status read_experts(const GgufFields& f, DeepseekConfig& c, const ModelOptions& 
   c.model_type = v3 ? "deepseek_v3" : "deepseek_v2";
   c.scoring_func = v3 ? ExpertScoring::sigmoid : ExpertScoring::softmax;
   TRY_ASSIGN(c.norm_topk_prob, f.boolean_or("expert_weights_norm", v3));
-  TRY(read_groups(f, c, options, notices));
+  TRY(read_groups(f, c, hints, notices));
   c.topk_method = v3 ? "noaux_tc" : c.n_group > 1 ? "group_limited_greedy" : "greedy";
   return Status::ok();
 }
@@ -103,7 +103,7 @@ Status read_experts(const GgufFields& f, DeepseekConfig& c, const ModelOptions& 
 
 Result<DeepseekConfig> DeepseekConfig::from_gguf(const Gguf& gguf,
                                                  std::vector<std::string>& notices,
-                                                 const ModelOptions& options) {
+                                                 const ModelHints& hints) {
   const GgufFields f(gguf, "deepseek2");
   DeepseekConfig c;
   c.model_type = "deepseek_v2";
@@ -119,7 +119,7 @@ Result<DeepseekConfig> DeepseekConfig::from_gguf(const Gguf& gguf,
   TRY_ASSIGN(c.max_position_embeddings, f.size("context_length", 1, 1 << 30));
   c.tie_word_embeddings = !f.has_tensor("output.weight");
   TRY(read_attention(f, c));
-  TRY(read_experts(f, c, options, notices));
+  TRY(read_experts(f, c, hints, notices));
   TRY_ASSIGN(c.rope, RopeConfig::from_gguf(f));
   TRY(c.check());
   return c;

@@ -12,7 +12,7 @@ struct ExpertGroups {
   int64_t topk_group = 1;
 };
 
-struct ModelOptions {
+struct ModelHints {
   // For GGUF files made before `expert_group_count` existed, of a shape that is none of the
   // published models'. A file that has the key is believed.
   std::optional<ExpertGroups> expert_groups;
