@@ -1,0 +1,108 @@
+// After warm-up a decode step allocates nothing: not in the engine, not in the scheduler, not in
+// the verbs of the CPU backend. This binary replaces operator new to count.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "golden_run.h"
+
+namespace {
+std::atomic<int64_t> allocations{0};
+
+void* counted(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* p = std::malloc(size ? size : 1)) return p;
+  std::abort();
+}
+}  // namespace
+
+void* operator new(std::size_t size) {
+  return counted(size);
+}
+void* operator new[](std::size_t size) {
+  return counted(size);
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t) noexcept {
+  std::free(p);
+}
+
+namespace hearth::golden {
+namespace {
+
+// Three sequences of one model decode together across a border of KV blocks.
+void expect_no_allocations(const std::string& name, double temperature) {
+  SCOPED_TRACE(name);
+  for (const int threads : {1, 2}) {
+    CpuBackend backend(threads, *cpu::available_tables().front());
+    const auto opened = open_model(kDirectory + "/" + name, backend);
+    ASSERT_TRUE(opened);
+    EngineOptions options;
+    options.context = 200;
+    options.kv_blocks = 16;
+    Engine engine(*opened->loaded.model, backend, options, {});
+    int64_t tokens = 0;
+    for (int32_t i = 0; i < 3; ++i) {
+      TokenRequest request;
+      request.prompt.assign(static_cast<size_t>(40 + i), 5 + i);
+      request.max_tokens = 120;
+      request.sampling.temperature = temperature;
+      TokenSink sink;
+      sink.on_token = [&](int32_t) {
+        ++tokens;
+        return true;
+      };
+      ASSERT_TRUE(engine.submit(std::move(request), std::move(sink)).has_value());
+    }
+    // Warm-up: the prompts, the merge of the arena's chunks, every thread's first turn.
+    while (tokens < 3 * 15) engine.step();
+    const int64_t before = allocations.load();
+    while (tokens < 3 * 100) engine.step();
+    const int64_t made = allocations.load() - before;
+    testing::Test::RecordProperty(fmt::format("allocations_{}_threads", threads),
+                                  std::to_string(made));
+    // A worker that slept through the warm-up sizes its own scratch on its first turn: a few times,
+    // never in proportion to the 85 steps.
+    if (threads == 1) {
+      EXPECT_EQ(made, 0);
+    } else {
+      EXPECT_LT(made, 40);
+    }
+  }
+}
+
+TEST(Allocation, DecodeStepsOfLatentAttentionAndExpertsMakeNone) {
+  expect_no_allocations("deepseek_v3", 0);
+}
+
+TEST(Allocation, DecodeStepsOfGroupedAttentionMakeNone) {
+  expect_no_allocations("qwen3", 0);
+}
+
+TEST(Allocation, DecodeStepsOfScaledFp8MakeNone) {
+  expect_no_allocations("deepseek_v3_fp8", 0);
+}
+
+TEST(Allocation, SamplingWithoutFiltersMakesNone) {
+  expect_no_allocations("llama", 0.8);
+}
+
+// The counter counts: a test that measures nothing would pass, too.
+TEST(Allocation, TheCounterCounts) {
+  const int64_t before = allocations.load();
+  auto kept = std::make_unique<std::vector<int>>(100);
+  EXPECT_GE(allocations.load() - before, 2);
+}
+
+}  // namespace
+}  // namespace hearth::golden
