@@ -29,6 +29,8 @@ class Builder {
   Status make_model();
   Status choose_splits();
 
+  bool words_stand_alone() const;
+
   TokenType type(size_t id) const { return data_.types[id]; }
   bool searchable(size_t id) const;
   std::string bytes_of(size_t id) const;
@@ -228,6 +230,18 @@ Status Builder::make_model() {
   return Status::ok();
 }
 
+bool Builder::words_stand_alone() const {
+  if (data_.byte_level || data_.ignore_merges || state_.tokens.find(" ") < 0) return false;
+  for (size_t id = 0; id < data_.tokens.size(); ++id) {
+    const std::string_view bytes = state_.tokens.bytes(static_cast<int32_t>(id));
+    const size_t word = bytes.find_first_not_of(' ');
+    const bool guarded = added_by_id_[id] && AddedTokens::is_guarded(*added_by_id_[id]);
+    const bool reachable = type(id) == TokenType::normal && !guarded;
+    if (reachable && word != bytes.npos && bytes.find(' ', word) != bytes.npos) return false;
+  }
+  return true;
+}
+
 Status Builder::choose_splits() {
   state_.splits = data_.splits;
   if (!data_.byte_level || !state_.splits.empty() || data_.pre_tokenizer.empty()) {
@@ -255,6 +269,7 @@ Result<TokenizerState> Builder::run() {
   state_.nfc = data_.nfc;
   state_.space_prefix = data_.space_prefix;
   state_.split_at_spaces = data_.split_at_spaces;
+  state_.words_stand_alone = words_stand_alone();
   state_.strip_leading_space = data_.strip_leading_space;
   state_.bos = data_.bos;
   state_.eos = data_.eos;

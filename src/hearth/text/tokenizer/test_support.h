@@ -13,13 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
 #include "hearth/base/mapped_file.h"
 #include "hearth/files/gguf/gguf.h"
 #include "hearth/files/json.h"
 #include "hearth/text/tokenizer/byte_alphabet.h"
 #include "hearth/text/tokenizer/models.h"
 #include "hearth/text/tokenizer/tokenizer.h"
-#include "nlohmann/json.hpp"
 
 namespace hearth::test {
 

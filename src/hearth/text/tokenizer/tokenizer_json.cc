@@ -1,134 +1,21 @@
 // tokenizer.json and tokenizer_config.json of Hugging Face as a VocabularyData. Every part that
 // changes ids is either recognised exactly or refused by name: a tokenizer that is silently
-// different is worse than none. The only file of this folder that calls simdjson.
-#include <simdjson.h>
-
+// different is worse than none.
 #include <algorithm>
 #include <utility>
 
-#include "hearth/files/outside_bytes.h"
 #include "hearth/text/tokenizer/byte_alphabet.h"
-#include "hearth/text/tokenizer/vocabulary_data.h"
+#include "hearth/text/tokenizer/tokenizer_json_reader.h"
 
 namespace hearth {
+namespace tokenizer_json {
 namespace {
-
-using simdjson::dom::array;
-using simdjson::dom::element;
-using simdjson::dom::element_type;
-using simdjson::dom::object;
-using SpacePrefix = VocabularyData::SpacePrefix;
 
 constexpr size_t kBytesMax = size_t{128} << 20;
 constexpr size_t kDepthMax = 64;
 constexpr size_t kHolesMax = 1 << 19;  // ids that the vocabulary leaves out; 20 MB at most
-constexpr std::string_view kBar = "\u2581";
 
-Status wrong(std::string_view key, std::string_view what) {
-  return error(Code::corrupt, "`{}`: expected {}, found something else", key, what);
-}
-Status unsupported(std::string_view key, std::string_view found) {
-  return error(Code::unsupported, "`{}`: Hearth does not know `{}`", key, excerpt(found, 160));
-}
-
-// The value of `key`, or nullopt when it is absent or null.
-std::optional<element> find(const object& from, std::string_view key) {
-  element value;
-  if (from.at_key(key).get(value) || value.is_null()) return std::nullopt;
-  return value;
-}
-Result<std::optional<object>> find_object(const object& from, std::string_view key) {
-  const auto value = find(from, key);
-  object out;
-  if (!value) return std::optional<object>();
-  if (value->get_object().get(out)) return wrong(key, "an object");
-  return std::optional<object>(out);
-}
-Result<std::optional<array>> find_array(const object& from, std::string_view key) {
-  const auto value = find(from, key);
-  array out;
-  if (!value) return std::optional<array>();
-  if (value->get_array().get(out)) return wrong(key, "an array");
-  return std::optional<array>(out);
-}
-Result<std::optional<std::string_view>> find_string(const object& from, std::string_view key) {
-  const auto value = find(from, key);
-  std::string_view out;
-  if (!value) return std::optional<std::string_view>();
-  if (value->get_string().get(out)) return wrong(key, "a string");
-  return std::optional<std::string_view>(out);
-}
-Result<std::optional<bool>> find_bool(const object& from, std::string_view key) {
-  const auto value = find(from, key);
-  bool out = false;
-  if (!value) return std::optional<bool>();
-  if (value->get_bool().get(out)) return wrong(key, "true or false");
-  return std::optional<bool>(out);
-}
-Result<bool> bool_or(const object& from, std::string_view key, bool fallback) {
-  TRY_ASSIGN(const std::optional<bool> value, find_bool(from, key));
-  return value.value_or(fallback);
-}
-Result<std::string_view> type_of(const object& part, std::string_view what) {
-  TRY_ASSIGN(const auto type, find_string(part, "type"));
-  if (!type) return wrong(what, "an object with a `type`");
-  return *type;
-}
-Result<int32_t> id_of(const element& value, std::string_view key) {
-  int64_t id = -1;
-  if (value.get_int64().get(id) || id < 0 || id > INT32_MAX - 1) {
-    return wrong(fmt::format("id of {}", excerpt(key)), "an integer in [0, 2147483646]");
-  }
-  return static_cast<int32_t>(id);
-}
-
-class Reader {
- public:
-  Status read_tokenizer(const object& root);
-  Status read_config(const object& config);
-
-  VocabularyData data;
-
- private:
-  Status read_model(const object& root);
-  Status read_vocab(const object& vocab);
-  Status read_merges(const array& merges);
-  Status read_added(const array& tokens);
-  Status place_added();
-  Result<AddedToken> added_token(const object& from, int32_t id) const;
-  Status read_normalizer(const object& part);
-  Status read_pre_tokenizer(const object& part);
-  Status read_split(const object& part);
-  Status read_byte_level(const object& part);
-  Status read_metaspace(const object& part);
-  Status read_post_processor(const object& part);
-  Status read_template(const object& part);
-  Status read_decoder(const object& part);
-  // Calls `read` for each member of a Sequence's list.
-  template <typename Read>
-  Status each(const object& part, std::string_view list, Read read);
-  void finish_splits();
-  Status read_special(const object& config, std::string_view key, bool required,
-                      std::optional<int32_t>& id) const;
-  Status read_added_decoder(const object& config);
-  int32_t id_by_content(std::string_view content) const;
-
-  size_t entries_ = 0;  // of the vocabulary and the added tokens
-  bool bars_ = false;   // the space is spelled ▁
-  bool byte_level_ = false;
-};
-
-template <typename Read>
-Status Reader::each(const object& part, std::string_view list, Read read) {
-  TRY_ASSIGN(const auto members, find_array(part, list));
-  if (!members) return wrong(list, "an array");
-  for (const element member : *members) {
-    object child;
-    if (member.get_object().get(child)) return wrong(list, "an array of objects");
-    TRY(read(child));
-  }
-  return Status::ok();
-}
+}  // namespace
 
 Status Reader::read_vocab(const object& vocab) {
   entries_ = vocab.size();
@@ -272,171 +159,6 @@ Status Reader::place_added() {
   return Status::ok();
 }
 
-Status Reader::read_normalizer(const object& part) {
-  TRY_ASSIGN(const std::string_view type, type_of(part, "normalizer"));
-  if (type == "Sequence") {
-    return each(part, "normalizers",
-                [this](const object& child) { return read_normalizer(child); });
-  }
-  if (type == "NFC") {
-    data.nfc = true;
-    return Status::ok();
-  }
-  if (type == "Prepend") {
-    TRY_ASSIGN(const auto text, find_string(part, "prepend"));
-    if (text != kBar) return unsupported("normalizer: Prepend", text.value_or(""));
-    data.space_prefix = SpacePrefix::every_segment;
-    return Status::ok();
-  }
-  if (type == "Replace") {
-    TRY_ASSIGN(const auto pattern, find_object(part, "pattern"));
-    TRY_ASSIGN(const auto content, find_string(part, "content"));
-    if (!pattern) return wrong("normalizer: Replace", "a `pattern`");
-    TRY_ASSIGN(const auto text, find_string(*pattern, "String"));
-    if (text != " " || content != kBar)
-      return unsupported("normalizer: Replace", text.value_or(""));
-    bars_ = true;
-    return Status::ok();
-  }
-  return unsupported("normalizer", type);
-}
-
-Status Reader::read_split(const object& part) {
-  TRY_ASSIGN(const auto pattern, find_object(part, "pattern"));
-  if (!pattern) return wrong("pre_tokenizer: Split", "a `pattern`");
-  TRY_ASSIGN(const auto regex, find_string(*pattern, "Regex"));
-  TRY_ASSIGN(const auto literal, find_string(*pattern, "String"));
-  const auto split = split_by_pattern(regex.value_or(""));
-  if (!split) return unsupported("pre_tokenizer: Split", regex.value_or(literal.value_or("")));
-  TRY_ASSIGN(const auto behavior, find_string(part, "behavior"));
-  TRY_ASSIGN(const bool invert, bool_or(part, "invert", false));
-  // Removing what lies between matches is isolating them when nothing lies between.
-  const bool isolated = behavior == "Isolated" && !invert;
-  const bool removed = behavior == "Removed" && invert && split_covers_all(*split);
-  if (!isolated && !removed) {
-    return unsupported("pre_tokenizer: Split: behavior", behavior.value_or("nothing"));
-  }
-  data.splits.push_back(*split);
-  return Status::ok();
-}
-
-Status Reader::read_byte_level(const object& part) {
-  byte_level_ = true;
-  TRY_ASSIGN(const bool use_regex, bool_or(part, "use_regex", true));
-  TRY_ASSIGN(const bool prefix_space, bool_or(part, "add_prefix_space", true));
-  if (prefix_space) {
-    if (!data.splits.empty()) return unsupported("pre_tokenizer: ByteLevel", "add_prefix_space");
-    data.space_prefix = SpacePrefix::every_missing;
-  }
-  if (use_regex) data.splits.push_back(Split::gpt2_words);
-  return Status::ok();
-}
-
-Status Reader::read_metaspace(const object& part) {
-  TRY_ASSIGN(const auto replacement, find_string(part, "replacement"));
-  if (replacement.value_or(kBar) != kBar) return unsupported("Metaspace", *replacement);
-  bars_ = true;
-  TRY_ASSIGN(const bool prefix_space, bool_or(part, "add_prefix_space", true));
-  TRY_ASSIGN(const auto given, find_string(part, "prepend_scheme"));
-  const std::string_view scheme = given.value_or(prefix_space ? "always" : "never");
-  if (scheme == "always") {
-    data.space_prefix = SpacePrefix::every_missing;
-  } else if (scheme == "first") {
-    data.space_prefix = SpacePrefix::first_missing;
-  } else if (scheme != "never") {
-    return unsupported("Metaspace: prepend_scheme", scheme);
-  }
-  TRY_ASSIGN(data.split_at_spaces, bool_or(part, "split", true));
-  return Status::ok();
-}
-
-Status Reader::read_pre_tokenizer(const object& part) {
-  TRY_ASSIGN(const std::string_view type, type_of(part, "pre_tokenizer"));
-  if (type == "Sequence") {
-    return each(part, "pretokenizers",
-                [this](const object& child) { return read_pre_tokenizer(child); });
-  }
-  // Bytes are spelled in GPT-2's alphabet from here on; other splits would see that.
-  if (byte_level_ || bars_) return unsupported("pre_tokenizer: after ByteLevel or Metaspace", type);
-  if (type == "Split") return read_split(part);
-  if (type == "ByteLevel") return read_byte_level(part);
-  if (type == "Metaspace") return read_metaspace(part);
-  if (type == "Digits") {
-    TRY_ASSIGN(const bool single, bool_or(part, "individual_digits", false));
-    data.splits.push_back(single ? Split::single_digits : Split::digit_runs);
-    return Status::ok();
-  }
-  return unsupported("pre_tokenizer", type);
-}
-
-Status Reader::read_template(const object& part) {
-  TRY_ASSIGN(const auto specials, find_object(part, "special_tokens"));
-  bool before = true;
-  return each(part, "single", [&](const object& item) -> Status {
-    TRY_ASSIGN(const auto sequence, find_object(item, "Sequence"));
-    TRY_ASSIGN(const auto special, find_object(item, "SpecialToken"));
-    if (sequence) {
-      before = false;
-      return Status::ok();
-    }
-    if (!special || !specials) return wrong("post_processor: single", "sequences and specials");
-    TRY_ASSIGN(const auto name, find_string(*special, "id"));
-    if (!name) return wrong("post_processor: SpecialToken", "an `id`");
-    TRY_ASSIGN(const auto entry, find_object(*specials, *name));
-    if (!entry) return wrong("post_processor: special_tokens", "an entry for each special token");
-    TRY_ASSIGN(const auto ids, find_array(*entry, "ids"));
-    if (!ids) return wrong("post_processor: ids", "an array");
-    for (const element value : *ids) {
-      TRY_ASSIGN(const int32_t id, id_of(value, *name));
-      (before ? data.prefix : data.suffix).push_back(id);
-    }
-    return Status::ok();
-  });
-}
-
-Status Reader::read_post_processor(const object& part) {
-  TRY_ASSIGN(const std::string_view type, type_of(part, "post_processor"));
-  if (type == "Sequence") {
-    return each(part, "processors",
-                [this](const object& child) { return read_post_processor(child); });
-  }
-  if (type == "ByteLevel") return Status::ok();  // only moves offsets
-  if (type == "TemplateProcessing") return read_template(part);
-  return unsupported("post_processor", type);
-}
-
-// Only what changes the text beside joining the tokens' bytes.
-Status Reader::read_decoder(const object& part) {
-  TRY_ASSIGN(const std::string_view type, type_of(part, "decoder"));
-  if (type == "Sequence") {
-    return each(part, "decoders", [this](const object& child) { return read_decoder(child); });
-  }
-  if (type == "Strip") {
-    int64_t start = 0;
-    const auto value = find(part, "start");
-    if (value && value->get_int64().get(start)) return wrong("decoder: start", "an integer");
-    data.strip_leading_space = start > 0;
-    return Status::ok();
-  }
-  if (type == "Metaspace") {
-    data.strip_leading_space = data.space_prefix != SpacePrefix::none;
-    return Status::ok();
-  }
-  const bool known =
-      type == "ByteLevel" || type == "Replace" || type == "ByteFallback" || type == "Fuse";
-  return known ? Status::ok() : unsupported("decoder", type);
-}
-
-void Reader::finish_splits() {
-  data.byte_level = byte_level_;
-  data.pre_tokenizer = name_of_splits(data.splits);
-  if (byte_level_) return;
-  for (size_t id = 0; id < data.tokens.size() && data.byte_fallback; ++id) {
-    const bool normal = data.types[id] == TokenType::normal;
-    if (normal && byte_of_hex_token(data.tokens[id]) >= 0) data.types[id] = TokenType::byte;
-  }
-}
-
 Status Reader::read_tokenizer(const object& root) {
   TRY(read_model(root));
   TRY_ASSIGN(const auto added, find_array(root, "added_tokens"));
@@ -530,6 +252,8 @@ Status Reader::read_config(const object& config) {
   return Status::ok();
 }
 
+namespace {
+
 // Parses one file and hands its object to `read`.
 template <typename Read>
 Status with_object(std::string_view json, const char* name, Read read) {
@@ -549,10 +273,13 @@ Status with_object(std::string_view json, const char* name, Read read) {
 }
 
 }  // namespace
+}  // namespace tokenizer_json
 
 Result<VocabularyData> vocabulary_from_tokenizer_json(std::string_view tokenizer_json,
                                                       std::string_view tokenizer_config_json) {
-  Reader reader;
+  using tokenizer_json::object;
+  using tokenizer_json::with_object;
+  tokenizer_json::Reader reader;
   TRY(with_object(tokenizer_json, "tokenizer.json",
                   [&](const object& root) { return reader.read_tokenizer(root); }));
   if (!tokenizer_config_json.empty()) {

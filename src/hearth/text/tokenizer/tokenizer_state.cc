@@ -20,6 +20,12 @@ size_t cut_at(std::string_view text, size_t at) {
   return at;
 }
 
+// Spaces, then what is none.
+size_t word_end(std::string_view text) {
+  const size_t word = text.find_first_not_of(' ');
+  return word == text.npos ? text.npos : text.find(' ', word);
+}
+
 }  // namespace
 
 struct TokenizerState::Room {
@@ -62,12 +68,13 @@ void TokenizerState::encode_plain(std::string_view text, bool at_start, Room& ro
     }
     return;
   }
-  while (split_at_spaces && !text.empty()) {
-    const size_t end = std::min(text.find(' ', 1), text.size());
+  while (!text.empty()) {
+    const size_t end = split_at_spaces     ? text.find(' ', 1)
+                       : words_stand_alone ? word_end(text)
+                                           : text.size();
     encode_piece(text.substr(0, end), room, out);
-    text.remove_prefix(end);
+    text.remove_prefix(std::min(end, text.size()));
   }
-  if (!text.empty()) encode_piece(text, room, out);
 }
 
 void TokenizerState::encode(std::string_view text, std::span<const ByteRange> trusted,

@@ -27,6 +27,9 @@ struct TokenizerState {
   std::vector<Split> splits;
   VocabularyData::SpacePrefix space_prefix = VocabularyData::SpacePrefix::none;
   bool split_at_spaces = false;
+  // No token has a space after another character: merges never cross the start of a word, so words
+  // may be encoded one by one, which is faster and changes nothing.
+  bool words_stand_alone = false;
   bool strip_leading_space = false;
 
   std::optional<int32_t> bos, eos, pad;
