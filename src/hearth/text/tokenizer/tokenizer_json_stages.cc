@@ -1,5 +1,6 @@
 // The stages of a tokenizer.json around its model: normalizer, pre-tokenizer, post-processor and
 // decoder. What Hearth does not do exactly is refused by name.
+#include "hearth/text/tokenizer/byte_alphabet.h"
 #include "hearth/text/tokenizer/tokenizer_json_reader.h"
 
 namespace hearth::tokenizer_json {
