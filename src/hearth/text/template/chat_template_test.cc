@@ -3,6 +3,7 @@
 #include "hearth/text/template/chat_template.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -107,7 +108,8 @@ TEST(ChatTemplate, PublishedTemplatesRenderAsTheOracle) {
   if (std::system("python3 -c 'import jinja2' 2>/dev/null") != 0) {
     GTEST_SKIP() << "no python3 with jinja2 (Debian: python3-jinja2)";
   }
-  const fs::path out = fs::path(testing::TempDir()) / "chat_template_oracle.json";
+  const fs::path out =
+      fs::path(testing::TempDir()) / fmt::format("chat_templates_{}.json", ::getpid());
   const std::string command =
       fmt::format("python3 '{}/tools/golden/chat_templates.py' '{}' '{}' > '{}'", HEARTH_SOURCE_DIR,
                   directory.string(), (kTestdata / "cases.json").string(), out.string());

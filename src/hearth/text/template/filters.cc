@@ -124,8 +124,9 @@ Result<Value> filter_round(Evaluator&, const Value& value, const CallArgs& args)
   TRY_ASSIGN(const Int wide, b.integer(0, 0));
   const auto precision = static_cast<int>(std::clamp<Int>(wide, -400, 400));
   TRY(refuse_undefined(value));
-  const std::string_view method =
-      b.has(1) && b[1].is_str() ? b[1].as_str()->text.view() : std::string_view("common");
+  const std::string_view method = !b.has(1)       ? "common"
+                                  : b[1].is_str() ? b[1].as_str()->text.view()
+                                                  : std::string_view();
   if (method != "common" && method != "ceil" && method != "floor") {
     return error(Code::invalid, "round: method must be common, ceil or floor");
   }

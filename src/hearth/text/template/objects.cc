@@ -81,6 +81,7 @@ Result<Value> loop_cycle(Evaluator&, const Value& self, const CallArgs& args) {
 }
 
 Result<Value> loop_changed(Evaluator& evaluator, const Value& self, const CallArgs& args) {
+  if (!args.named.empty()) return error(Code::invalid, "changed() takes no keyword arguments");
   auto& loop = *self.as<Loop>();
   bool same = loop.has_changed && loop.changed.size() == args.positional.size();
   for (size_t i = 0; same && i < loop.changed.size(); ++i) {
@@ -184,6 +185,7 @@ Result<Dict> dict_of(Evaluator& evaluator, const CallArgs& args) {
   Budget& budget = evaluator.budget();
   Dict dict;
   if (args.positional.size() > 1) return error(Code::invalid, "dict expected at most 1 argument");
+  if (!args.positional.empty()) TRY(refuse_undefined(args.positional[0]));
   if (!args.positional.empty() && args.positional[0].is_dict()) {
     dict = *args.positional[0].as_dict();
     TRY(budget.bytes(static_cast<int64_t>(dict.entries.size() * 2 * sizeof(Value))));

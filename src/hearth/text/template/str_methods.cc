@@ -74,7 +74,7 @@ std::vector<std::pair<size_t, size_t>> split_words(std::string_view text, Int sp
     if (!space) words.back().second = i;
     inside = !space;
   }
-  if (splits < 0 || static_cast<Int>(words.size()) <= splits + 1) {
+  if (splits < 0 || static_cast<Int>(words.size()) <= splits) {
     return words;
   }
   const auto keep = static_cast<size_t>(splits);

@@ -119,6 +119,8 @@ Result<Value> filter_truncate(Evaluator& evaluator, const Value& value, const Ca
   TRY_ASSIGN(const Int length, b.integer(0, 255));
   TRY_ASSIGN(const Int leeway, b.is_none(3) ? Result<Int>(Int{5}) : b.integer(3, 5));
   const MarkedText end = b.has(2) && b[2].is_str() ? b[2].as_str()->text : MarkedText("...", true);
+  if (b.has(2) && !b[2].is_str()) return error(Code::invalid, "truncate: end must be a string");
+  if (value.is_undefined()) return value;
   const Str* s = value.as_str();
   if (s == nullptr) return error(Code::invalid, "truncate: expected a string");
   const std::vector<size_t> offsets = char_offsets(s->text.view());

@@ -237,7 +237,9 @@ class Printf {
       }
       return append_text(out_, text, spec);
     }
-    if (type == 'c' && value.is_str()) return append_text(out_, value.as_str()->text, spec);
+    if (type == 'c' && value.is_str() && char_count(value.as_str()->text.view()) == 1) {
+      return append_text(out_, value.as_str()->text, spec);
+    }
     if (std::string_view("diuxXoeEfFgG").find(type) == std::string_view::npos) {
       return error(Code::invalid, "format: unsupported format character '{}'", type);
     }
