@@ -26,9 +26,11 @@ test: deps  ## build and run all tests; the last line counts them
 	@cmake --build --preset release -j $(JOBS)
 	@tools/run-tests build
 
-dev:  ## the tests under AddressSanitizer and UBSan
-	@cmake --preset dev > /dev/null && cmake --build --preset dev -j $(JOBS)
-	@tools/run-tests build/dev
+UNIT_TESTS := base tensor formats files sensors backend text models engine host eval
+dev:  ## the unit tests under AddressSanitizer and UBSan
+	@cmake --preset dev > /dev/null
+	@cmake --build --preset dev -j $(JOBS) --target $(UNIT_TESTS:%=%_test)
+	@tools/run-tests build/dev -R '^($(subst $() ,|,$(UNIT_TESTS)))$$'
 
 tsan:  ## the threaded tests under ThreadSanitizer
 	@cmake --preset tsan > /dev/null

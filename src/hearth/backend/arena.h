@@ -33,18 +33,30 @@ class Arena {
     return Tensor::packed(Format::f32, shape, take(shape.elements() * 4));
   }
 
+  // What was taken after `mark` may be handed out again from `release` on.
+  struct Mark {
+    size_t chunk;
+    int64_t offset, used;
+  };
+  Mark mark() const { return {chunk_, offset_, used_}; }
+  void release(const Mark& mark) {
+    chunk_ = mark.chunk;
+    offset_ = mark.offset;
+    used_ = mark.used;
+  }
+
   // Forgets everything; several chunks are merged into one of the size that was needed.
   void reset() {
     if (chunks_.size() > 1) {
       chunks_.clear();
-      chunks_.emplace_back(used_);
+      chunks_.emplace_back(used_max_);
     }
     chunk_ = 0;
     offset_ = 0;
     used_ = 0;
   }
 
-  // Most bytes that one step has taken so far, each request rounded up to kUnit.
+  // Most bytes held at once in a step so far, each request rounded up to kUnit.
   int64_t used_max() const { return used_max_; }
 
  private:

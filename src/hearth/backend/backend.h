@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "hearth/backend/arena.h"
 #include "hearth/backend/batch.h"
 #include "hearth/backend/kv_cache.h"
 #include "hearth/backend/rope.h"
@@ -139,11 +140,15 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
 
-  // Memory. Scratch lives until the next begin_step; its content is undefined.
+  // Memory. Scratch lives until the next begin_step, or the end of a ScratchScope; its content is
+  // undefined.
   virtual void begin_step() = 0;
   virtual Tensor scratch(const Shape& shape) = 0;  // f32
   virtual std::byte* scratch_bytes(int64_t bytes) = 0;
-  // Most scratch that one step has taken so far; what the memory plan must foretell.
+  // A layer's scratch is free for the next layer: see ScratchScope.
+  virtual Arena::Mark scratch_mark() const = 0;
+  virtual void scratch_release(const Arena::Mark& mark) = 0;
+  // Most scratch held at once in a step so far; what the memory plan must foretell.
   virtual int64_t scratch_used_max() const { return 0; }
 
   // Takes a weight of a model; a backend may repack it or move it to its device.
@@ -165,6 +170,19 @@ class Backend {
   virtual void gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) = 0;
   // logits [rows, vocab] = head(norm(x))
   virtual void head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) = 0;
+};
+
+// Gives back at its end what scratch was taken during its life.
+class ScratchScope {
+ public:
+  explicit ScratchScope(Backend& backend) : backend_(backend), mark_(backend.scratch_mark()) {}
+  ~ScratchScope() { backend_.scratch_release(mark_); }
+  ScratchScope(const ScratchScope&) = delete;
+  ScratchScope& operator=(const ScratchScope&) = delete;
+
+ private:
+  Backend& backend_;
+  Arena::Mark mark_;
 };
 
 }  // namespace hearth

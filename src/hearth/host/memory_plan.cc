@@ -204,7 +204,7 @@ TracedSteps trace_step(const Model& model, const KvSpec& kv, const Batch& batch)
   KvCache cache(kv, 0);  // no blocks: only its shape is asked for
   trace.begin_step();
   model.forward(trace, batch, cache);
-  return {batch.rows(), trace.scratch_used(), trace.work()};
+  return {batch.rows(), trace.scratch_used_max(), trace.work()};
 }
 
 int64_t MemoryPlan::peak_bytes(const HeldWeights& held, int64_t kv) const {

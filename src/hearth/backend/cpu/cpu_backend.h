@@ -23,6 +23,8 @@ class CpuBackend : public Backend {
   void begin_step() override { arena_.reset(); }
   Tensor scratch(const Shape& shape) override { return arena_.take_f32(shape); }
   std::byte* scratch_bytes(int64_t bytes) override { return arena_.take(bytes); }
+  Arena::Mark scratch_mark() const override { return arena_.mark(); }
+  void scratch_release(const Arena::Mark& mark) override { arena_.release(mark); }
   int64_t scratch_used_max() const override { return arena_.used_max(); }
 
   void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) override;

@@ -35,7 +35,8 @@ class TraceBackend : public Backend {
   // Of the current step.
   const std::vector<TracedVerb>& verbs() const { return verbs_; }
   Work work() const;
-  int64_t scratch_used() const { return used_; }
+  Arena::Mark scratch_mark() const override { return {0, 0, used_}; }
+  void scratch_release(const Arena::Mark& mark) override { used_ = mark.used; }
   int64_t scratch_used_max() const override { return used_max_; }
 
   void begin_step() override;

@@ -7,6 +7,7 @@ Tensor DeepseekModel::forward(Backend& b, const Batch& batch, KvCache& cache) co
   const Tensor x = b.scratch({batch.rows(), config_.hidden_size});
   b.embed_rows(embed_tokens_, batch.tokens, x);
   for (int64_t l = 0; l < config_.num_hidden_layers; ++l) {
+    const ScratchScope scope(b);
     const Layer& layer = layers_[static_cast<size_t>(l)];
     attend(b, x, l, batch, cache);
     if (config_.is_moe_layer(l)) {

@@ -9,6 +9,7 @@ Tensor DenseModel::forward(Backend& b, const Batch& batch, KvCache& cache) const
   const Tensor x = b.scratch({batch.rows(), config_.hidden_size});
   b.embed_rows(embed_tokens_, batch.tokens, x);
   for (int64_t l = 0; l < config_.num_hidden_layers; ++l) {
+    const ScratchScope scope(b);
     const Layer& layer = layers_[static_cast<size_t>(l)];
     attend(b, x, l, batch, cache);
     swiglu(b, x, layer.post_attention_layernorm, layer.mlp);
