@@ -129,6 +129,10 @@ void run(const uint8_t* bytes, size_t size) {
     lossless = lossless && !token.lstrip && !token.rstrip;
     guarded[static_cast<size_t>(token.id)] = token.special;
   }
+  // What is no token may become unk, whatever that is.
+  if (data.unk && static_cast<size_t>(*data.unk) < guarded.size()) {
+    guarded[static_cast<size_t>(*data.unk)] = false;
+  }
   const auto tokenizer = Tokenizer::from_vocabulary(std::move(data));
   if (!tokenizer) return expect(!tokenizer.status().message().empty());
   for (int32_t id = -1; id <= tokenizer->vocab_size(); ++id) (void)tokenizer->token_bytes(id);
