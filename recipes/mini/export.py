@@ -88,8 +88,7 @@ def export(checkpoint: Path, out: Path, averaged: bool) -> None:
         module, _, leaf = name.rpartition(".")
         setattr(theirs.get_submodule(module), leaf, value)
     theirs.generation_config = GenerationConfig(
-        bos_token_id=0, eos_token_id=1, pad_token_id=2, do_sample=True, temperature=0.6,
-        top_p=0.95)
+        bos_token_id=0, eos_token_id=1, pad_token_id=2, do_sample=False)
     theirs.save_pretrained(out)
     complete_config(out / "config.json", shape)
     print(f"logits agree to {difference:.2e}; {sum(p.numel() for p in mini.parameters())} weights")

@@ -118,6 +118,9 @@ Status TextModel::load_defaults() {
   const Json& config = own ? *own : none;
   TRY_ASSIGN(defaults_.temperature,
              json_number_or(config, "temperature", defaults_.temperature, 0, 100));
+  // An explicit `do_sample: false` asks for greedy decoding, as it does in transformers.
+  TRY_ASSIGN(const bool samples, json_bool_or(config, "do_sample", true));
+  if (!samples) defaults_.temperature = 0;
   TRY_ASSIGN(defaults_.top_p, json_number_or(config, "top_p", defaults_.top_p, 0, 1));
   TRY_ASSIGN(defaults_.top_k, json_int_or(config, "top_k", 0, 0, 1 << 24));
   TRY_ASSIGN(defaults_.repetition_penalty,
