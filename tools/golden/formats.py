@@ -24,7 +24,27 @@ BLOCKS = {
     "q4_0": (Type.Q4_0, 18, [0], 48),
     "q4_k": (Type.Q4_K, 144, [0, 2], 20),
     "q6_k": (Type.Q6_K, 210, [208], 20),
+    "q4_1": (Type.Q4_1, 20, [0, 2], 48),
+    "q5_0": (Type.Q5_0, 22, [0], 48),
+    "q5_1": (Type.Q5_1, 24, [0, 2], 48),
+    "q2_k": (Type.Q2_K, 84, [80, 82], 16),
+    "q3_k": (Type.Q3_K, 110, [108], 16),
+    "q5_k": (Type.Q5_K, 176, [0, 2], 16),
+    "iq4_nl": (Type.IQ4_NL, 18, [0], 48),
+    "iq4_xs": (Type.IQ4_XS, 136, [0], 16),
+    "iq3_xxs": (Type.IQ3_XXS, 98, [0], 16),
+    "iq3_s": (Type.IQ3_S, 110, [0], 16),
+    "iq2_xxs": (Type.IQ2_XXS, 66, [0], 16),
+    "iq2_xs": (Type.IQ2_XS, 74, [0], 16),
+    "iq2_s": (Type.IQ2_S, 82, [0], 16),
+    "iq1_s": (Type.IQ1_S, 50, [0], 16),
+    "iq1_m": (Type.IQ1_M, 56, [], 16),
+    "tq1_0": (Type.TQ1_0, 54, [52], 16),
+    "tq2_0": (Type.TQ2_0, 66, [64], 16),
+    "mxfp4": (Type.MXFP4, 17, [], 48),
 }
+ENCODED = ("q8_0", "q4_0")  # with ggml's bytes
+VALID = ("q4_1", "q5_0", "q5_1", "tq1_0", "tq2_0", "mxfp4")  # the package can make blocks of them
 
 
 def random_blocks(rng, block_bytes, scale_offsets, count):
@@ -35,6 +55,32 @@ def random_blocks(rng, block_bytes, scale_offsets, count):
         extremes = np.roll(np.array(EXTREMES, np.uint16), 3 * i)
         scales[: len(extremes)] = extremes
         blocks[:, offset : offset + 2] = scales.view(np.uint8).reshape(count, 2)
+    return blocks
+
+
+def spread_scales(rng, blocks):
+    """IQ1_M keeps its F16 scale in the upper nibbles of its last four u16."""
+    scales = rng.normal(0, 0.02, len(blocks)).astype(np.float16).view(np.uint16)
+    scales[: len(EXTREMES)] = EXTREMES
+    for s in range(4):
+        high = 48 + 2 * s + 1
+        nibble = (scales >> (4 * s) & 15).astype(np.uint8)
+        blocks[:, high] = blocks[:, high] & 15 | nibble << 4
+
+
+def decode_blocks(rng, name):
+    """Random bytes; after them blocks that the package makes of weights, where it can."""
+    kind, block_bytes, offsets, count = BLOCKS[name]
+    blocks = random_blocks(rng, block_bytes, offsets, count)
+    if name == "iq1_m":
+        spread_scales(rng, blocks)
+    if name == "mxfp4":  # all exponents but 255, which is NaN to OCP and a number to ggml
+        blocks = random_blocks(rng, block_bytes, offsets, 255)
+        blocks[:, 0] = np.arange(255)
+    if name in VALID:
+        elements = gguf.GGML_QUANT_SIZES[kind][0]
+        valid = gguf.quants.quantize(weights(rng, 8, elements), kind)
+        blocks = np.concatenate([blocks, valid])
     return blocks
 
 
@@ -54,12 +100,12 @@ def weights(rng, count, elements):
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(20250120)
-    for name, (kind, block_bytes, offsets, count) in BLOCKS.items():
-        blocks = random_blocks(rng, block_bytes, offsets, count)
+    for name, (kind, *_) in BLOCKS.items():
+        blocks = decode_blocks(rng, name)
         with np.errstate(all="ignore"):
             values = gguf.quants.dequantize(blocks, kind).astype("<f4")
         (OUT / f"{name}.decode.bin").write_bytes(blocks.tobytes() + values.tobytes())
-    for name in ("q8_0", "q4_0"):
+    for name in ENCODED:
         x = weights(rng, 32, 32)
         blocks = gguf.quants.quantize(x, BLOCKS[name][0])
         (OUT / f"{name}.encode.bin").write_bytes(x.astype("<f4").tobytes() + blocks.tobytes())

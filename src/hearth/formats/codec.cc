@@ -40,6 +40,23 @@ void decode_columns(const std::byte* row, int64_t begin, int64_t count, float* o
 }
 
 template <typename Codec>
+void decode_all_integers(const std::byte* row, int64_t columns, int8_t* q, float* scale,
+                         float* min) {
+  constexpr int64_t kGroups = Codec::kElements / Codec::kGroup;
+  for (int64_t index = 0; index < columns / Codec::kElements; ++index) {
+    Codec::decode_integers(load_block<Codec>(row, index), q, scale, min);
+    q += Codec::kElements;
+    scale += kGroups;
+    if (Codec::kHasMin) min += kGroups;
+  }
+}
+
+template <typename Codec>
+concept Encodes = requires(const float* in, typename Codec::Block& block) {
+  Codec::encode_block(in, block);
+};
+
+template <typename Codec>
 void encode_columns(const float* in, int64_t columns, std::byte* row) {
   for (int64_t column = 0; column < columns; column += Codec::kElements) {
     typename Codec::Block block;
@@ -74,12 +91,26 @@ void decode_row(const Tensor& t, int64_t row, int64_t col_begin, int64_t cols, f
   }
 }
 
+void decode_row_integers(const Tensor& t, int64_t row, int8_t* q, float* scale, float* min) {
+  CHECK(t.scales == nullptr && format_info(t.format).group > 0);
+  DCHECK(row >= 0 && row < t.rows());
+  with_format(t.format, [&]<typename Codec>() {
+    if constexpr (Codec::kGroup > 0) {
+      decode_all_integers<Codec>(t.row(row), t.columns(), q, scale, min);
+    }
+  });
+}
+
+bool can_encode(Format format) {
+  return with_format(format, []<typename Codec>() { return Encodes<Codec>; });
+}
+
 void encode_row(const float* in, const Tensor& out, int64_t row) {
-  CHECK(out.scales == nullptr);
+  CHECK(out.scales == nullptr && can_encode(out.format));
   DCHECK(row >= 0 && row < out.rows());
   with_format(out.format, [&]<typename Codec>() {
     CHECK_EQ(out.columns() % Codec::kElements, 0);
-    encode_columns<Codec>(in, out.columns(), out.row(row));
+    if constexpr (Encodes<Codec>) encode_columns<Codec>(in, out.columns(), out.row(row));
   });
 }
 
@@ -89,6 +120,10 @@ void encode_rows(const float* in, int64_t in_stride, const Tensor& out) {
 
 Status convert(const Tensor& in, const Tensor& out) {
   CHECK(in.shape == out.shape);
+  if (!can_encode(out.format)) {
+    return error(Code::unsupported, "{}: Hearth reads this format and does not write it",
+                 format_info(out.format).name);
+  }
   const int64_t columns = in.columns();
   const float max = with_format(out.format, []<typename Codec>() { return Codec::kMax; });
   std::vector<float> values(static_cast<size_t>(columns));

@@ -1,5 +1,6 @@
 // Any bytes are a row of any format: they decode, and convert to every format or are refused with a
-// line. A row that was converted holds no NaN and converts to itself again.
+// line. A row that was converted holds no NaN and converts to itself again. The integer view of a
+// row stays in its range.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -33,18 +34,30 @@ void check_conversion(const Tensor& in, Format format) {
   }
 }
 
+void check_integers(const Tensor& t) {
+  const FormatInfo& info = format_info(t.format);
+  if (info.group == 0) return;
+  const auto groups = static_cast<size_t>(kColumns / info.group);
+  std::vector<int8_t> q(kColumns);
+  std::vector<float> scale(groups), min(groups);
+  decode_row_integers(t, 0, q.data(), scale.data(), info.has_min ? min.data() : nullptr);
+  for (const int8_t v : q) CHECK_GE(v, info.has_min ? 0 : -127);
+}
+
 }  // namespace
 }  // namespace hearth
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace hearth;
-  if (size == 0) return 0;
+  if (size < 2) return 0;
   const FormatInfo& from = kFormats[data[0] % kFormats.size()];
-  const FormatInfo& to = kFormats[data[0] / kFormats.size() % kFormats.size()];
+  const FormatInfo& to = kFormats[data[1] % kFormats.size()];
   const int64_t row_bytes = Tensor::packed_row_bytes(from.format, kColumns);
   Buffer row(row_bytes);
-  const size_t given = std::min(size - 1, static_cast<size_t>(row_bytes));
-  std::memcpy(row.data(), data + 1, given);
-  check_conversion(Tensor::packed(from.format, {1, kColumns}, row.data()), to.format);
+  const size_t given = std::min(size - 2, static_cast<size_t>(row_bytes));
+  std::memcpy(row.data(), data + 2, given);
+  const Tensor in = Tensor::packed(from.format, {1, kColumns}, row.data());
+  check_integers(in);
+  check_conversion(in, to.format);
   return 0;
 }

@@ -70,6 +70,35 @@ void expect_golden_encode(const std::string& name) {
   }
 }
 
+// The integers of random blocks stay in their range and multiply out to the decoded values, to a
+// rounding error of the two terms; a NaN stays one.
+template <typename Codec>
+void expect_integers_multiply_out() {
+  constexpr int kGroups = Codec::kElements / Codec::kGroup;
+  std::mt19937 random(3);
+  for (int round = 0; round < 300; ++round) {
+    typename Codec::Block block;
+    auto* bytes = reinterpret_cast<uint8_t*>(&block);
+    for (size_t i = 0; i < sizeof block; ++i) {
+      bytes[i] = static_cast<uint8_t>(random());
+      if (bytes[i] == 0x80) bytes[i] = 0x81;  // as a q of Q8_0 it is cut to -127
+    }
+    float values[Codec::kElements], scale[kGroups], min[kGroups] = {};
+    int8_t q[Codec::kElements];
+    Codec::decode_block(block, values);
+    Codec::decode_integers(block, q, scale, min);
+    for (int i = 0; i < Codec::kElements; ++i) {
+      ASSERT_GE(q[i], Codec::kHasMin ? 0 : -127);
+      const float product = scale[i / Codec::kGroup] * static_cast<float>(q[i]);
+      const float offset = min[i / Codec::kGroup];
+      const float rounding = std::ldexp(std::abs(product) + std::abs(offset), -22);
+      ASSERT_TRUE(same(product - offset, values[i]) ||
+                  std::abs(product - offset - values[i]) <= rounding)
+          << "element " << i << ": expected " << values[i] << ", found " << product - offset;
+    }
+  }
+}
+
 inline std::vector<float> normal_values(size_t count, uint32_t seed, float sigma = 1) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal(0, sigma);

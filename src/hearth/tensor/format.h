@@ -10,7 +10,7 @@
 namespace hearth {
 
 enum class Format : uint8_t {
-#define HEARTH_FORMAT(id, elements, bytes) id,
+#define HEARTH_FORMAT(id, elements, bytes, group, has_min) id,
 #include "hearth/tensor/formats.def"
 #undef HEARTH_FORMAT
 };
@@ -20,10 +20,15 @@ struct FormatInfo {
   std::string_view name;
   int64_t block_elements;
   int64_t block_bytes;
+  // The integer view (formats/with_format.h): elements that share a scale, 0 without such a view,
+  // and whether a min is subtracted.
+  int64_t group;
+  bool has_min;
 };
 
 inline constexpr std::array kFormats = {
-#define HEARTH_FORMAT(id, elements, bytes) FormatInfo{Format::id, #id, elements, bytes},
+#define HEARTH_FORMAT(id, elements, bytes, group, has_min) \
+  FormatInfo{Format::id, #id, elements, bytes, group, has_min},
 #include "hearth/tensor/formats.def"
 #undef HEARTH_FORMAT
 };

@@ -14,6 +14,8 @@ namespace hearth {
 struct BF16 {
   static constexpr Format kFormat = Format::bf16;
   static constexpr int kElements = 1;
+  static constexpr int kGroup = 0;  // no integer view
+  static constexpr bool kHasMin = false;
   static constexpr float kMax = std::bit_cast<float>(0x7F7F0000u);
 
   struct Block {

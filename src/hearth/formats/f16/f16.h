@@ -12,6 +12,8 @@ namespace hearth {
 struct F16 {
   static constexpr Format kFormat = Format::f16;
   static constexpr int kElements = 1;
+  static constexpr int kGroup = 0;  // no integer view
+  static constexpr bool kHasMin = false;
   static constexpr float kMax = 65504.0f;
   static constexpr uint16_t kNan = 0x7E00;
 

@@ -13,6 +13,8 @@ namespace hearth {
 struct F32 {
   static constexpr Format kFormat = Format::f32;
   static constexpr int kElements = 1;
+  static constexpr int kGroup = 0;  // no integer view
+  static constexpr bool kHasMin = false;
   static constexpr float kMax = std::numeric_limits<float>::max();
 
   struct Block {

@@ -17,6 +17,8 @@ namespace hearth {
 struct F8E4M3 {
   static constexpr Format kFormat = Format::f8_e4m3;
   static constexpr int kElements = 1;
+  static constexpr int kGroup = 0;  // no integer view
+  static constexpr bool kHasMin = false;
   static constexpr float kMax = 448.0f;
 
   struct Block {

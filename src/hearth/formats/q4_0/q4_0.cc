@@ -5,16 +5,18 @@
 #include <cmath>
 
 #include "hearth/formats/finite.h"
+#include "hearth/formats/integers.h"
 
 namespace hearth {
 
+void Q4_0::decode_integers(const Block& block, int8_t* q, float* scale, float*) {
+  unpack_nibbles(block.q, q);
+  for (int i = 0; i < kElements; ++i) q[i] = static_cast<int8_t>(q[i] - 8);
+  *scale = F16::decode(block.d);
+}
+
 void Q4_0::decode_block(const Block& block, float* out) {
-  constexpr int kHalf = kElements / 2;
-  const float d = F16::decode(block.d);
-  for (int i = 0; i < kHalf; ++i) {
-    out[i] = d * static_cast<float>((block.q[i] & 15) - 8);
-    out[i + kHalf] = d * static_cast<float>((block.q[i] >> 4) - 8);
-  }
+  multiply_out<Q4_0>(block, out);
 }
 
 void Q4_0::encode_block(const float* in, Block& block) {

@@ -13,6 +13,8 @@ namespace hearth {
 struct Q4_0 {
   static constexpr Format kFormat = Format::q4_0;
   static constexpr int kElements = 32;
+  static constexpr int kGroup = kElements;
+  static constexpr bool kHasMin = false;
   static constexpr float kMax = F16::kMax * 8;  // d = max / -8 must fit F16
 
   struct Block {
@@ -21,6 +23,7 @@ struct Q4_0 {
   };
   static_assert(sizeof(Block) == format_info(kFormat).block_bytes);
 
+  static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
   static void encode_block(const float* in, Block& block);  // the same bytes as ggml's reference
 };

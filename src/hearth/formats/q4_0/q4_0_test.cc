@@ -15,6 +15,9 @@ TEST(Q4_0, DecodesAsGolden) {
 TEST(Q4_0, EncodesAsGolden) {
   expect_golden_encode<Q4_0>("q4_0.encode.bin");
 }
+TEST(Q4_0, IntegersMultiplyOut) {
+  expect_integers_multiply_out<Q4_0>();
+}
 TEST(Q4_0, NanStaysVisible) {
   expect_nan_stays_visible<Q4_0>();
 }

@@ -7,11 +7,12 @@
 #include <cmath>
 
 #include "hearth/formats/finite.h"
+#include "hearth/formats/integers.h"
 
 namespace hearth {
 namespace {
 
-constexpr int kGroup = Q4_K::kGroupElements;
+constexpr int kGroup = Q4_K::kGroup;
 constexpr int kLevels = 15;   // largest q
 constexpr int kSixBits = 63;  // largest group scale and min
 constexpr int kRefitRounds = 2;
@@ -192,19 +193,21 @@ void Q4_K::pack_groups(const Groups& groups, uint8_t scales[12]) {
   }
 }
 
-void Q4_K::decode_block(const Block& block, float* out) {
+void Q4_K::decode_integers(const Block& block, int8_t* q, float* scale, float* min) {
   const float d = F16::decode(block.d);
   const float dmin = F16::decode(block.dmin);
   const Groups groups = unpack_groups(block.scales);
   for (int g = 0; g < kGroups; ++g) {
-    const float scale = d * static_cast<float>(groups.scale[g]);
-    const float min = dmin * static_cast<float>(groups.min[g]);
-    const uint8_t* run = block.q + g / 2 * kGroupElements;
+    scale[g] = d * static_cast<float>(groups.scale[g]);
+    min[g] = dmin * static_cast<float>(groups.min[g]);
+    const uint8_t* run = block.q + g / 2 * kGroup;
     const int shift = g % 2 * 4;
-    for (int i = 0; i < kGroupElements; ++i) {
-      *out++ = scale * static_cast<float>((run[i] >> shift) & 15) - min;
-    }
+    for (int i = 0; i < kGroup; ++i) *q++ = static_cast<int8_t>((run[i] >> shift) & 15);
   }
+}
+
+void Q4_K::decode_block(const Block& block, float* out) {
+  multiply_out<Q4_K>(block, out);
 }
 
 void Q4_K::encode_block(const float* in, Block& block) {
@@ -228,14 +231,14 @@ void Q4_K::encode_block(const float* in, Block& block) {
   block.d = F16::encode(best.d);
   block.dmin = F16::encode(best.dmin);
   pack_groups(best.groups, block.scales);
-  uint8_t q[2][kGroupElements];
+  uint8_t q[2][kGroup];
   for (int run = 0; run < kGroups / 2; ++run) {
     for (int half = 0; half < 2; ++half) {
       const int g = run * 2 + half;
-      quantise(in + g * kGroupElements, best.fit(g), q[half]);
+      quantise(in + g * kGroup, best.fit(g), q[half]);
     }
-    for (int i = 0; i < kGroupElements; ++i) {
-      block.q[run * kGroupElements + i] = static_cast<uint8_t>(q[0][i] | q[1][i] << 4);
+    for (int i = 0; i < kGroup; ++i) {
+      block.q[run * kGroup + i] = static_cast<uint8_t>(q[0][i] | q[1][i] << 4);
     }
   }
 }

@@ -20,7 +20,8 @@ struct Q4_K {
   static constexpr Format kFormat = Format::q4_k;
   static constexpr int kElements = 256;
   static constexpr int kGroups = 8;
-  static constexpr int kGroupElements = kElements / kGroups;
+  static constexpr int kGroup = kElements / kGroups;
+  static constexpr bool kHasMin = true;
   static constexpr float kMax = F16::kMax * 32;  // range / 15 / 63 and -min / 63 must fit F16
 
   struct Block {
@@ -38,6 +39,7 @@ struct Q4_K {
   static Groups unpack_groups(const uint8_t scales[12]);
   static void pack_groups(const Groups& groups, uint8_t scales[12]);
 
+  static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
   // Least squares: searches the scale and min of each group, then of the block.
   static void encode_block(const float* in, Block& block);

@@ -40,6 +40,9 @@ Q4_K::Block plain_encode(const float* in) {
 TEST(Q4_K, DecodesAsGolden) {
   expect_golden_decode<Q4_K>("q4_k.decode.bin");
 }
+TEST(Q4_K, IntegersMultiplyOut) {
+  expect_integers_multiply_out<Q4_K>();
+}
 TEST(Q4_K, NanStaysVisible) {
   expect_nan_stays_visible<Q4_K>();
 }

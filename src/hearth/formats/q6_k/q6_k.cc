@@ -7,11 +7,12 @@
 #include <cmath>
 
 #include "hearth/formats/finite.h"
+#include "hearth/formats/integers.h"
 
 namespace hearth {
 namespace {
 
-constexpr int kGroup = Q6_K::kGroupElements;
+constexpr int kGroup = Q6_K::kGroup;
 constexpr int kRefitRounds = 2;
 
 // Quantises a group with value = scale * q, optionally stores q, and returns the squared error.
@@ -146,13 +147,14 @@ void Q6_K::pack(const int8_t q[kElements], Block& block) {
   }
 }
 
-void Q6_K::decode_block(const Block& block, float* out) {
-  int8_t q[kElements];
+void Q6_K::decode_integers(const Block& block, int8_t* q, float* scale, float*) {
   unpack(block, q);
   const float d = F16::decode(block.d);
-  for (int e = 0; e < kElements; ++e) {
-    out[e] = d * static_cast<float>(block.scale[e / kGroupElements]) * static_cast<float>(q[e]);
-  }
+  for (int g = 0; g < kGroups; ++g) scale[g] = d * static_cast<float>(block.scale[g]);
+}
+
+void Q6_K::decode_block(const Block& block, float* out) {
+  multiply_out<Q6_K>(block, out);
 }
 
 void Q6_K::encode_block(const float* in, Block& block) {

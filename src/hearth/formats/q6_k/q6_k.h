@@ -17,7 +17,8 @@ struct Q6_K {
   static constexpr Format kFormat = Format::q6_k;
   static constexpr int kElements = 256;
   static constexpr int kGroups = 16;
-  static constexpr int kGroupElements = kElements / kGroups;
+  static constexpr int kGroup = kElements / kGroups;
+  static constexpr bool kHasMin = false;
   static constexpr float kMax = F16::kMax * 2048;  // amax / 32 / 128 must fit F16, with some room
 
   struct Block {
@@ -32,6 +33,7 @@ struct Q6_K {
   static void unpack(const Block& block, int8_t q[kElements]);
   static void pack(const int8_t q[kElements], Block& block);  // sets ql and qh
 
+  static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
   // Least squares: searches the scale of each group, then of the block.
   static void encode_block(const float* in, Block& block);

@@ -34,6 +34,9 @@ Q6_K::Block plain_encode(const float* in) {
 TEST(Q6_K, DecodesAsGolden) {
   expect_golden_decode<Q6_K>("q6_k.decode.bin");
 }
+TEST(Q6_K, IntegersMultiplyOut) {
+  expect_integers_multiply_out<Q6_K>();
+}
 TEST(Q6_K, NanStaysVisible) {
   expect_nan_stays_visible<Q6_K>();
 }

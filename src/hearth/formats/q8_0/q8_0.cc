@@ -8,6 +8,11 @@
 
 namespace hearth {
 
+void Q8_0::decode_integers(const Block& block, int8_t* q, float* scale, float*) {
+  for (int i = 0; i < kElements; ++i) q[i] = std::max(block.q[i], int8_t{-127});
+  *scale = F16::decode(block.d);
+}
+
 void Q8_0::decode_block(const Block& block, float* out) {
   const float d = F16::decode(block.d);
   for (int i = 0; i < kElements; ++i) out[i] = static_cast<float>(block.q[i]) * d;

@@ -11,6 +11,8 @@ namespace hearth {
 struct Q8_0 {
   static constexpr Format kFormat = Format::q8_0;
   static constexpr int kElements = 32;
+  static constexpr int kGroup = kElements;
+  static constexpr bool kHasMin = false;
   static constexpr float kMax = F16::kMax * 127;  // d = amax / 127 must fit F16
 
   struct Block {
@@ -19,6 +21,8 @@ struct Q8_0 {
   };
   static_assert(sizeof(Block) == format_info(kFormat).block_bytes);
 
+  // A q of -128, which no encoder writes, becomes -127 there.
+  static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
   static void encode_block(const float* in, Block& block);  // the same bytes as ggml's reference
 };

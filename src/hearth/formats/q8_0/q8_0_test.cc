@@ -14,6 +14,9 @@ TEST(Q8_0, DecodesAsGolden) {
 TEST(Q8_0, EncodesAsGolden) {
   expect_golden_encode<Q8_0>("q8_0.encode.bin");
 }
+TEST(Q8_0, IntegersMultiplyOut) {
+  expect_integers_multiply_out<Q8_0>();
+}
 TEST(Q8_0, NanStaysVisible) {
   expect_nan_stays_visible<Q8_0>();
 }

@@ -1,0 +1,36 @@
+// IQ2_S: 256 numbers as 32 points of a grid of 1024 with eight magnitudes each, in sixteen groups
+// of 16; value = d * (0.5 + scale[g]) / 4 * (+-magnitude).
+//
+//   byte 0       2         34          66        74          82
+//        | d f16 | low[32] | signs[32] | high[8] | scales[8] |
+//
+// Point k has the index low[k] | (bits 2 (k % 4) and the next of high[k / 4]) << 8, and its element
+// i is negative where bit i of signs[k] is set. scale[g] is nibble g of `scales`, the low nibble of
+// a byte first.
+#pragma once
+
+#include "hearth/formats/f16/f16.h"
+
+namespace hearth {
+
+struct IQ2_S {
+  static constexpr Format kFormat = Format::iq2_s;
+  static constexpr int kElements = 256;
+  static constexpr int kGroup = 16;
+  static constexpr bool kHasMin = false;
+  static constexpr float kMax = F16::kMax * 166;  // amax / 43 / (15.5 / 4) must fit F16
+
+  struct Block {
+    uint16_t d;
+    uint8_t low[kElements / 8];
+    uint8_t signs[kElements / 8];
+    uint8_t high[kElements / 32];
+    uint8_t scales[kElements / kGroup / 2];
+  };
+  static_assert(sizeof(Block) == format_info(kFormat).block_bytes);
+
+  static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
+  static void decode_block(const Block& block, float* out);
+};
+
+}  // namespace hearth

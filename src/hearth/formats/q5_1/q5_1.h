@@ -1,0 +1,32 @@
+// Q5_1: 32 five-bit numbers, a scale and an offset; value = d * q + m.
+//
+//   byte 0       2       4          8                                                24
+//        | d f16 | m f16 | high u32 | low nibbles: q[0..15], high nibbles: q[16..31] |
+//
+// Bit i of `high` is bit 4 of q[i].
+#pragma once
+
+#include "hearth/formats/f16/f16.h"
+
+namespace hearth {
+
+struct Q5_1 {
+  static constexpr Format kFormat = Format::q5_1;
+  static constexpr int kElements = 32;
+  static constexpr int kGroup = kElements;
+  static constexpr bool kHasMin = true;
+  static constexpr float kMax = F16::kMax;  // of m; the range / 31 must fit F16 as well
+
+  struct Block {
+    uint16_t d;
+    uint16_t m;
+    uint8_t high[4];
+    uint8_t q[kElements / 2];
+  };
+  static_assert(sizeof(Block) == format_info(kFormat).block_bytes);
+
+  static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
+  static void decode_block(const Block& block, float* out);
+};
+
+}  // namespace hearth
