@@ -56,7 +56,7 @@ TEST_P(Golden, ReferenceMatchesTransformers) {
 TEST_P(Golden, EveryInstructionSetMatchesTransformers) {
   for (const cpu::KernelTable* table : cpu::available_tables()) {
     SCOPED_TRACE(table->name);
-    CpuBackend backend(2, *table);
+    CpuBackend backend(2, *table, Activation::f32);
     check(backend);
   }
 }

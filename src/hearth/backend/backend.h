@@ -22,12 +22,19 @@
 
 namespace hearth {
 
+// What a backend makes of a weight for its own verbs; only that backend looks inside.
+struct BackendForm {
+  virtual ~BackendForm() = default;
+};
+
 // A tensor of a model as a backend holds it: the logical view and what keeps it alive.
 struct Weight {
   Tensor tensor;                // [out, in], or [n] f32 for norms and biases
   std::shared_ptr<void> owner;  // a buffer or a mapping; shared by slices of one file
+  // Where it is set, verbs multiply by it; `tensor` then may have no data of its own.
+  std::shared_ptr<const BackendForm> form;
 
-  bool present() const { return tensor.data != nullptr; }
+  bool present() const { return tensor.data != nullptr || form != nullptr; }
   const float* vector() const { return reinterpret_cast<const float*>(tensor.data); }
   int64_t out() const { return tensor.rows(); }
   int64_t in() const { return tensor.columns(); }
@@ -37,6 +44,13 @@ struct Weight {
         ceil_div(tensor.rows(), kScaleTile) * ceil_div(tensor.columns(), kScaleTile);
     return tensor.bytes() + tiles * 4;
   }
+};
+
+// What verbs do with a weight.
+enum class WeightUse : uint8_t {
+  rows,      // its rows are read: vectors, embeddings, the router, MLA's expansion
+  multiply,  // it is multiplied by
+  both,      // an embedding that is the head too
 };
 
 // y = W x + b; the only thing that models multiply by.
@@ -151,8 +165,9 @@ class Backend {
   // Most scratch held at once in a step so far; what the memory plan must foretell.
   virtual int64_t scratch_used_max() const { return 0; }
 
-  // Takes a weight of a model; a backend may repack it or move it to its device.
-  virtual Weight prepare(Weight weight) { return weight; }
+  // Takes a weight of a model; a backend may repack it or move it to its device, and lets go of
+  // the stored bytes of a weight that is only multiplied by. no_memory: it doesn't fit.
+  virtual Result<Weight> prepare(Weight weight, WeightUse) { return weight; }
 
   virtual void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) = 0;
   // Each out = linear(norm(x)); several linears share one norm.

@@ -40,8 +40,9 @@ struct Setting {
   KvCache cache;
   std::vector<int64_t> first_row;  // of each part in the whole batch
 
-  Setting(std::span<const Part> parts, std::optional<size_t> only, int64_t values, Format format)
-      : cache({kLayers, values, format}, 4 * static_cast<int64_t>(parts.size())) {
+  Setting(std::span<const Part> parts, std::optional<size_t> only, int64_t values, Format format,
+          int64_t kv_heads = 0)
+      : cache({kLayers, values, format, kv_heads}, 4 * static_cast<int64_t>(parts.size())) {
     int64_t whole_row = 0;
     for (size_t i = 0; i < parts.size(); ++i) {
       const Part& part = parts[i];
@@ -70,13 +71,14 @@ struct Setting {
     const int64_t values = cache.spec().values;
     const std::vector<float> history = testing_backend::normal(rows.start * values, seed);
     for (int64_t p = 0; p < rows.start; ++p) {
-      encode_row(history.data() + p * values, cached(rows, p), 0);
+      cache.store(kLayer, rows, p, history.data() + p * values);
     }
   }
 
-  Tensor cached(const SequenceRows& rows, int64_t position) const {
-    return Tensor::packed(cache.spec().format, {1, cache.spec().values},
-                          cache.row(kLayer, rows, position));
+  std::vector<float> cached(const SequenceRows& rows, int64_t position) const {
+    std::vector<float> values(static_cast<size_t>(cache.spec().values));
+    cache.load(kLayer, rows, position, values.data());
+    return values;
   }
 
   // The rows of a whole-batch matrix that this batch holds.
@@ -100,7 +102,7 @@ int64_t total_rows(std::span<const Part> parts) {
 // The history of one sequence as numbers: [end][values].
 std::vector<std::vector<float>> history_of(const Setting& s, const SequenceRows& rows) {
   std::vector<std::vector<float>> history;
-  for (int64_t p = 0; p < rows.end(); ++p) history.push_back(decoded_row(s.cached(rows, p), 0));
+  for (int64_t p = 0; p < rows.end(); ++p) history.push_back(s.cached(rows, p));
   return history;
 }
 
@@ -145,7 +147,7 @@ void collect(const Setting& s, size_t sequence, const Matrix& out, const std::ve
     found.insert(found.end(), row.begin(), row.end());
   }
   for (int64_t p = rows.start; p < rows.end(); ++p) {
-    const auto row = decoded_row(s.cached(rows, p), 0);
+    const auto row = s.cached(rows, p);
     found.insert(found.end(), row.begin(), row.end());
   }
   if (bound) {
@@ -200,7 +202,7 @@ std::vector<double> gqa_bound(const AttendGqa& a, const Setting& s, const Sequen
 Units attend_gqa(const Run& run) {
   const GqaShape& shape = kGqa[run.shape];
   const int64_t kv_width = shape.kv_heads * shape.head_dim;
-  Setting s(shape.parts, run.only, 2 * kv_width, run.format);
+  Setting s(shape.parts, run.only, 2 * kv_width, run.format, shape.kv_heads);
   const int64_t rows = total_rows(shape.parts);
   const Rope rope = Rope::plain(shape.head_dim, 10000, shape.pairs);
   const Matrix q = s.pick(Matrix(rows, shape.heads * shape.head_dim, 1));

@@ -14,6 +14,7 @@ using testing_backend::make_norm;
 using testing_backend::make_vector;
 using testing_backend::make_weight;
 using testing_backend::Matrix;
+using testing_backend::prepared;
 
 struct DenseShape {
   int64_t tokens;
@@ -47,7 +48,7 @@ struct Dense {
   int64_t tokens() const { return x.tensor.rows(); }
   Linear linear(const Run& run, int64_t out, uint32_t seed) const {
     Linear made;
-    made.weight = make_weight(run.format, {out, in}, seed);
+    made.weight = prepared(run.backend, make_weight(run.format, {out, in}, seed));
     if (shape.bias) made.bias = make_vector(out, seed + 1, 0);
     return made;
   }

@@ -141,6 +141,9 @@ std::vector<double> moe_bound(const std::vector<Expert>& experts, const std::vec
       hidden_error[i] = static_cast<float>(1.1 * dg[i] * (std::abs(up[i]) + du[i]) +
                                            std::abs(silu) * (du[i] + 4 * kUnit * std::abs(up[i])));
     }
+    if (e.down_proj.weight.form) {
+      hidden_error = testing_backend::eight_bit_errors(hidden, std::move(hidden_error));
+    }
     reference::apply(e.down_proj, hidden.data(), y.data());
     const auto rounding = linear_bound(e.down_proj, hidden);
     const auto carried = testing_backend::magnitudes(e.down_proj.weight.tensor, hidden_error);
@@ -165,9 +168,12 @@ Units moe_ffn(const Run& run) {
   const Norm norm = make_norm(dim, 2);
   std::vector<Expert> experts;
   for (uint32_t e = 0; e < static_cast<uint32_t>(shape.experts); ++e) {
-    experts.push_back({{make_weight(run.format, {inter, dim}, 10 + 3 * e), {}},
-                       {make_weight(run.format, {inter, dim}, 11 + 3 * e), {}},
-                       {make_weight(run.format, {dim, inter}, 12 + 3 * e), {}}});
+    const auto matrix = [&](const Shape& size, uint32_t seed) {
+      return Linear{testing_backend::prepared(run.backend, make_weight(run.format, size, seed)),
+                    {}};
+    };
+    experts.push_back({matrix({inter, dim}, 10 + 3 * e), matrix({inter, dim}, 11 + 3 * e),
+                       matrix({dim, inter}, 12 + 3 * e)});
   }
   // Distinct experts for each token; some experts meet many tokens, some none.
   std::mt19937 random(7);

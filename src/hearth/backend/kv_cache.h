@@ -1,8 +1,11 @@
 // KvCache: what attention remembers, in blocks of 64 tokens handed out by the engine's BlockPool.
 //
-//   data[layer][block][slot 0..63][values]      values: GQA  K [kv_heads, head_dim], then V
-//                                                       MLA  latent [kv_lora_rank], then
-//                                                            rotated key [qk_rope_head_dim]
+//   data[layer][block], a block being
+//     MLA (kv_heads == 0)   [slot 0..63][values]: latent [kv_lora_rank], rotated key
+//     GQA                   keys of head 0 [head_dim][slot], of head 1, ..., then
+//                           values of head 0 [slot][head_dim], of head 1, ...
+//
+// Transposed keys let a kernel score 16 or 64 positions at a time without a sum over lanes.
 // Owner: the engine. Written and read by the attention verbs of one backend at a time.
 #pragma once
 
@@ -18,7 +21,10 @@ struct KvSpec {
   int64_t layers = 0;
   int64_t values = 0;
   Format format = Format::f16;  // f32, f16 or bf16
+  int64_t kv_heads = 0;         // of grouped-query attention; values = 2 * kv_heads * head_dim
 
+  int64_t head_dim() const { return kv_heads == 0 ? 0 : values / (2 * kv_heads); }
+  int64_t element_bytes() const { return format_info(format).block_bytes; }
   int64_t row_bytes() const { return Tensor::packed_row_bytes(format, values); }
   int64_t token_bytes() const { return layers * row_bytes(); }
   int64_t block_bytes() const { return token_bytes() * kKvBlockTokens; }
@@ -32,13 +38,16 @@ class KvCache {
   const KvSpec& spec() const { return spec_; }
   int64_t blocks() const { return blocks_; }
 
-  // The row of `position` of the sequence whose block table is `rows.blocks`.
-  std::byte* row(int64_t layer, const SequenceRows& rows, int64_t position) const {
+  // The block of `position` of the sequence whose block table is `rows.blocks`.
+  std::byte* block(int64_t layer, const SequenceRows& rows, int64_t position) const {
     const int64_t block = rows.blocks[static_cast<size_t>(position / kKvBlockTokens)];
     DCHECK(block >= 0 && block < blocks_ && layer < spec_.layers);
-    const int64_t slot = (layer * blocks_ + block) * kKvBlockTokens + position % kKvBlockTokens;
-    return data_.data() + slot * spec_.row_bytes();
+    return data_.data() + (layer * blocks_ + block) * kKvBlockTokens * spec_.row_bytes();
   }
+
+  // What a token stores, [values]: MLA latent and key; GQA the keys of all heads, then the values.
+  void store(int64_t layer, const SequenceRows& rows, int64_t position, const float* in) const;
+  void load(int64_t layer, const SequenceRows& rows, int64_t position, float* out) const;
 
  private:
   KvSpec spec_;

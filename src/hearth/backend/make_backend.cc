@@ -9,11 +9,12 @@ namespace hearth {
 
 Result<std::unique_ptr<Backend>> make_backend(const BackendOptions& options) {
   if (options.device == "reference") {
-    return std::unique_ptr<Backend>(std::make_unique<ReferenceBackend>());
+    return std::unique_ptr<Backend>(std::make_unique<ReferenceBackend>(options.activation));
   }
   if (options.device == "auto" || options.device == "cpu") {
     TRY_ASSIGN(const cpu::KernelTable* kernels, cpu::choose_table(options.cpu_isa));
-    return std::unique_ptr<Backend>(std::make_unique<CpuBackend>(options.threads, *kernels));
+    return std::unique_ptr<Backend>(
+        std::make_unique<CpuBackend>(options.threads, *kernels, options.activation));
   }
   return error(Code::invalid, "device: expected auto, cpu or reference, found `{}`",
                options.device);

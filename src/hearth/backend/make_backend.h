@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "hearth/backend/backend.h"
+#include "hearth/backend/quantized_bytes.h"
 
 namespace hearth {
 
@@ -13,6 +14,7 @@ struct BackendOptions {
   std::string device = "auto";  // auto | cpu | reference
   int threads = 1;
   std::string cpu_isa;  // "" = the best this machine has
+  Activation activation = Activation::automatic;
 };
 
 // invalid: no such device.  unsupported: this machine or build lacks it.

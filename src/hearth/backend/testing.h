@@ -5,6 +5,7 @@
 // within (K + 1) u sum |w||x| of the exact one, u = 2^-24 (Higham, Accuracy and Stability, 3.1).
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "hearth/backend/backend.h"
+#include "hearth/backend/reference/scalar.h"
 #include "hearth/formats/codec.h"
 #include "hearth/formats/f8_e4m3/f8_tiles.h"
 
@@ -52,6 +54,22 @@ struct Matrix {
   Tensor tensor;
 };
 
+// Random bytes, block by block until the numbers are finite and of common size: for formats that
+// are only read.
+inline void fill_with_blocks(const Tensor& out, uint32_t seed) {
+  const FormatInfo& info = format_info(out.format);
+  std::mt19937 random(seed);
+  std::vector<float> values(static_cast<size_t>(info.block_elements));
+  const auto fits = [](float v) { return std::abs(v) <= 4; };
+  for (std::byte* at = out.data; at < out.data + out.bytes(); at += info.block_bytes) {
+    do {
+      for (int64_t i = 0; i < info.block_bytes; ++i) at[i] = static_cast<std::byte>(random());
+      const Tensor block = Tensor::packed(out.format, {1, info.block_elements}, at);
+      decode_row(block, 0, 0, info.block_elements, values.data());
+    } while (!std::all_of(values.begin(), values.end(), fits));
+  }
+}
+
 // A random weight [rows, columns] whose products with normal rows are about 1; FP8 with scales.
 inline Weight encode_weight(Format format, const Shape& shape, uint32_t seed) {
   const int64_t columns = shape.columns();
@@ -72,8 +90,10 @@ inline Weight encode_weight(Format format, const Shape& shape, uint32_t seed) {
                     memory->scales.data());
     weight.tensor.scales = memory->scales.data();
     weight.tensor.scale_columns = tiles.columns;
-  } else {
+  } else if (can_encode(format)) {
     encode_rows(values.data(), columns, weight.tensor);
+  } else {
+    fill_with_blocks(weight.tensor, seed);
   }
   weight.owner = std::move(memory);
   return weight;
@@ -85,6 +105,13 @@ inline Weight make_weight(Format format, const Shape& shape, uint32_t seed) {
   Weight& weight = made[fmt::format("{} {} {}", format_info(format).name, shape.to_string(), seed)];
   if (!weight.present()) weight = encode_weight(format, shape, seed);
   return weight;
+}
+
+// What a model's loader makes of a matrix.
+inline Weight prepared(Backend& backend, Weight weight) {
+  auto made = backend.prepare(std::move(weight), WeightUse::multiply);
+  CHECK(made.has_value());
+  return *std::move(made);
 }
 
 // A vector [n] around `mean`: 1 for norms, 0 for biases.
@@ -119,8 +146,31 @@ inline std::vector<double> magnitudes(const Tensor& weight, std::span<const floa
   return out;
 }
 
+// Errors of a row [n] after it was rounded to eight bits: one that lies near the middle between two
+// steps may fall to either side, and all move with the largest of their block.
+inline std::vector<float> eight_bit_errors(std::span<const float> x, std::vector<float> error) {
+  for (size_t begin = 0; begin < x.size(); begin += 32) {
+    size_t top = begin;
+    for (size_t i = begin; i < begin + 32; ++i) {
+      if (std::abs(x[i]) > std::abs(x[top])) top = i;
+    }
+    const float most = std::abs(x[top]);
+    const float share = most > 0 ? error[top] / most + 4 * static_cast<float>(kUnit) : 0;
+    const float step = most / 127;
+    for (size_t i = begin; i < begin + 32; ++i) {
+      const float reach = error[i] + share * std::abs(x[i]);
+      const float q = std::abs(x[i]) / std::max(step, 1e-30f);
+      const bool near_middle = std::abs(q - std::floor(q) - 0.5f) * step <= reach;
+      error[i] = reach + (near_middle ? step : 0);
+    }
+  }
+  return error;
+}
+
 // How far each of linear's outputs may lie from the exact one.
-inline std::vector<double> linear_bound(const Linear& linear, std::span<const float> x) {
+inline std::vector<double> linear_bound(const Linear& linear, std::span<const float> row) {
+  std::vector<float> x(row.begin(), row.end());
+  if (linear.weight.form) x = reference::eight_bits(row.data(), static_cast<int64_t>(row.size()));
   std::vector<double> bound = magnitudes(linear.weight.tensor, x);
   for (size_t o = 0; o < bound.size(); ++o) {
     if (linear.bias.present()) bound[o] += std::abs(linear.bias.vector()[o]);

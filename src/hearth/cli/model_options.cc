@@ -22,6 +22,10 @@ void ModelOptions::declare(CLI::App& verb, bool model_required) {
                   "auto (as stored), f32, f16, bf16, int8 (= q8_0), q4_0, q4_k, q6_k")
       ->capture_default_str();
   verb.add_flag("--load-in-8bit", load_in_8bit, "the same as --dtype int8");
+  verb.add_option("--activations", activations,
+                  "auto (eight bits where the weights' format has integer kernels) or f32")
+      ->check(CLI::IsMember({"auto", "f32"}))
+      ->capture_default_str();
   verb.add_option("--threads", threads, "compute threads; 0: one for each physical core")
       ->check(CLI::Range(0, 1024));
   verb.add_option("--ctx", context, "longest prompt and answer together, in tokens")
@@ -45,6 +49,7 @@ Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options) {
   BackendOptions backend;
   backend.device = options.device;
   backend.threads = options.threads > 0 ? options.threads : default_threads();
+  if (options.activations == "f32") backend.activation = Activation::f32;
   if (const char* isa = std::getenv("HEARTH_CPU_ISA")) backend.cpu_isa = isa;
   return make_backend(backend);
 }

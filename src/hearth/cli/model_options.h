@@ -20,7 +20,8 @@ struct ModelOptions {
   std::string device = "auto";
   std::string dtype = "auto";
   bool load_in_8bit = false;
-  int threads = 0;  // 0: as many as the machine has physical cores for us
+  std::string activations = "auto";  // or f32
+  int threads = 0;                   // 0: as many as the machine has physical cores for us
   int64_t context = 4096;
 
   void declare(CLI::App& verb, bool model_required);

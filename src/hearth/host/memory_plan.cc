@@ -219,7 +219,7 @@ Result<MemoryPlan> plan_memory(const Checkpoint& checkpoint, const PlanOptions& 
   const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Weight>> {
     TRY_ASSIGN(const std::optional<Tensor> tensor, stored_tensor(checkpoint, spec));
     if (!tensor) return std::optional<Weight>();
-    return std::optional(Weight{*tensor, nullptr});
+    return std::optional(Weight{*tensor, nullptr, nullptr});
   };
   auto plan = plan_model(*model, options, stored);
   if (!plan) return std::move(plan).status().at(checkpoint.path());

@@ -66,7 +66,7 @@ Result<MachineSpeed> measure_speed(Backend& backend, Format format, int threads)
   TRY_ASSIGN(const Bandwidth bandwidth, measure_read_bandwidth(threads, buffer));
   speed.read_gb_s = bandwidth.read_gb_s;
   Linear linear;
-  linear.weight = backend.prepare(random_weight(format));
+  TRY_ASSIGN(linear.weight, backend.prepare(random_weight(format), WeightUse::multiply));
   speed.prompt_gflop_s = gflop_s(backend, linear, kPromptRows);
   speed.decode_gflop_s = gflop_s(backend, linear, 1);
   return speed;

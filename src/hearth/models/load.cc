@@ -51,7 +51,7 @@ class WeightLoader {
     loaded_.weight_bytes += slot.bytes();
     done_ += stored.bytes();
     if (options_.progress) options_.progress(done_, checkpoint_.tensor_bytes());
-    slot = backend_.prepare(std::move(slot));
+    TRY_ASSIGN(slot, backend_.prepare(std::move(slot), weight_use(spec.kind)));
     return Status::ok();
   }
 

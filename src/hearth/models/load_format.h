@@ -19,7 +19,7 @@ struct HeldFormat {
 inline HeldFormat held_format(TensorKind kind, Format stored, int64_t columns,
                               std::optional<Format> dtype) {
   if (kind == TensorKind::vector) return {Format::f32, true, false};
-  if (kind != TensorKind::matrix || !dtype || *dtype == stored) return {stored, false, false};
+  if (!is_matrix(kind) || !dtype || *dtype == stored) return {stored, false, false};
   if (columns % format_info(*dtype).block_elements != 0) return {stored, false, true};
   return {*dtype, true, false};
 }
@@ -27,8 +27,8 @@ inline HeldFormat held_format(TensorKind kind, Format stored, int64_t columns,
 // Whether DeepSeek-V3/R1 stores the tensor as F8_E4M3 with scales: the projections of attention,
 // MLPs and experts; neither embeddings, head, norms nor the router.
 inline bool is_fp8_linear(const TensorSpec& spec) {
-  return spec.kind == TensorKind::matrix && (spec.name.find(".self_attn.") != std::string::npos ||
-                                             spec.name.find(".mlp.") != std::string::npos);
+  return is_matrix(spec.kind) && (spec.name.find(".self_attn.") != std::string::npos ||
+                                  spec.name.find(".mlp.") != std::string::npos);
 }
 
 }  // namespace hearth

@@ -13,9 +13,21 @@ namespace hearth {
 enum class TensorKind : uint8_t {
   vector,     // norm or bias, [n]; becomes f32
   matrix,     // multiplied by; may be quantised on load
+  latent,     // a matrix that attention reads row by row (MLA's expansion); the same otherwise
   embedding,  // rows are looked up; kept as stored
+  head,       // an embedding that is multiplied by too (tied); kept as stored
   router,     // [experts, dim]; kept as stored, precision decides the experts
 };
+
+// Whether `--dtype` may quantise it.
+constexpr bool is_matrix(TensorKind kind) {
+  return kind == TensorKind::matrix || kind == TensorKind::latent;
+}
+
+constexpr WeightUse weight_use(TensorKind kind) {
+  if (kind == TensorKind::matrix) return WeightUse::multiply;
+  return kind == TensorKind::head ? WeightUse::both : WeightUse::rows;
+}
 
 struct TensorSpec {
   std::string name;       // Hugging Face: "model.layers.0.mlp.gate_proj.weight"; "" = GGUF only

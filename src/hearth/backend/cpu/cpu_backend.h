@@ -1,6 +1,6 @@
 // The fast backend for CPUs: the same verbs on a thread pool and the kernels of one instruction
-// set, in float32. Weights of any format are decoded a few rows at a time into thread-local scratch
-// and multiplied with all rows of the step.
+// set. Quantised weights are packed on load and multiplied in integers with activations of eight
+// bits; other weights are decoded a few rows at a time and multiplied in float32.
 //
 // Work is cut by weight rows, heads and tokens, never by thread: results have the same bits for
 // every number of threads, every batch and every instruction set.
@@ -11,13 +11,18 @@
 #include "hearth/backend/arena.h"
 #include "hearth/backend/backend.h"
 #include "hearth/backend/cpu/isa/kernel_table.h"
+#include "hearth/backend/cpu/ops/expert_groups.h"
+#include "hearth/backend/cpu/ops/matmul.h"
+#include "hearth/backend/cpu/pack/packed_matrix.h"
 #include "hearth/base/thread_pool.h"
 
 namespace hearth {
 
 class CpuBackend : public Backend {
  public:
-  CpuBackend(int threads, const cpu::KernelTable& kernels) : kernels_(kernels), pool_(threads) {}
+  CpuBackend(int threads, const cpu::KernelTable& kernels,
+             Activation activation = Activation::automatic)
+      : kernels_(kernels), activation_(activation), pool_(threads) {}
 
   std::string_view name() const override { return kernels_.name; }
   void begin_step() override { arena_.reset(); }
@@ -26,6 +31,8 @@ class CpuBackend : public Backend {
   Arena::Mark scratch_mark() const override { return arena_.mark(); }
   void scratch_release(const Arena::Mark& mark) override { arena_.release(mark); }
   int64_t scratch_used_max() const override { return arena_.used_max(); }
+
+  Result<Weight> prepare(Weight weight, WeightUse use) override;
 
   void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
   void norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) override;
@@ -41,9 +48,15 @@ class CpuBackend : public Backend {
   void head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) override;
 
  private:
-  Tensor normed(Tensor x, const Norm& norm);
+  // norm(x) in scratch (x itself without a norm), quantised where asked.
+  cpu::Activations activations(Tensor x, const Norm& norm, bool quantized);
+  void quantize(const cpu::Activations& x, int64_t row) const;
+  cpu::Activations pair_rows(int64_t pairs, int64_t columns, bool quantized);
+  void quantize_pair(const cpu::Activations& x, const cpu::ExpertGroup& group, int64_t pair) const;
 
   const cpu::KernelTable& kernels_;
+  Activation activation_;
+  cpu::PackMemory pack_memory_;
   ThreadPool pool_;
   Arena arena_;
 };

@@ -10,7 +10,8 @@ std::vector<const KernelTable*> available_tables() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vnni")) {
     tables.push_back(&isa_avx512::table());
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

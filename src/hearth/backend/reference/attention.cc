@@ -9,9 +9,7 @@ namespace hearth {
 namespace {
 
 using reference::dot;
-using reference::read_kv;
 using reference::softmax;
-using reference::write_kv;
 
 using Rows = std::vector<std::vector<float>>;
 
@@ -19,7 +17,8 @@ using Rows = std::vector<std::vector<float>>;
 Rows read_history(const KvCache& cache, int64_t layer, const SequenceRows& rows) {
   Rows history;
   for (int64_t p = 0; p < rows.end(); ++p) {
-    history.push_back(read_kv(cache.spec(), cache.row(layer, rows, p)));
+    history.emplace_back(static_cast<size_t>(cache.spec().values));
+    cache.load(layer, rows, p, history.back().data());
   }
   return history;
 }
@@ -46,7 +45,7 @@ void store_gqa(const AttendGqa& a, const SequenceRows& rows, KvCache& cache) {
     }
     std::copy_n(a.k.f32_row(t), width, values.begin());
     std::copy_n(a.v.f32_row(t), width, values.begin() + width);
-    write_kv(cache.spec(), values.data(), cache.row(a.layer, rows, rows.start + i));
+    cache.store(a.layer, rows, rows.start + i, values.data());
   }
 }
 
@@ -62,7 +61,7 @@ void store_mla(const AttendMla& a, const SequenceRows& rows, KvCache& cache) {
     float* kv = a.kv.f32_row(t);
     reference::rms_norm(kv, a.kv_lora_rank, *a.kv_a_norm, kv);
     a.rope->rotate(kv + a.kv_lora_rank, angles.cos.data(), angles.sin.data());
-    write_kv(cache.spec(), kv, cache.row(a.layer, rows, rows.start + i));
+    cache.store(a.layer, rows, rows.start + i, kv);
   }
 }
 

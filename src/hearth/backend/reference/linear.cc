@@ -12,6 +12,17 @@ using reference::apply;
 using reference::rms_norm;
 using reference::silu;
 
+// The form of a weight that is multiplied by activations of eight bits: nothing but the mark.
+struct EightBitActivations : BackendForm {};
+
+Result<Weight> ReferenceBackend::prepare(Weight weight, WeightUse use) {
+  if (use != WeightUse::rows && activation_ == Activation::automatic &&
+      weight.tensor.shape.rank() == 2 && has_integer_kernels(weight.tensor.format)) {
+    weight.form = std::make_shared<EightBitActivations>();
+  }
+  return weight;
+}
+
 void ReferenceBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) {
   for (size_t i = 0; i < ids.size(); ++i) {
     decode_row(table.tensor, ids[i], 0, table.in(), out.f32_row(static_cast<int64_t>(i)));

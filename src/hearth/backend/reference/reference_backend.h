@@ -1,14 +1,20 @@
 // The reference backend: every verb as plain scalar loops with double accumulators. It is the
 // executable specification; other backends, instruction sets and rank counts are tested against it.
+// It also specifies the mode of activations in eight bits: what `eight_bits` makes of a row is what
+// every backend multiplies a weight by whose format has integer kernels.
 #pragma once
 
 #include "hearth/backend/arena.h"
 #include "hearth/backend/backend.h"
+#include "hearth/backend/quantized_bytes.h"
 
 namespace hearth {
 
 class ReferenceBackend : public Backend {
  public:
+  explicit ReferenceBackend(Activation activation = Activation::automatic)
+      : activation_(activation) {}
+
   std::string_view name() const override { return "reference"; }
   void begin_step() override { arena_.reset(); }
   Tensor scratch(const Shape& shape) override { return arena_.take_f32(shape); }
@@ -16,6 +22,8 @@ class ReferenceBackend : public Backend {
   Arena::Mark scratch_mark() const override { return arena_.mark(); }
   void scratch_release(const Arena::Mark& mark) override { arena_.release(mark); }
   int64_t scratch_used_max() const override { return arena_.used_max(); }
+
+  Result<Weight> prepare(Weight weight, WeightUse use) override;
 
   void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
   void norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) override;
@@ -31,6 +39,7 @@ class ReferenceBackend : public Backend {
   void head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) override;
 
  private:
+  Activation activation_;
   Arena arena_;
 };
 

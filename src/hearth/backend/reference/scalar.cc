@@ -19,8 +19,29 @@ void rms_norm(const float* x, int64_t n, const Norm& norm, float* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(x[i] * inverse * weight[i]);
 }
 
+std::vector<float> eight_bits(const float* x, int64_t n) {
+  std::vector<float> out(x, x + n);
+  for (int64_t begin = 0; begin < n; begin += 32) {
+    float most = 0;
+    for (int64_t i = begin; i < begin + 32; ++i) {
+      if (!(std::abs(x[i]) <= most)) most = std::abs(x[i]);  // a NaN stays
+      if (std::isnan(most)) break;
+    }
+    const float scale = most / 127 + (most - most);
+    const float inverse = most > 0 ? 127 / most : 0;
+    for (int64_t i = begin; i < begin + 32; ++i)
+      out[static_cast<size_t>(i)] = scale * std::nearbyint(x[i] * inverse);
+  }
+  return out;
+}
+
 void apply(const Linear& linear, const float* x, float* out) {
   const Tensor& w = linear.weight.tensor;
+  std::vector<float> quantized;
+  if (linear.weight.form) {
+    quantized = eight_bits(x, w.columns());
+    x = quantized.data();
+  }
   std::vector<float> row(static_cast<size_t>(w.columns()));
   for (int64_t o = 0; o < w.rows(); ++o) {
     decode_row(w, o, 0, w.columns(), row.data());
@@ -44,18 +65,6 @@ void softmax(std::span<double> values) {
   double sum = 0;
   for (double& v : values) sum += v = std::exp(v - top);
   for (double& v : values) v /= sum;
-}
-
-void write_kv(const KvSpec& spec, const float* values, std::byte* row) {
-  const Tensor out = Tensor::packed(spec.format, {1, spec.values}, row);
-  encode_row(values, out, 0);
-}
-
-std::vector<float> read_kv(const KvSpec& spec, const std::byte* row) {
-  std::vector<float> values(static_cast<size_t>(spec.values));
-  const Tensor in = Tensor::packed(spec.format, {1, spec.values}, const_cast<std::byte*>(row));
-  decode_row(in, 0, 0, spec.values, values.data());
-  return values;
 }
 
 }  // namespace hearth::reference

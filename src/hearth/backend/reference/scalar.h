@@ -11,7 +11,12 @@ namespace hearth::reference {
 // RMS norm of x [n] into out [n]; a Norm without weight copies.
 void rms_norm(const float* x, int64_t n, const Norm& norm, float* out);
 
-// out [linear.out] = W x + b for one row x [linear.in].
+// The row x [n] as eight bits hold it: in blocks of 32 columns, scale = max |x| / 127 and q = x *
+// (127 / max) to nearest, ties to even; value = scale * q. NaN or infinity makes a block NaN.
+std::vector<float> eight_bits(const float* x, int64_t n);
+
+// out [linear.out] = W x + b for one row x [linear.in]; x in eight bits where the weight has a
+// form.
 void apply(const Linear& linear, const float* x, float* out);
 
 double dot(const float* a, const float* b, int64_t n);
@@ -19,9 +24,5 @@ float silu(float x);
 
 // values -> softmax(values), in double, max subtracted.
 void softmax(std::span<double> values);
-
-// One cache row of `spec.values` numbers, to and from f32.
-void write_kv(const KvSpec& spec, const float* values, std::byte* row);
-std::vector<float> read_kv(const KvSpec& spec, const std::byte* row);
 
 }  // namespace hearth::reference

@@ -99,9 +99,20 @@ Tensor TraceBackend::scratch(const Shape& shape) {
   return Tensor::packed(Format::f32, shape, scratch_bytes(shape.elements() * 4));
 }
 
-// CpuBackend::normed: the verbs that norm keep the normed rows in scratch.
-void TraceBackend::take_normed(const Tensor& x, const Norm& norm) {
+bool TraceBackend::is_integer(const Linear& linear) const {
+  const Tensor& w = linear.weight.tensor;
+  return activation_ == Activation::automatic && w.shape.rank() == 2 &&
+         has_integer_kernels(w.format);
+}
+
+// CpuBackend::activations: normed rows, and their eight-bit form, lie in scratch.
+void TraceBackend::take_activations(const Tensor& x, const Norm& norm, bool quantized) {
   if (norm.weight.present()) scratch(x.shape);
+  take_quantized(x.rows(), x.columns(), quantized);
+}
+
+void TraceBackend::take_quantized(int64_t rows, int64_t columns, bool quantized) {
+  if (quantized) scratch_bytes(quantized_bytes(rows, columns));
 }
 
 void TraceBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) {
@@ -110,13 +121,15 @@ void TraceBackend::embed_rows(const Weight& table, std::span<const int32_t> ids,
 }
 
 void TraceBackend::norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) {
-  take_normed(x, norm);
   Work work = of_norm(norm, x);
   int64_t columns = 0;
+  bool quantized = false;
   for (const LinearOut& to : outs) {
+    quantized = quantized || is_integer(*to.linear);
     work += of_linear(*to.linear, x.rows());
     columns += to.out.columns();
   }
+  if (x.rows() > 0) take_activations(x, norm, quantized);
   record("norm_linear", x.shape, {x.rows(), columns}, work);
 }
 
@@ -144,12 +157,13 @@ void TraceBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache
 }
 
 void TraceBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
+  take_activations(x, Norm{}, is_integer(linear));
   record("linear_add", x.shape, residual.shape, of_linear(linear, x.rows()));
 }
 
 void TraceBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate,
                                       const Linear& up, Tensor out) {
-  take_normed(x, norm);
+  take_activations(x, norm, is_integer(gate) || is_integer(up));
   Work work = of_norm(norm, x);
   work += of_linear(gate, x.rows());
   work += of_linear(up, x.rows());
@@ -157,7 +171,7 @@ void TraceBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& 
 }
 
 void TraceBackend::route_experts(const RouteExperts& args) {
-  take_normed(args.x, *args.norm);
+  take_activations(args.x, *args.norm, false);
   const Tensor logits = scratch({args.x.rows(), args.gate->out()});
   Work work = of_norm(*args.norm, args.x);
   work += of_linear({*args.gate, {}}, args.x.rows());
@@ -170,9 +184,13 @@ void TraceBackend::moe_ffn(const MoeFfn& args) {
   const int64_t rows = args.x.rows();
   const int64_t dim = args.x.columns();
   const int64_t pairs = rows * args.num_experts_per_tok;
-  take_normed(args.x, *args.norm);
+  const Expert& one = args.experts[0];
+  const int64_t inter = one.gate_proj.weight.out();
+  take_activations(args.x, *args.norm, false);
   scratch({pairs, dim});  // inputs, hidden rows and outputs of each (token, expert) pair
-  scratch({pairs, args.experts[0].gate_proj.weight.out()});
+  take_quantized(pairs, dim, is_integer(one.gate_proj) || is_integer(one.up_proj));
+  scratch({pairs, inter});
+  take_quantized(pairs, inter, is_integer(one.down_proj));
   scratch({pairs, dim});
   const auto count = static_cast<int64_t>(args.experts.size());
   const int64_t read = expected_experts(count, args.num_experts_per_tok, rows);
@@ -184,7 +202,6 @@ void TraceBackend::moe_ffn(const MoeFfn& args) {
   }
   Work work = of_norm(*args.norm, args.x);
   work += {stored / count * read + stored % count * read / count, 0, 0};
-  const Expert& one = args.experts[0];
   for (const Linear* part : {&one.gate_proj, &one.up_proj, &one.down_proj}) {
     work.flops += of_linear(*part, pairs).flops;
   }
@@ -196,7 +213,7 @@ void TraceBackend::gather_rows(Tensor x, std::span<const int64_t>, Tensor out) {
 }
 
 void TraceBackend::head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) {
-  take_normed(x, norm);
+  if (x.rows() > 0) take_activations(x, norm, is_integer(head));
   Work work = of_norm(norm, x);
   work += of_linear(head, x.rows());
   record("head_logits", x.shape, logits.shape, work);

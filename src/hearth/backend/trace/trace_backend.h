@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hearth/backend/backend.h"
+#include "hearth/backend/quantized_bytes.h"
 
 namespace hearth {
 
@@ -30,6 +31,8 @@ struct TracedVerb {
 
 class TraceBackend : public Backend {
  public:
+  explicit TraceBackend(Activation activation = Activation::automatic) : activation_(activation) {}
+
   std::string_view name() const override { return "trace"; }
 
   // Of the current step.
@@ -58,8 +61,11 @@ class TraceBackend : public Backend {
 
  private:
   void record(std::string_view verb, const Shape& in, const Shape& out, const Work& work);
-  void take_normed(const Tensor& x, const Norm& norm);
+  void take_activations(const Tensor& x, const Norm& norm, bool quantized);
+  void take_quantized(int64_t rows, int64_t columns, bool quantized);
+  bool is_integer(const Linear& linear) const;
 
+  Activation activation_;
   std::vector<TracedVerb> verbs_;
   int64_t used_ = 0;
   int64_t used_max_ = 0;

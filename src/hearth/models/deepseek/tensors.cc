@@ -36,7 +36,7 @@ DeepseekModel::DeepseekModel(DeepseekConfig config) : config_(std::move(config))
 }
 
 KvSpec DeepseekModel::kv_spec(Format format) const {
-  return {config_.num_hidden_layers, config_.kv_lora_rank + config_.qk_rope_head_dim, format};
+  return {config_.num_hidden_layers, config_.kv_lora_rank + config_.qk_rope_head_dim, format, 0};
 }
 
 void DeepseekModel::visit_tensors(const TensorVisitor& visit) {
@@ -44,7 +44,7 @@ void DeepseekModel::visit_tensors(const TensorVisitor& visit) {
   visit({"model.embed_tokens.weight",
          "token_embd.weight",
          {c.vocab_size, c.hidden_size},
-         Kind::embedding},
+         c.tie_word_embeddings ? Kind::head : Kind::embedding},
         embed_tokens_);
   for (int64_t l = 0; l < c.num_hidden_layers; ++l) {
     const std::string hf = fmt::format("model.layers.{}.", l);
@@ -107,13 +107,13 @@ void DeepseekModel::visit_attention(int64_t l, const TensorVisitor& visit) {
   visit({at + "kv_b_proj.weight",
          gg + "attn_kv_b.weight",
          {heads * (c.qk_nope_head_dim + c.v_head_dim), c.kv_lora_rank},
-         Kind::matrix,
+         Kind::latent,
          true},
         w.kv_b_proj);
   visit(
-      {"", gg + "attn_k_b.weight", {heads, c.kv_lora_rank, c.qk_nope_head_dim}, Kind::matrix, true},
+      {"", gg + "attn_k_b.weight", {heads, c.kv_lora_rank, c.qk_nope_head_dim}, Kind::latent, true},
       w.k_b);
-  visit({"", gg + "attn_v_b.weight", {heads, c.v_head_dim, c.kv_lora_rank}, Kind::matrix, true},
+  visit({"", gg + "attn_v_b.weight", {heads, c.v_head_dim, c.kv_lora_rank}, Kind::latent, true},
         w.v_b);
   visit({at + "o_proj.weight", gg + "attn_output.weight", {c.hidden_size, heads * c.v_head_dim}},
         w.o_proj.weight);

@@ -37,7 +37,8 @@ DenseModel::DenseModel(DenseConfig config) : config_(std::move(config)) {
 }
 
 KvSpec DenseModel::kv_spec(Format format) const {
-  return {config_.num_hidden_layers, 2 * config_.num_key_value_heads * config_.head_dim, format};
+  return {config_.num_hidden_layers, 2 * config_.num_key_value_heads * config_.head_dim, format,
+          config_.num_key_value_heads};
 }
 
 void DenseModel::visit_tensors(const TensorVisitor& visit) {
@@ -45,7 +46,7 @@ void DenseModel::visit_tensors(const TensorVisitor& visit) {
   visit({"model.embed_tokens.weight",
          "token_embd.weight",
          {c.vocab_size, c.hidden_size},
-         Kind::embedding},
+         c.tie_word_embeddings ? Kind::head : Kind::embedding},
         embed_tokens_);
   for (int64_t l = 0; l < c.num_hidden_layers; ++l) {
     visit_attention(l, visit);

@@ -54,7 +54,7 @@ RandomTensor::RandomTensor(uint64_t seed, const TensorSpec& spec, bool tied)
   } else if (spec.kind == TensorKind::vector) {
     centre_ = 1;
     spread_ = 0.25f;
-  } else if (spec.kind == TensorKind::embedding) {
+  } else if (spec.kind == TensorKind::embedding || spec.kind == TensorKind::head) {
     // Tied to the output, a large embedding would make every token predict itself.
     spread_ = tied ? 0.3f : 1.0f;
   } else {

@@ -69,12 +69,14 @@ std::string write(const Folder& folder, const Case& c, uint64_t seed = 1, int th
 }
 
 // Logits [tokens * vocab] of three prompt tokens in one step.
-std::vector<float> logits_of(const std::string& path, const std::string& device) {
+std::vector<float> logits_of(const std::string& path, const std::string& device,
+                             Activation activation = Activation::f32) {
   auto checkpoint = Checkpoint::open(path);
   EXPECT_TRUE(checkpoint.has_value()) << checkpoint.status().message();
   if (!checkpoint) return {};
   BackendOptions options;
   options.device = device;
+  options.activation = activation;
   auto backend = make_backend(options);
   auto loaded = load_model(*checkpoint, **backend, {});
   EXPECT_TRUE(loaded.has_value()) << loaded.status().message();
@@ -111,6 +113,7 @@ TEST_P(Tiny, RunsAlikeOnEveryBackend) {
   const auto reference = logits_of(path, "reference");
   ASSERT_FALSE(reference.empty());
   EXPECT_LE(difference(logits_of(path, "cpu"), reference), 1e-5);
+  EXPECT_LE(difference(logits_of(path, "cpu", Activation::automatic), reference), 0.05);
 
   // Logits that differ between tokens and positions: nothing has died on the way.
   const size_t vocab = reference.size() / 3;

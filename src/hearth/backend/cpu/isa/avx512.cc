@@ -14,8 +14,16 @@ namespace {
 
 #include "hearth/backend/cpu/isa/kernels.inc"
 
-constexpr KernelTable kTable = {"avx512",   dot_tile,  axpy,       scale,
-                                widen_bf16, widen_f16, decode_q8_0};
+#include "hearth/backend/cpu/isa/float_gemm.inc"
+
+#include "hearth/backend/cpu/isa/softmax.inc"
+
+#include "hearth/backend/cpu/isa/int8_formats.inc"
+
+#include "hearth/backend/cpu/isa/int8_kernels.inc"
+
+constexpr const char* kIsaName = "avx512";
+#include "hearth/backend/cpu/isa/table.inc"
 
 }  // namespace
 

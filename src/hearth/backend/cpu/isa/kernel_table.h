@@ -11,6 +11,62 @@
 
 namespace hearth::cpu {
 
+// The weight formats that the integer kernels read (see int8_formats.inc), in the order of
+// KernelTable::multiply_packed.
+enum class PackedFormat : uint8_t {
+  q8_0,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+  iq4_xs,
+  mxfp4,
+};
+inline constexpr int kPackedFormats = 13;
+inline constexpr int64_t kGroupRows = 16;       // weight rows that are packed together: one a lane
+inline constexpr int64_t kQuantizedBlock = 32;  // columns of activations that share one scale
+
+// Activations in eight bits. Block b of row r has index b * rows + r in every plane; value = scale
+// * q. The sums serve offsets and mins of weights: bias = -offset * sum(q), minus_sum = -scale *
+// sum(q), over 32 columns and over each half of them.
+struct QuantizedRows {
+  int8_t* q;           // [blocks, rows, 32]
+  float* scale;        // [blocks, rows]
+  int32_t* bias32;     // [blocks, rows]
+  int32_t* bias16;     // [blocks, rows, 2]
+  float* minus_sum32;  // [blocks, rows]
+  float* minus_sum16;  // [blocks, rows, 2]
+  int64_t rows;
+  int64_t blocks;
+};
+
+enum class FloatFormat : uint8_t { f32, f16, bf16 };
+
+// c = a * b, or c += a * b: rows x k times k x (chunks * 16). Strides are in elements.
+struct FloatGemm {
+  const float* a;  // element (row, k) at a[row * a_row + k * a_k]
+  int64_t a_row, a_k;
+  int64_t rows, k;
+  const void* b;  // column n of row k at b[k * b_k + n]
+  FloatFormat b_format;
+  int64_t b_k;
+  int64_t chunks;
+  float* c;  // 16 columns of a row at c[row * c_row + chunk * c_chunk]
+  int64_t c_row, c_chunk;
+  bool accumulate;
+};
+
+// A query's running maximum (of scaled scores) and sum.
+struct SoftmaxState {
+  float top, sum;
+};
+
 struct KernelTable {
   const char* name;
 
@@ -26,6 +82,23 @@ struct KernelTable {
   void (*widen_f16)(const uint16_t* in, float* out, int64_t n);
   // Q8_0 blocks (f16 scale, 32 signed bytes) to 32 floats each; the same bits as the codec.
   void (*decode_q8_0)(const uint8_t* in, float* out, int64_t blocks);
+
+  void (*float_gemm)(const FloatGemm& gemm);
+  // See softmax.inc.
+  float (*softmax_row)(float* scores, int64_t seen, float scale, SoftmaxState* state);
+  void (*softmax_lanes)(float* scores, int64_t stride, int64_t count, float scale,
+                        const int32_t* first_hidden, float* top, float* sum, float* shrink);
+
+  // gate = silu(gate) * up, n a multiple of 16
+  void (*swiglu)(float* gate, const float* up, int64_t n);
+
+  // Row `row` of x from in [x.blocks * 32].
+  void (*quantize_row)(const float* in, const QuantizedRows& x, int64_t row);
+  // out[g][t][lane] = row g * 16 + lane of the packed weights times row t of x, for 1 or 2 groups
+  // that lie `stride` bytes apart.
+  using MultiplyPacked = void (*)(const uint8_t* w, int64_t groups, int64_t stride,
+                                  const QuantizedRows& x, float* out);
+  MultiplyPacked multiply_packed[kPackedFormats];
 };
 
 namespace isa_scalar {

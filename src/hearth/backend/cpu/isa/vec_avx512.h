@@ -6,7 +6,8 @@
 
 #include <cstdint>
 
-constexpr int kTileX = 4;  // activation rows in a tile: what the registers hold
+constexpr int kGemmRows = 12;  // rows of a float_gemm tile: two registers each
+constexpr int kTileX = 4;      // activation rows in a tile: what the registers hold
 
 struct Vec16 {
   __m512 v;
@@ -29,6 +30,18 @@ static inline Vec16 vec_fma(Vec16 a, Vec16 b, Vec16 c) {
 static inline Vec16 vec_mul(Vec16 a, Vec16 b) {
   return {_mm512_mul_ps(a.v, b.v)};
 }
+static inline Vec16 vec_add(Vec16 a, Vec16 b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+static inline Vec16 vec_div(Vec16 a, Vec16 b) {
+  return {_mm512_div_ps(a.v, b.v)};
+}
+static inline Vec16 vec_clamp(Vec16 a, float low, float high) {  // NaN stays
+  return {_mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), a.v))};
+}
+static inline Vec16 vec_max(Vec16 a, Vec16 b) {  // b where one is NaN
+  return {_mm512_max_ps(a.v, b.v)};
+}
 static inline float vec_sum(Vec16 v) {
   // The maskz forms: gcc 12 warns of an uninitialised source inside the plain ones.
   const __m256 low = _mm512_maskz_extractf32x8_ps(0xff, v.v, 0);
@@ -37,6 +50,9 @@ static inline float vec_sum(Vec16 v) {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+static inline float vec_largest(Vec16 v) {
+  return _mm512_reduce_max_ps(v.v);
 }
 static inline Vec16 vec_from_bf16(const uint16_t* p) {
   const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -48,4 +64,95 @@ static inline Vec16 vec_from_f16(const uint16_t* p) {
 static inline Vec16 vec_from_i8(const int8_t* p) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))};
+}
+
+// 16 lanes of four bytes: lane = weight row, byte = one of four neighbouring columns.
+struct Bytes {
+  __m512i v;
+};
+struct Ints {  // 16 lanes of int32
+  __m512i v;
+};
+// vpdpbusd multiplies unsigned by signed bytes: signed weights are stored 128 higher, and the sum
+// starts at -128 times the sum of the activations.
+constexpr int kSignedOffset = 128;
+
+static inline Bytes bytes_load(const uint8_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
+static inline void bytes_store(uint8_t* p, Bytes a) {
+  _mm512_storeu_si512(p, a.v);
+}
+static inline Bytes bytes_set(uint8_t b) {
+  return {_mm512_set1_epi8(static_cast<char>(b))};
+}
+static inline Bytes bytes_and(Bytes a, Bytes b) {
+  return {_mm512_and_si512(a.v, b.v)};
+}
+static inline Bytes bytes_or(Bytes a, Bytes b) {
+  return {_mm512_or_si512(a.v, b.v)};
+}
+// Signed weights as ints_dot_signed wants them, from w + kOffset.
+template <int kOffset>
+static inline Bytes bytes_from_offset(Bytes a) {
+  return {_mm512_add_epi8(a.v, _mm512_set1_epi8(128 - kOffset))};
+}
+// Bits move within the lane of four bytes: mask afterwards.
+template <int kBits>
+static inline Bytes bytes_shift_right(Bytes a) {
+  return {_mm512_srli_epi32(a.v, kBits)};
+}
+template <int kBits>
+static inline Bytes bytes_shift_left(Bytes a) {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+// Signed weights as ints_dot_signed wants them.
+static inline Bytes bytes_from_signed(Bytes a) {
+  return {_mm512_xor_si512(a.v, _mm512_set1_epi8(-128))};
+}
+static inline Bytes bytes_table(const int8_t* sixteen) {
+  return {_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(sixteen)))};
+}
+static inline Bytes bytes_lookup(Bytes table, Bytes index) {
+  return {_mm512_shuffle_epi8(table.v, index.v)};
+}
+static inline Bytes bytes_broadcast_quad(const int8_t* p) {
+  int32_t quad;
+  __builtin_memcpy(&quad, p, 4);
+  return {_mm512_set1_epi32(quad)};
+}
+static inline Ints ints_set(int32_t a) {
+  return {_mm512_set1_epi32(a)};
+}
+static inline Ints ints_dot_unsigned(Ints sum, Bytes w, Bytes x) {
+  return {_mm512_dpbusd_epi32(sum.v, w.v, x.v)};
+}
+static inline Ints ints_dot_signed(Ints sum, Bytes w, Bytes x) {
+  return {_mm512_dpbusd_epi32(sum.v, w.v, x.v)};
+}
+static inline Vec16 vec_from_ints(Ints a) {
+  return {_mm512_cvtepi32_ps(a.v)};
+}
+static inline Ints ints_round(Vec16 a) {  // to nearest, ties to even
+  return {_mm512_cvtps_epi32(a.v)};
+}
+static inline void ints_store_i8(int8_t* p, Ints a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_maskz_cvtepi32_epi8(0xffff, a.v));
+}
+static inline int32_t ints_sum(Ints a) {
+  return _mm512_reduce_add_epi32(a.v);
+}
+static inline Ints ints_magnitude_bits(Vec16 a) {  // |a| as integers that sort alike, NaN on top
+  return {_mm512_and_si512(_mm512_castps_si512(a.v), _mm512_set1_epi32(0x7fffffff))};
+}
+static inline int32_t ints_max(Ints a, Ints b) {
+  return _mm512_reduce_max_epi32(_mm512_max_epi32(a.v, b.v));
+}
+static inline Vec16 vec_from_u8(const uint8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))};
+}
+static inline Vec16 vec_power_of_two(Ints n) {  // 2^n, n in [-126, 127]
+  return {
+      _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n.v, _mm512_set1_epi32(127)), 23))};
 }

@@ -20,16 +20,12 @@ namespace {
 using cpu::decode_rows;
 using cpu::KernelTable;
 using cpu::OnlineSoftmax;
+using cpu::resized;
 
 constexpr int64_t kHeadsPerTask = 4;  // heads that share one pass over the latents when absorbed
 
 int64_t qk_head_dim(const AttendMla& a) {
   return a.qk_nope_head_dim + a.qk_rope_head_dim;
-}
-
-float* resized(std::vector<float>& v, int64_t n) {
-  if (static_cast<int64_t>(v.size()) < n) v.resize(static_cast<size_t>(n));
-  return v.data();
 }
 
 void store_row(const AttendMla& a, const SequenceRows& rows, int64_t i, const KvCache& cache) {
@@ -43,7 +39,7 @@ void store_row(const AttendMla& a, const SequenceRows& rows, int64_t i, const Kv
   float* kv = a.kv.f32_row(t);
   reference::rms_norm(kv, a.kv_lora_rank, *a.kv_a_norm, kv);
   a.rope->rotate(kv + a.kv_lora_rank, cos.data(), sin.data());
-  cpu::write_row(cache, a.layer, rows, rows.start + i, kv);
+  cache.store(a.layer, rows, rows.start + i, kv);
 }
 
 // keys [positions, qk_head_dim] and values [positions, v_head_dim] of one head from latents
@@ -92,7 +88,8 @@ void attend_expanded(const KernelTable& kernels, const AttendMla& a, const Seque
   for (int64_t q = 0; q < rows.rows; ++q) std::fill_n(out_of(q), v, 0.0f);
   for (int64_t begin = 0; begin < rows.end(); begin += kKvBlockTokens) {
     const int64_t held = cpu::visible(begin, rows.end() - 1);
-    cpu::read_block(kernels, cache, a.layer, rows, begin, held, 0, width, latents);
+    cpu::widen(kernels, cache.spec().format, cache.block(a.layer, rows, begin), held * width,
+               latents);
     expand(kernels, a, head, latents, held, keys, values);
     for (int64_t q = std::max<int64_t>(0, begin - rows.start); q < rows.rows; ++q) {
       const int64_t seen = cpu::visible(begin, rows.start + q);
@@ -144,7 +141,8 @@ void attend_absorbed(const KernelTable& kernels, const AttendMla& a, const Seque
   const int64_t position = rows.start + row;
   for (int64_t begin = 0; begin <= position; begin += kKvBlockTokens) {
     const int64_t seen = cpu::visible(begin, position);
-    cpu::read_block(kernels, cache, a.layer, rows, begin, seen, 0, width, latents);
+    cpu::widen(kernels, cache.spec().format, cache.block(a.layer, rows, begin), seen * width,
+               latents);
     for (int64_t h = 0; h < count; ++h) {
       float scores[kKvBlockTokens];
       kernels.dot_tile(latents, width, seen, queries + h * width, width, 1, width, scores, seen);

@@ -1,36 +1,38 @@
-// Reading and writing rows of the KV cache as f32.
+// Floats of the KV cache's formats, and how the blocks of 64 tokens are walked.
 #pragma once
 
 #include <algorithm>
 
-#include "hearth/backend/cpu/ops/matmul.h"
+#include "hearth/backend/cpu/isa/kernel_table.h"
 #include "hearth/backend/kv_cache.h"
-#include "hearth/formats/codec.h"
 
 namespace hearth::cpu {
 
-// Values [first, first + count) of the cache rows of `positions` positions from `begin` on (all in
-// one block) into out [positions, count].
-inline void read_block(const KernelTable& kernels, const KvCache& cache, int64_t layer,
-                       const SequenceRows& rows, int64_t begin, int64_t positions, int64_t first,
-                       int64_t count, float* out) {
-  const KvSpec& spec = cache.spec();
-  const Tensor block =
-      Tensor::packed(spec.format, {positions, spec.values}, cache.row(layer, rows, begin));
-  for (int64_t p = 0; p < positions; ++p)
-    decode_span(kernels, block, p, first, count, out + p * count);
+inline FloatFormat float_format(Format format) {
+  CHECK(format == Format::f32 || format == Format::f16 || format == Format::bf16);
+  if (format == Format::f32) return FloatFormat::f32;
+  return format == Format::f16 ? FloatFormat::f16 : FloatFormat::bf16;
 }
 
-inline void write_row(const KvCache& cache, int64_t layer, const SequenceRows& rows,
-                      int64_t position, const float* values) {
-  const KvSpec& spec = cache.spec();
-  encode_row(values,
-             Tensor::packed(spec.format, {1, spec.values}, cache.row(layer, rows, position)), 0);
+// `count` neighbouring numbers of the cache as f32.
+inline void widen(const KernelTable& kernels, Format format, const std::byte* in, int64_t count,
+                  float* out) {
+  const auto* halves = reinterpret_cast<const uint16_t*>(in);
+  if (format == Format::f16) return kernels.widen_f16(halves, out, count);
+  if (format == Format::bf16) return kernels.widen_bf16(halves, out, count);
+  std::copy_n(reinterpret_cast<const float*>(in), count, out);
 }
 
-// Positions of the block at `begin` that a query at `position` may see.
+// Positions of the block at `begin` that a query at `position` may see; <= 0: none.
 inline int64_t visible(int64_t begin, int64_t position) {
   return std::min(kKvBlockTokens, position + 1 - begin);
+}
+
+// Memory of the calling thread that its next call takes again.
+template <typename T>
+T* resized(std::vector<T>& v, int64_t n) {
+  if (static_cast<int64_t>(v.size()) < n) v.resize(static_cast<size_t>(n));
+  return v.data();
 }
 
 }  // namespace hearth::cpu

@@ -1,51 +1,36 @@
-// Dense verbs of the CPU backend. A task is one block of weight rows times all activation rows.
+// Dense verbs of the CPU backend, and what they share: normed and quantised rows.
 #include <algorithm>
-#include <cmath>
-#include <vector>
 
 #include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/ops/matmul.h"
+#include "hearth/backend/cpu/ops/results.h"
 #include "hearth/backend/reference/scalar.h"
 #include "hearth/formats/codec.h"
 
 namespace hearth {
-namespace {
+using cpu::Activations;
+using cpu::ResultTile;
 
-using cpu::ActivationRows;
-using cpu::kRowsPerPart;
-using cpu::row_parts;
-
-ActivationRows rows_of(const Tensor& x) {
-  return {x.f32_row(0), x.row_bytes / 4, x.rows()};
-}
-
-// One block of output rows: result to `to` by `put(x row, output row, value)`.
-template <typename Put>
-void multiply_part(const cpu::KernelTable& kernels, const Linear& linear, const Tensor& x,
-                   int64_t part, const Put& put) {
-  const int64_t begin = part * kRowsPerPart;
-  const int64_t end = std::min(begin + kRowsPerPart, linear.weight.out());
-  thread_local std::vector<float> block;
-  block.resize(static_cast<size_t>(x.rows() * kRowsPerPart));
-  cpu::multiply(kernels, linear.weight.tensor, begin, end, rows_of(x), block.data(), kRowsPerPart);
-  const float* bias = linear.bias.present() ? linear.bias.vector() : nullptr;
-  for (int64_t t = 0; t < x.rows(); ++t) {
-    for (int64_t o = begin; o < end; ++o) {
-      const float y = block[static_cast<size_t>(t * kRowsPerPart + o - begin)];
-      put(t, o, bias ? y + bias[o] : y);
-    }
+Activations CpuBackend::activations(Tensor x, const Norm& norm, bool quantized) {
+  Activations out{x};
+  if (norm.weight.present()) out.f32 = scratch({x.rows(), x.columns()});
+  if (quantized) {
+    out.q = cpu::quantized_planes(x.rows(), x.columns(),
+                                  scratch_bytes(quantized_bytes(x.rows(), x.columns())));
   }
-}
-
-}  // namespace
-
-Tensor CpuBackend::normed(Tensor x, const Norm& norm) {
-  if (!norm.weight.present()) return x;
-  const Tensor out = scratch({x.rows(), x.columns()});
+  if (out.f32.data == x.data && !quantized) return out;
   pool_.parallel_for(x.rows(), [&](int64_t t) {
-    reference::rms_norm(x.f32_row(t), x.columns(), norm, out.f32_row(t));
+    if (norm.weight.present()) {
+      reference::rms_norm(x.f32_row(t), x.columns(), norm, out.f32.f32_row(t));
+    }
+    if (quantized) quantize(out, t);
   });
   return out;
+}
+
+void CpuBackend::quantize(const Activations& x, int64_t t) const {
+  const int64_t first = t / cpu::kTileTokens * cpu::kTileTokens;
+  const int64_t count = std::min(cpu::kTileTokens, x.rows() - first);
+  kernels_.quantize_row(x.f32.f32_row(t), cpu::tile_of(x.q, first, count), t - first);
 }
 
 void CpuBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) {
@@ -55,18 +40,24 @@ void CpuBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, T
 }
 
 void CpuBackend::norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) {
-  if (x.rows() == 0) return;  // no logits wanted: don't decode the head for nothing
-  const Tensor n = normed(x, norm);
-  int64_t parts = 0;
-  for (const LinearOut& to : outs) parts += row_parts(to.linear->weight.out());
-  pool_.parallel_for(parts, [&](int64_t part) {
+  if (x.rows() == 0) return;  // no logits wanted
+  bool quantized = false;
+  int64_t tasks = 0;
+  for (const LinearOut& to : outs) {
+    quantized = quantized || to.linear->weight.form != nullptr;
+    tasks += cpu::task_count(to.linear->weight.out());
+  }
+  const Activations n = activations(x, norm, quantized);
+  pool_.parallel_for(tasks, [&](int64_t task) {
     size_t i = 0;
-    while (part >= row_parts(outs[i].linear->weight.out())) {
-      part -= row_parts(outs[i++].linear->weight.out());
+    while (task >= cpu::task_count(outs[i].linear->weight.out())) {
+      task -= cpu::task_count(outs[i++].linear->weight.out());
     }
-    const Tensor& out = outs[i].out;
-    multiply_part(kernels_, *outs[i].linear, n, part,
-                  [&](int64_t t, int64_t o, float y) { out.f32_row(t)[o] = y; });
+    const Linear& linear = *outs[i].linear;
+    cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), task, [&](const ResultTile& tile) {
+      cpu::add_bias(linear, tile);
+      cpu::store(tile, outs[i].out);
+    });
   });
 }
 
@@ -79,20 +70,24 @@ void CpuBackend::qk_norm(Tensor x, const Norm& norm, int64_t head_dim) {
 }
 
 void CpuBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
-  pool_.parallel_for(row_parts(linear.weight.out()), [&](int64_t part) {
-    multiply_part(kernels_, linear, x, part,
-                  [&](int64_t t, int64_t o, float y) { residual.f32_row(t)[o] += y; });
+  const Activations n = activations(x, Norm{}, linear.weight.form != nullptr);
+  pool_.parallel_for(cpu::task_count(linear.weight.out()), [&](int64_t task) {
+    cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), task, [&](const ResultTile& tile) {
+      cpu::add_bias(linear, tile);
+      tile.for_each_run([&](int64_t t, int64_t row, const float* lanes, int64_t count) {
+        float* to = residual.f32_row(t) + row;
+        for (int64_t i = 0; i < count; ++i) to[i] += lanes[i];
+      });
+    });
   });
 }
 
 void CpuBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate,
                                     const Linear& up, Tensor out) {
-  const Tensor n = normed(x, norm);
-  pool_.parallel_for(row_parts(gate.weight.out()), [&](int64_t part) {
-    multiply_part(kernels_, gate, n, part,
-                  [&](int64_t t, int64_t o, float y) { out.f32_row(t)[o] = reference::silu(y); });
-    multiply_part(kernels_, up, n, part,
-                  [&](int64_t t, int64_t o, float y) { out.f32_row(t)[o] *= y; });
+  const bool quantized = gate.weight.form != nullptr || up.weight.form != nullptr;
+  const Activations n = activations(x, norm, quantized);
+  pool_.parallel_for(cpu::task_count(gate.weight.out()), [&](int64_t task) {
+    cpu::swiglu_task(kernels_, gate, up, n, 0, x.rows(), task, out);
   });
 }
 

@@ -1,9 +1,8 @@
-// See matmul.h. Four weight rows are decoded at a time: they stay in L1 while all activation rows
-// pass over them, so decoding is paid once a step.
+// See matmul.h. In the float path four weight rows are decoded at a time: they stay in L1 while the
+// tile's activations pass over them.
 #include "hearth/backend/cpu/ops/matmul.h"
 
-#include <algorithm>
-
+#include "hearth/backend/cpu/pack/packed_matrix.h"
 #include "hearth/formats/codec.h"
 
 namespace hearth::cpu {
@@ -11,7 +10,58 @@ namespace {
 
 constexpr int64_t kDecodedRows = 4;
 
+void multiply_decoded(const KernelTable& kernels, const Tensor& weight, const Activations& x,
+                      int64_t first, int64_t count, int64_t row, float* out) {
+  thread_local std::vector<float> scratch;
+  const int64_t n = weight.columns();
+  const int64_t end = std::min(row + kPairRows, weight.rows());
+  for (int64_t w = row; w < end; w += kDecodedRows) {
+    const int64_t rows = std::min(kDecodedRows, end - w);
+    float* group = out + (w - row) / kGroupRows * count * kGroupRows;
+    kernels.dot_tile(decode_rows(kernels, weight, w, rows, scratch), n, rows, x.f32.f32_row(first),
+                     x.f32.row_bytes / 4, count, n, group + (w - row) % kGroupRows, kGroupRows);
+  }
+}
+
 }  // namespace
+
+QuantizedRows quantized_planes(int64_t rows, int64_t columns, std::byte* memory) {
+  const int64_t blocks = columns / kQuantizedBlock;
+  const int64_t all = rows * blocks;
+  QuantizedRows x;
+  x.q = reinterpret_cast<int8_t*>(memory);
+  x.scale = reinterpret_cast<float*>(memory + 32 * all);
+  x.bias32 = reinterpret_cast<int32_t*>(memory + 36 * all);
+  x.bias16 = reinterpret_cast<int32_t*>(memory + 40 * all);
+  x.minus_sum32 = reinterpret_cast<float*>(memory + 48 * all);
+  x.minus_sum16 = reinterpret_cast<float*>(memory + 52 * all);
+  x.rows = rows;
+  x.blocks = blocks;
+  return x;
+}
+
+QuantizedRows tile_of(const QuantizedRows& x, int64_t first, int64_t count) {
+  QuantizedRows tile = x;
+  const int64_t skip = first * x.blocks;
+  tile.q += 32 * skip;
+  tile.scale += skip;
+  tile.bias32 += skip;
+  tile.bias16 += 2 * skip;
+  tile.minus_sum32 += skip;
+  tile.minus_sum16 += 2 * skip;
+  tile.rows = count;
+  return tile;
+}
+
+void multiply_tile(const KernelTable& kernels, const Weight& weight, const Activations& x,
+                   int64_t first, int64_t count, int64_t row, float* out) {
+  if (!weight.form) return multiply_decoded(kernels, weight.tensor, x, first, count, row, out);
+  const auto& packed = static_cast<const PackedMatrix&>(*weight.form);
+  const int64_t group = row / kGroupRows;
+  const int64_t groups = std::min<int64_t>(2, ceil_div(weight.out() - row, kGroupRows));
+  kernels.multiply_packed[static_cast<size_t>(packed.format)](
+      packed.group(group), groups, packed.group_bytes, tile_of(x.q, first, count), out);
+}
 
 void decode_span(const KernelTable& kernels, const Tensor& t, int64_t row, int64_t first,
                  int64_t count, float* out) {
@@ -39,17 +89,6 @@ const float* decode_rows(const KernelTable& kernels, const Tensor& weight, int64
     decode_span(kernels, weight, begin + i, 0, n, scratch.data() + i * n);
   }
   return scratch.data();
-}
-
-void multiply(const KernelTable& kernels, const Tensor& weight, int64_t begin, int64_t end,
-              const ActivationRows& x, float* out, int64_t out_stride) {
-  thread_local std::vector<float> scratch;
-  const int64_t n = weight.columns();
-  for (int64_t w = begin; w < end; w += kDecodedRows) {
-    const int64_t count = std::min(kDecodedRows, end - w);
-    const float* rows = decode_rows(kernels, weight, w, count, scratch);
-    kernels.dot_tile(rows, n, count, x.base, x.stride, x.rows, n, out + (w - begin), out_stride);
-  }
 }
 
 }  // namespace hearth::cpu

@@ -2,71 +2,22 @@
 // read once a step; each (token, choice) pair has its own row, and a token sums its rows in the
 // order of its choices: the sum does not depend on which other tokens met at an expert.
 #include <algorithm>
-#include <vector>
 
 #include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/ops/matmul.h"
-#include "hearth/backend/reference/scalar.h"
+#include "hearth/backend/cpu/ops/expert_groups.h"
+#include "hearth/backend/cpu/ops/results.h"
 #include "hearth/backend/router.h"
 
 namespace hearth {
-namespace {
 
-using cpu::ActivationRows;
-using cpu::kRowsPerPart;
-using cpu::row_parts;
-
-// The pairs (token, choice) of a step in the order of their experts. Its vectors serve every step.
-struct Grouping {
-  struct Group {
-    const Expert* expert;
-    int64_t first, count;  // rows [first, first + count) of `slots`
-  };
-  std::vector<int64_t> slots;        // token * num_experts_per_tok + choice
-  std::vector<int64_t> row_of_slot;  // the inverse
-  std::vector<Group> groups;
-  std::vector<int64_t> start;  // of each expert's rows
-
-  void fill(const MoeFfn& args) {
-    const int64_t total = args.x.rows() * args.num_experts_per_tok;
-    groups.clear();
-    start.assign(args.experts.size() + 1, 0);
-    for (int64_t s = 0; s < total; ++s) ++start[static_cast<size_t>(args.ids[s]) + 1];
-    for (size_t e = 0; e < args.experts.size(); ++e) {
-      if (start[e + 1] > 0) groups.push_back({&args.experts[e], start[e], start[e + 1]});
-      start[e + 1] += start[e];
-    }
-    slots.resize(static_cast<size_t>(total));
-    row_of_slot.resize(slots.size());
-    for (int64_t s = 0; s < total; ++s) {
-      const int64_t row = start[static_cast<size_t>(args.ids[s])]++;
-      slots[static_cast<size_t>(row)] = s;
-      row_of_slot[static_cast<size_t>(s)] = row;
-    }
-  }
-};
-
-// hidden rows of one group, some of their columns: silu(gate) * up.
-void expert_hidden(const cpu::KernelTable& kernels, const Expert& expert, int64_t part,
-                   const ActivationRows& x, float* hidden, int64_t stride) {
-  const int64_t begin = part * kRowsPerPart;
-  const int64_t end = std::min(begin + kRowsPerPart, expert.gate_proj.weight.out());
-  thread_local std::vector<float> up;
-  up.resize(static_cast<size_t>(x.rows * kRowsPerPart));
-  cpu::multiply(kernels, expert.gate_proj.weight.tensor, begin, end, x, hidden + begin, stride);
-  cpu::multiply(kernels, expert.up_proj.weight.tensor, begin, end, x, up.data(), kRowsPerPart);
-  for (int64_t r = 0; r < x.rows; ++r) {
-    for (int64_t o = begin; o < end; ++o) {
-      float& h = hidden[r * stride + o];
-      h = reference::silu(h) * up[static_cast<size_t>(r * kRowsPerPart + o - begin)];
-    }
-  }
-}
-
-}  // namespace
+using cpu::Activations;
+using cpu::ExpertGroup;
+using cpu::ExpertGroups;
+using cpu::ResultTile;
+using cpu::task_count;
 
 void CpuBackend::route_experts(const RouteExperts& args) {
-  const Tensor n = normed(args.x, *args.norm);
+  const Tensor n = activations(args.x, *args.norm, false).f32;
   const Tensor logits = scratch({n.rows(), args.gate->out()});
   const Linear gate{*args.gate, {}};
   const LinearOut out{&gate, logits};
@@ -78,38 +29,62 @@ void CpuBackend::route_experts(const RouteExperts& args) {
   });
 }
 
+// Rows of pairs in scratch, with room for their eight-bit form.
+Activations CpuBackend::pair_rows(int64_t pairs, int64_t columns, bool quantized) {
+  Activations out{scratch({pairs, columns})};
+  if (quantized) {
+    out.q = cpu::quantized_planes(pairs, columns, scratch_bytes(quantized_bytes(pairs, columns)));
+  }
+  return out;
+}
+
+// Tiles begin anew in each group: see multiply_task.
+void CpuBackend::quantize_pair(const Activations& x, const ExpertGroup& group, int64_t pair) const {
+  const int64_t row = pair - group.first;
+  const int64_t first = row / cpu::kTileTokens * cpu::kTileTokens;
+  const int64_t count = std::min(cpu::kTileTokens, group.count - first);
+  kernels_.quantize_row(x.f32.f32_row(pair), cpu::tile_of(x.q, group.first + first, count),
+                        row - first);
+}
+
 void CpuBackend::moe_ffn(const MoeFfn& args) {
-  thread_local Grouping of_this_thread;
-  Grouping& grouping = of_this_thread;  // the workers must see this one, not their own
-  grouping.fill(args);
+  thread_local ExpertGroups of_this_thread;
+  ExpertGroups& groups = of_this_thread;  // the workers must see this one, not their own
+  groups.fill(args);
   const int64_t k = args.num_experts_per_tok;
-  const int64_t pairs = static_cast<int64_t>(grouping.slots.size());
   const int64_t dim = args.x.columns();
-  const int64_t inter = args.experts[0].gate_proj.weight.out();
-  const auto groups = static_cast<int64_t>(grouping.groups.size());
-  const Tensor n = normed(args.x, *args.norm);
-  const Tensor x = scratch({pairs, dim});  // rows in group order
-  const Tensor hidden = scratch({pairs, inter});
-  const Tensor y = scratch({pairs, dim});
-  pool_.parallel_for(pairs, [&](int64_t p) {
-    std::copy_n(n.f32_row(grouping.slots[static_cast<size_t>(p)] / k), dim, x.f32_row(p));
+  const Expert& any = args.experts[0];
+  const int64_t inter = any.gate_proj.weight.out();
+  const Tensor n = activations(args.x, *args.norm, false).f32;
+  const Activations x =
+      pair_rows(groups.pairs(), dim, any.gate_proj.weight.form || any.up_proj.weight.form);
+  const Activations hidden = pair_rows(groups.pairs(), inter, any.down_proj.weight.form != nullptr);
+  const Tensor y = scratch({groups.pairs(), dim});
+  pool_.parallel_for(groups.pairs(), [&](int64_t p) {
+    std::copy_n(n.f32_row(groups.slot(p) / k), dim, x.f32.f32_row(p));
+    if (x.q.rows > 0) quantize_pair(x, groups.of_pair(p), p);
   });
-  pool_.parallel_for(groups * row_parts(inter), [&](int64_t task) {
-    const auto& group = grouping.groups[static_cast<size_t>(task / row_parts(inter))];
-    expert_hidden(kernels_, *group.expert, task % row_parts(inter),
-                  {x.f32_row(group.first), dim, group.count}, hidden.f32_row(group.first), inter);
+  pool_.parallel_for(groups.size() * task_count(inter), [&](int64_t task) {
+    const ExpertGroup& group = groups[task / task_count(inter)];
+    cpu::swiglu_task(kernels_, group.expert->gate_proj, group.expert->up_proj, x, group.first,
+                     group.count, task % task_count(inter), hidden.f32);
   });
-  pool_.parallel_for(groups * row_parts(dim), [&](int64_t task) {
-    const auto& group = grouping.groups[static_cast<size_t>(task / row_parts(dim))];
-    const int64_t begin = task % row_parts(dim) * kRowsPerPart;
-    cpu::multiply(
-        kernels_, group.expert->down_proj.weight.tensor, begin, std::min(begin + kRowsPerPart, dim),
-        {hidden.f32_row(group.first), inter, group.count}, y.f32_row(group.first) + begin, dim);
+  if (hidden.q.rows > 0) {
+    pool_.parallel_for(groups.pairs(),
+                       [&](int64_t p) { quantize_pair(hidden, groups.of_pair(p), p); });
+  }
+  pool_.parallel_for(groups.size() * task_count(dim), [&](int64_t task) {
+    const ExpertGroup& group = groups[task / task_count(dim)];
+    const Linear& down = group.expert->down_proj;
+    cpu::multiply_task(kernels_, down.weight, hidden, group.first, group.count,
+                       task % task_count(dim), [&](const ResultTile& tile) {
+                         cpu::add_bias(down, tile);
+                         cpu::store(tile, y);
+                       });
   });
   pool_.parallel_for(args.x.rows(), [&](int64_t t) {
     for (int64_t slot = t * k; slot < (t + 1) * k; ++slot) {
-      kernels_.axpy(args.weights[slot], y.f32_row(grouping.row_of_slot[static_cast<size_t>(slot)]),
-                    args.x.f32_row(t), dim);
+      kernels_.axpy(args.weights[slot], y.f32_row(groups.pair(slot)), args.x.f32_row(t), dim);
     }
   });
 }
