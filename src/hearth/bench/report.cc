@@ -9,10 +9,6 @@
 namespace hearth {
 namespace {
 
-double rounded(double value, double unit) {
-  return std::round(value / unit) * unit;
-}
-
 // Three digits after the point say more than any machine repeats.
 double thousandth(double value) {
   return std::round(value * 1e3) / 1e3;
@@ -77,7 +73,7 @@ Json speed_line(const SpeedSetting& setting, const SpeedMeasurement& measured,
           {"bytes_per_token", static_cast<int64_t>(line.bytes / tokens)},
           {"gb_s", thousandth(line.bytes / seconds / 1e9)},
           {"bandwidth_measured_gb_s", thousandth(limits.read_gb_s)},
-          {"operations_per_token", rounded(line.operations / tokens, 1)},
+          {"operations_per_token", std::llround(line.operations / tokens)},
           {"gop_s", thousandth(line.operations / seconds / 1e9)},
           {"peak_measured_gop_s", thousandth(peak.peak.gop_s)},
           {"peak_kind", fmt::format("{} {}", peak.kind, peak.peak.instruction_set)},

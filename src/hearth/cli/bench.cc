@@ -109,33 +109,67 @@ Result<Format> shape_format(const Options& options) {
                options.model.dtype);
 }
 
-Result<Subject> open_shape(const Options& options, PlanOptions plan, const Session& session) {
-  Subject subject;
+struct PlannedShape {
   Json config;
-  if (options.shape.ends_with(".json")) {
-    TRY_ASSIGN(config, read_json_file(options.shape));
+  MemoryPlan memory;
+};
+
+// A shape's first `layers` layers, and the memory that they will take in `format`.
+Result<PlannedShape> plan_shape(const std::string& shape, int64_t layers, Format format,
+                                PlanOptions plan) {
+  PlannedShape planned;
+  if (shape.ends_with(".json")) {
+    TRY_ASSIGN(planned.config, read_json_file(shape));
   } else {
-    TRY_ASSIGN(config, shape_config(options.shape, options.layers));
+    TRY_ASSIGN(planned.config, shape_config(shape, layers));
   }
-  RandomModelOptions random;
-  TRY_ASSIGN(random.format, shape_format(options));
+  Json& config = planned.config;
   config.erase("quantization_config");
   config["torch_dtype"] = "bfloat16";
-  if (random.format == Format::f8_e4m3) {
+  if (format == Format::f8_e4m3) {
     config["quantization_config"] = {{"quant_method", "fp8"}};
   } else {
-    plan.dtype = random.format;
+    plan.dtype = format;
   }
-  TRY_ASSIGN(const MemoryPlan planned, plan_memory(config, plan));
+  TRY_ASSIGN(planned.memory, plan_memory(config, plan));
+  return planned;
+}
+
+// no_memory, with the number of layers that would fit.
+Status check_shape_fits(const Options& options, const PlannedShape& planned, Format format,
+                        const PlanOptions& plan) {
   TRY_ASSIGN(const MemoryInfo memory, read_memory());
-  TRY(check_fits(planned, memory.usable_available_bytes()).at(options.shape));
+  const int64_t available = memory.usable_available_bytes();
+  if (planned.memory.peak_bytes() <= available) return Status::ok();
+  TRY_ASSIGN(const int64_t layers, json_int(planned.config, "num_hidden_layers", 1, 512));
+  int64_t fits = 0;
+  for (int64_t beyond = options.shape.ends_with(".json") ? 0 : layers; beyond - fits > 1;) {
+    const int64_t middle = (fits + beyond) / 2;
+    TRY_ASSIGN(const PlannedShape slice, plan_shape(options.shape, middle, format, plan));
+    (slice.memory.peak_bytes() <= available ? fits : beyond) = middle;
+  }
+  return error(
+      Code::no_memory, "{}: needs {} of memory, {} are available; {}", options.shape,
+      bytes_text(planned.memory.peak_bytes()), bytes_text(available),
+      fits > 0 ? fmt::format("--layers {} would fit", fits) : "choose a smaller shape or --format");
+}
+
+Result<Subject> open_shape(const Options& options, const PlanOptions& plan,
+                           const Session& session) {
+  Subject subject;
+  RandomModelOptions random;
+  TRY_ASSIGN(random.format, shape_format(options));
+  TRY_ASSIGN(const PlannedShape planned,
+             plan_shape(options.shape, options.layers, random.format, plan));
+  TRY(check_shape_fits(options, planned, random.format, plan));
   TRY_ASSIGN(subject.opened.backend, open_backend(options.model));
   Progress progress(session.say("making random weights", "生成随机权重"));
   random.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   random.threads = options.model.threads;
-  TRY_ASSIGN(subject.opened.loaded, make_random_model(config, *subject.opened.backend, random));
+  TRY_ASSIGN(subject.opened.loaded,
+             make_random_model(planned.config, *subject.opened.backend, random));
   subject.setting.model = options.shape;
-  subject.setting.format = planned.main_format;
+  subject.setting.format = planned.memory.main_format;
   return subject;
 }
 

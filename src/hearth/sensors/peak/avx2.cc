@@ -14,6 +14,7 @@ void run_f32(int64_t iterations) {
   __asm__ volatile("" : "+m"(sum));  // else equal sums are computed once
   const __m256 a = _mm256_set1_ps(0.5f);
   for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 16
     for (__m256& s : sum) s = _mm256_fmadd_ps(a, a, s);
   }
   __asm__ volatile("" : : "m"(sum));
@@ -26,6 +27,7 @@ void run_int8(int64_t iterations) {
   __m256i a = _mm256_set1_epi8(1);
   const __m256i ones = _mm256_set1_epi16(1);
   for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 16
     for (__m256i& s : sum) {
       __asm__ volatile("" : "+x"(a));  // else the product is computed once
       s = _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(a, a), ones));

@@ -13,6 +13,7 @@ void run_f32(int64_t iterations) {
   __asm__ volatile("" : "+m"(sum));  // else equal sums are computed once
   const __m512 a = _mm512_set1_ps(0.5f);
   for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 16
     for (__m512& s : sum) s = _mm512_fmadd_ps(a, a, s);
   }
   __asm__ volatile("" : : "m"(sum));

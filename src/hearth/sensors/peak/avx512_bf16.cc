@@ -14,6 +14,7 @@ void run_bf16(int64_t iterations) {
   __asm__ volatile("" : "+m"(sum));  // else equal sums are computed once
   const __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.5f), _mm512_set1_ps(0.5f));
   for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 16
     for (__m512& s : sum) s = _mm512_dpbf16_ps(s, a, a);
   }
   __asm__ volatile("" : : "m"(sum));

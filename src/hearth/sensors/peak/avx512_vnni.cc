@@ -14,6 +14,7 @@ void run_int8(int64_t iterations) {
   __asm__ volatile("" : "+m"(sum));  // else equal sums are computed once
   const __m512i a = _mm512_set1_epi8(1);
   for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 16
     for (__m512i& s : sum) s = _mm512_dpbusd_epi32(s, a, a);
   }
   __asm__ volatile("" : : "m"(sum));

@@ -14,6 +14,7 @@ void run_int8(int64_t iterations) {
   __asm__ volatile("" : "+m"(sum));  // else equal sums are computed once
   const int8x16_t a = vdupq_n_s8(1);
   for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 16
     for (int32x4_t& s : sum) s = vdotq_s32(s, a, a);
   }
   __asm__ volatile("" : : "m"(sum));

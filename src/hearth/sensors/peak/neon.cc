@@ -13,6 +13,7 @@ void run_f32(int64_t iterations) {
   __asm__ volatile("" : "+m"(sum));  // else equal sums are computed once
   const float32x4_t a = vdupq_n_f32(0.5f);
   for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 16
     for (float32x4_t& s : sum) s = vfmaq_f32(s, a, a);
   }
   __asm__ volatile("" : : "m"(sum));
@@ -24,6 +25,7 @@ void run_int8(int64_t iterations) {
   __asm__ volatile("" : "+m"(sum));  // else equal sums are computed once
   int8x16_t a = vdupq_n_s8(1);
   for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 16
     for (int32x4_t& s : sum) {
       __asm__ volatile("" : "+w"(a));  // else the product is computed once
       const int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(a));
