@@ -16,6 +16,7 @@ constexpr double kLeft = 64;  // margins around the plot
 constexpr double kRight = 16;
 constexpr double kTop = 40;
 constexpr double kBottom = 56;
+constexpr double kLegendRow = 16;
 constexpr int kTicks = 5;  // about so many intervals
 
 // Okabe and Ito's colours, which all eyes tell apart.
@@ -89,8 +90,9 @@ class Drawing {
   double place_x(double value) const {
     return left_ + kLeft + x_.share(value) * (kWidth - kLeft - kRight);
   }
-  double place_y(double value) const {
-    return kHeight - kBottom - y_.share(value) * (kHeight - kTop - kBottom);
+  double place_y(double value) const {  // below the legend
+    const double top = kTop + kLegendRow * static_cast<double>(chart_.series.size());
+    return kHeight - kBottom - y_.share(value) * (kHeight - top - kBottom);
   }
 
   template <typename... Args>
@@ -132,7 +134,7 @@ class Drawing {
       add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="{}"/>)", place_x(x), place_y(y), colour);
     }
     add(R"(<polyline points="{}" fill="none" stroke="{}" stroke-width="2"/>)", path, colour);
-    const double y = kTop + 4 + 16 * static_cast<double>(index);
+    const double y = kTop - 6 + kLegendRow * static_cast<double>(index);
     line(left_ + kWidth - kRight - 20, y, left_ + kWidth - kRight, y, colour);
     text(kWidth - kRight - 26, y + 4, "end", 11, series.name);
   }
