@@ -1,6 +1,8 @@
 // See report.h.
 #include "hearth/bench/report.h"
 
+#include <fmt/ranges.h>
+
 #include <cmath>
 #include <map>
 
@@ -16,12 +18,10 @@ double thousandth(double value) {
 
 std::string csv_text(const Json& value) {
   if (!value.is_string()) return value.dump();
-  std::string quoted = "\"";
-  for (const char c : value.get_ref<const std::string&>()) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
+  std::string quoted(1, '"');
+  for (const char c : value.get_ref<const std::string&>()) quoted.append(c == '"' ? 2 : 1, c);
+  quoted.push_back('"');
+  return quoted;
 }
 
 double number(const Json& line, const char* key) {
@@ -86,15 +86,15 @@ Json speed_line(const SpeedSetting& setting, const SpeedMeasurement& measured,
 }
 
 std::string csv_header(const Json& line) {
-  std::string out;
-  for (const auto& [key, value] : line.items()) out += (out.empty() ? "" : ",") + key;
-  return out;
+  std::vector<std::string> cells;
+  for (const auto& [key, value] : line.items()) cells.push_back(key);
+  return fmt::format("{}", fmt::join(cells, ","));
 }
 
 std::string csv_row(const Json& line) {
-  std::string out;
-  for (const auto& [key, value] : line.items()) out += (out.empty() ? "" : ",") + csv_text(value);
-  return out;
+  std::vector<std::string> cells;
+  for (const auto& [key, value] : line.items()) cells.push_back(csv_text(value));
+  return fmt::format("{}", fmt::join(cells, ","));
 }
 
 std::string table_header() {
