@@ -14,6 +14,7 @@
 namespace hearth {
 namespace {
 
+constexpr int64_t kPage = 4096;
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kLanes = 8;  // words of a cache line
 // How far ahead of the reads a line is asked for: the hardware's own prefetch ends at each page of
@@ -76,13 +77,12 @@ int64_t bandwidth_buffer_bytes(int64_t cache_bytes, int threads, int64_t availab
 }
 
 Result<Bandwidth> measure_read_bandwidth(int threads, int64_t buffer_bytes, double seconds) {
-  const int64_t huge_pages = threads < 1 ? 0 : buffer_bytes / threads / kHugePage;
-  if (huge_pages < 1) {
+  const int64_t words = threads < 1 ? 0 : buffer_bytes / threads / kPage * (kPage / 8);  // each
+  if (words < 1) {
     return error(Code::invalid,
-                 "bandwidth: expected a thread, and 2 MiB for each, found {} and {} bytes", threads,
+                 "bandwidth: expected a thread, and 4 KiB for each, found {} and {} bytes", threads,
                  buffer_bytes);
   }
-  const int64_t words = huge_pages * kHugePage / 8;  // of a thread
   const Pages pages(words * 8 * threads);
   if (!pages) {
     return error(Code::no_memory, "bandwidth: no memory for {} bytes", words * 8 * threads);
