@@ -12,7 +12,7 @@ TEST(ArithmeticPeak, Measures) {
   const auto peaks = measure_arithmetic_peaks(1, 0.005);
   ASSERT_TRUE(peaks.has_value()) << peaks.status().message();
   for (const Peak* peak : {&peaks->f32, &peaks->int8}) {
-    EXPECT_GT(peak->gop_s, 0.1);
+    EXPECT_GT(peak->gop_s, 1e-4);
     EXPECT_LT(peak->gop_s, 1e5);
     EXPECT_FALSE(peak->instruction_set.empty());
   }
