@@ -202,6 +202,10 @@ Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
                  const Options& options, const Session& session, Machine& machine) {
   const Model& model = *subject.opened.loaded.model;
   const Format kv_format = subject.setting.kv_format;
+  AtomicFile plot;
+  if (!options.svg.empty()) {  // now, so that a wrong path costs no measurement
+    TRY_ASSIGN(plot, AtomicFile::create(options.svg));
+  }
   std::vector<Json> lines;
   for (const SpeedTest& test : tests) {
     SpeedMeasurement measured{test, {}, trace_speed_test(model, test, kv_format), 0};
@@ -213,9 +217,8 @@ Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
     print(lines.back(), lines.size() == 1, options, session);
   }
   if (options.svg.empty()) return Status::ok();
-  TRY_ASSIGN(AtomicFile file, AtomicFile::create(options.svg));
-  TRY(file.write(speed_plot(lines)));
-  return file.commit();
+  TRY(plot.write(speed_plot(lines)));
+  return plot.commit();
 }
 
 Status bench(const Options& given, const Session& session) {
