@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 MODEL ?=
 
-.PHONY: help deps build run test dev tsan clang fuzz tidy format format-check golden install soak clean
+.PHONY: help deps build run bench test dev tsan clang fuzz tidy format format-check golden install soak clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,12 +21,16 @@ build: deps  ## build/hearth, optimised
 run: build  ## chat with the bundled model; PROMPT="37*48=?" answers once, MODEL=path takes another
 	@build/hearth run $(if $(MODEL),--model "$(MODEL)") $(if $(PROMPT),"$(PROMPT)")
 
+SHAPE ?= deepseek-r1-distill-qwen-1.5b
+bench: build  ## speed beside the machine's limits, of MODEL=path or SHAPE=name
+	@build/hearth bench $(if $(MODEL),--model "$(MODEL)",--shape "$(SHAPE)")
+
 test: deps  ## build and run all tests; the last line counts them
 	@cmake --preset release > /dev/null
 	@cmake --build --preset release -j $(JOBS)
 	@tools/run-tests build
 
-UNIT_TESTS := base tensor formats files sensors backend text models engine host eval
+UNIT_TESTS := base tensor formats files sensors backend text models engine host eval bench
 dev:  ## the unit tests under AddressSanitizer and UBSan
 	@cmake --preset dev > /dev/null
 	@cmake --build --preset dev -j $(JOBS) --target $(UNIT_TESTS:%=%_test)

@@ -5,6 +5,7 @@ Checks the promises of docs/cli.md: JSON shapes, exit codes, one clear line for 
 that the greedy path of `generate` is the one that `logits` shows. Standard library only.
 """
 
+import csv
 import json
 import os
 import pathlib
@@ -207,6 +208,37 @@ class Commands(unittest.TestCase):
         out = as_json("plan", "--model", MINI)
         for key in ("devices", "kv_bytes", "peak_bytes", "ttft_ms", "tok_s", "limited_by"):
             self.assertIn(key, out)
+
+    def test_bench(self):
+        shape = str(REPO / "tests/golden/qwen2/config.json")
+        with tempfile.TemporaryDirectory() as folder:
+            plot = pathlib.Path(folder) / "speed.svg"
+            run = hearth("bench", "--shape", shape, "--format", "f16", "--prompt", "16", "--gen",
+                         "4", "--depth", "0,32", "--batch", "1,2", "--repeat", "2", "--threads",
+                         "1", "--svg", str(plot), "--json")
+            self.assertIn("</svg>", plot.read_text())
+        lines = [json.loads(line) for line in run.stdout.splitlines()]
+        self.assertEqual([line["test"] for line in lines],
+                         ["pp16", "pp16@32", "tg4", "tg4 b2", "tg4@32", "tg4@32 b2"])
+        for line in lines:
+            self.assertLessEqual(line["tok_s_min"], line["tok_s"])
+            self.assertLessEqual(line["tok_s"], line["tok_s_max"])
+            for key in ("bytes_per_token", "gb_s", "bandwidth_measured_gb_s", "peak_rss_bytes",
+                        "fraction_of_limit"):
+                self.assertGreater(line[key], 0, key)
+
+    def test_bench_of_a_model_as_csv(self):
+        run = hearth("bench", "--model", MINI, "--prompt", "8", "--gen", "2", "--repeat", "1",
+                     "--threads", "1", "--csv")
+        header, *rows = csv.reader(run.stdout.splitlines())
+        self.assertEqual([row[header.index("test")] for row in rows], ["pp8", "tg2"])
+        self.assertTrue(all(len(row) == len(header) for row in rows))
+
+    def test_bench_refuses(self):
+        hearth("bench", code=2)
+        hearth("bench", "--shape", "gpt-5", code=2)
+        hearth("bench", "--shape", "deepseek-v3", "--layers", "62", code=2)
+        hearth("bench", "--model", MINI, "--prompt", "0", "--gen", "0", code=2)
 
     def test_eval(self):
         data = REPO / "recipes/mini/heldout/add.jsonl"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""isa_symbols_test.py NM LIBRARY: the objects of the instruction sets define nothing but themselves.
+"""isa_symbols_test.py NM LIBRARY [NAMESPACE ISA...]: the objects of the instruction sets define nothing but themselves.
 
 A weak or global function outside its isa_* namespace, compiled with that file's flags, could be the
 copy that the linker keeps for all: AVX-512 code would then run on machines that lack it.
@@ -25,8 +25,9 @@ def members(nm: str, library: str) -> list[tuple[str, list[str]]]:
 
 
 def main() -> None:
-    nm, library = sys.argv[1:]
-    names = ("scalar", "avx2", "avx512", "neon")
+    nm, library, *others = sys.argv[1:]
+    namespace = others[0] if others else "hearth::cpu"
+    names = others[1:] or ("scalar", "avx2", "avx512", "neon")
     seen = []
     for member, lines in members(nm, library):
         name = member.removesuffix(".o").removesuffix(".cc")
@@ -42,8 +43,8 @@ def main() -> None:
                 continue  # local to the object
             if symbol.startswith("__"):
                 continue  # the compiler's own, of sanitizers and coverage
-            if not symbol.startswith(f"hearth::cpu::isa_{name}::"):
-                sys.exit(f"{member}: `{symbol}` ({kind}) lies outside hearth::cpu::isa_{name}")
+            if not symbol.startswith(f"{namespace}::isa_{name}::"):
+                sys.exit(f"{member}: `{symbol}` ({kind}) lies outside {namespace}::isa_{name}")
             table = table or "::table()" in symbol
         if not table:
             sys.exit(f"{member}: no table()")

@@ -7,6 +7,7 @@
 
 #include "hearth/cli/progress.h"
 #include "hearth/cli/verb.h"
+#include "hearth/models/shapes.h"
 #include "hearth/sensors/cpu.h"
 
 namespace hearth::cli {
@@ -15,6 +16,7 @@ namespace {
 struct Options {
   TinyOptions tiny;
   std::string config;
+  std::string shape;
   std::string format = "bf16";
   std::string out;
 };
@@ -39,8 +41,10 @@ Status tiny(const Options& options, const Session& session) {
   }
   if (!options.config.empty()) {
     TRY_ASSIGN(write.config, read_json_file(options.config));
+  } else if (!options.shape.empty()) {
+    TRY_ASSIGN(write.config, shape_config(options.shape));
   } else if (write.architecture.empty()) {
-    return error(Code::invalid, "expected --arch, one of {}, or --config",
+    return error(Code::invalid, "expected --arch, one of {}, or --config, or --shape",
                  fmt::join(tiny_architectures(), ", "));
   }
   Progress progress(session.say("writing", "写入中"));
@@ -74,6 +78,8 @@ void add_tiny(CLI::App& app, Session& session) {
   verb->add_option("--arch", options->tiny.architecture,
                    fmt::format("{}", fmt::join(tiny_architectures(), ", ")));
   verb->add_option("--config", options->config, "the config.json of a real shape");
+  verb->add_option("--shape", options->shape,
+                   fmt::format("a published shape: {}", fmt::join(shape_names(), ", ")));
   verb->add_option("--format", options->format,
                    "f32, f16, bf16; f8_e4m3 in a directory; q8_0, q4_0, q4_k, q6_k in GGUF")
       ->capture_default_str();

@@ -19,7 +19,8 @@ struct Bandwidth {
 int64_t bandwidth_buffer_bytes(int64_t cache_bytes, int threads, int64_t available_bytes);
 
 // Sums a buffer with `threads` threads, again and again for `seconds` (the first, uncounted pass
-// fills it). no_memory when the buffer can't be had.
+// fills it): one sequential stream a thread, prefetched, in huge pages where the kernel has them,
+// which is the fastest way to read that we know. no_memory when the buffer can't be had.
 Result<Bandwidth> measure_read_bandwidth(int threads, int64_t buffer_bytes, double seconds = 0.5);
 
 }  // namespace hearth

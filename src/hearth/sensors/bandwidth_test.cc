@@ -27,6 +27,7 @@ TEST(Bandwidth, Measures) {
 TEST(Bandwidth, RefusesNothingToRead) {
   EXPECT_EQ(measure_read_bandwidth(2, 0).status().code(), Code::invalid);
   EXPECT_EQ(measure_read_bandwidth(0, 64 * kMiB).status().code(), Code::invalid);
+  EXPECT_EQ(measure_read_bandwidth(4, 3 * 4096).status().code(), Code::invalid);
 }
 
 }  // namespace

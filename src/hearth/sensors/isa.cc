@@ -43,6 +43,7 @@ IsaFeatures isa_from_cpuid(const Cpuid& id) {
   isa.avx2 = avx && bit(id.leaf_7_ebx, 5);
   isa.fma = avx && bit(id.leaf_1_ecx, 12);
   isa.f16c = avx && bit(id.leaf_1_ecx, 29);
+  isa.avx_vnni = isa.avx2 && bit(id.leaf_7_1_eax, 4);
   const bool avx512 = avx && bit(id.leaf_7_ebx, 16) && (id.xcr0 & kAvx512State) == kAvx512State;
   isa.avx512f = avx512;
   isa.avx512dq = avx512 && bit(id.leaf_7_ebx, 17);
@@ -81,6 +82,7 @@ std::string IsaFeatures::to_string() const {
   } rows[] = {{avx2, "avx2"},
               {fma, "fma"},
               {f16c, "f16c"},
+              {avx_vnni, "avx_vnni"},
               {avx512f, "avx512f"},
               {avx512bw, "avx512bw"},
               {avx512vl, "avx512vl"},

@@ -11,6 +11,7 @@ struct IsaFeatures {
   bool avx2 = false;
   bool fma = false;
   bool f16c = false;
+  bool avx_vnni = false;  // 8-bit dot product in 256 bits, without AVX-512
   bool avx512f = false;
   bool avx512bw = false;
   bool avx512vl = false;

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "hearth/sensors/cgroup.h"
 
@@ -61,6 +62,12 @@ Result<ProcessMemory> read_process_memory(const SystemRoot& root) {
   const int64_t peak = bytes_field(text, "VmHWM").value_or(int64_t{usage.ru_maxrss} * 1024);
   memory.peak_resident_bytes = std::max(peak, memory.resident_bytes);
   return memory;
+}
+
+bool forget_peak_memory() {
+  std::ofstream file("/proc/self/clear_refs");
+  file << "5" << std::flush;  // of proc(5): reset the peak resident set size
+  return file.good();
 }
 
 }  // namespace hearth

@@ -21,9 +21,12 @@ Result<MemoryInfo> read_memory(const SystemRoot& root = {});
 
 struct ProcessMemory {
   int64_t resident_bytes = 0;
-  int64_t peak_resident_bytes = 0;  // since the process began
+  int64_t peak_resident_bytes = 0;  // since the process began, or forget_peak_memory
 };
 
 Result<ProcessMemory> read_process_memory(const SystemRoot& root = {});
+
+// Lets the peak of this process begin anew at what it holds now. False where the kernel refuses.
+bool forget_peak_memory();
 
 }  // namespace hearth

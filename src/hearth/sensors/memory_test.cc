@@ -67,5 +67,13 @@ TEST(ProcessMemory, ThisProcess) {
   EXPECT_GE(memory->peak_resident_bytes, memory->resident_bytes);
 }
 
+TEST(ProcessMemory, ForgetsItsPeak) {
+  constexpr size_t kBytes = 64 << 20;
+  std::make_unique<std::vector<char>>(kBytes, 1).reset();
+  const int64_t before = read_process_memory()->peak_resident_bytes;
+  if (!forget_peak_memory()) GTEST_SKIP() << "the kernel keeps the peak";
+  EXPECT_LT(read_process_memory()->peak_resident_bytes, before - int64_t{kBytes} / 2);
+}
+
 }  // namespace
 }  // namespace hearth
