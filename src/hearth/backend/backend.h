@@ -105,11 +105,12 @@ struct AttendMla {
   int64_t qk_rope_head_dim = 0;
   int64_t v_head_dim = 0;
   int64_t kv_lora_rank = 0;
-  const Norm* kv_a_norm = nullptr;  // [kv_lora_rank]
-  HeadRows k_b;                     // row i: [kv_lora_rank], key dimension i of the head
-  bool k_b_transposed = false;      // row r: [qk_nope_head_dim], latent dimension r (new GGUF)
-  HeadRows v_b;                     // row i: [kv_lora_rank], value dimension i of the head
-  double scale = 0;                 // of the scores, YaRN's mscale^2 included
+  const Norm* kv_a_norm = nullptr;    // [kv_lora_rank]
+  HeadRows k_b;                       // row i: [kv_lora_rank], key dimension i of the head
+  bool k_b_transposed = false;        // row r: [qk_nope_head_dim], latent dimension r (new GGUF)
+  HeadRows v_b;                       // row i: [kv_lora_rank], value dimension i of the head
+  const BackendForm* maps = nullptr;  // of `prepare_latents`
+  double scale = 0;                   // of the scores, YaRN's mscale^2 included
   const Rope* rope = nullptr;
 };
 
@@ -168,6 +169,11 @@ class Backend {
   // Takes a weight of a model; a backend may repack it or move it to its device, and lets go of
   // the stored bytes of a weight that is only multiplied by. no_memory: it doesn't fit.
   virtual Result<Weight> prepare(Weight weight, WeightUse) { return weight; }
+  // What a backend makes of a layer's k_b and v_b, to be handed to attend_mla as `maps`; of `shape`
+  // only the weights and sizes count.
+  virtual Result<std::shared_ptr<const BackendForm>> prepare_latents(const AttendMla&) {
+    return std::shared_ptr<const BackendForm>();
+  }
 
   virtual void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) = 0;
   // Each out = linear(norm(x)); several linears share one norm.

@@ -255,6 +255,8 @@ struct Mla {
   Setting setting;
   Matrix q, kv, out;
   AttendMla args;
+  std::shared_ptr<const BackendForm> maps;
+  bool eight_bits = false;
 
   Mla(const Run& run, const MlaShape& mla_shape)
       : shape(mla_shape),
@@ -290,8 +292,17 @@ struct Mla {
     args.kv_a_norm = &kv_norm;
     args.scale = 1 / std::sqrt(static_cast<double>(nope + shape.rope_dims));
     args.rope = &rope;
+    eight_bits = has_integer_kernels(run.format);
+    auto made = run.backend.prepare_latents(args);
+    CHECK(made.has_value());
+    maps = *std::move(made);
+    args.maps = maps.get();
   }
   Mla(const Mla&) = delete;
+
+  // The unit of rounding: of floats, or where backends multiply by the expansion in integers, a
+  // step of eight bits (the reference stays with floats there).
+  double unit() const { return eight_bits ? 1.0 / 127 : kUnit; }
 
   // The factor of key dimension d and latent dimension r.
   std::vector<std::vector<float>> key_matrix(int64_t head) const {
@@ -336,7 +347,7 @@ Softmax mla_softmax(const Mla& m, const std::vector<std::vector<float>>& k, cons
       terms += absorbed_magnitude[r] * std::abs(c[r]);
     }
     scores.push_back(m.args.scale * score);
-    error = std::max(error, m.args.scale * chain * kUnit * terms);
+    error = std::max(error, m.args.scale * (m.eight_bits ? m.unit() : chain * kUnit) * terms);
   }
   return {std::move(scores), error};
 }
@@ -358,7 +369,8 @@ std::vector<double> mla_bound(const Mla& m, const SequenceRows& rows) {
         for (size_t p = 0; p < softmax.p.size(); ++p) sum += softmax.p[p] * std::abs(history[p][r]);
         mass[r] = static_cast<float>(sum);
       }
-      const double chain = softmax.relative_error + (static_cast<double>(m.rank) + 8) * kUnit;
+      const double chain =
+          softmax.relative_error + (m.eight_bits ? 2 : static_cast<double>(m.rank) + 8) * m.unit();
       for (int64_t d = 0; d < m.shape.v_head_dim; ++d) {
         const auto v = decoded_row(v_weight, m.args.v_b.row(h, d));
         bound[static_cast<size_t>(i) * width + static_cast<size_t>(h * m.shape.v_head_dim + d)] =

@@ -146,7 +146,8 @@ Result<MemoryPlan> plan_model(Model& model, const PlanOptions& options, const St
   WeightPlanner planner(options, plan, stored);
   model.visit_tensors([&](const TensorSpec& spec, Weight& slot) { planner.visit(spec, slot); });
   TRY(planner.finish());
-  TRY(model.finish_load());
+  TraceBackend trace;
+  TRY(model.finish_load(trace));
   plan.architecture = model.info().architecture;
   plan.context = std::min(options.context, model.info().max_position_embeddings);
   plan.batch = options.batch;

@@ -108,7 +108,7 @@ Result<LoadedModel> load_model(const Checkpoint& checkpoint, Backend& backend,
   loaded.model->visit_tensors(
       [&](const TensorSpec& spec, Weight& slot) { loader.load(spec, slot); });
   TRY(loader.finish());
-  TRY(loaded.model->finish_load().at(checkpoint.path()));
+  TRY(loaded.model->finish_load(backend).at(checkpoint.path()));
   return loaded;
 }
 

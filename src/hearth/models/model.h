@@ -30,7 +30,7 @@ class Model {
   // Declares every tensor, in the order of the forward pass. `slot` points into this model.
   virtual void visit_tensors(const TensorVisitor& visit) = 0;
   // Called when all slots are set: checks what only the whole can tell.
-  virtual Status finish_load() { return Status::ok(); }
+  virtual Status finish_load(Backend&) { return Status::ok(); }
 
   // Runs the batch and returns logits f32 [batch.logits_rows, vocab_size], in backend scratch.
   virtual Tensor forward(Backend& backend, const Batch& batch, KvCache& cache) const = 0;

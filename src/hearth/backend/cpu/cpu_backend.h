@@ -12,7 +12,9 @@
 #include "hearth/backend/backend.h"
 #include "hearth/backend/cpu/isa/kernel_table.h"
 #include "hearth/backend/cpu/ops/expert_groups.h"
+#include "hearth/backend/cpu/ops/latent_maps.h"
 #include "hearth/backend/cpu/ops/matmul.h"
+#include "hearth/backend/cpu/ops/mla.h"
 #include "hearth/backend/cpu/pack/packed_matrix.h"
 #include "hearth/base/thread_pool.h"
 
@@ -33,6 +35,7 @@ class CpuBackend : public Backend {
   int64_t scratch_used_max() const override { return arena_.used_max(); }
 
   Result<Weight> prepare(Weight weight, WeightUse use) override;
+  Result<std::shared_ptr<const BackendForm>> prepare_latents(const AttendMla& shape) override;
 
   void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
   void norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) override;
@@ -48,6 +51,18 @@ class CpuBackend : public Backend {
   void head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) override;
 
  private:
+  bool is_packable(const Tensor& tensor) const;
+  // `mapped`: the stored bytes belong to a file, whose pages are let go.
+  Result<std::shared_ptr<cpu::PackedMatrix>> pack(const Tensor& stored, bool mapped);
+
+  // The matrices of latent_maps.h from rows of a weight, or from its columns.
+  Format rebuilt_format(Format stored, int64_t columns) const;
+  Result<cpu::HeadMap> build_map(
+      Format format, int64_t heads, int64_t out, int64_t in,
+      const FunctionRef<void(int64_t head, int64_t i, float* row)>& row_of);
+  Result<cpu::HeadMap> map_of_rows(const HeadRows& rows, int64_t heads, int64_t out);
+  Result<cpu::HeadMap> map_of_columns(const HeadRows& rows, int64_t heads, int64_t in);
+
   // norm(x) in scratch (x itself without a norm), quantised where asked.
   cpu::Activations activations(Tensor x, const Norm& norm, bool quantized);
   void quantize(const cpu::Activations& x, int64_t row) const;
@@ -58,6 +73,7 @@ class CpuBackend : public Backend {
   Activation activation_;
   cpu::PackMemory pack_memory_;
   ThreadPool pool_;
+  cpu::AbsorbedAttention absorbed_;
   Arena arena_;
 };
 

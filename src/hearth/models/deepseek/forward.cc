@@ -24,12 +24,37 @@ Tensor DeepseekModel::forward(Backend& b, const Batch& batch, KvCache& cache) co
   return logits;
 }
 
+// Everything of a layer's attention but its activations.
+AttendMla DeepseekModel::latent_shape(const Attention& w) const {
+  const DeepseekConfig& c = config_;
+  AttendMla a;
+  a.heads = c.num_attention_heads;
+  a.qk_nope_head_dim = c.qk_nope_head_dim;
+  a.qk_rope_head_dim = c.qk_rope_head_dim;
+  a.v_head_dim = c.v_head_dim;
+  a.kv_lora_rank = c.kv_lora_rank;
+  a.kv_a_norm = &w.kv_a_layernorm;
+  a.scale = c.softmax_scale();
+  a.rope = &rope_;
+  a.maps = w.maps.get();
+  const int64_t per_head = c.qk_nope_head_dim + c.v_head_dim;
+  if (w.kv_b_proj.present()) {
+    a.k_b = {&w.kv_b_proj, per_head, 0};
+    a.v_b = {&w.kv_b_proj, per_head, c.qk_nope_head_dim};
+  } else {
+    a.k_b = {&w.k_b, c.kv_lora_rank, 0};
+    a.k_b_transposed = true;
+    a.v_b = {&w.v_b, c.v_head_dim, 0};
+  }
+  return a;
+}
+
 void DeepseekModel::attend(Backend& b, Tensor x, int64_t l, const Batch& batch,
                            KvCache& cache) const {
   const Attention& w = layers_[static_cast<size_t>(l)].attention;
   const DeepseekConfig& c = config_;
   const int64_t tokens = x.rows();
-  AttendMla a;
+  AttendMla a = latent_shape(w);
   a.q = b.scratch({tokens, c.num_attention_heads * c.qk_head_dim()});
   a.kv = b.scratch({tokens, c.kv_lora_rank + c.qk_rope_head_dim});
   a.out = b.scratch({tokens, c.num_attention_heads * c.v_head_dim});
@@ -44,23 +69,6 @@ void DeepseekModel::attend(Backend& b, Tensor x, int64_t l, const Batch& batch,
     b.norm_linear(x, w.input_layernorm, both);
   }
   a.layer = l;
-  a.heads = c.num_attention_heads;
-  a.qk_nope_head_dim = c.qk_nope_head_dim;
-  a.qk_rope_head_dim = c.qk_rope_head_dim;
-  a.v_head_dim = c.v_head_dim;
-  a.kv_lora_rank = c.kv_lora_rank;
-  a.kv_a_norm = &w.kv_a_layernorm;
-  a.scale = c.softmax_scale();
-  a.rope = &rope_;
-  const int64_t per_head = c.qk_nope_head_dim + c.v_head_dim;
-  if (w.kv_b_proj.present()) {
-    a.k_b = {&w.kv_b_proj, per_head, 0};
-    a.v_b = {&w.kv_b_proj, per_head, c.qk_nope_head_dim};
-  } else {
-    a.k_b = {&w.k_b, c.kv_lora_rank, 0};
-    a.k_b_transposed = true;
-    a.v_b = {&w.v_b, c.v_head_dim, 0};
-  }
   b.attend_mla(a, batch, cache);
   b.linear_add(a.out, w.o_proj, x);
 }

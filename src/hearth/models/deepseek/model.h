@@ -18,7 +18,7 @@ class DeepseekModel : public Model {
   const DeepseekConfig& config() const { return config_; }
   KvSpec kv_spec(Format format) const override;
   void visit_tensors(const TensorVisitor& visit) override;
-  Status finish_load() override;
+  Status finish_load(Backend& backend) override;
   Tensor forward(Backend& b, const Batch& batch, KvCache& cache) const override;
 
  private:
@@ -31,6 +31,7 @@ class DeepseekModel : public Model {
     Norm kv_a_layernorm;
     Weight kv_b_proj;  // [heads * (qk_nope_head_dim + v_head_dim), kv_lora_rank]
     Weight k_b, v_b;   // newer GGUF: [heads, kv_lora_rank, nope], [heads, v, rank]
+    std::shared_ptr<const BackendForm> maps;  // of both, as the backend multiplies by them
     Linear o_proj;
   };
   struct Layer {
@@ -42,6 +43,7 @@ class DeepseekModel : public Model {
 
   void visit_attention(int64_t layer, const TensorVisitor& visit);
   void visit_moe(int64_t layer, const TensorVisitor& visit);
+  AttendMla latent_shape(const Attention& w) const;
   void attend(Backend& b, Tensor x, int64_t layer, const Batch& batch, KvCache& cache) const;
 
   DeepseekConfig config_;

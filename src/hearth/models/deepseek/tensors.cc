@@ -162,15 +162,17 @@ void DeepseekModel::visit_moe(int64_t l, const TensorVisitor& visit) {
         w.shared.down_proj.weight);
 }
 
-Status DeepseekModel::finish_load() {
+Status DeepseekModel::finish_load(Backend& backend) {
   if (config_.tie_word_embeddings) lm_head_.weight = embed_tokens_;
   for (size_t l = 0; l < layers_.size(); ++l) {
-    const Attention& w = layers_[l].attention;
-    if (w.kv_b_proj.present() || (w.k_b.present() && w.v_b.present())) continue;
-    return error(Code::corrupt,
-                 "layer {}: expected `kv_b_proj` (GGUF: attn_kv_b, or attn_k_b and attn_v_b), "
-                 "found none",
-                 l);
+    Attention& w = layers_[l].attention;
+    if (!w.kv_b_proj.present() && !(w.k_b.present() && w.v_b.present())) {
+      return error(Code::corrupt,
+                   "layer {}: expected `kv_b_proj` (GGUF: attn_kv_b, or attn_k_b and attn_v_b), "
+                   "found none",
+                   l);
+    }
+    TRY_ASSIGN(w.maps, backend.prepare_latents(latent_shape(w)));
   }
   return Status::ok();
 }

@@ -17,7 +17,7 @@ class DenseModel : public Model {
   const DenseConfig& config() const { return config_; }
   KvSpec kv_spec(Format format) const override;
   void visit_tensors(const TensorVisitor& visit) override;
-  Status finish_load() override;
+  Status finish_load(Backend& backend) override;
   Tensor forward(Backend& b, const Batch& batch, KvCache& cache) const override;
 
  private:

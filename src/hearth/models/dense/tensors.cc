@@ -99,7 +99,7 @@ void DenseModel::visit_mlp(int64_t l, const TensorVisitor& visit) {
                c.mlp_bias, w.mlp.down_proj);
 }
 
-Status DenseModel::finish_load() {
+Status DenseModel::finish_load(Backend&) {
   if (config_.tie_word_embeddings) lm_head_.weight = embed_tokens_;
   return Status::ok();
 }

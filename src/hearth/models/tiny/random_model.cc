@@ -50,7 +50,7 @@ class RandomWeights {
   static Weight own(Format format, const Shape& shape) {
     const int64_t bytes = Tensor::packed_row_bytes(format, shape.columns()) * shape.rows();
     auto buffer = std::make_shared<Buffer>(bytes);
-    return {Tensor::packed(format, shape, buffer->data()), buffer};
+    return {Tensor::packed(format, shape, buffer->data()), buffer, nullptr};
   }
 
   void fill(const RandomTensor& random, const Tensor& out) {
@@ -94,7 +94,7 @@ class RandomWeights {
     const int64_t scale_columns = ceil_div(spec.shape.columns(), kScaleTile);
     const int64_t bytes = round_up(spec.shape.elements(), Arena::kUnit);
     auto buffer = std::make_shared<Buffer>(bytes + scale_rows * scale_columns * 4);
-    Weight weight{Tensor::packed(Format::f8_e4m3, spec.shape, buffer->data()), buffer};
+    Weight weight{Tensor::packed(Format::f8_e4m3, spec.shape, buffer->data()), buffer, nullptr};
     auto* scales = reinterpret_cast<float*>(buffer->data() + bytes);
     std::fill_n(scales, scale_rows * scale_columns,
                 1 / std::sqrt(static_cast<float>(spec.shape.columns())));
@@ -122,15 +122,22 @@ Result<LoadedModel> make_random_model(const Json& config, Backend& backend,
   loaded.model->visit_tensors([&](const TensorSpec&, Weight&) { ++total; });
   RandomWeights weights(options, tied);
   int64_t done = 0;
+  Status status;
   loaded.model->visit_tensors([&](const TensorSpec& spec, Weight& slot) {
     if (options.progress) options.progress(++done, total);
     if (spec.name.empty()) return;  // another form of a tensor that is there
-    slot = weights.make(spec);
+    Weight weight = weights.make(spec);
     loaded.parameters += spec.shape.elements();
-    loaded.weight_bytes += slot.bytes();
-    slot = backend.prepare(std::move(slot));
+    loaded.weight_bytes += weight.bytes();
+    auto prepared = backend.prepare(std::move(weight), weight_use(spec.kind));
+    if (prepared) {
+      slot = *std::move(prepared);
+    } else if (status.is_ok()) {
+      status = std::move(prepared).status();
+    }
   });
-  TRY(loaded.model->finish_load());
+  TRY(status);
+  TRY(loaded.model->finish_load(backend));
   return loaded;
 }
 

@@ -53,9 +53,9 @@ struct FloatGemm {
   const float* a;  // element (row, k) at a[row * a_row + k * a_k]
   int64_t a_row, a_k;
   int64_t rows, k;
-  const void* b;  // column n of row k at b[k * b_k + n]
+  const void* b;  // 16 columns of row k at b[k * b_k + chunk * b_chunk]
   FloatFormat b_format;
-  int64_t b_k;
+  int64_t b_k, b_chunk;
   int64_t chunks;
   float* c;  // 16 columns of a row at c[row * c_row + chunk * c_chunk]
   int64_t c_row, c_chunk;
@@ -88,6 +88,8 @@ struct KernelTable {
   float (*softmax_row)(float* scores, int64_t seen, float scale, SoftmaxState* state);
   void (*softmax_lanes)(float* scores, int64_t stride, int64_t count, float scale,
                         const int32_t* first_hidden, float* top, float* sum, float* shrink);
+  void (*merge_softmax)(SoftmaxState* into, float* mix, SoftmaxState from, const float* other,
+                        int64_t n);
 
   // gate = silu(gate) * up, n a multiple of 16
   void (*swiglu)(float* gate, const float* up, int64_t n);

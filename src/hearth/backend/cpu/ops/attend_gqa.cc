@@ -80,7 +80,7 @@ BlockView view_block(const KernelTable& kernels, const AttendGqa& a, const KvCac
   const std::byte* block = cache.block(a.layer, *task.rows, begin);
   const std::byte* keys = block + task.kv_head * d * kTokens * bytes;
   const std::byte* values = block + (a.kv_heads + task.kv_head) * kTokens * d * bytes;
-  if (!widened && d % 16 == 0) return {keys, values, cpu::float_format(format), d};
+  if (!widened && d % 16 == 0) return {keys, values, *cpu::float_format(format), d};
   const int64_t stride = round_up(d, 16);
   float* wide_keys = resized(keys_, d * kTokens);
   float* wide_values = resized(values_, stride * kTokens);
@@ -123,7 +123,7 @@ class QueryTile {
     const int64_t row = first * group_;
     float* scores = scores_ + row * kTokens;
     kernels_.float_gemm({queries_ + row * a_.head_dim, a_.head_dim, 1, rows() - row, a_.head_dim,
-                         block.keys, block.format, kTokens, kTokens / 16, scores, kTokens, 16,
+                         block.keys, block.format, kTokens, 16, kTokens / 16, scores, kTokens, 16,
                          false});
     for (int64_t r = row; r < rows(); ++r) {
       const int64_t position = task_.rows->start + task_.first + r / group_;
@@ -134,8 +134,8 @@ class QueryTile {
     }
     const int64_t last = task_.rows->start + task_.first + task_.count - 1;
     kernels_.float_gemm({scores, kTokens, 1, rows() - row, cpu::visible(begin, last), block.values,
-                         block.format, block.value_stride, width_ / 16, mix_ + row * width_, width_,
-                         16, true});
+                         block.format, block.value_stride, 16, width_ / 16, mix_ + row * width_,
+                         width_, 16, true});
   }
 
   void finish() {

@@ -8,12 +8,6 @@
 
 namespace hearth::cpu {
 
-inline FloatFormat float_format(Format format) {
-  CHECK(format == Format::f32 || format == Format::f16 || format == Format::bf16);
-  if (format == Format::f32) return FloatFormat::f32;
-  return format == Format::f16 ? FloatFormat::f16 : FloatFormat::bf16;
-}
-
 // `count` neighbouring numbers of the cache as f32.
 inline void widen(const KernelTable& kernels, Format format, const std::byte* in, int64_t count,
                   float* out) {

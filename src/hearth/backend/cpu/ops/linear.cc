@@ -44,7 +44,7 @@ void CpuBackend::norm_linear(Tensor x, const Norm& norm, std::span<const LinearO
   bool quantized = false;
   int64_t tasks = 0;
   for (const LinearOut& to : outs) {
-    quantized = quantized || to.linear->weight.form != nullptr;
+    quantized = quantized || cpu::wants_eight_bits(to.linear->weight);
     tasks += cpu::task_count(to.linear->weight.out());
   }
   const Activations n = activations(x, norm, quantized);
@@ -70,7 +70,7 @@ void CpuBackend::qk_norm(Tensor x, const Norm& norm, int64_t head_dim) {
 }
 
 void CpuBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
-  const Activations n = activations(x, Norm{}, linear.weight.form != nullptr);
+  const Activations n = activations(x, Norm{}, cpu::wants_eight_bits(linear.weight));
   pool_.parallel_for(cpu::task_count(linear.weight.out()), [&](int64_t task) {
     cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), task, [&](const ResultTile& tile) {
       cpu::add_bias(linear, tile);
@@ -84,7 +84,7 @@ void CpuBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
 
 void CpuBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate,
                                     const Linear& up, Tensor out) {
-  const bool quantized = gate.weight.form != nullptr || up.weight.form != nullptr;
+  const bool quantized = cpu::wants_eight_bits(gate.weight) || cpu::wants_eight_bits(up.weight);
   const Activations n = activations(x, norm, quantized);
   pool_.parallel_for(cpu::task_count(gate.weight.out()), [&](int64_t task) {
     cpu::swiglu_task(kernels_, gate, up, n, 0, x.rows(), task, out);

@@ -25,6 +25,10 @@ void multiply_decoded(const KernelTable& kernels, const Tensor& weight, const Ac
 
 }  // namespace
 
+bool wants_eight_bits(const Weight& weight) {
+  return weight.form && !static_cast<const PackedMatrix&>(*weight.form).is_float;
+}
+
 QuantizedRows quantized_planes(int64_t rows, int64_t columns, std::byte* memory) {
   const int64_t blocks = columns / kQuantizedBlock;
   const int64_t all = rows * blocks;
@@ -57,6 +61,13 @@ void multiply_tile(const KernelTable& kernels, const Weight& weight, const Activ
                    int64_t first, int64_t count, int64_t row, float* out) {
   if (!weight.form) return multiply_decoded(kernels, weight.tensor, x, first, count, row, out);
   const auto& packed = static_cast<const PackedMatrix&>(*weight.form);
+  if (packed.is_float) {
+    const int64_t chunks = std::min<int64_t>(2, ceil_div(weight.out() - row, kGroupRows));
+    kernels.float_gemm({x.f32.f32_row(first), x.f32.row_bytes / 4, 1, count, weight.in(),
+                        packed.group(row / kPanelRows), packed.float_format, kPanelRows, kGroupRows,
+                        chunks, out, kGroupRows, count * kGroupRows, false});
+    return;
+  }
   const int64_t group = row / kGroupRows;
   const int64_t groups = std::min<int64_t>(2, ceil_div(weight.out() - row, kGroupRows));
   kernels.multiply_packed[static_cast<size_t>(packed.format)](

@@ -27,6 +27,9 @@ struct Activations {
   int64_t rows() const { return f32.rows(); }
 };
 
+// Whether a weight is multiplied in integers.
+bool wants_eight_bits(const Weight& weight);
+
 // The eight-bit planes of `rows` rows of `columns` in memory of quantized_bytes(rows, columns).
 QuantizedRows quantized_planes(int64_t rows, int64_t columns, std::byte* memory);
 

@@ -56,9 +56,11 @@ void CpuBackend::moe_ffn(const MoeFfn& args) {
   const Expert& any = args.experts[0];
   const int64_t inter = any.gate_proj.weight.out();
   const Tensor n = activations(args.x, *args.norm, false).f32;
-  const Activations x =
-      pair_rows(groups.pairs(), dim, any.gate_proj.weight.form || any.up_proj.weight.form);
-  const Activations hidden = pair_rows(groups.pairs(), inter, any.down_proj.weight.form != nullptr);
+  const Activations x = pair_rows(
+      groups.pairs(), dim,
+      cpu::wants_eight_bits(any.gate_proj.weight) || cpu::wants_eight_bits(any.up_proj.weight));
+  const Activations hidden =
+      pair_rows(groups.pairs(), inter, cpu::wants_eight_bits(any.down_proj.weight));
   const Tensor y = scratch({groups.pairs(), dim});
   pool_.parallel_for(groups.pairs(), [&](int64_t p) {
     std::copy_n(n.f32_row(groups.slot(p) / k), dim, x.f32.f32_row(p));

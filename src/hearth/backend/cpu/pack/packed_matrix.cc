@@ -117,6 +117,31 @@ void pack_group(const Tensor& in, int64_t group, uint8_t* out) {
   }
 }
 
+std::optional<FloatFormat> float_format(Format format) {
+  if (format == Format::f32) return FloatFormat::f32;
+  if (format == Format::f16) return FloatFormat::f16;
+  if (format == Format::bf16) return FloatFormat::bf16;
+  return std::nullopt;
+}
+
+void pack_panel(const Tensor& in, int64_t panel, uint8_t* out) {
+  const auto bytes = static_cast<size_t>(format_info(in.format).block_bytes);
+  const int64_t first = panel * kPanelRows;
+  const int64_t rows = std::min(kPanelRows, in.rows() - first);
+  if (rows < kPanelRows) {
+    std::memset(out, 0, static_cast<size_t>(kPanelRows * in.columns()) * bytes);
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    const std::byte* row = in.row(first + r);
+    uint8_t* to = out + static_cast<size_t>(r) * bytes;
+    for (int64_t c = 0; c < in.columns(); ++c) {
+      std::memcpy(to, row, bytes);
+      row += bytes;
+      to += static_cast<size_t>(kPanelRows) * bytes;
+    }
+  }
+}
+
 Result<std::shared_ptr<uint8_t>> PackMemory::take(int64_t bytes) {
   const int64_t size = round_up(bytes, 64);
   std::lock_guard lock(mutex_);

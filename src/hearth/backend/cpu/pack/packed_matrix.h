@@ -23,6 +23,14 @@ std::optional<PackedFormat> packed_format(Format format);
 // Bytes of 16 rows of `columns`.
 int64_t packed_group_bytes(Format format, int64_t columns);
 
+// The float format of a weight; nullopt: not a float that kernels read.
+std::optional<FloatFormat> float_format(Format format);
+
+inline constexpr int64_t kPanelRows = 2 * kGroupRows;
+
+// Packs rows [32 * panel, 32 * panel + 32) of a float matrix into `out` [columns][32].
+void pack_panel(const Tensor& in, int64_t panel, uint8_t* out);
+
 // Packs rows [16 * group, 16 * group + 16) of `in` into `out` [packed_group_bytes].
 void pack_group(const Tensor& in, int64_t group, uint8_t* out);
 
@@ -39,9 +47,13 @@ class PackMemory {
   int64_t used_ = 0;
 };
 
+// Quantised: groups of 16 rows in a PackedFormat. Float: panels of 32 rows as [column][row] in the
+// stored float format.
 struct PackedMatrix : BackendForm {
+  bool is_float = false;
   PackedFormat format = PackedFormat::q8_0;
-  int64_t group_bytes = 0;
+  FloatFormat float_format = FloatFormat::f32;
+  int64_t group_bytes = 0;  // of a group or panel
   std::shared_ptr<uint8_t> data;
 
   const uint8_t* group(int64_t g) const { return data.get() + g * group_bytes; }

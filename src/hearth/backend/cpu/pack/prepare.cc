@@ -14,26 +14,41 @@ bool has_integer_kernels(Format format) {
   return cpu::packed_format(format).has_value();
 }
 
-Result<Weight> CpuBackend::prepare(Weight weight, WeightUse use) {
-  const Tensor& stored = weight.tensor;
-  if (use == WeightUse::rows || activation_ == Activation::f32) return weight;
-  const auto format = cpu::packed_format(stored.format);
-  if (!format || stored.shape.rank() != 2) return weight;
-  const int64_t groups = ceil_div(stored.rows(), cpu::kGroupRows);
+Result<std::shared_ptr<cpu::PackedMatrix>> CpuBackend::pack(const Tensor& stored, bool mapped) {
   auto packed = std::make_shared<cpu::PackedMatrix>();
-  packed->format = *format;
-  packed->group_bytes = cpu::packed_group_bytes(stored.format, stored.columns());
+  const auto floats = cpu::float_format(stored.format);
+  packed->is_float = floats.has_value();
+  if (floats) {
+    packed->float_format = *floats;
+  } else {
+    packed->format = *cpu::packed_format(stored.format);
+  }
+  const int64_t rows_each = floats ? cpu::kPanelRows : cpu::kGroupRows;
+  packed->group_bytes = rows_each * Tensor::packed_row_bytes(stored.format, stored.columns());
+  const int64_t groups = ceil_div(stored.rows(), rows_each);
   TRY_ASSIGN(packed->data, pack_memory_.take(groups * packed->group_bytes));
   for (int64_t begin = 0; begin < groups; begin += kGroupsAtOnce) {
     const int64_t count = std::min(kGroupsAtOnce, groups - begin);
     pool_.parallel_for(count, [&](int64_t i) {
-      cpu::pack_group(stored, begin + i, packed->data.get() + (begin + i) * packed->group_bytes);
+      uint8_t* out = packed->data.get() + (begin + i) * packed->group_bytes;
+      floats ? cpu::pack_panel(stored, begin + i, out) : cpu::pack_group(stored, begin + i, out);
     });
-    const int64_t first = begin * cpu::kGroupRows;
-    const int64_t rows = std::min(count * cpu::kGroupRows, stored.rows() - first);
-    if (!weight.owner) forget_pages(stored.row(first), rows * stored.row_bytes);
+    const int64_t first = begin * rows_each;
+    const int64_t rows = std::min(count * rows_each, stored.rows() - first);
+    if (mapped) forget_pages(stored.row(first), rows * stored.row_bytes);
   }
-  weight.form = std::move(packed);
+  return packed;
+}
+
+bool CpuBackend::is_packable(const Tensor& tensor) const {
+  if (cpu::float_format(tensor.format)) return true;
+  return activation_ == Activation::automatic && has_integer_kernels(tensor.format);
+}
+
+Result<Weight> CpuBackend::prepare(Weight weight, WeightUse use) {
+  const Tensor& stored = weight.tensor;
+  if (use == WeightUse::rows || stored.shape.rank() != 2 || !is_packable(stored)) return weight;
+  TRY_ASSIGN(weight.form, pack(stored, !weight.owner));
   if (use == WeightUse::multiply && weight.owner) {
     weight.owner.reset();
     weight.tensor.data = nullptr;

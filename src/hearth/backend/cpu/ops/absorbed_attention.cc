@@ -1,0 +1,143 @@
+// MLA for generated rows, in three parallel passes: queries into the space of the latents; scores
+// and mix of latents for 16 heads and 512 positions at a time; merge of the segments and the way
+// back into the space of the values.
+#include "hearth/backend/cpu/ops/kv_block.h"
+#include "hearth/backend/cpu/ops/lane_softmax.h"
+#include "hearth/backend/cpu/ops/mla.h"
+
+namespace hearth::cpu {
+namespace {
+
+constexpr int64_t kLanes = 16;
+constexpr int64_t kSegment = 512;  // positions
+constexpr int64_t kTokens = kKvBlockTokens;
+
+int64_t head_groups(const AttendMla& a) {
+  return ceil_div(a.heads, kLanes);
+}
+int64_t mix_width(const AttendMla& a) {
+  return round_up(a.kv_lora_rank, kLanes);
+}
+
+// One row of floats as a map wants it.
+Activations one_row(const KernelTable& kernels, float* x, int64_t n, const HeadMap& map) {
+  thread_local std::vector<std::byte> bytes;
+  Activations row;
+  row.f32 = Tensor::packed(Format::f32, {1, n}, reinterpret_cast<std::byte*>(x));
+  if (wants_eight_bits(map.weight)) {
+    row.q = quantized_planes(1, n, resized(bytes, quantized_bytes(1, n)));
+    kernels.quantize_row(x, row.q, 0);
+  }
+  return row;
+}
+
+}  // namespace
+
+float* AbsorbedAttention::query(const AttendMla& a, int64_t row, int64_t head_group) {
+  return queries_.data() + (row * head_groups(a) + head_group) * latent_width(a) * kLanes;
+}
+
+float* AbsorbedAttention::state(const AttendMla& a, int64_t segment, int64_t head_group) {
+  return states_.data() +
+         (segment * head_groups(a) + head_group) * LaneSoftmax::floats(kLanes, mix_width(a));
+}
+
+void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const AttendMla& a,
+                            const Batch& batch, const KvCache& cache) {
+  rows_.clear();
+  row_of_segment_.clear();
+  for (const SequenceRows& rows : batch.sequences) {
+    if (rows.role != Role::generated) continue;
+    for (int64_t i = 0; i < rows.rows; ++i) {
+      const auto segment = static_cast<int64_t>(row_of_segment_.size());
+      rows_.push_back({&rows, rows.start + i, rows.first_row + i, segment});
+      row_of_segment_.resize(row_of_segment_.size() +
+                                 static_cast<size_t>(ceil_div(rows.start + i + 1, kSegment)),
+                             static_cast<int64_t>(rows_.size()) - 1);
+    }
+  }
+  if (rows_.empty()) return;
+  const auto count = static_cast<int64_t>(rows_.size());
+  const auto segments = static_cast<int64_t>(row_of_segment_.size());
+  resized(queries_, count * head_groups(a) * latent_width(a) * kLanes);
+  resized(states_, segments * head_groups(a) * LaneSoftmax::floats(kLanes, mix_width(a)));
+  pool.parallel_for(count * head_groups(a) * kLanes, [&](int64_t task) {
+    absorb(kernels, a, task / (head_groups(a) * kLanes), task % (head_groups(a) * kLanes));
+  });
+  pool.parallel_for(segments * head_groups(a),
+                    [&](int64_t task) { attend(kernels, a, task, cache); });
+  pool.parallel_for(count * a.heads, [&](int64_t task) {
+    merge(kernels, a, task / a.heads, task % a.heads);
+  });
+}
+
+// A lane of the row's queries: keys^T q, then the rotated part; lanes without a head are zero.
+void AbsorbedAttention::absorb(const KernelTable& kernels, const AttendMla& a, int64_t row,
+                               int64_t head) {
+  thread_local std::vector<float> carried_;
+  float* lane = query(a, row, head / kLanes) + head % kLanes;
+  if (head >= a.heads) {
+    for (int64_t i = 0; i < latent_width(a); ++i) lane[i * kLanes] = 0;
+    return;
+  }
+  float* q = a.q.f32_row(rows_[static_cast<size_t>(row)].row) + head * qk_head_dim(a);
+  float* carried = resized(carried_, round_up(a.kv_lora_rank, kPairRows));
+  const HeadMap& map = maps_of(a).queries;
+  map.multiply(kernels, head, one_row(kernels, q, a.qk_nope_head_dim, map), 1, carried);
+  for (int64_t i = 0; i < a.kv_lora_rank; ++i) lane[i * kLanes] = carried[i];
+  for (int64_t i = 0; i < a.qk_rope_head_dim; ++i) {
+    lane[(a.kv_lora_rank + i) * kLanes] = q[a.qk_nope_head_dim + i];
+  }
+}
+
+void AbsorbedAttention::attend(const KernelTable& kernels, const AttendMla& a, int64_t task,
+                               const KvCache& cache) {
+  thread_local std::vector<float> latents_;
+  alignas(64) float scores[kTokens * kLanes];
+  const int64_t segment = task / head_groups(a);
+  const int64_t group = task % head_groups(a);
+  const int64_t row = row_of_segment_[static_cast<size_t>(segment)];
+  const Row& of = rows_[static_cast<size_t>(row)];
+  const int64_t width = latent_width(a);
+  // The mix reads whole chunks: a rank that ends inside one takes rotated parts along, unused.
+  float* latents = resized(latents_, kTokens * width + kLanes);
+  LaneSoftmax softmax(state(a, segment, group), kLanes, mix_width(a));
+  softmax.reset();
+  const int64_t used = std::min(kLanes, a.heads - group * kLanes);
+  const int64_t first = (segment - of.segment) * kSegment;
+  const int64_t end = std::min(first + kSegment, of.position + 1);
+  for (int64_t begin = first; begin < end; begin += kTokens) {
+    const int64_t count = visible(begin, end - 1);
+    widen(kernels, cache.spec().format, cache.block(a.layer, *of.rows, begin), count * width,
+          latents);
+    kernels.float_gemm({latents, width, 1, count, width, query(a, row, group), FloatFormat::f32,
+                        kLanes, 0, 1, scores, kLanes, 0, false});
+    int32_t hidden[kLanes];
+    std::fill_n(hidden, kLanes, static_cast<int32_t>(count));
+    softmax.add(kernels, scores, count, static_cast<float>(a.scale), hidden, used,
+                {latents, width, kLanes});
+  }
+}
+
+void AbsorbedAttention::merge(const KernelTable& kernels, const AttendMla& a, int64_t row,
+                              int64_t head) {
+  thread_local std::vector<float> out_;
+  const Row& of = rows_[static_cast<size_t>(row)];
+  const int64_t group = head / kLanes;
+  const int64_t lane = head % kLanes;
+  const LaneSoftmax all(state(a, of.segment, group), kLanes, mix_width(a));
+  float* mix = all.mix + lane * all.width;
+  SoftmaxState total{all.top[lane], all.sum[lane]};
+  for (int64_t s = 1; s < ceil_div(of.position + 1, kSegment); ++s) {
+    const LaneSoftmax part(state(a, of.segment + s, group), kLanes, mix_width(a));
+    kernels.merge_softmax(&total, mix, {part.top[lane], part.sum[lane]},
+                          part.mix + lane * part.width, all.width);
+  }
+  kernels.scale(1 / total.sum, mix, all.width);
+  const HeadMap& map = maps_of(a).values;
+  float* out = resized(out_, round_up(a.v_head_dim, kPairRows));
+  map.multiply(kernels, head, one_row(kernels, mix, a.kv_lora_rank, map), 1, out);
+  std::copy_n(out, a.v_head_dim, a.out.f32_row(of.row) + head * a.v_head_dim);
+}
+
+}  // namespace hearth::cpu
