@@ -43,8 +43,8 @@ BLOCKS = {
     "tq2_0": (Type.TQ2_0, 66, [64], 16),
     "mxfp4": (Type.MXFP4, 17, [], 48),
 }
-ENCODED = ("q8_0", "q4_0")  # with ggml's bytes
-VALID = ("q4_1", "q5_0", "q5_1", "tq1_0", "tq2_0", "mxfp4")  # the package can make blocks of them
+ENCODED = ("q8_0", "q4_0")  # our encoders give the same bytes
+VALID = ("q4_1", "q5_0", "q5_1", "tq1_0", "tq2_0", "mxfp4")  # ours must be better
 
 
 def random_blocks(rng, block_bytes, scale_offsets, count):
@@ -105,9 +105,11 @@ def main():
         with np.errstate(all="ignore"):
             values = gguf.quants.dequantize(blocks, kind).astype("<f4")
         (OUT / f"{name}.decode.bin").write_bytes(blocks.tobytes() + values.tobytes())
-    for name in ENCODED:
-        x = weights(rng, 32, 32)
-        blocks = gguf.quants.quantize(x, BLOCKS[name][0])
+    for name in ENCODED + VALID:
+        kind = BLOCKS[name][0]
+        elements = gguf.GGML_QUANT_SIZES[kind][0]
+        x = weights(rng, 32 if elements == 32 else 10, elements)
+        blocks = gguf.quants.quantize(x, kind)
         (OUT / f"{name}.encode.bin").write_bytes(x.astype("<f4").tobytes() + blocks.tobytes())
     f8 = torch.arange(256, dtype=torch.uint8).view(torch.float8_e4m3fn)
     (OUT / "f8_e4m3.decode.bin").write_bytes(

@@ -52,15 +52,15 @@ void decode_all_integers(const std::byte* row, int64_t columns, int8_t* q, float
 }
 
 template <typename Codec>
-concept Encodes = requires(const float* in, typename Codec::Block& block) {
-  Codec::encode_block(in, block);
-};
-
-template <typename Codec>
-void encode_columns(const float* in, int64_t columns, std::byte* row) {
+void encode_columns(const float* in, const float* importance, int64_t columns, std::byte* row) {
   for (int64_t column = 0; column < columns; column += Codec::kElements) {
     typename Codec::Block block;
-    Codec::encode_block(in + column, block);
+    if constexpr (Codec::kGroup == 0) {
+      Codec::encode_block(in + column, block);
+    } else {
+      Codec::encode_block(in + column, importance != nullptr ? importance + column : nullptr,
+                          block);
+    }
     std::memcpy(row, &block, sizeof block);
     row += sizeof block;
   }
@@ -101,17 +101,17 @@ void decode_row_integers(const Tensor& t, int64_t row, int8_t* q, float* scale, 
   });
 }
 
-bool can_encode(Format format) {
-  return with_format(format, []<typename Codec>() { return Encodes<Codec>; });
-}
-
-void encode_row(const float* in, const Tensor& out, int64_t row) {
-  CHECK(out.scales == nullptr && can_encode(out.format));
+void encode_row(const float* in, const float* importance, const Tensor& out, int64_t row) {
+  CHECK(out.scales == nullptr);
   DCHECK(row >= 0 && row < out.rows());
   with_format(out.format, [&]<typename Codec>() {
     CHECK_EQ(out.columns() % Codec::kElements, 0);
-    if constexpr (Encodes<Codec>) encode_columns<Codec>(in, out.columns(), out.row(row));
+    encode_columns<Codec>(in, importance, out.columns(), out.row(row));
   });
+}
+
+void encode_row(const float* in, const Tensor& out, int64_t row) {
+  encode_row(in, nullptr, out, row);
 }
 
 void encode_rows(const float* in, int64_t in_stride, const Tensor& out) {
@@ -120,10 +120,6 @@ void encode_rows(const float* in, int64_t in_stride, const Tensor& out) {
 
 Status convert(const Tensor& in, const Tensor& out) {
   CHECK(in.shape == out.shape);
-  if (!can_encode(out.format)) {
-    return error(Code::unsupported, "{}: Hearth reads this format and does not write it",
-                 format_info(out.format).name);
-  }
   const int64_t columns = in.columns();
   const float max = with_format(out.format, []<typename Codec>() { return Codec::kMax; });
   std::vector<float> values(static_cast<size_t>(columns));

@@ -19,10 +19,10 @@ void decode_row_integers(const Tensor& t, int64_t row, int8_t* q, float* scale, 
 
 // Row `row` of `out` from in[0, out.columns()), whole blocks. No scales: see f8_e4m3/f8_tiles.h for
 // those. What the format can't hold turns into infinity or NaN; `convert` refuses it instead.
+// importance[0, out.columns()), if not null: how much the square of each column's error weighs; see
+// with_format.h.
+void encode_row(const float* in, const float* importance, const Tensor& out, int64_t row);
 void encode_row(const float* in, const Tensor& out, int64_t row);
-
-// Whether the format has an encoder. Without one encode_row must not be called.
-bool can_encode(Format format);
 
 // All rows of `out`, row r from in + r * in_stride.
 void encode_rows(const float* in, int64_t in_stride, const Tensor& out);
@@ -30,7 +30,6 @@ void encode_rows(const float* in, int64_t in_stride, const Tensor& out);
 // out = in, re-encoded row by row with one row of scratch; same shape. `in` may carry scales, `out`
 // none. A value that the format of `out` can't hold (NaN, infinity, too large) is refused with its
 // place: "row 3, column 17: expected a finite value within 65504 for f16, found nan".
-// A format without an encoder is refused, too.
 Status convert(const Tensor& in, const Tensor& out);
 
 }  // namespace hearth

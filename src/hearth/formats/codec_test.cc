@@ -9,6 +9,10 @@ namespace {
 
 using namespace testing_formats;
 
+bool is_coarse(const FormatInfo& info) {  // below 4.5 bits
+  return 2 * 8 * info.block_bytes < 9 * info.block_elements;
+}
+
 TEST(WithFormat, FindsTheCodecOfEveryRow) {
   for (const FormatInfo& info : kFormats) {
     with_format(info.format, [&]<typename Codec>() {
@@ -26,7 +30,6 @@ TEST(DecodeRow, RangesEqualTheWhole) {
   constexpr int64_t kColumns = 768;
   const std::vector<float> in = normal_values(2 * kColumns, 5);
   for (const FormatInfo& info : kFormats) {
-    if (!can_encode(info.format)) continue;
     const int64_t row_bytes = Tensor::packed_row_bytes(info.format, kColumns);
     Buffer buffer(2 * row_bytes + 1);
     const Tensor t = Tensor::packed(info.format, {2, kColumns}, buffer.data() + 1);
@@ -98,36 +101,24 @@ TEST(DecodeRowIntegers, MultipliesOutToTheRow) {
 TEST(Convert, QuantisesEveryPairOfFormats) {
   const std::vector<float> in = normal_values(3 * 256, 9);
   for (const FormatInfo& from : kFormats) {
-    if (!can_encode(from.format)) continue;
     Buffer a(3 * Tensor::packed_row_bytes(from.format, 256));
     const Tensor source = Tensor::packed(from.format, {3, 256}, a.data());
     encode_rows(in.data(), 256, source);
     for (const FormatInfo& to : kFormats) {
-      if (!can_encode(to.format)) continue;
       Buffer b(3 * Tensor::packed_row_bytes(to.format, 256));
       const Tensor target = Tensor::packed(to.format, {3, 256}, b.data());
       ASSERT_TRUE(convert(source, target).is_ok());
       std::vector<float> expected(256), found(256);
       decode_row(source, 2, 0, 256, expected.data());
       decode_row(target, 2, 0, 256, found.data());
-      ASSERT_LT(relative_error(expected, found), 0.12) << from.name << " -> " << to.name;
+      ASSERT_LT(relative_error(expected, found), is_coarse(to) ? 0.6 : 0.15)
+          << from.name << " -> " << to.name;
     }
-  }
-}
-
-TEST(Convert, RefusesAFormatWithoutEncoder) {
-  Buffer a(1024), b(1024);
-  std::fill(a.data(), a.data() + 1024, std::byte{0});
-  const Tensor source = Tensor::packed(Format::f32, {1, 256}, a.data());
-  for (const FormatInfo& to : kFormats) {
-    const Status status = convert(source, Tensor::packed(to.format, {1, 256}, b.data()));
-    EXPECT_EQ(status.is_ok(), can_encode(to.format)) << to.name;
   }
 }
 
 TEST(Convert, RefusesWhatTheFormatCannotHold) {
   for (const FormatInfo& to : kFormats) {
-    if (!can_encode(to.format)) continue;
     const float max = with_format(to.format, []<typename Codec>() { return Codec::kMax; });
     Buffer b(2 * Tensor::packed_row_bytes(to.format, 256));
     const Tensor target = Tensor::packed(to.format, {2, 256}, b.data());
@@ -144,7 +135,7 @@ TEST(Convert, RefusesWhatTheFormatCannotHold) {
       std::vector<float> out(256);
       decode_row(target, 1, 0, 256, out.data());
       ASSERT_TRUE(std::isfinite(out[17])) << to.name;
-      ASSERT_NEAR(out[17] / max, 1, 0.05) << to.name;
+      if (!is_coarse(to)) ASSERT_NEAR(out[17] / max, 1, 0.05) << to.name;
     }
   }
 }

@@ -1,7 +1,8 @@
 // Blocks as integers: a codec's decode_integers multiplied out, which is what decode_block of most
-// quantised formats is; and the unpacking that several of them share.
+// quantised formats is; and the packing that several of them share.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace hearth {
@@ -33,6 +34,10 @@ inline void unpack_nibbles(const uint8_t bytes[16], int8_t q[32]) {
   }
 }
 
+inline void pack_nibbles(const int8_t q[32], uint8_t bytes[16]) {
+  for (int i = 0; i < 16; ++i) bytes[i] = static_cast<uint8_t>((q[i] & 15) | (q[i + 16] & 15) << 4);
+}
+
 // The same with a fifth bit each: bit i of the little-endian number `high` belongs to q[i].
 inline void unpack_five_bits(const uint8_t bytes[16], const uint8_t high[4], int8_t q[32]) {
   unpack_nibbles(bytes, q);
@@ -41,11 +46,27 @@ inline void unpack_five_bits(const uint8_t bytes[16], const uint8_t high[4], int
   }
 }
 
+inline void pack_five_bits(const int8_t q[32], uint8_t bytes[16], uint8_t high[4]) {
+  pack_nibbles(q, bytes);
+  std::fill(high, high + 4, uint8_t{0});
+  for (int i = 0; i < 32; ++i) {
+    high[i / 8] = static_cast<uint8_t>(high[i / 8] | (q[i] >> 4 & 1) << (i % 8));
+  }
+}
+
 // 256 two-bit numbers in 64 bytes: element i of part p of half h (p = 0..3, i = 0..31) in bits 2p
 // and 2p + 1 of byte 32 h + i.
 inline void unpack_two_bits(const uint8_t bytes[64], int8_t q[256]) {
   for (int e = 0; e < 256; ++e) {
     q[e] = static_cast<int8_t>(bytes[e / 128 * 32 + e % 32] >> (e / 32 % 4 * 2) & 3);
+  }
+}
+
+inline void pack_two_bits(const int8_t q[256], uint8_t bytes[64]) {
+  std::fill(bytes, bytes + 64, uint8_t{0});
+  for (int e = 0; e < 256; ++e) {
+    uint8_t& byte = bytes[e / 128 * 32 + e % 32];
+    byte = static_cast<uint8_t>(byte | (q[e] & 3) << (e / 32 % 4 * 2));
   }
 }
 

@@ -60,12 +60,22 @@ void expect_golden_decode(const std::string& name) {
   }
 }
 
+// Floats have no importance.
+template <typename Codec>
+void encode(const float* in, const float* importance, typename Codec::Block& block) {
+  if constexpr (Codec::kGroup > 0) {
+    Codec::encode_block(in, importance, block);
+  } else {
+    Codec::encode_block(in, block);
+  }
+}
+
 template <typename Codec>
 void expect_golden_encode(const std::string& name) {
   const Golden<Codec> golden(name);
   for (size_t b = 0; b < golden.blocks.size(); ++b) {
     typename Codec::Block block;
-    Codec::encode_block(golden.values.data() + b * Codec::kElements, block);
+    encode<Codec>(golden.values.data() + b * Codec::kElements, nullptr, block);
     ASSERT_EQ(std::memcmp(&block, &golden.blocks[b], sizeof block), 0) << "block " << b;
   }
 }
@@ -109,25 +119,71 @@ inline std::vector<float> normal_values(size_t count, uint32_t seed, float sigma
 
 // Encodes and decodes `in` (whole blocks).
 template <typename Codec>
-std::vector<float> round_trip(const std::vector<float>& in) {
+std::vector<float> round_trip(const std::vector<float>& in,
+                              const std::vector<float>& importance = {}) {
   CHECK_EQ(in.size() % Codec::kElements, 0u);
   std::vector<float> out(in.size());
   for (size_t i = 0; i < in.size(); i += Codec::kElements) {
     typename Codec::Block block;
-    Codec::encode_block(in.data() + i, block);
+    encode<Codec>(in.data() + i, importance.empty() ? nullptr : importance.data() + i, block);
     Codec::decode_block(block, out.data() + i);
   }
   return out;
 }
 
-// sqrt(sum (a - b)^2 / sum a^2)
-inline double relative_error(const std::vector<float>& a, const std::vector<float>& b) {
+// sqrt(sum w (a - b)^2 / sum w a^2), w = 1 where there is none
+inline double relative_error(const std::vector<float>& a, const std::vector<float>& b,
+                             const std::vector<float>& w = {}) {
   double error = 0, norm = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    error += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
-    norm += double{a[i]} * a[i];
+    const double weight = w.empty() ? 1 : w[i];
+    error += weight * (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+    norm += weight * a[i] * a[i];
   }
   return std::sqrt(error / norm);
+}
+
+// The relative error of normal values stays below `limit` (what llama.cpp's encoder reaches on
+// them), and importance lowers the error that it weighs.
+template <typename Codec>
+void expect_searches(double limit) {
+  const std::vector<float> in = normal_values(64 * 256, 11, 0.02f);
+  const std::vector<float> plain = round_trip<Codec>(in);
+  EXPECT_LT(relative_error(in, plain), limit);
+  std::vector<float> importance = normal_values(in.size(), 12);
+  for (float& v : importance) v = std::exp(1.2f * v);
+  const std::vector<float> weighted = round_trip<Codec>(in, importance);
+  EXPECT_LT(relative_error(in, weighted, importance), 0.99 * relative_error(in, plain, importance));
+}
+
+// Importance that says nothing (zeros, NaN, infinity, negative numbers) is as good as none.
+template <typename Codec>
+void expect_survives_bad_importance() {
+  const std::vector<float> in = normal_values(Codec::kElements, 13);
+  const std::vector<float> plain = round_trip<Codec>(in);
+  for (const float bad : {0.0f, NAN, INFINITY, -1.0f}) {
+    const std::vector<float> importance(in.size(), bad);
+    EXPECT_EQ(relative_error(in, round_trip<Codec>(in, importance)), relative_error(in, plain));
+  }
+}
+
+// On every block of the file the squared error is at most that of the reference's plain encoder.
+template <typename Codec>
+void expect_beats_golden_encode(const std::string& name) {
+  const Golden<Codec> golden(name);
+  for (size_t b = 0; b < golden.blocks.size(); ++b) {
+    const float* from = golden.values.data() + b * Codec::kElements;
+    const std::vector<float> in(from, from + Codec::kElements);
+    std::vector<float> reference(in.size());
+    Codec::decode_block(golden.blocks[b], reference.data());
+    double ours = 0, theirs = 0;
+    const std::vector<float> out = round_trip<Codec>(in);
+    for (size_t i = 0; i < in.size(); ++i) {
+      ours += (double{out[i]} - in[i]) * (double{out[i]} - in[i]);
+      theirs += (double{reference[i]} - in[i]) * (double{reference[i]} - in[i]);
+    }
+    ASSERT_LE(ours, theirs * 1.0001) << "block " << b;
+  }
 }
 
 // NaN anywhere in a block, or infinity, makes the decoded block NaN.

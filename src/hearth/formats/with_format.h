@@ -1,9 +1,12 @@
 // The one place where a run-time Format becomes a codec type. tools/tidy refuses a second switch.
 //
 // A codec is a struct of static members: kFormat, kElements (of a block), kMax (larger magnitudes
-// are beyond the format), Block (the bytes), decode_block(const Block&, float* out [kElements]) and
-// encode_block(const float* in [kElements], Block&); without the latter the format is only read.
-// A NaN stays visible: a block with scales that holds NaN or infinity decodes to NaN as a whole.
+// are beyond the format), Block (the bytes), decode_block(const Block&, float* out [kElements]),
+// and
+//   encode_block(const float* in [kElements], const float* importance [kElements] or nullptr,
+//                Block&), plain floats without the importance.
+// Encoders search for a small sum of importance * error^2, with importance 1 where it is null. A
+// NaN stays visible: a block with scales that holds NaN or infinity decodes to NaN as a whole.
 //
 // Quantised codecs have an integer view for kernels that multiply integers, kGroup elements (16 or
 // 32, and 0 for a codec without the view) to a scale:

@@ -6,11 +6,6 @@ namespace {
 
 #include "hearth/formats/grids/grid_points.inc"
 
-constexpr std::array<int8_t, 3> kIq2Levels = {8, 25, 43};
-constexpr std::array<int8_t, 8> kIq3XxsLevels = {4, 12, 20, 28, 36, 44, 52, 62};
-constexpr std::array<int8_t, 8> kIq3SLevels = {1, 3, 5, 7, 9, 11, 13, 15};
-constexpr std::array<int8_t, 3> kIq1Levels = {-1, 0, 1};
-
 template <size_t kDims, size_t kPoints, size_t kLevels>
 constexpr IqGrid<kDims, kPoints> unpack(const uint16_t (&codes)[kPoints],
                                         const std::array<int8_t, kLevels>& levels) {

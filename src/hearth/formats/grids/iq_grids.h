@@ -10,9 +10,16 @@
 
 namespace hearth {
 
+// The numbers that the coordinates of a grid take, in rising order.
+inline constexpr std::array<int8_t, 3> kIq2Levels = {8, 25, 43};
+inline constexpr std::array<int8_t, 8> kIq3XxsLevels = {4, 12, 20, 28, 36, 44, 52, 62};
+inline constexpr std::array<int8_t, 8> kIq3SLevels = {1, 3, 5, 7, 9, 11, 13, 15};
+inline constexpr std::array<int8_t, 3> kIq1Levels = {-1, 0, 1};
+
 template <size_t kDims, size_t kPoints>
 using IqGrid = std::array<std::array<int8_t, kDims>, kPoints>;
 
+// The points are sorted by their last coordinate, then by the one before it, and so on.
 extern const IqGrid<8, 256> kIq2XxsGrid;
 extern const IqGrid<8, 512> kIq2XsGrid;
 extern const IqGrid<8, 1024> kIq2SGrid;

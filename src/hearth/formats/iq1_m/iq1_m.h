@@ -31,6 +31,8 @@ struct IQ1_M {
 
   static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
+  // Least squares, weighted by importance; every point is the best one of the grid.
+  static void encode_block(const float* in, const float* importance, Block& block);
 };
 
 }  // namespace hearth

@@ -1,4 +1,4 @@
-// Values equal the gguf package's bit for bit.
+// Values equal the gguf package's bit for bit; the encoder searches.
 #include "hearth/formats/iq1_m/iq1_m.h"
 
 #include "hearth/formats/testing.h"
@@ -13,6 +13,18 @@ TEST(IQ1_M, DecodesAsGolden) {
 }
 TEST(IQ1_M, IntegersMultiplyOut) {
   expect_integers_multiply_out<IQ1_M>();
+}
+TEST(IQ1_M, NanStaysVisible) {
+  expect_nan_stays_visible<IQ1_M>();
+}
+TEST(IQ1_M, ErrorIsBounded) {
+  expect_bounded_error<IQ1_M>(1.0f, 17);
+}
+TEST(IQ1_M, Searches) {
+  expect_searches<IQ1_M>(0.4512);
+}
+TEST(IQ1_M, SurvivesBadImportance) {
+  expect_survives_bad_importance<IQ1_M>();
 }
 
 }  // namespace

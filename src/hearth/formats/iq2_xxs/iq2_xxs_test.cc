@@ -1,4 +1,4 @@
-// Values equal the gguf package's bit for bit.
+// Values equal the gguf package's bit for bit; the encoder searches.
 #include "hearth/formats/iq2_xxs/iq2_xxs.h"
 
 #include "hearth/formats/testing.h"
@@ -13,6 +13,18 @@ TEST(IQ2_XXS, DecodesAsGolden) {
 }
 TEST(IQ2_XXS, IntegersMultiplyOut) {
   expect_integers_multiply_out<IQ2_XXS>();
+}
+TEST(IQ2_XXS, NanStaysVisible) {
+  expect_nan_stays_visible<IQ2_XXS>();
+}
+TEST(IQ2_XXS, ErrorIsBounded) {
+  expect_bounded_error<IQ2_XXS>(0.8f, 43 * 4);
+}
+TEST(IQ2_XXS, Searches) {
+  expect_searches<IQ2_XXS>(0.3433);
+}
+TEST(IQ2_XXS, SurvivesBadImportance) {
+  expect_survives_bad_importance<IQ2_XXS>();
 }
 
 }  // namespace

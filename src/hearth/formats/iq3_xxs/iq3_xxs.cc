@@ -1,10 +1,22 @@
 // See iq3_xxs.h.
 #include "hearth/formats/iq3_xxs/iq3_xxs.h"
 
-#include "hearth/formats/grids/iq_grids.h"
+#include "hearth/formats/grids/grid_rounding.h"
 #include "hearth/formats/integers.h"
 
 namespace hearth {
+namespace {
+
+constexpr float kFactor = 0.25f;  // d (0.5 + scale) / 2 = d / 4 (2 scale + 1)
+constexpr int kMost = 15;         // largest group scale
+constexpr float kStarts[] = {1 / 65.0f, 1 / 58.0f, 1 / 52.0f, 1 / 46.0f};
+
+const GridSearch<4, 8, 256>& search() {
+  static const GridSearch<4, 8, 256> search(kIq3XxsGrid, kIq3XxsLevels);
+  return search;
+}
+
+}  // namespace
 
 void IQ3_XXS::decode_integers(const Block& block, int8_t* q, float* scale, float*) {
   const float d = F16::decode(block.d);
@@ -21,6 +33,34 @@ void IQ3_XXS::decode_integers(const Block& block, int8_t* q, float* scale, float
 
 void IQ3_XXS::decode_block(const Block& block, float* out) {
   multiply_out<IQ3_XXS>(block, out);
+}
+
+void IQ3_XXS::encode_block(const float* in, const float* importance, Block& block) {
+  block = {};
+  fit::Sample<kElements> s;
+  if (!s.load(in, importance)) {
+    block.d = F16::kNan;
+    return;
+  }
+  constexpr int kGroups = kElements / kGroup;
+  const SignedBlock<kElements> m(s, true);
+  const auto round_group = [&](int g, float scale, uint16_t* points) {
+    const int at = g * kGroup;
+    return round_to_grid(search(), m.magnitude + at, s.w + at, kGroup, scale, points);
+  };
+  const auto best = fit::fit_odd_block<kGroups>(
+      s, kFactor, kMost, kStarts,
+      [&](int g, float scale) { return round_group(g, scale, nullptr); });
+  block.d = s.stored(best.d / kFactor);
+  for (int g = 0; g < kGroups; ++g) {
+    uint16_t points[8];
+    round_group(g, best.scale(g), points);
+    for (int k = 0; k < 8; ++k) block.index[g * 8 + k] = static_cast<uint8_t>(points[k]);
+    uint32_t tail = static_cast<uint32_t>(best.unit[g]) << 28;
+    for (int k = 0; k < 4; ++k) tail |= (m.signs[g * 4 + k] & 127u) << (7 * k);
+    block.tail[g][0] = static_cast<uint16_t>(tail);
+    block.tail[g][1] = static_cast<uint16_t>(tail >> 16);
+  }
 }
 
 }  // namespace hearth

@@ -1,4 +1,4 @@
-// Values equal the gguf package's bit for bit.
+// Values equal the gguf package's bit for bit; the encoder searches.
 #include "hearth/formats/iq4_nl/iq4_nl.h"
 
 #include "hearth/formats/testing.h"
@@ -13,6 +13,18 @@ TEST(IQ4_NL, DecodesAsGolden) {
 }
 TEST(IQ4_NL, IntegersMultiplyOut) {
   expect_integers_multiply_out<IQ4_NL>();
+}
+TEST(IQ4_NL, NanStaysVisible) {
+  expect_nan_stays_visible<IQ4_NL>();
+}
+TEST(IQ4_NL, ErrorIsBounded) {
+  expect_bounded_error<IQ4_NL>(0.15f, 127);
+}
+TEST(IQ4_NL, Searches) {
+  expect_searches<IQ4_NL>(0.0764);
+}
+TEST(IQ4_NL, SurvivesBadImportance) {
+  expect_survives_bad_importance<IQ4_NL>();
 }
 
 }  // namespace

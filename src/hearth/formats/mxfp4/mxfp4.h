@@ -30,6 +30,8 @@ struct MXFP4 {
 
   static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
+  // The power of two with the smallest squared error, weighted by importance.
+  static void encode_block(const float* in, const float* importance, Block& block);
 };
 
 }  // namespace hearth

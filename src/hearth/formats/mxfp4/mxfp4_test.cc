@@ -1,4 +1,4 @@
-// Values equal the gguf package's bit for bit.
+// Values equal the gguf package's bit for bit; the encoder searches.
 #include "hearth/formats/mxfp4/mxfp4.h"
 
 #include "hearth/formats/testing.h"
@@ -13,6 +13,21 @@ TEST(MXFP4, DecodesAsGolden) {
 }
 TEST(MXFP4, IntegersMultiplyOut) {
   expect_integers_multiply_out<MXFP4>();
+}
+TEST(MXFP4, NanStaysVisible) {
+  expect_nan_stays_visible<MXFP4>();
+}
+TEST(MXFP4, ErrorIsBounded) {
+  expect_bounded_error<MXFP4>(0.3f, 0x1p-103f);  // the smallest scale is 2^-128
+}
+TEST(MXFP4, Searches) {
+  expect_searches<MXFP4>(0.1153);
+}
+TEST(MXFP4, SurvivesBadImportance) {
+  expect_survives_bad_importance<MXFP4>();
+}
+TEST(MXFP4, BeatsThePlainEncoder) {
+  expect_beats_golden_encode<MXFP4>("mxfp4.encode.bin");
 }
 
 // The OCP exponent 255 is NaN, which ggml reads as a number.

@@ -37,6 +37,8 @@ struct Q3_K {
 
   static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
+  // Least squares, weighted by importance.
+  static void encode_block(const float* in, const float* importance, Block& block);
 };
 
 }  // namespace hearth

@@ -1,4 +1,4 @@
-// Values equal the gguf package's bit for bit.
+// Values equal the gguf package's bit for bit; the encoder searches.
 #include "hearth/formats/q3_k/q3_k.h"
 
 #include "hearth/formats/testing.h"
@@ -13,6 +13,18 @@ TEST(Q3_K, DecodesAsGolden) {
 }
 TEST(Q3_K, IntegersMultiplyOut) {
   expect_integers_multiply_out<Q3_K>();
+}
+TEST(Q3_K, NanStaysVisible) {
+  expect_nan_stays_visible<Q3_K>();
+}
+TEST(Q3_K, ErrorIsBounded) {
+  expect_bounded_error<Q3_K>(0.35f, 4 * 32);
+}
+TEST(Q3_K, Searches) {
+  expect_searches<Q3_K>(0.1517);
+}
+TEST(Q3_K, SurvivesBadImportance) {
+  expect_survives_bad_importance<Q3_K>();
 }
 
 }  // namespace

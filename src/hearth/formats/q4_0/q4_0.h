@@ -25,7 +25,8 @@ struct Q4_0 {
 
   static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
-  static void encode_block(const float* in, Block& block);  // the same bytes as ggml's reference
+  // Without importance the same bytes as ggml's reference; with it weighted least squares.
+  static void encode_block(const float* in, const float* importance, Block& block);
 };
 
 }  // namespace hearth

@@ -18,6 +18,9 @@ TEST(Q4_0, EncodesAsGolden) {
 TEST(Q4_0, IntegersMultiplyOut) {
   expect_integers_multiply_out<Q4_0>();
 }
+TEST(Q4_0, Searches) {
+  expect_searches<Q4_0>(0.0865);
+}
 TEST(Q4_0, NanStaysVisible) {
   expect_nan_stays_visible<Q4_0>();
 }

@@ -41,8 +41,8 @@ struct Q4_K {
 
   static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
-  // Least squares: searches the scale and min of each group, then of the block.
-  static void encode_block(const float* in, Block& block);
+  // Least squares, weighted by importance.
+  static void encode_block(const float* in, const float* importance, Block& block);
 };
 
 }  // namespace hearth

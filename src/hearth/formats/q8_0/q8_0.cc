@@ -18,7 +18,7 @@ void Q8_0::decode_block(const Block& block, float* out) {
   for (int i = 0; i < kElements; ++i) out[i] = static_cast<float>(block.q[i]) * d;
 }
 
-void Q8_0::encode_block(const float* in, Block& block) {
+void Q8_0::encode_block(const float* in, const float*, Block& block) {
   if (!all_finite(in, kElements)) {
     block = {};
     block.d = F16::kNan;

@@ -24,7 +24,8 @@ struct Q8_0 {
   // A q of -128, which no encoder writes, becomes -127 there.
   static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
-  static void encode_block(const float* in, Block& block);  // the same bytes as ggml's reference
+  // The same bytes as ggml's reference; importance is ignored.
+  static void encode_block(const float* in, const float* importance, Block& block);
 };
 
 }  // namespace hearth

@@ -27,6 +27,8 @@ struct TQ2_0 {
 
   static void decode_integers(const Block& block, int8_t* q, float* scale, float* min);
   static void decode_block(const Block& block, float* out);
+  // Least squares, weighted by importance; exact for weights that are d, 0 and -d.
+  static void encode_block(const float* in, const float* importance, Block& block);
 };
 
 }  // namespace hearth

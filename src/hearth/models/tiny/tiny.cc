@@ -108,10 +108,6 @@ Status stream_rows(ThreadPool& pool, int64_t rows, int64_t columns, Format forma
 Result<TinyReport> write_tiny(const std::string& path, const TinyOptions& options) {
   const bool gguf = path.ends_with(".gguf");
   TRY_ASSIGN(const TinyNetwork network, make_network(options, gguf));
-  if (!can_encode(options.format)) {
-    return error(Code::invalid, "{}: Hearth reads this format and does not write it",
-                 format_info(options.format).name);
-  }
   if (!options.replace) TRY(check_free(path, gguf));
   return gguf ? write_tiny_gguf(path, network, options)
               : write_tiny_directory(path, network, options);
