@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 MODEL ?=
 
-.PHONY: help deps build run test dev tsan clang fuzz tidy format format-check golden install soak clean
+.PHONY: help deps build run test dev tsan clang neon fuzz tidy format format-check golden install soak clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,14 @@ tsan:  ## the threaded tests under ThreadSanitizer
 
 clang:  ## the whole tree with clang, warnings as errors
 	@cmake --preset clang > /dev/null && cmake --build --preset clang -j $(JOBS)
+
+NEON_TESTS := base tensor formats sensors backend
+neon:  ## the kernels' tests and one answer on 64-bit ARM: cross-built, run under qemu
+	@tools/install-deps && tools/install-deps tools/apt-packages-neon.txt
+	@tools/unpack-arm64 build/arm64-root
+	@cmake --preset neon > /dev/null
+	@cmake --build --preset neon -j $(JOBS) --target $(NEON_TESTS:%=%_test) hearth
+	@tools/run-tests build/neon -R '^($(subst $() ,|,$(NEON_TESTS))|sum)$$'
 
 SECONDS_EACH ?= 20
 fuzz:  ## every fuzz target for SECONDS_EACH seconds
