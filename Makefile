@@ -50,7 +50,8 @@ neon:  ## the kernels' tests and one answer on 64-bit ARM: cross-built, run unde
 
 SECONDS_EACH ?= 20
 fuzz:  ## every fuzz target for SECONDS_EACH seconds
-	@cmake --preset fuzz > /dev/null && cmake --build --preset fuzz -j $(JOBS)
+	@cmake --preset fuzz > /dev/null
+	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_targets
 	@tools/run-fuzz build/fuzz $(SECONDS_EACH)
 
 tidy:  ## the house rules: layers, lengths, one format switch
