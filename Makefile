@@ -69,7 +69,8 @@ golden:  ## remake tests/golden with Hugging Face transformers (see tools/golden
 install: build  ## install binary, library, headers and the bundled model under PREFIX
 	@cmake --build --preset release -j $(JOBS) && cmake --install build --prefix $(or $(PREFIX),/usr/local)
 
-soak:  ## hours of fuzzing and load, for the committed figures
+soak:  ## what .ci/run has no time for: every ring whole, hours of fuzzing
+	@$(MAKE) test dev tsan clang neon
 	@$(MAKE) fuzz SECONDS_EACH=3600
 
 clean:  ## remove build/
