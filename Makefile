@@ -6,7 +6,8 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 MODEL ?=
 
-.PHONY: help deps build run bench test dev tsan clang fuzz tidy format format-check golden install soak clean
+.PHONY: help deps build run bench test dev tsan clang neon fuzz tidy format format-check golden \
+  install soak clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,9 +45,18 @@ tsan:  ## the threaded tests under ThreadSanitizer
 clang:  ## the whole tree with clang, warnings as errors
 	@cmake --preset clang > /dev/null && cmake --build --preset clang -j $(JOBS)
 
+NEON_TESTS := base tensor formats sensors backend
+neon:  ## the kernels' tests and one answer on 64-bit ARM: cross-built, run under qemu
+	@tools/install-deps && tools/install-deps tools/apt-packages-neon.txt
+	@tools/unpack-arm64 build/arm64-root
+	@cmake --preset neon > /dev/null
+	@cmake --build --preset neon -j $(JOBS) --target $(NEON_TESTS:%=%_test) hearth
+	@tools/run-tests build/neon -R '^($(subst $() ,|,$(NEON_TESTS))|sum)$$'
+
 SECONDS_EACH ?= 20
 fuzz:  ## every fuzz target for SECONDS_EACH seconds
-	@cmake --preset fuzz > /dev/null && cmake --build --preset fuzz -j $(JOBS)
+	@cmake --preset fuzz > /dev/null
+	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_targets
 	@tools/run-fuzz build/fuzz $(SECONDS_EACH)
 
 tidy:  ## the house rules: layers, lengths, one format switch
@@ -64,7 +74,8 @@ golden:  ## remake tests/golden with Hugging Face transformers (see tools/golden
 install: build  ## install binary, library, headers and the bundled model under PREFIX
 	@cmake --build --preset release -j $(JOBS) && cmake --install build --prefix $(or $(PREFIX),/usr/local)
 
-soak:  ## hours of fuzzing and load, for the committed figures
+soak:  ## what .ci/run has no time for: every ring whole, hours of fuzzing
+	@$(MAKE) test dev tsan clang neon
 	@$(MAKE) fuzz SECONDS_EACH=3600
 
 clean:  ## remove build/

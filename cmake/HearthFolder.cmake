@@ -1,7 +1,7 @@
 # hearth_folder(NAME [DEPS ...] [LIBS ...]) makes of the current source folder
 #   hearth_NAME        static library of all *.cc but tests and fuzz targets
 #   NAME_test          one GoogleTest binary of all *_test.cc, run by CTest as NAME
-#   fuzz_X             one libFuzzer binary for each X_fuzz.cc (preset `fuzz`)
+#   fuzz_X             one libFuzzer binary for each X_fuzz.cc (preset `fuzz`, target fuzz_targets)
 # DEPS are lower folders (without the hearth_ prefix); LIBS are outside libraries.
 function(hearth_folder name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
@@ -38,6 +38,7 @@ function(hearth_folder name)
       add_executable(fuzz_${stem} ${source})
       target_link_libraries(fuzz_${stem} PRIVATE hearth_${name})
       target_link_options(fuzz_${stem} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzz_targets fuzz_${stem})
     endforeach()
   endif()
 endfunction()

@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from xml.sax.saxutils import quoteattr
+
+from recorded import run_script
 
 BINARY = sys.argv[1] if len(sys.argv) > 1 else "build/hearth"
 REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
@@ -192,6 +193,70 @@ class BadInput(unittest.TestCase):
         self.one_line("run", "--model", str(REPO / "tests/golden/qwen2"), "hi",
                       says="tokenizer.json")
 
+    def test_every_command_refuses_a_wrong_path(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for path in ("/no/such/model", folder, "/dev/null", str(REPO / "README.md")):
+                for args in (("run", "--model", path, "hi"),
+                             ("generate", "--model", path, "--prompt", "hi"),
+                             ("logits", "--model", path, "--prompt-ids", "1", "--out", "/dev/null"),
+                             ("tokenize", "--model", path, "--file", str(REPO / "README.md")),
+                             ("detokenize", "--model", path, "--ids", "1"),
+                             ("render", "--model", path, "--chat", str(REPO / "README.md")),
+                             ("inspect", path), ("plan", "--model", path),
+                             ("eval", "arithmetic", "--model", path),
+                             ("perplexity", "--model", path, "--file", str(REPO / "README.md"))):
+                    with self.subTest(args=args):
+                        self.one_line(*args, says=path)
+
+    def test_weights_that_are_no_weights(self):
+        cases = {"empty": (b"", "0 bytes"), "pickle": (b"\x80\x02}q\x00." * 9, "safetensors"),
+                 "zip": (b"PK\x03\x04" + bytes(99), "zip"),
+                 "header of 4 GB": (struct.pack("<Q", 1 << 32) + bytes(99), "header"),
+                 "html": (b"<!DOCTYPE html><html>" * 9, "safetensors")}
+        with tempfile.TemporaryDirectory() as folder:
+            copy = self.model_copy(folder)
+            for name, (data, says) in cases.items():
+                (copy / "model.safetensors").write_bytes(data)
+                with self.subTest(name):
+                    self.one_line("run", str(copy), "hi", says="model.safetensors")
+                    self.one_line("inspect", str(copy), says=says)
+            (copy / "model.safetensors").unlink()
+            self.one_line("run", str(copy), "hi", says="model.safetensors")
+            (copy / "pytorch_model.bin").write_bytes(b"PK")
+            self.one_line("run", str(copy), "hi", says="pytorch_model.bin")
+
+    def test_truncated_gguf(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "model.gguf"
+            hearth("tiny", "--arch", "deepseek_v3", str(path))
+            whole = path.read_bytes()
+            for size in (0, 3, 4, 30, len(whole) // 2, len(whole) - 1):
+                path.write_bytes(whole[:size])
+                with self.subTest(size=size):
+                    self.one_line("run", str(path), "hi", says="model.gguf")
+            path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+            self.one_line("run", str(path), "hi", says="LFS")
+
+    def test_broken_files_beside_the_weights(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = self.model_copy(folder)
+            for name in ("config.json", "tokenizer.json", "tokenizer_config.json",
+                         "generation_config.json"):
+                right = (copy / name).read_bytes()
+                lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+                for wrong in (b"", b"{", b"[]", b"[" * 100_000, right[:-9], b"\xff\xfe{}", lfs):
+                    (copy / name).write_bytes(wrong)
+                    with self.subTest(name, wrong=wrong[:20]):
+                        self.one_line("run", str(copy), "hi", says=name)
+                (copy / name).write_bytes(right)
+            hearth("run", str(copy), "1+1=?", "--max-tokens", "1")
+
+    def test_ids_out_of_range(self):
+        for ids in ("-1", "100000", "2147483648", "99999999999999999999", "1,,2", "x", ""):
+            with self.subTest(ids):
+                hearth("generate", "--model", MINI, "--prompt-ids", ids, code=2)
+                hearth("logits", "--model", MINI, "--prompt-ids", ids, "--out", "/dev/null", code=2)
+
     def test_bad_flags(self):
         hearth("run", "--temperature", "-1", code=2)
         hearth("frobnicate", code=2)
@@ -280,32 +345,5 @@ class Commands(unittest.TestCase):
                 self.assertIn(flag.split("=")[0], page, f"{flag} of {name} is not in docs/cli.md")
 
 
-class Recorder(unittest.TextTestResult):
-    """Keeps every outcome, so that tools/run-tests can count these tests with the others."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.outcomes: list[tuple[str, str]] = []
-
-    def stopTest(self, test):
-        bad = {t.id() for t, _ in self.failures + self.errors}
-        outcome = "failure" if any(test.id() in b for b in bad) else "ok"
-        self.outcomes.append((test.id(), outcome))
-        super().stopTest(test)
-
-
-def main() -> int:
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    result = unittest.TextTestRunner(resultclass=Recorder, verbosity=1).run(suite)
-    target = os.environ.get("GTEST_OUTPUT", "")
-    if target.startswith("xml:"):
-        cases = "".join(
-            f'<testcase classname="e2e" name={quoteattr(name)}>'
-            + ("<failure/>" if outcome == "failure" else "") + "</testcase>"
-            for name, outcome in result.outcomes)
-        pathlib.Path(target[4:], "e2e.xml").write_text(f"<testsuite>{cases}</testsuite>")
-    return 0 if result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_script("e2e"))

@@ -106,9 +106,7 @@ void add_generate(CLI::App& app, Session& session) {
   options->sampling.declare(*verb);
   auto* source = verb->add_option_group("prompt", "what to complete (one of these)");
   source->add_option("--prompt", options->prompt, "text; the chat template is put around it");
-  source->add_option("--prompt-ids", options->prompt_ids, "token ids, separated by commas")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_ids(*source, "--prompt-ids", options->prompt_ids);
   source->add_option("--chat", options->chat, "JSON file: messages, or {messages, tools}");
   source->require_option(1);
   verb->add_flag("--raw", options->raw, "no template, no beginning-of-sequence token");

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "hearth/cli/interrupt.h"
+
 namespace hearth::cli {
 
 bool stdin_is_terminal() {
@@ -21,7 +23,13 @@ LineInput::LineInput() {
 }
 
 std::optional<std::string> LineInput::read(const char* prompt) {
+  // Ctrl-C drops the line and not the chat: it is often meant for an answer that just ended.
+  const InterruptGuard interrupt;
   char* line = ::readline(prompt);
+  if (!line && interrupt.pressed()) {
+    std::fputc('\n', stdout);
+    return "";
+  }
   if (!line) {
     std::fputc('\n', stdout);
     return std::nullopt;

@@ -49,10 +49,7 @@ void add_logits(CLI::App& app, Session& session) {
                             "hearth logits --model mini --prompt-ids 0,5,9 --out logits.npy",
                             [options, &session] { return logits(*options, session); });
   options->model.declare(*verb, true);
-  verb->add_option("--prompt-ids", options->prompt_ids, "token ids, separated by commas")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->required();
+  add_ids(*verb, "--prompt-ids", options->prompt_ids)->required();
   verb->add_option("--out", options->out, "float32 .npy file [tokens, vocab]")->required();
 }
 

@@ -1,4 +1,6 @@
 // hearth: runs, serves, tunes, measures and guards the DeepSeek-R1 family on hardware people own.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +18,15 @@ bool prefers_chinese() {
   return false;
 }
 
+// Weights are read in place from mapped files. Where one loses its end under a running model, the
+// kernel sends SIGBUS: said in one line, and no core file of somebody's conversation.
+void say_that_a_file_shrank(int) {
+  constexpr std::string_view kLine =
+      "hearth: a file of the model was truncated or became unreadable while in use\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kLine.data(), kLine.size());
+  ::_exit(hearth::cli::kExitFailed);
+}
+
 std::string own_path() {
   std::error_code ignored;
   return std::filesystem::read_symlink("/proc/self/exe", ignored).string();
@@ -26,6 +37,7 @@ std::string own_path() {
 int main(int argc, char** argv) {
   using namespace hearth::cli;
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not the end of us
+  std::signal(SIGBUS, say_that_a_file_shrank);
   Session session;
   session.chinese = prefers_chinese();
   session.self = own_path();

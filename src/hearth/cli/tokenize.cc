@@ -120,10 +120,7 @@ void add_detokenize(CLI::App& app, Session& session) {
                             "hearth detokenize --model mini --ids 5,9,12",
                             [options, &session] { return detokenize(*options, session); });
   declare_source(*verb, *options);
-  verb->add_option("--ids", options->ids, "token ids, separated by commas")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->required();
+  add_ids(*verb, "--ids", options->ids)->required();
 }
 
 void add_render(CLI::App& app, Session& session) {

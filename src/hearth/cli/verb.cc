@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdlib>
 
 namespace hearth::cli {
@@ -33,6 +34,25 @@ CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
     session.exit = exit_code(status);
   });
   return verb;
+}
+
+CLI::Option* add_ids(CLI::App& app, const std::string& name, std::vector<int32_t>& ids) {
+  // Not CLI11's own lists: those drop what is empty and so accept `1,,2`.
+  const auto read = [name, &ids](const std::string& text) {
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data();; ++at) {
+      int32_t id = 0;
+      const auto [stop, failure] = std::from_chars(at, end, id);
+      if (failure != std::errc() || (stop != end && *stop != ',')) {
+        throw CLI::ValidationError(name, "expected ids separated by commas, found `" + text + "`");
+      }
+      ids.push_back(id);
+      if (stop == end) return;
+      at = stop;
+    }
+  };
+  return app.add_option_function<std::string>(name, read, "token ids, separated by commas")
+      ->type_name("ID,...");
 }
 
 bool stderr_is_terminal() {

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "hearth/base/status.h"
 
@@ -37,6 +39,9 @@ struct Session {
 CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
                    const std::string& description, const std::string& example,
                    std::function<Status()> work);
+
+// An option that takes token ids separated by commas, at least one.
+CLI::Option* add_ids(CLI::App& app, const std::string& name, std::vector<int32_t>& ids);
 
 int exit_code(const Status& status);
 

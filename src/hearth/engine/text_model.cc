@@ -47,8 +47,9 @@ Result<std::string> template_source(const Checkpoint& checkpoint) {
   if (checkpoint.has("chat_template.jinja")) return checkpoint.text("chat_template.jinja");
   if (!checkpoint.has("tokenizer_config.json")) return std::string();
   TRY_ASSIGN(const std::string text, checkpoint.text("tokenizer_config.json"));
-  TRY_ASSIGN(const Json config, parse_json(text));
-  const Json* source = template_in(config);
+  auto config = parse_json(text);
+  if (!config) return std::move(config).status().at("tokenizer_config.json");
+  const Json* source = template_in(*config);
   return source && source->is_string() ? source->get<std::string>() : std::string();
 }
 

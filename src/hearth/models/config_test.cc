@@ -207,7 +207,8 @@ TEST_F(Directory, ConfigAndTensorsMustAgree) {
   }
 }
 
-TEST_F(Directory, NanInANormIsRefused) {
+// NaN, infinity, minus infinity.
+TEST_F(Directory, ANormThatIsNotFiniteIsRefused) {
   ASSERT_TRUE(load("llama", golden_config("llama")).is_ok());
   const std::string weights = path_ + "/model.safetensors";
   int64_t from_end = 0;
@@ -222,12 +223,14 @@ TEST_F(Directory, NanInANormIsRefused) {
       if (other.tensor.data > norm->tensor.data) from_end += other.bytes;
     }
   }
-  std::fstream file(weights, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(-from_end, std::ios::end);
-  file.write("\xff\xff\xff\xff", 4);
-  file.close();
-  expect_line(load("llama", golden_config("llama")),
-              "`model.norm.weight`: expected finite numbers");
+  for (const uint32_t bits : {0xFFFFFFFFu, 0x7F800000u, 0xFF800000u}) {
+    std::fstream file(weights, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-from_end, std::ios::end);
+    file.write(reinterpret_cast<const char*>(&bits), 4);
+    file.close();
+    expect_line(load("llama", golden_config("llama")),
+                "`model.norm.weight`: expected finite numbers");
+  }
 }
 
 // GGUF --------------------------------------------------------------------------------------------
@@ -392,6 +395,22 @@ TEST(GgufConfig, LlamaNamesTheWrongKey) {
                        {"llama.rope.dimension_count", 64u},
                        {"llama.rope.scaling.type", "su"}},
                       read_dense);
+}
+
+TEST(GgufConfig, EveryKeyOfAnotherTypeIsRefused) {
+  for (const auto& [keys, read] :
+       {std::pair{deepseek_keys(), &read_deepseek}, std::pair{llama_keys(), &read_dense}}) {
+    for (const auto& [key, value] : keys) {
+      if (key == "general.architecture") continue;  // chooses the reader, before it is called
+      SCOPED_TRACE(key);
+      Keys changed = keys;
+      changed[key] = "text";
+      const GgufFile file(changed);
+      const Status refused = read(file.gguf);
+      ASSERT_FALSE(refused.is_ok());
+      expect_line(refused, key);
+    }
+  }
 }
 
 TEST(GgufConfig, MissingKeysAreNamed) {

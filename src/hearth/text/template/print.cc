@@ -115,7 +115,7 @@ std::string float_repr(double d) {
   const std::string sign = std::signbit(d) ? "-" : "";
   const auto count = static_cast<int>(digits.size());
   if (exponent < -4 || exponent >= 16) {
-    const std::string rest = count > 1 ? "." + digits.substr(1) : "";
+    const std::string rest = count > 1 ? fmt::format(".{}", digits.substr(1)) : "";
     return fmt::format("{}{}{}e{}{:02}", sign, digits[0], rest, exponent < 0 ? '-' : '+',
                        std::abs(exponent));
   }

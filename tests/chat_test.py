@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""The chat as a person sees it: `hearth run` in a pseudo-terminal.
+Usage: tests/chat_test.py BINARY REPO. Standard library only."""
+
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import unittest
+
+from recorded import run_script
+
+BINARY = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/hearth")
+REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
+MINI = str(REPO / "assets/mini")
+DIM, PLAIN = "\x1b[2m", "\x1b[0m"
+SPEED = r"\d+\.\d tokens/s, \d+ \+ \d+ tokens"
+ENDLESS = ("--temperature", "100")  # draws tokens almost evenly: an answer goes on and on
+
+
+class Terminal:
+    """A child on its own terminal; everything that it shows is kept in `shown`."""
+
+    def __init__(self, *args: str, **variables: str):
+        env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "HEARTH_LANG")}
+        env.update({"LC_ALL": "C.UTF-8", "TERM": "xterm"}, **variables)
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            model = () if "--model" in args else ("--model", MINI)
+            os.execve(BINARY, ["hearth", "run", *model, *args], env)
+        self.bytes = b""
+
+    @property
+    def shown(self) -> str:
+        return self.bytes.decode(errors="replace").replace("\r\n", "\n")
+
+    def wait_for(self, pattern: str, since: int = 0, seconds: float = 60) -> int:
+        """Reads on until the pattern shows after `since`; the place behind it."""
+        end = time.monotonic() + seconds
+        while not (match := re.compile(pattern, re.DOTALL).search(self.shown, since)):
+            if time.monotonic() > end or not self.read():
+                raise AssertionError(f"expected {pattern!r}, shown {self.shown[since:]!r}")
+        return match.end()
+
+    def read(self) -> bool:
+        """One piece more; False when the child has closed its terminal."""
+        if not select.select([self.fd], [], [], 1)[0]:
+            return True
+        try:
+            piece = os.read(self.fd, 65536)
+        except OSError:  # Linux's end of file on a terminal
+            return False
+        self.bytes += piece
+        return bool(piece)
+
+    def type(self, text: str) -> int:
+        """Types, and returns the place where the reaction will begin."""
+        os.write(self.fd, text.encode())
+        return len(self.shown)
+
+    def leave(self) -> int:
+        """Waits for the end; the exit code as a shell tells it."""
+        while self.read():
+            pass
+        os.close(self.fd)
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return 128 - code if code < 0 else code
+
+
+class Chat(unittest.TestCase):
+    def test_thought_answer_speed(self):
+        chat = Terminal()
+        chat.wait_for("Ctrl-D leaves.*> ")
+        start = chat.type("12+30=?\n")
+        end = chat.wait_for(SPEED + ".*> ", start)
+        shown = chat.shown[start:end]
+        thought = shown[shown.index(DIM) + len(DIM):shown.index(PLAIN)]
+        answer = shown[shown.index(PLAIN):shown.rindex(DIM)]
+        self.assertIn("\n", thought)
+        self.assertNotIn("think>", shown)
+        self.assertIn("42", answer)
+        chat.type("\x04")
+        self.assertEqual(chat.leave(), 0)
+
+    def test_chinese(self):
+        chat = Terminal(LC_ALL="", LANG="zh_CN.UTF-8", HEARTH_LANG="zh_CN")
+        chat.wait_for("请输入问题.*> ")
+        start = chat.type("计算 482+77\n")
+        end = chat.wait_for(r"\d 词元/秒.*> ", start)
+        self.assertIn("计算 482+77", chat.shown[start:end])  # libedit shows what was typed
+        self.assertIn("559", chat.shown[start:end].rpartition(PLAIN + "\n")[0])
+        chat.type("/bye\n")
+        self.assertEqual(chat.leave(), 0)
+
+    def test_no_color(self):
+        chat = Terminal("12+30=?", NO_COLOR="1")
+        self.assertEqual(chat.leave(), 0)
+        self.assertNotIn("\x1b[", chat.shown)
+        self.assertRegex(chat.shown, "(?s)^<think>\n.*\n</think>\n.*42.*" + SPEED)
+
+    def interrupt(self, *args: str, question: str = "") -> Terminal:
+        """A terminal where Ctrl-C met a running answer: `^C` shows before the speed."""
+        for seed in range(20):
+            chat = Terminal(*ENDLESS, "--seed", str(seed), *args)
+            if question:
+                chat.wait_for("> ")
+                chat.type(question + "\n")
+            chat.wait_for(re.escape(DIM))
+            chat.type("\x03")
+            end = chat.wait_for(SPEED)
+            if "^C" in chat.shown[:end]:
+                return chat
+            os.kill(chat.pid, signal.SIGKILL)
+            chat.leave()
+        raise AssertionError("every answer ended before Ctrl-C came")
+
+    def test_ctrl_c_stops_an_answer_not_the_chat(self):
+        chat = self.interrupt(question="12+30=?")
+        start = len(chat.shown)
+        chat.wait_for("> $")
+        chat.type("/new\n")
+        chat.wait_for("> $", start)
+        start = chat.type("what I\x03")
+        chat.wait_for("\n> $", start)
+        start = chat.type("7+8=?\n")
+        chat.wait_for(SPEED + ".*> ", start)
+        chat.type("\x04")
+        self.assertEqual(chat.leave(), 0)
+
+    def test_ctrl_c_ends_a_single_answer_with_130(self):
+        chat = self.interrupt("12+30=?")
+        self.assertEqual(chat.leave(), 130)
+        self.assertIn("interrupted", chat.shown)
+
+    def test_weights_that_shrink_under_a_chat(self):
+        # Either the weights were copied and the answer comes, or one line says what happened.
+        with tempfile.TemporaryDirectory() as folder:
+            copy = shutil.copytree(MINI, pathlib.Path(folder) / "model")
+            chat = Terminal("--model", str(copy))
+            chat.wait_for("> ")
+            chat.type("12+30=?\n")
+            chat.wait_for(SPEED + ".*> ")
+            os.truncate(copy / "model.safetensors", 4096)
+            start = chat.type("12+30=?\n\x04")
+            code = chat.leave()
+            if code != 0:
+                self.assertEqual(code, 1)
+                self.assertIn("hearth: a file of the model was truncated", chat.shown[start:])
+            else:
+                self.assertRegex(chat.shown[start:], SPEED)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script("chat"))

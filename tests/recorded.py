@@ -1,0 +1,36 @@
+"""Runs the unittest classes of a script and writes GoogleTest's report, so that tools/run-tests
+counts them with the others."""
+
+import os
+import pathlib
+import sys
+import unittest
+from xml.sax.saxutils import quoteattr
+
+
+class Recorder(unittest.TextTestResult):
+    """Keeps every outcome."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.outcomes: list[tuple[str, str]] = []
+
+    def stopTest(self, test):
+        bad = {t.id() for t, _ in self.failures + self.errors}
+        outcome = "failure" if any(test.id() in b for b in bad) else "ok"
+        self.outcomes.append((test.id(), outcome))
+        super().stopTest(test)
+
+
+def run_script(name: str) -> int:
+    """All tests of the script that runs; `name` is that of its report."""
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    result = unittest.TextTestRunner(resultclass=Recorder, verbosity=1).run(suite)
+    target = os.environ.get("GTEST_OUTPUT", "")
+    if target.startswith("xml:"):
+        cases = "".join(
+            f'<testcase classname="{name}" name={quoteattr(test)}>'
+            + ("<failure/>" if outcome == "failure" else "") + "</testcase>"
+            for test, outcome in result.outcomes)
+        pathlib.Path(target[4:], f"{name}.xml").write_text(f"<testsuite>{cases}</testsuite>")
+    return 0 if result.wasSuccessful() else 1
