@@ -54,22 +54,6 @@ struct Matrix {
   Tensor tensor;
 };
 
-// Random bytes, block by block until the numbers are finite and of common size: for formats that
-// are only read.
-inline void fill_with_blocks(const Tensor& out, uint32_t seed) {
-  const FormatInfo& info = format_info(out.format);
-  std::mt19937 random(seed);
-  std::vector<float> values(static_cast<size_t>(info.block_elements));
-  const auto fits = [](float v) { return std::abs(v) <= 4; };
-  for (std::byte* at = out.data; at < out.data + out.bytes(); at += info.block_bytes) {
-    do {
-      for (int64_t i = 0; i < info.block_bytes; ++i) at[i] = static_cast<std::byte>(random());
-      const Tensor block = Tensor::packed(out.format, {1, info.block_elements}, at);
-      decode_row(block, 0, 0, info.block_elements, values.data());
-    } while (!std::all_of(values.begin(), values.end(), fits));
-  }
-}
-
 // A random weight [rows, columns] whose products with normal rows are about 1; FP8 with scales.
 inline Weight encode_weight(Format format, const Shape& shape, uint32_t seed) {
   const int64_t columns = shape.columns();
@@ -90,10 +74,8 @@ inline Weight encode_weight(Format format, const Shape& shape, uint32_t seed) {
                     memory->scales.data());
     weight.tensor.scales = memory->scales.data();
     weight.tensor.scale_columns = tiles.columns;
-  } else if (can_encode(format)) {
-    encode_rows(values.data(), columns, weight.tensor);
   } else {
-    fill_with_blocks(weight.tensor, seed);
+    encode_rows(values.data(), columns, weight.tensor);
   }
   weight.owner = std::move(memory);
   return weight;

@@ -135,7 +135,9 @@ TEST(Convert, RefusesWhatTheFormatCannotHold) {
       std::vector<float> out(256);
       decode_row(target, 1, 0, 256, out.data());
       ASSERT_TRUE(std::isfinite(out[17])) << to.name;
-      if (!is_coarse(to)) ASSERT_NEAR(out[17] / max, 1, 0.05) << to.name;
+      if (!is_coarse(to)) {
+        ASSERT_NEAR(out[17] / max, 1, 0.05) << to.name;
+      }
     }
   }
 }

@@ -1,5 +1,5 @@
-// The matrices of MLA's expansion as the CPU multiplies by them: packed once when a model is loaded,
-// in both directions. With c the latent of a position and q a head's query without rotation:
+// The matrices of MLA's expansion as the CPU multiplies by them: packed when a model is loaded, in
+// both directions. With c the latent of a position and q a head's query without rotation:
 //   keys     [qk_nope_head_dim, kv_lora_rank]   k = keys c          (prompt rows)
 //   values   [v_head_dim, kv_lora_rank]         v = values c, and the output of generated rows
 //   queries  [kv_lora_rank, qk_nope_head_dim]   keys^T q            (generated rows)
