@@ -42,7 +42,8 @@ class Install(unittest.TestCase):
         binary = self.prefix / "bin/hearth"
         answer = self.call(binary, "run", "48291+7734=?")
         self.assertIn("=56025", answer)
-        self.assertIn("score", self.call(binary, "eval", "arithmetic", "--limit", "2", "--json"))
+        self.assertIn("score", self.call(binary, "eval", "arithmetic", "--model", "mini", "--limit",
+                                         "2", "--json"))
 
 
 if __name__ == "__main__":
