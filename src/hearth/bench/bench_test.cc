@@ -6,7 +6,7 @@
 #include "hearth/backend/make_backend.h"
 #include "hearth/bench/report.h"
 #include "hearth/bench/roofline.h"
-#include "hearth/bench/speed_test.h"
+#include "hearth/bench/speed_run.h"
 #include "hearth/host/memory_plan.h"
 #include "hearth/models/tiny/random_model.h"
 #include "hearth/models/tiny/tiny.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "hearth/bench/roofline.h"
-#include "hearth/bench/speed_test.h"
+#include "hearth/bench/speed_run.h"
 #include "hearth/files/json.h"
 
 namespace hearth {

@@ -1,6 +1,6 @@
-// See speed_test.h. A repetition rewinds: the same positions of the cache are computed again, so
+// See speed_run.h. A repetition rewinds: the same positions of the cache are computed again, so
 // the context in front of them is filled once.
-#include "hearth/bench/speed_test.h"
+#include "hearth/bench/speed_run.h"
 
 #include <fmt/format.h>
 
