@@ -125,7 +125,7 @@ class Peer:
 
     def batched_flags(self) -> list[str]:
         if self.name == "ik_llama.cpp":
-            return ["-fa", "on", "-rtr", "-mla", "3", "-fmoe"]
+            return ["-fa", "on", "-rtr", "-mla", "3"]  # -fmoe is its default
         return ["-fa", "on"]
 
 

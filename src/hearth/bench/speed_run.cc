@@ -1,4 +1,4 @@
-// See speed_test.h. A repetition rewinds: the same positions of the cache are computed again, so
+// See speed_run.h. A repetition rewinds: the same positions of the cache are computed again, so
 // the context in front of them is filled once.
 #include "hearth/bench/speed_run.h"
 
