@@ -32,23 +32,34 @@ struct LineSums {
   }
 };
 
+// The sums over a group that no rounding changes.
 template <int kCount>
-LineSums round_group(const float* x, const float* w, const Line& line, float levels) {
+LineSums weigh_group(const float* x, const float* w) {
+  Lanes sw{}, sx{};
+  for (int i = 0; i < kCount; i += kLanes) {
+    const Lanes weight = load_lanes(w + i);
+    sw += weight;
+    sx += weight * load_lanes(x + i);
+  }
+  return {sum_lanes(sw), 0, 0, sum_lanes(sx), 0};
+}
+
+// Rounds a group to the line; `fixed` has its weigh_group.
+template <int kCount>
+LineSums round_group(const float* x, const float* w, const LineSums& fixed, const Line& line,
+                     float levels) {
   const float inverse = inverse_or_zero(line.scale);
   const Integers nearest{0, levels};
-  Lanes sw{}, sq{}, sqq{}, sx{}, sqx{};
+  Lanes sq{}, sqq{}, sqx{};
   for (int i = 0; i < kCount; i += kLanes) {
     const Lanes value = load_lanes(x + i);
-    const Lanes weight = load_lanes(w + i);
     const Lanes q = nearest((value + line.min) * inverse);
-    const Lanes wq = weight * q;
-    sw += weight;
-    sx += weight * value;
+    const Lanes wq = load_lanes(w + i) * q;
     sq += wq;
     sqq += wq * q;
     sqx += wq * value;
   }
-  return {sum_lanes(sw), sum_lanes(sq), sum_lanes(sqq), sum_lanes(sx), sum_lanes(sqx)};
+  return {fixed.w, sum_lanes(sq), sum_lanes(sqq), fixed.x, sum_lanes(sqx)};
 }
 
 // q = the number of each element on the line.
@@ -69,9 +80,10 @@ Line fit_group(const float* x, const float* w, float levels, std::span<const flo
   const float range = (any_min ? *highest : std::max(*highest, 0.0f)) - low;
   Line best{0, -low};
   if (!(range > 0)) return best;
+  const LineSums fixed = weigh_group<kCount>(x, w);
   float best_loss = INFINITY;
   const auto attempt = [&](const Line& line) {
-    const LineSums sums = round_group<kCount>(x, w, line, levels);
+    const LineSums sums = round_group<kCount>(x, w, fixed, line, levels);
     const Line fitted = sums.best(any_min);
     const float loss = sums.loss(fitted);
     if (!(loss < best_loss)) return false;
@@ -133,7 +145,8 @@ float polish(const Sample<kElements>& s, float levels, int most, LinedBlock<kGro
   for (int g = 0; g < kGroups; ++g) {
     const float* x = s.x + g * kCount;
     const float* w = s.w + g * kCount;
-    LineSums sums = round_group<kCount>(x, w, block.line(g), levels);
+    const LineSums fixed = weigh_group<kCount>(x, w);
+    LineSums sums = round_group<kCount>(x, w, fixed, block.line(g), levels);
     float best = sums.loss(block.line(g));
     for (int round = 0; round < 2; ++round) {
       int best_scale = block.scale[g], best_min = block.min[g];
@@ -151,7 +164,7 @@ float polish(const Sample<kElements>& s, float levels, int most, LinedBlock<kGro
       if (best_scale == block.scale[g] && best_min == block.min[g]) break;
       block.scale[g] = best_scale;
       block.min[g] = best_min;
-      sums = round_group<kCount>(x, w, block.line(g), levels);
+      sums = round_group<kCount>(x, w, fixed, block.line(g), levels);
       best = sums.loss(block.line(g));
     }
     loss += best;

@@ -41,8 +41,10 @@ inline void pack_nibbles(const int8_t q[32], uint8_t bytes[16]) {
 // The same with a fifth bit each: bit i of the little-endian number `high` belongs to q[i].
 inline void unpack_five_bits(const uint8_t bytes[16], const uint8_t high[4], int8_t q[32]) {
   unpack_nibbles(bytes, q);
-  for (int i = 0; i < 32; ++i) {
-    q[i] = static_cast<int8_t>(q[i] | (high[i / 8] >> (i % 8) & 1) << 4);
+  for (int byte = 0; byte < 4; ++byte) {
+    for (int bit = 0; bit < 8; ++bit, ++q) {
+      *q = static_cast<int8_t>(*q | (high[byte] >> bit & 1) << 4);
+    }
   }
 }
 
@@ -57,8 +59,10 @@ inline void pack_five_bits(const int8_t q[32], uint8_t bytes[16], uint8_t high[4
 // 256 two-bit numbers in 64 bytes: element i of part p of half h (p = 0..3, i = 0..31) in bits 2p
 // and 2p + 1 of byte 32 h + i.
 inline void unpack_two_bits(const uint8_t bytes[64], int8_t q[256]) {
-  for (int e = 0; e < 256; ++e) {
-    q[e] = static_cast<int8_t>(bytes[e / 128 * 32 + e % 32] >> (e / 32 % 4 * 2) & 3);
+  for (int half = 0; half < 2; ++half) {
+    for (int shift = 0; shift < 8; shift += 2) {
+      for (int i = 0; i < 32; ++i) *q++ = static_cast<int8_t>(bytes[half * 32 + i] >> shift & 3);
+    }
   }
 }
 

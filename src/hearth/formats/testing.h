@@ -167,7 +167,8 @@ void expect_survives_bad_importance() {
   }
 }
 
-// On every block of the file the squared error is at most that of the reference's plain encoder.
+// On every block of the file the squared error is at most that of the reference's plain encoder,
+// and what a scale among F16's subnormals may lose by its rounding.
 template <typename Codec>
 void expect_beats_golden_encode(const std::string& name) {
   const Golden<Codec> golden(name);
@@ -182,7 +183,7 @@ void expect_beats_golden_encode(const std::string& name) {
       ours += (double{out[i]} - in[i]) * (double{out[i]} - in[i]);
       theirs += (double{reference[i]} - in[i]) * (double{reference[i]} - in[i]);
     }
-    ASSERT_LE(ours, theirs * 1.0001) << "block " << b;
+    ASSERT_LE(ours, theirs * 1.0001 + std::ldexp(1.0, -36)) << "block " << b;
   }
 }
 

@@ -23,9 +23,10 @@ void Q3_K::unpack_scales(const uint8_t scales[12], int8_t out[kElements / kGroup
 
 void Q3_K::decode_integers(const Block& block, int8_t* q, float* scale, float*) {
   unpack_two_bits(block.low, q);
-  for (int e = 0; e < kElements; ++e) {
-    const int high = block.high[e % 32] >> (e / 32) & 1;
-    q[e] = static_cast<int8_t>((q[e] | high << 2) - 4);
+  for (int part = 0; part < 8; ++part) {
+    for (int i = 0; i < 32; ++i, ++q) {
+      *q = static_cast<int8_t>((*q | (block.high[i] >> part & 1) << 2) - 4);
+    }
   }
   int8_t units[kElements / kGroup];
   unpack_scales(block.scales, units);

@@ -8,7 +8,7 @@ namespace hearth {
 namespace {
 
 constexpr float kLevels = 31;  // largest q
-constexpr float kMoves[] = {-0.3f, 0, 0.3f, 0.6f, 0.9f};
+constexpr float kMoves[] = {-0.2f, 0.3f, 0.8f};
 
 }  // namespace
 

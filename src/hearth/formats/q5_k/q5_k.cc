@@ -10,7 +10,7 @@ namespace {
 
 constexpr float kLevels = 31;  // largest q
 constexpr int kMost = 63;      // largest group scale and min
-constexpr float kMoves[] = {-0.3f, 0, 0.3f, 0.6f, 0.9f};
+constexpr float kMoves[] = {-0.2f, 0.3f, 0.8f};
 constexpr float kTops[] = {1};
 
 }  // namespace

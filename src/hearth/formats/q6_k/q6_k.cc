@@ -14,13 +14,15 @@ constexpr float kTops[] = {-128};
 }  // namespace
 
 void Q6_K::unpack(const Block& block, int8_t q[kElements]) {
-  for (int e = 0; e < kElements; ++e) {
-    const int half = e / 128;
-    const int part = e / 32 % 4;
-    const int i = e % 32;
-    const int low = block.ql[half * 64 + part % 2 * 32 + i] >> (part / 2 * 4) & 15;
-    const int high = block.qh[half * 32 + i] >> (part * 2) & 3;
-    q[e] = static_cast<int8_t>((low | high << 4) - 32);
+  for (int half = 0; half < 2; ++half) {
+    for (int part = 0; part < 4; ++part) {
+      const uint8_t* low = block.ql + half * 64 + part % 2 * 32;
+      const uint8_t* high = block.qh + half * 32;
+      for (int i = 0; i < 32; ++i) {
+        const int bits = (low[i] >> (part / 2 * 4) & 15) | (high[i] >> (part * 2) & 3) << 4;
+        *q++ = static_cast<int8_t>(bits - 32);
+      }
+    }
   }
 }
 
