@@ -51,6 +51,7 @@ class CpuBackend : public Backend {
   void head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) override;
 
  private:
+  cpu::TaskCut cut(const Weight& weight) const { return {weight.out(), pool_.threads()}; }
   bool is_packable(const Tensor& tensor) const;
   // `mapped`: the stored bytes belong to a file, whose pages are let go.
   Result<std::shared_ptr<cpu::PackedMatrix>> pack(const Tensor& stored, bool mapped);

@@ -111,7 +111,8 @@ TEST_P(Tiny, RunsAlikeOnEveryBackend) {
   const auto reference = logits_of(path, "reference");
   ASSERT_FALSE(reference.empty());
   EXPECT_LE(difference(logits_of(path, "cpu"), reference), 1e-5);
-  // Random networks amplify the noise of eight-bit activations; a wrong product would be of order 1.
+  // Random networks amplify the noise of eight-bit activations; a wrong product would be of
+  // order 1.
   EXPECT_LE(difference(logits_of(path, "cpu", Activation::automatic), reference), 0.15);
 
   // Logits that differ between tokens and positions: nothing has died on the way.

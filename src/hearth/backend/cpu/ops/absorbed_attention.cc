@@ -51,9 +51,9 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
     for (int64_t i = 0; i < rows.rows; ++i) {
       const auto segment = static_cast<int64_t>(row_of_segment_.size());
       rows_.push_back({&rows, rows.start + i, rows.first_row + i, segment});
-      row_of_segment_.resize(row_of_segment_.size() +
-                                 static_cast<size_t>(ceil_div(rows.start + i + 1, kSegment)),
-                             static_cast<int64_t>(rows_.size()) - 1);
+      row_of_segment_.resize(
+          row_of_segment_.size() + static_cast<size_t>(ceil_div(rows.start + i + 1, kSegment)),
+          static_cast<int64_t>(rows_.size()) - 1);
     }
   }
   if (rows_.empty()) return;
@@ -66,9 +66,8 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
   });
   pool.parallel_for(segments * head_groups(a),
                     [&](int64_t task) { attend(kernels, a, task, cache); });
-  pool.parallel_for(count * a.heads, [&](int64_t task) {
-    merge(kernels, a, task / a.heads, task % a.heads);
-  });
+  pool.parallel_for(count * a.heads,
+                    [&](int64_t task) { merge(kernels, a, task / a.heads, task % a.heads); });
 }
 
 // A lane of the row's queries: keys^T q, then the rotated part; lanes without a head are zero.

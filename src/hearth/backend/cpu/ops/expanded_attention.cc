@@ -58,8 +58,8 @@ void transpose_queries(const AttendMla& a, const SequenceRows& rows, int64_t hea
 
 // One tile of queries meets one block of keys and values.
 void add_block(const KernelTable& kernels, const AttendMla& a, const SequenceRows& rows,
-               int64_t first, int64_t begin, int64_t count, const float* queries,
-               const float* keys, const float* values, LaneSoftmax& softmax) {
+               int64_t first, int64_t begin, int64_t count, const float* queries, const float* keys,
+               const float* values, LaneSoftmax& softmax) {
   alignas(64) float scores[kTokens * kTile];
   const int64_t dim = qk_head_dim(a);
   const int64_t used = std::min(kTile, rows.rows - first);
@@ -68,8 +68,7 @@ void add_block(const KernelTable& kernels, const AttendMla& a, const SequenceRow
   int32_t hidden[kTile];
   for (int64_t lane = 0; lane < kTile; ++lane) {
     const int64_t position = rows.start + first + std::min(lane, used - 1);
-    hidden[lane] = static_cast<int32_t>(
-        std::clamp<int64_t>(position + 1 - begin, 0, count));
+    hidden[lane] = static_cast<int32_t>(std::clamp<int64_t>(position + 1 - begin, 0, count));
   }
   softmax.add(kernels, scores, count, static_cast<float>(a.scale), hidden, used,
               {values, kGroupRows, count * kGroupRows});

@@ -45,19 +45,19 @@ void CpuBackend::norm_linear(Tensor x, const Norm& norm, std::span<const LinearO
   int64_t tasks = 0;
   for (const LinearOut& to : outs) {
     quantized = quantized || cpu::wants_eight_bits(to.linear->weight);
-    tasks += cpu::task_count(to.linear->weight.out());
+    tasks += cut(to.linear->weight).count();
   }
   const Activations n = activations(x, norm, quantized);
   pool_.parallel_for(tasks, [&](int64_t task) {
     size_t i = 0;
-    while (task >= cpu::task_count(outs[i].linear->weight.out())) {
-      task -= cpu::task_count(outs[i++].linear->weight.out());
-    }
+    while (task >= cut(outs[i].linear->weight).count())
+      task -= cut(outs[i++].linear->weight).count();
     const Linear& linear = *outs[i].linear;
-    cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), task, [&](const ResultTile& tile) {
-      cpu::add_bias(linear, tile);
-      cpu::store(tile, outs[i].out);
-    });
+    cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), cut(linear.weight), task,
+                       [&](const ResultTile& tile) {
+                         cpu::add_bias(linear, tile);
+                         cpu::store(tile, outs[i].out);
+                       });
   });
 }
 
@@ -71,14 +71,13 @@ void CpuBackend::qk_norm(Tensor x, const Norm& norm, int64_t head_dim) {
 
 void CpuBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
   const Activations n = activations(x, Norm{}, cpu::wants_eight_bits(linear.weight));
-  pool_.parallel_for(cpu::task_count(linear.weight.out()), [&](int64_t task) {
-    cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), task, [&](const ResultTile& tile) {
-      cpu::add_bias(linear, tile);
-      tile.for_each_run([&](int64_t t, int64_t row, const float* lanes, int64_t count) {
-        float* to = residual.f32_row(t) + row;
-        for (int64_t i = 0; i < count; ++i) to[i] += lanes[i];
-      });
-    });
+  const cpu::TaskCut rows = cut(linear.weight);
+  pool_.parallel_for(rows.count(), [&](int64_t task) {
+    cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), rows, task,
+                       [&](const ResultTile& tile) {
+                         cpu::add_bias(linear, tile);
+                         cpu::add(tile, residual);
+                       });
   });
 }
 
@@ -86,8 +85,9 @@ void CpuBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& ga
                                     const Linear& up, Tensor out) {
   const bool quantized = cpu::wants_eight_bits(gate.weight) || cpu::wants_eight_bits(up.weight);
   const Activations n = activations(x, norm, quantized);
-  pool_.parallel_for(cpu::task_count(gate.weight.out()), [&](int64_t task) {
-    cpu::swiglu_task(kernels_, gate, up, n, 0, x.rows(), task, out);
+  const cpu::TaskCut rows = cut(gate.weight);
+  pool_.parallel_for(rows.count(), [&](int64_t task) {
+    cpu::swiglu_task(kernels_, gate, up, n, 0, x.rows(), rows, task, out);
   });
 }
 

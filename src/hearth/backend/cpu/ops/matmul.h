@@ -74,22 +74,27 @@ void multiply_tile(const KernelTable& kernels, const Weight& weight, const Activ
 
 inline constexpr int64_t kPairRows = 2 * kGroupRows;
 
-// Rows that one task multiplies: few in a small matrix, so that every thread gets some.
-inline int64_t task_rows(int64_t out) {
-  return out >= 2048 ? 4 * kPairRows : kPairRows;
-}
-inline int64_t task_count(int64_t out) {
-  return ceil_div(out, task_rows(out));
-}
+// How the rows of a weight are cut into tasks. Large tasks read a tile of activations once for many
+// rows; small ones give every thread some. The results don't depend on it.
+struct TaskCut {
+  int64_t out;
+  int64_t rows;  // of a task, a multiple of 32
+
+  TaskCut(int64_t outputs, int threads)
+      : out(outputs),
+        rows(std::clamp(outputs / (4 * threads) / kPairRows, int64_t{1}, int64_t{4}) * kPairRows) {}
+  int64_t count() const { return ceil_div(out, rows); }
+};
 
 // A task's results, tile by tile, to `emit(ResultTile)`. Tokens [begin, begin + tokens) of x.
 template <typename Emit>
 void multiply_task(const KernelTable& kernels, const Weight& weight, const Activations& x,
-                   int64_t begin, int64_t tokens, int64_t task, const Emit& emit) {
+                   int64_t begin, int64_t tokens, const TaskCut& cut, int64_t task,
+                   const Emit& emit) {
   thread_local std::vector<float> buffer;
   buffer.resize(kPairRows * kTileTokens);
-  const int64_t row = task * task_rows(weight.out());
-  const int64_t end = std::min(row + task_rows(weight.out()), weight.out());
+  const int64_t row = task * cut.rows;
+  const int64_t end = std::min(row + cut.rows, weight.out());
   for_each_tile(tokens, [&](int64_t first, int64_t count) {
     for (int64_t r = row; r < end; r += kPairRows) {
       multiply_tile(kernels, weight, x, begin + first, count, r, buffer.data());

@@ -14,7 +14,7 @@ using cpu::Activations;
 using cpu::ExpertGroup;
 using cpu::ExpertGroups;
 using cpu::ResultTile;
-using cpu::task_count;
+using cpu::TaskCut;
 
 void CpuBackend::route_experts(const RouteExperts& args) {
   const Tensor n = activations(args.x, *args.norm, false).f32;
@@ -66,20 +66,22 @@ void CpuBackend::moe_ffn(const MoeFfn& args) {
     std::copy_n(n.f32_row(groups.slot(p) / k), dim, x.f32.f32_row(p));
     if (x.q.rows > 0) quantize_pair(x, groups.of_pair(p), p);
   });
-  pool_.parallel_for(groups.size() * task_count(inter), [&](int64_t task) {
-    const ExpertGroup& group = groups[task / task_count(inter)];
+  const TaskCut into(inter, pool_.threads());
+  pool_.parallel_for(groups.size() * into.count(), [&](int64_t task) {
+    const ExpertGroup& group = groups[task / into.count()];
     cpu::swiglu_task(kernels_, group.expert->gate_proj, group.expert->up_proj, x, group.first,
-                     group.count, task % task_count(inter), hidden.f32);
+                     group.count, into, task % into.count(), hidden.f32);
   });
   if (hidden.q.rows > 0) {
     pool_.parallel_for(groups.pairs(),
                        [&](int64_t p) { quantize_pair(hidden, groups.of_pair(p), p); });
   }
-  pool_.parallel_for(groups.size() * task_count(dim), [&](int64_t task) {
-    const ExpertGroup& group = groups[task / task_count(dim)];
+  const TaskCut back(dim, pool_.threads());
+  pool_.parallel_for(groups.size() * back.count(), [&](int64_t task) {
+    const ExpertGroup& group = groups[task / back.count()];
     const Linear& down = group.expert->down_proj;
-    cpu::multiply_task(kernels_, down.weight, hidden, group.first, group.count,
-                       task % task_count(dim), [&](const ResultTile& tile) {
+    cpu::multiply_task(kernels_, down.weight, hidden, group.first, group.count, back,
+                       task % back.count(), [&](const ResultTile& tile) {
                          cpu::add_bias(down, tile);
                          cpu::store(tile, y);
                        });

@@ -6,9 +6,9 @@
 namespace hearth::cpu {
 
 void swiglu_task(const KernelTable& kernels, const Linear& gate, const Linear& up,
-                 const Activations& x, int64_t begin, int64_t tokens, int64_t task,
-                 const Tensor& out) {
-  multiply_task(kernels, gate.weight, x, begin, tokens, task, [&](const ResultTile& tile) {
+                 const Activations& x, int64_t begin, int64_t tokens, const TaskCut& cut,
+                 int64_t task, const Tensor& out) {
+  multiply_task(kernels, gate.weight, x, begin, tokens, cut, task, [&](const ResultTile& tile) {
     alignas(64) std::array<float, kPairRows * kTileTokens> raised;
     multiply_tile(kernels, up.weight, x, tile.first, tile.count, tile.row, raised.data());
     ResultTile up_tile = tile;

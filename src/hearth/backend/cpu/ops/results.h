@@ -16,13 +16,26 @@ inline void add_bias(const Linear& linear, const ResultTile& tile) {
 // out[token][row] = result
 inline void store(const ResultTile& tile, const Tensor& out) {
   tile.for_each_run([&](int64_t t, int64_t row, const float* lanes, int64_t n) {
-    std::copy_n(lanes, n, out.f32_row(t) + row);
+    float* to = out.f32_row(t) + row;
+    if (n == kGroupRows) {
+      std::copy_n(lanes, kGroupRows, to);  // of known length: a few moves instead of a call
+    } else {
+      std::copy_n(lanes, n, to);
+    }
+  });
+}
+
+// out[token][row] += result
+inline void add(const ResultTile& tile, const Tensor& out) {
+  tile.for_each_run([&](int64_t t, int64_t row, const float* lanes, int64_t n) {
+    float* to = out.f32_row(t) + row;
+    for (int64_t i = 0; i < n; ++i) to[i] += lanes[i];
   });
 }
 
 // One task of out = silu(gate(x)) * up(x) for tokens [begin, begin + tokens).
 void swiglu_task(const KernelTable& kernels, const Linear& gate, const Linear& up,
-                 const Activations& x, int64_t begin, int64_t tokens, int64_t task,
-                 const Tensor& out);
+                 const Activations& x, int64_t begin, int64_t tokens, const TaskCut& cut,
+                 int64_t task, const Tensor& out);
 
 }  // namespace hearth::cpu
