@@ -27,7 +27,7 @@ def members(nm: str, library: str) -> list[tuple[str, list[str]]]:
 def main() -> None:
     nm, library, *others = sys.argv[1:]
     namespace = others[0] if others else "hearth::cpu"
-    names = others[1:] or ("scalar", "avx2", "avx512", "neon")
+    names = others[1:] or ("scalar", "avx2", "avxvnni", "avx512", "neon", "neondot")
     seen = []
     for member, lines in members(nm, library):
         name = member.removesuffix(".o").removesuffix(".cc")

@@ -3,21 +3,23 @@
 
 #include <fmt/ranges.h>
 
+#include "hearth/sensors/isa.h"
+
 namespace hearth::cpu {
 
 std::vector<const KernelTable*> available_tables() {
   std::vector<const KernelTable*> tables;
+  [[maybe_unused]] const IsaFeatures isa = detect_isa();
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vnni")) {
+  if (isa.avx512f && isa.avx512bw && isa.avx512vl && isa.avx512dq && isa.avx512_vnni) {
     tables.push_back(&isa_avx512::table());
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+  if (isa.avx2 && isa.fma && isa.f16c) {
+    if (isa.avx_vnni) tables.push_back(&isa_avxvnni::table());
     tables.push_back(&isa_avx2::table());
   }
 #elif defined(__aarch64__)
+  if (isa.dotprod) tables.push_back(&isa_neondot::table());
   tables.push_back(&isa_neon::table());
 #endif
   tables.push_back(&isa_scalar::table());

@@ -4,7 +4,7 @@
 //
 // This header is all that instruction-set objects share with the rest of Hearth: plain types only,
 // no inline functions, so that no AVX-512 copy of a common function can reach other code (a test
-// reads the symbols). `HEARTH_CPU_ISA=scalar|avx2|avx512|neon` forces a choice.
+// reads the symbols). `HEARTH_CPU_ISA` forces one: scalar, avx2, avxvnni, avx512, neon, neondot.
 #pragma once
 
 #include <cstdint>
@@ -110,11 +110,17 @@ const KernelTable& table();
 namespace isa_avx2 {
 const KernelTable& table();
 }
+namespace isa_avxvnni {
+const KernelTable& table();
+}
 namespace isa_avx512 {
 const KernelTable& table();
 }
 #elif defined(__aarch64__)
 namespace isa_neon {
+const KernelTable& table();
+}
+namespace isa_neondot {
 const KernelTable& table();
 }
 #endif

@@ -1,4 +1,5 @@
-// 16 lanes as two AVX registers.
+// 16 lanes as two AVX registers; for AVX2, and for AVX-VNNI, whose byte products come in one
+// instruction.
 #pragma once
 
 #include <immintrin.h>
@@ -85,7 +86,11 @@ struct Bytes {
 struct Ints {  // 16 lanes of int32
   __m256i lo, hi;
 };
+#if defined(__AVXVNNI__)
+constexpr int kSignedOffset = 128;  // as in vec_avx512.h
+#else
 constexpr int kSignedOffset = 0;  // signed weights stay as they are
+#endif
 
 static inline __m256i load_half(const void* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));
@@ -109,8 +114,8 @@ static inline Bytes bytes_or(Bytes a, Bytes b) {
 // Signed weights as ints_dot_signed wants them, from w + kOffset.
 template <int kOffset>
 static inline Bytes bytes_from_offset(Bytes a) {
-  const __m256i offset = _mm256_set1_epi8(kOffset);
-  return {_mm256_sub_epi8(a.lo, offset), _mm256_sub_epi8(a.hi, offset)};
+  const __m256i offset = _mm256_set1_epi8(static_cast<char>(kSignedOffset - kOffset));
+  return {_mm256_add_epi8(a.lo, offset), _mm256_add_epi8(a.hi, offset)};
 }
 // Bits move within the lane of four bytes: mask afterwards.
 template <int kBits>
@@ -122,7 +127,7 @@ static inline Bytes bytes_shift_left(Bytes a) {
   return {_mm256_slli_epi32(a.lo, kBits), _mm256_slli_epi32(a.hi, kBits)};
 }
 static inline Bytes bytes_from_signed(Bytes a) {
-  return a;
+  return bytes_from_offset<0>(a);
 }
 static inline Bytes bytes_table(const int8_t* sixteen) {
   const __m256i table =
@@ -140,6 +145,14 @@ static inline Bytes bytes_broadcast_quad(const int8_t* p) {
 static inline Ints ints_set(int32_t a) {
   return {_mm256_set1_epi32(a), _mm256_set1_epi32(a)};
 }
+#if defined(__AVXVNNI__)
+static inline Ints ints_dot_unsigned(Ints sum, Bytes w, Bytes x) {
+  return {_mm256_dpbusd_avx_epi32(sum.lo, w.lo, x.lo), _mm256_dpbusd_avx_epi32(sum.hi, w.hi, x.hi)};
+}
+static inline Ints ints_dot_signed(Ints sum, Bytes w, Bytes x) {
+  return ints_dot_unsigned(sum, w, x);
+}
+#else
 // A pair of products must fit 16 bits: unsigned weights up to 127, signed ones by their magnitude.
 static inline __m256i dot_half(__m256i sum, __m256i w, __m256i x) {
   const __m256i pairs = _mm256_maddubs_epi16(w, x);
@@ -152,6 +165,7 @@ static inline Ints ints_dot_signed(Ints sum, Bytes w, Bytes x) {
   return {dot_half(sum.lo, _mm256_abs_epi8(w.lo), _mm256_sign_epi8(x.lo, w.lo)),
           dot_half(sum.hi, _mm256_abs_epi8(w.hi), _mm256_sign_epi8(x.hi, w.hi))};
 }
+#endif
 static inline Vec16 vec_from_ints(Ints a) {
   return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};
 }

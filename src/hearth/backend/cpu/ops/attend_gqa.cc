@@ -32,7 +32,7 @@ struct Task {
 };
 
 // The tasks of a batch, in memory of the calling thread that its next call takes again.
-std::span<const Task> cut(const AttendGqa& a, const Batch& batch) {
+std::span<const Task> tasks_of(const AttendGqa& a, const Batch& batch) {
   thread_local std::vector<Task> tasks;
   tasks.clear();
   for (const SequenceRows& rows : batch.sequences) {
@@ -179,7 +179,7 @@ void CpuBackend::attend_gqa(const AttendGqa& args, const Batch& batch, KvCache& 
   for (const SequenceRows& rows : batch.sequences) {
     pool_.parallel_for(rows.rows, [&](int64_t i) { store_row(args, rows, i, cache); });
   }
-  const std::span<const Task> tasks = cut(args, batch);
+  const std::span<const Task> tasks = tasks_of(args, batch);
   pool_.parallel_for(static_cast<int64_t>(tasks.size()), [&](int64_t i) {
     attend_task(kernels_, args, tasks[static_cast<size_t>(i)], cache);
   });
