@@ -1,5 +1,5 @@
-// The CPU kernels for AVX2 with AVX-VNNI (client CPUs since 2021), from the same source as those for
-// AVX2. Untested: no machine of ours has it; the tests run it wherever one does.
+// The CPU kernels for AVX2 with AVX-VNNI (client CPUs since 2021), from the same source as those
+// for AVX2. Untested: no machine of ours has it; the tests run it wherever one does.
 #include "hearth/backend/cpu/isa/kernel_table.h"
 #if defined(__x86_64__)
 

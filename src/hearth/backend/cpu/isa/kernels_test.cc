@@ -1,5 +1,5 @@
-// The kernels of every instruction set against the scalar ones, bit for bit, on bytes that reach the
-// ends of every field, and the scalar ones against double arithmetic.
+// The kernels of every instruction set against the scalar ones, bit for bit, on bytes that reach
+// the ends of every field, and the scalar ones against double arithmetic.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -68,7 +68,7 @@ TEST(Kernels, PackedProductsHaveTheScalarBits) {
         const Rows x(**table, tokens, kColumns);
         std::vector<float> found(static_cast<size_t>(2 * tokens * kGroupRows));
         (*table)->multiply_packed[static_cast<size_t>(*format)](packed.data(), 2, stride, x.q,
-                                                               found.data());
+                                                                found.data());
         if (expected.empty()) expected = found;
         EXPECT_EQ(std::memcmp(found.data(), expected.data(), found.size() * 4), 0)
             << (*table)->name << ", " << tokens << " tokens";

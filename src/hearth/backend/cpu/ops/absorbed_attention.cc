@@ -73,7 +73,7 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
 // A lane of the row's queries: keys^T q, then the rotated part; lanes without a head are zero.
 void AbsorbedAttention::absorb(const KernelTable& kernels, const AttendMla& a, int64_t row,
                                int64_t head) {
-  thread_local std::vector<float> carried_;
+  thread_local Floats carried_;
   float* lane = query(a, row, head / kLanes) + head % kLanes;
   if (head >= a.heads) {
     for (int64_t i = 0; i < latent_width(a); ++i) lane[i * kLanes] = 0;
@@ -91,7 +91,7 @@ void AbsorbedAttention::absorb(const KernelTable& kernels, const AttendMla& a, i
 
 void AbsorbedAttention::attend(const KernelTable& kernels, const AttendMla& a, int64_t task,
                                const KvCache& cache) {
-  thread_local std::vector<float> latents_;
+  thread_local Floats latents_;
   alignas(64) float scores[kTokens * kLanes];
   const int64_t segment = task / head_groups(a);
   const int64_t group = task % head_groups(a);
@@ -120,7 +120,7 @@ void AbsorbedAttention::attend(const KernelTable& kernels, const AttendMla& a, i
 
 void AbsorbedAttention::merge(const KernelTable& kernels, const AttendMla& a, int64_t row,
                               int64_t head) {
-  thread_local std::vector<float> out_;
+  thread_local Floats out_;
   const Row& of = rows_[static_cast<size_t>(row)];
   const int64_t group = head / kLanes;
   const int64_t lane = head % kLanes;

@@ -48,7 +48,7 @@ std::span<const Task> tasks_of(const AttendGqa& a, const Batch& batch) {
 void store_row(const AttendGqa& a, const SequenceRows& rows, int64_t i, const KvCache& cache) {
   const int64_t t = rows.first_row + i;
   const int64_t width = a.kv_heads * a.head_dim;
-  thread_local std::vector<float> cos_, sin_, values_;
+  thread_local cpu::Floats cos_, sin_, values_;
   float* cos = resized(cos_, a.rope->dims / 2);
   float* sin = resized(sin_, a.rope->dims / 2);
   a.rope->angles(rows.start + i, cos, sin);
@@ -73,7 +73,7 @@ struct BlockView {
 // Values are read in chunks of 16: other head sizes are widened with room at the end of each row.
 BlockView view_block(const KernelTable& kernels, const AttendGqa& a, const KvCache& cache,
                      const Task& task, int64_t begin, int64_t held, bool widened) {
-  thread_local std::vector<float> keys_, values_;
+  thread_local cpu::Floats keys_, values_;
   const int64_t d = a.head_dim;
   const Format format = cache.spec().format;
   const int64_t bytes = cache.spec().element_bytes();
@@ -100,7 +100,7 @@ class QueryTile {
         task_(task),
         group_(a.heads / a.kv_heads),
         width_(round_up(a.head_dim, 16)) {
-    thread_local std::vector<float> queries, scores, mix;
+    thread_local cpu::Floats queries, scores, mix;
     thread_local std::vector<SoftmaxState> states;
     const int64_t rows = task.count * group_;
     queries_ = resized(queries, rows * a.head_dim);

@@ -17,7 +17,7 @@ namespace {
 
 void store_row(const AttendMla& a, const SequenceRows& rows, int64_t i, const KvCache& cache) {
   const int64_t t = rows.first_row + i;
-  thread_local std::vector<float> cos_, sin_;
+  thread_local cpu::Floats cos_, sin_;
   float* cos = cpu::resized(cos_, a.rope->dims / 2);
   float* sin = cpu::resized(sin_, a.rope->dims / 2);
   a.rope->angles(rows.start + i, cos, sin);

@@ -13,7 +13,7 @@ constexpr int64_t kTokens = kKvBlockTokens;
 // The latents of a block in float, and in eight bits where the maps are integers.
 Activations read_latents(const KernelTable& kernels, const AttendMla& a, const KvCache& cache,
                          const std::byte* block, int64_t count) {
-  thread_local std::vector<float> floats;
+  thread_local Floats floats;
   thread_local std::vector<std::byte> bytes;
   const int64_t width = latent_width(a);
   Activations x;
@@ -31,7 +31,7 @@ Activations read_latents(const KernelTable& kernels, const AttendMla& a, const K
 // Keys [count][qk_head_dim] of a head: expanded from the latents, then the shared rotated part.
 void expand_keys(const KernelTable& kernels, const AttendMla& a, int64_t head,
                  const Activations& latents, int64_t count, float* keys) {
-  thread_local std::vector<float> expanded_;
+  thread_local Floats expanded_;
   const int64_t nope = a.qk_nope_head_dim;
   float* expanded = resized(expanded_, round_up(nope, kPairRows) * count);
   maps_of(a).keys.multiply(kernels, head, latents, count, expanded);
@@ -78,7 +78,7 @@ void add_block(const KernelTable& kernels, const AttendMla& a, const SequenceRow
 
 void attend_expanded(const KernelTable& kernels, const AttendMla& a, const SequenceRows& rows,
                      int64_t head, const KvCache& cache) {
-  thread_local std::vector<float> keys_, values_, queries_, states_;
+  thread_local Floats keys_, values_, queries_, states_;
   const int64_t dim = qk_head_dim(a);
   const int64_t width = round_up(a.v_head_dim, kPairRows);
   const int64_t tiles = ceil_div(rows.rows, kTile);

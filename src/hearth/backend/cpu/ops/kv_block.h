@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <new>
+#include <vector>
 
 #include "hearth/backend/cpu/isa/kernel_table.h"
 #include "hearth/backend/kv_cache.h"
@@ -22,9 +24,24 @@ inline int64_t visible(int64_t begin, int64_t position) {
   return std::min(kKvBlockTokens, position + 1 - begin);
 }
 
-// Memory of the calling thread that its next call takes again.
+// Rows of floats that start on a cache line: one that lies across two costs twice as much.
 template <typename T>
-T* resized(std::vector<T>& v, int64_t n) {
+struct CacheLineAllocator {
+  using value_type = T;
+  CacheLineAllocator() = default;
+  template <typename U>
+  CacheLineAllocator(const CacheLineAllocator<U>&) {}  // NOLINT: implicit, as allocators are
+  T* allocate(size_t n) {
+    return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64}));
+  }
+  void deallocate(T* p, size_t) { ::operator delete (p, std::align_val_t{64}); }
+  bool operator==(const CacheLineAllocator&) const { return true; }
+};
+using Floats = std::vector<float, CacheLineAllocator<float>>;
+
+// Memory of the calling thread that its next call takes again.
+template <typename T, typename A>
+T* resized(std::vector<T, A>& v, int64_t n) {
   if (static_cast<int64_t>(v.size()) < n) v.resize(static_cast<size_t>(n));
   return v.data();
 }

@@ -91,14 +91,13 @@ template <typename Emit>
 void multiply_task(const KernelTable& kernels, const Weight& weight, const Activations& x,
                    int64_t begin, int64_t tokens, const TaskCut& cut, int64_t task,
                    const Emit& emit) {
-  thread_local std::vector<float> buffer;
-  buffer.resize(kPairRows * kTileTokens);
+  alignas(64) float buffer[kPairRows * kTileTokens];
   const int64_t row = task * cut.rows;
   const int64_t end = std::min(row + cut.rows, weight.out());
   for_each_tile(tokens, [&](int64_t first, int64_t count) {
     for (int64_t r = row; r < end; r += kPairRows) {
-      multiply_tile(kernels, weight, x, begin + first, count, r, buffer.data());
-      emit(ResultTile{buffer.data(), begin + first, count, r, std::min(kPairRows, end - r)});
+      multiply_tile(kernels, weight, x, begin + first, count, r, buffer);
+      emit(ResultTile{buffer, begin + first, count, r, std::min(kPairRows, end - r)});
     }
   });
 }

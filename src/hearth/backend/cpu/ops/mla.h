@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "hearth/backend/backend.h"
+#include "hearth/backend/cpu/ops/kv_block.h"
 #include "hearth/backend/cpu/ops/latent_maps.h"
 #include "hearth/base/thread_pool.h"
 
@@ -48,8 +49,8 @@ class AbsorbedAttention {
   // Memory that keeps its size from step to step.
   std::vector<Row> rows_;
   std::vector<int64_t> row_of_segment_;
-  std::vector<float> queries_;  // [rows][head groups][latent width][16]
-  std::vector<float> states_;   // [segments][head groups] LaneSoftmax of 16 lanes
+  Floats queries_;  // [rows][head groups][latent width][16]
+  Floats states_;   // [segments][head groups] LaneSoftmax of 16 lanes
 };
 
 }  // namespace hearth::cpu
