@@ -127,9 +127,13 @@ def answer(lang: str, task: str, a: int, b: int, result: int) -> str:
     return ph.ANSWERS[lang].format(r=result)
 
 
-def problem(rng: random.Random, task: str, a: int, b: int) -> tuple[str, str, str]:
-    """(question, thought, reply) of given operands in a random language."""
-    lang = rng.choices(["bare", "en", "zh"], [0.3, 0.35, 0.35])[0]
+def random_language(rng: random.Random) -> str:
+    """Bare symbols, English or Chinese."""
+    return rng.choices(["bare", "en", "zh"], [0.3, 0.35, 0.35])[0]
+
+
+def problem(rng: random.Random, task: str, a: int, b: int, lang: str) -> tuple[str, str, str]:
+    """(question, thought, reply) of given operands."""
     thought, result = solve(task, a, b)
     return phrase(rng, task, a, b, lang), thought, answer(lang, task, a, b, result)
 
@@ -141,7 +145,8 @@ def draw_problem(
     tries = 3 if long else 1
     la = max(rng.randint(1, MAX_DIGITS[task]) for _ in range(tries))
     lb = max(rng.randint(1, MAX_DIGITS[task]) for _ in range(tries))
-    return problem(rng, task, *draw_pair(rng, task, la, lb, split))
+    a, b = draw_pair(rng, task, la, lb, split)
+    return problem(rng, task, a, b, random_language(rng))
 
 
 def out_of_range(rng: random.Random, lang: str) -> str:

@@ -20,6 +20,15 @@ def square(rng: random.Random) -> Pair:
     return "mul", data.random_number(rng, 3), data.random_number(rng, 3)
 
 
+def carries(rng: random.Random) -> Pair:
+    """Of a few such products the one with most sums `pp+column+carry` that cross a ten."""
+    def crossings(pair: Pair) -> int:
+        sums = (line.partition(":")[2].partition("=") for line in solve(*pair)[0].split())
+        return sum(total[:1] > parts[:1] for parts, _, total in sums if parts)
+
+    return max((square(rng) for _ in range(4)), key=crossings)
+
+
 def near(rng: random.Random) -> Pair:
     """A difference of numbers that agree in their leading digits, or lie close together."""
     a = data.random_number(rng, rng.randint(1, 5))
@@ -55,7 +64,7 @@ def echo(rng: random.Random) -> Pair:
     return ("sub", b + result, b) if rng.random() < 0.5 else ("sub", b, b + result)
 
 
-PAIRS = {"square": square, "near": near, "echo": echo}
+PAIRS = {"square": square, "carries": carries, "near": near, "echo": echo, "short": echo}
 
 
 def beyond(rng: random.Random) -> tuple[str, str, str]:
@@ -84,4 +93,5 @@ def sample(rng: random.Random, kind: str, split: str = "train", long: bool = Fal
     while True:
         task, a, b = PAIRS[kind](rng)
         if data.split_of(task, a, b) == split:
-            return data.render(rng, data.problem(rng, task, a, b), split)
+            lang = "bare" if kind == "short" else data.random_language(rng)
+            return data.render(rng, data.problem(rng, task, a, b, lang), split)
