@@ -62,6 +62,7 @@ STAGES = {"first": FIRST, "second": SECOND}
 KINDS = (*data.TASKS, "talk", "square", "near", "echo", "order", "beyond")
 REPLAYS = 12  # a step; samples that went wrong come again
 UNLIKELY = 0.7  # loss of a token that counts as going wrong
+UNSURE = 0.1  # loss of a token that still teaches something
 PAD = 2
 
 
@@ -123,21 +124,36 @@ class Trainer:
         fall = 1.0 if used < start else max(0.0, (1 - used) / (1 - start))
         return self.args.lr * min(1.0, (self.step + 1) / 100) * fall
 
-    def loss(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, list[int]]:
-        """Summed cross-entropy on the target tokens, and the rows with an unlikely one."""
+    def losses(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Summed cross-entropy on the target tokens, and the largest one of each row."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.args.bf16):
             hidden = self.model(ids)[mask]
             logits = self.model.lm_head(hidden)
         each = F.cross_entropy(logits.float(), ids.roll(-1, 1)[mask], reduction="none")
-        rows = mask.nonzero()[:, 0][each.detach() > UNLIKELY]
-        return each.sum(), rows.unique().tolist()
+        rows = mask.nonzero()[:, 0]
+        worst = torch.zeros(len(ids)).scatter_reduce(0, rows, each.detach(), "amax")
+        return each.sum(), worst
+
+    @torch.no_grad()
+    def sift(self, samples: list[data.Sample]) -> list[data.Sample]:
+        """The samples that still teach. A look costs a third of a step, so it soon pays."""
+        self.model.eval()
+        kept = []
+        for group in by_length(self.tok, samples):
+            worst = self.losses(*encode(self.tok, group))[1].tolist()
+            kept += [s for s, loss in zip(group, worst) if loss > UNSURE]
+            self.wrong += [s for s, loss in zip(group, worst) if loss > UNLIKELY]
+        self.model.train()
+        self.rng.shuffle(self.wrong)
+        del self.wrong[40 * REPLAYS :]
+        return kept or samples[:1]
 
     def lines(self, kind: str) -> int:
         """How much of a thought a head holds: in the second stage, a difference's sign too."""
         return 3 if self.args.stage == "second" and kind in ("sub", "near") else 1
 
     def samples(self) -> list[data.Sample]:
-        """One step's samples: whole ones, pieces, and some that went wrong before."""
+        """Fresh samples: whole ones and pieces."""
         def draw(kind: str, count: int, long: bool = False) -> list[data.Sample]:
             return [drills.sample(self.rng, kind, "train", long) for _ in range(count)]
 
@@ -149,26 +165,24 @@ class Trainer:
         # Short results have leading zeros to leave out: the second stage wants them too.
         long = self.args.stage == "first" or self.rng.random() < 0.5
         drawn += [s.tail() for k, n in mix["tails"].items() for s in draw(k, n, long)]
-        drawn += self.wrong[:REPLAYS]
-        del self.wrong[:REPLAYS]
         return drawn
 
     def train_step(self) -> float:
         """One optimizer step; returns the mean loss per target token."""
-        groups = by_length(self.tok, self.samples())
-        parts = [encode(self.tok, group) for group in groups]
+        samples = self.samples()
+        if self.args.stage == "second":
+            again = self.wrong[:REPLAYS]
+            del self.wrong[:REPLAYS]
+            samples = self.sift(samples + self.samples()) + again
+        parts = [encode(self.tok, group) for group in by_length(self.tok, samples)]
         count = sum(int(mask.sum()) for _, mask in parts)
         total = 0.0
-        for group, (ids, mask) in zip(groups, parts):
-            loss, wrong = self.loss(ids, mask)
+        for ids, mask in parts:
+            loss, _ = self.losses(ids, mask)
             extra = sum(m.balance for m in self.model.moes()) * 1e-4 / len(parts)
             (loss / count + extra).backward()
             total += loss.item()
             self.tokens += ids.numel()
-            if self.args.stage == "second":
-                self.wrong += [group[row] for row in wrong]
-        self.rng.shuffle(self.wrong)
-        del self.wrong[40 * REPLAYS :]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         rate = self.rate()
         for group in self.opt.param_groups:
