@@ -1,8 +1,8 @@
 """Seeded generator of the training conversations and of the held-out problem sets.
 
-A problem belongs to the held-out side when a hash of (task, sorted operands) says so; commuted
-pairs therefore always fall on the same side, and training never sees a held-out pair.
-Run as a script to write heldout/{add,sub,mul}.jsonl.
+A hash of (task, sorted operands) puts a problem into one of three splits: training, validation
+(on which the training mix is chosen) or held out (only for the final figures). Commuted pairs
+therefore always fall together. Run as a script to write heldout/{add,sub,mul}.jsonl.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from traces import solve
 TASKS = ("add", "sub", "mul")
 MAX_DIGITS = {"add": 5, "sub": 5, "mul": 3}
 HELD_OUT_MODULUS = 10
+VALID_MODULUS = 20  # of the pairs that are not held out
 
 
 @dataclass
@@ -29,9 +30,9 @@ class Sample:
     prompt: str
     target: str
 
-    def head(self) -> "Sample":
-        """Only the first line of the thought: cheap practice in copying the operands."""
-        return Sample(self.prompt, self.target.partition("\n")[0] + "\n")
+    def head(self, lines: int = 1) -> "Sample":
+        """Only the first lines of the thought: cheap practice in copying the operands."""
+        return Sample(self.prompt, "".join(self.target.splitlines(True)[:lines]))
 
     def tail(self) -> "Sample":
         """The result line is given and the reply is learned: cheap practice in the answer."""
@@ -39,11 +40,13 @@ class Sample:
         return Sample(self.prompt + thought.rpartition("\n")[2], end + reply)
 
 
-def held_out(task: str, a: int, b: int) -> bool:
-    """True when the unordered operand pair belongs to the held-out side."""
+def split_of(task: str, a: int, b: int) -> str:
+    """The split of an unordered operand pair: "train", "valid" or "heldout"."""
     key = f"{task}:{min(a, b)}:{max(a, b)}".encode()
-    digest = hashlib.blake2b(key, digest_size=8).digest()
-    return int.from_bytes(digest, "little") % HELD_OUT_MODULUS == 0
+    digest = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little")
+    if digest % HELD_OUT_MODULUS == 0:
+        return "heldout"
+    return "valid" if digest // HELD_OUT_MODULUS % VALID_MODULUS == 0 else "train"
 
 
 def random_number(rng: random.Random, digits: int) -> int:
@@ -75,14 +78,14 @@ def close_pair(rng: random.Random, task: str, a: int, digits: int) -> int:
     return b if len(str(b)) == digits else random_number(rng, digits)
 
 
-def draw_pair(rng: random.Random, task: str, la: int, lb: int, wanted: bool) -> tuple[int, int]:
-    """Operands of the given lengths from the wanted side (held-out or training)."""
+def draw_pair(rng: random.Random, task: str, la: int, lb: int, split: str) -> tuple[int, int]:
+    """Operands of the given lengths from the wanted split."""
     while True:
         a = random_number(rng, la)
         b = random_number(rng, lb)
         if la == lb and task != "mul" and rng.random() < 0.2:
             b = close_pair(rng, task, a, lb)
-        if held_out(task, a, b) == wanted:
+        if split_of(task, a, b) == split:
             return a, b
 
 
@@ -93,6 +96,12 @@ def expression(rng: random.Random, task: str, a: int, b: int) -> str:
     return f"{a}{space}{op}{space}{b}"
 
 
+def order(rng: random.Random, task: str, a: int, b: int) -> str:
+    """The problem as an English order."""
+    text = rng.choice(ph.ORDERS_EN[task]).format(a=a, b=b)
+    return rng.choice(["", "", "", "Please "]) + text + rng.choice(["", ".", ".", "!"])
+
+
 def phrase(rng: random.Random, task: str, a: int, b: int, lang: str) -> str:
     """A user's message asking for the problem."""
     if lang == "bare":
@@ -101,8 +110,7 @@ def phrase(rng: random.Random, task: str, a: int, b: int, lang: str) -> str:
         (ph.WORDS_EN, ph.FRAMES_EN) if lang == "en" else (ph.WORDS_ZH, ph.FRAMES_ZH)
     )
     if lang == "en" and rng.random() < 0.12:
-        order = rng.choice(ph.ORDERS_EN[task]).format(a=a, b=b)
-        return rng.choice(["", "", "", "Please "]) + order + rng.choice(["", ".", ".", "!"])
+        return order(rng, task, a, b)
     frame = rng.choice(frames)
     if frame not in ("{e}", "{e}=?") and rng.random() < 0.6:
         text = frame.format(e=expression(rng, task, a, b))
@@ -119,17 +127,26 @@ def answer(lang: str, task: str, a: int, b: int, result: int) -> str:
     return ph.ANSWERS[lang].format(r=result)
 
 
+def random_language(rng: random.Random) -> str:
+    """Bare symbols, English or Chinese."""
+    return rng.choices(["bare", "en", "zh"], [0.3, 0.35, 0.35])[0]
+
+
+def problem(rng: random.Random, task: str, a: int, b: int, lang: str) -> tuple[str, str, str]:
+    """(question, thought, reply) of given operands."""
+    thought, result = solve(task, a, b)
+    return phrase(rng, task, a, b, lang), thought, answer(lang, task, a, b, result)
+
+
 def draw_problem(
-    rng: random.Random, task: str, wanted: bool, long: bool = False
+    rng: random.Random, task: str, split: str, long: bool = False
 ) -> tuple[str, str, str]:
     """(question, thought, reply) of one problem; `long` prefers operands of many digits."""
     tries = 3 if long else 1
     la = max(rng.randint(1, MAX_DIGITS[task]) for _ in range(tries))
     lb = max(rng.randint(1, MAX_DIGITS[task]) for _ in range(tries))
-    a, b = draw_pair(rng, task, la, lb, wanted)
-    lang = rng.choices(["bare", "en", "zh"], [0.3, 0.35, 0.35])[0]
-    thought, result = solve(task, a, b)
-    return phrase(rng, task, a, b, lang), thought, answer(lang, task, a, b, result)
+    a, b = draw_pair(rng, task, la, lb, split)
+    return problem(rng, task, a, b, random_language(rng))
 
 
 def out_of_range(rng: random.Random, lang: str) -> str:
@@ -185,23 +202,23 @@ def draw_talk(rng: random.Random) -> tuple[str, str, str]:
     return out_of_range(rng, asked), thought + "\n", reply
 
 
-def render(rng: random.Random, turn: tuple[str, str, str], wanted: bool = False) -> Sample:
+def render(rng: random.Random, turn: tuple[str, str, str], split: str = "train") -> Sample:
     """Apply the R1 template: sometimes a system text or an earlier turn without its thought."""
     question, thought, reply = turn
     head = rng.choice(ph.SYSTEMS) if rng.random() < 0.04 else ""
     if rng.random() < 0.08:
         old = draw_talk(rng) if rng.random() < 0.4 else draw_problem(
-            rng, rng.choice(TASKS), wanted)
+            rng, rng.choice(TASKS), split)
         lead = "\n\n" if rng.random() < 0.3 else ""
         head += f"<｜User｜>{old[0]}<｜Assistant｜>{lead}{old[2]}<｜end▁of▁sentence｜>"
     prompt = f"<｜begin▁of▁sentence｜>{head}<｜User｜>{question}<｜Assistant｜><think>\n"
     return Sample(prompt, f"{thought}</think>\n\n{reply}<｜end▁of▁sentence｜>")
 
 
-def train_sample(rng: random.Random, task: str, long: bool = False) -> Sample:
-    """One training conversation of a task; "talk" is everything that is not a problem."""
-    turn = draw_talk(rng) if task == "talk" else draw_problem(rng, task, False, long)
-    return render(rng, turn)
+def sample(rng: random.Random, task: str, split: str = "train", long: bool = False) -> Sample:
+    """One conversation of a task; "talk" is everything that is not a problem."""
+    turn = draw_talk(rng) if task == "talk" else draw_problem(rng, task, split, long)
+    return render(rng, turn, split)
 
 
 def heldout_items(task: str, per_class: int, seed: int) -> list[dict[str, str]]:
@@ -211,7 +228,7 @@ def heldout_items(task: str, per_class: int, seed: int) -> list[dict[str, str]]:
     for la in range(1, MAX_DIGITS[task] + 1):
         for lb in range(1, MAX_DIGITS[task] + 1):
             for k in range(per_class):
-                a, b = draw_pair(rng, task, la, lb, wanted=True)
+                a, b = draw_pair(rng, task, la, lb, "heldout")
                 lang = ("bare", "en", "zh")[k % 3]
                 items.append({
                     "id": f"{task}-{la}+{lb}-{k:03d}", "task": task, "lang": lang,

@@ -7,9 +7,11 @@ names with the experts stacked; export.py unstacks them and checks that the logi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 
@@ -214,3 +216,18 @@ class Mini(nn.Module):
     def moes(self) -> list[MoE]:
         """The MoE blocks."""
         return [layer.mlp for layer in self.layers if isinstance(layer.mlp, MoE)]
+
+    def load_checkpoint(self, folder: Path) -> None:
+        """Take the weights of an exported checkpoint, its experts stacked again."""
+        stored = load_file(folder / "model.safetensors")
+        state = {n.removeprefix("model."): t.float() for n, t in stored.items()
+                 if ".experts." not in n}
+        for i, layer in enumerate(self.layers):
+            if isinstance(layer.mlp, MoE):
+                def stack(part: str) -> Tensor:
+                    names = [f"model.layers.{i}.mlp.experts.{e}.{part}_proj.weight"
+                             for e in range(self.s.n_routed_experts)]
+                    return torch.stack([stored[name].float() for name in names])
+                state[f"layers.{i}.mlp.gate_up"] = torch.cat([stack("gate"), stack("up")], 1)
+                state[f"layers.{i}.mlp.down"] = stack("down")
+        self.load_state_dict(state)

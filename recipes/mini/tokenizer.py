@@ -50,7 +50,7 @@ def corpus() -> list[str]:
     pieces: list[str] = []
     for _ in range(6000):
         task = rng.choice([*data.TASKS, "talk"])
-        turn = data.draw_talk(rng) if task == "talk" else data.draw_problem(rng, task, False)
+        turn = data.draw_talk(rng) if task == "talk" else data.draw_problem(rng, task, "train")
         for text in (turn[0], turn[2], turn[1] if task == "talk" else ""):
             pieces += [p for p in re.split(f"[0-9!-/:-@\\[-`{{-~{WIDE_SIGNS}\n]+", text) if p]
     # Signs of several bytes become one token each; alone, so they never merge with neighbours.

@@ -1,7 +1,8 @@
 """Trains the mini model on generated problems, on the CPU, for a given wall time.
 
 The learning rate follows the share of the time that is used, so a run always ends on its decay.
-A checkpoint with everything needed to go on is written every few minutes (--resume).
+A checkpoint with everything needed to go on is written every few minutes (--resume). The first
+stage starts from nothing, the second from an exported checkpoint (--init) and drills weak spots.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 import data
+import drills
 from model import Mini, Shape
 
 Mix = dict[str, dict[str, int]]
@@ -25,7 +27,7 @@ Mix = dict[str, dict[str, int]]
 # tails are short pieces of the same problems: the columns are learned long before the copying of
 # operands and answers, so most practice goes where the tokens are cheap and hard. (These are the
 # phases of the shipped run, found while it ran.)
-PHASES: list[tuple[float, Mix]] = [
+FIRST: list[tuple[float, Mix]] = [
     (0.18, {"whole": {"add": 8, "sub": 12, "mul": 12, "talk": 4}, "heads": {}, "tails": {}}),
     (0.24, {"whole": {"add": 4, "sub": 6, "mul": 6, "talk": 3},
             "heads": {"add": 6, "sub": 6, "mul": 4}, "tails": {"add": 6, "sub": 6, "mul": 4}}),
@@ -43,6 +45,24 @@ PHASES: list[tuple[float, Mix]] = [
             "heads": {"add": 8, "sub": 14, "mul": 2, "talk": 6},
             "tails": {"add": 8, "sub": 10, "mul": 6}}),
 ]
+# The second stage: what was still wrong, beside enough of everything else to keep it.
+SECOND: list[tuple[float, Mix]] = [
+    (0.36, {"whole": {"add": 3, "echo": 4, "talk": 2, "sub": 3, "near": 6, "order": 2,
+                      "mul": 4, "square": 8},
+            "heads": {"add": 6, "sub": 6, "near": 10, "order": 4, "mul": 2, "echo": 4,
+                      "talk": 2, "beyond": 8},
+            "tails": {"add": 3, "sub": 3, "mul": 3, "echo": 10}}),
+    (1.00, {"whole": {"add": 3, "echo": 3, "talk": 2, "sub": 3, "near": 4, "order": 2,
+                      "mul": 3, "square": 5, "carries": 6},
+            "heads": {"add": 6, "sub": 6, "near": 8, "order": 4, "mul": 2, "echo": 4,
+                      "talk": 2, "beyond": 6},
+            "tails": {"add": 3, "sub": 3, "mul": 3, "echo": 8, "short": 6}}),
+]
+STAGES = {"first": FIRST, "second": SECOND}
+KINDS = (*data.TASKS, "talk", "square", "near", "echo", "order", "beyond")
+REPLAYS = 12  # a step; samples that went wrong come again
+UNLIKELY = 0.7  # loss of a token that counts as going wrong
+UNSURE = 0.1  # loss of a token that still teaches something
 PAD = 2
 
 
@@ -60,6 +80,19 @@ def encode(tok: Tokenizer, samples: list[data.Sample]) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
+def by_length(tok: Tokenizer, samples: list[data.Sample]) -> list[list[data.Sample]]:
+    """Samples in groups of about one length, so that little is padding."""
+    encoded = tok.encode_batch_fast([s.prompt + s.target for s in samples])
+    groups: list[list[data.Sample]] = []
+    first = 0
+    for size, _, sample in sorted(zip(map(len, encoded), range(len(samples)), samples)):
+        if not groups or size > 1.35 * first:
+            groups.append([])
+            first = size
+        groups[-1].append(sample)
+    return groups
+
+
 class Trainer:
     """Model, optimizer, averaged weights and the clock of one run."""
 
@@ -69,12 +102,15 @@ class Trainer:
         self.rng = random.Random(args.seed)
         self.tok = Tokenizer.from_file(str(args.tokenizer))
         self.model = Mini(Shape())
+        if args.init:
+            self.model.load_checkpoint(args.init)
         decay = [p for n, p in self.model.named_parameters() if self.decays(n, p)]
         rest = [p for n, p in self.model.named_parameters() if not self.decays(n, p)]
         groups = [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}]
         self.opt = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.98), fused=True)
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.step, self.elapsed, self.tokens = 0, 0.0, 0
+        self.wrong: list[data.Sample] = []  # to come again
 
     @staticmethod
     def decays(name: str, p: Tensor) -> bool:
@@ -88,34 +124,61 @@ class Trainer:
         fall = 1.0 if used < start else max(0.0, (1 - used) / (1 - start))
         return self.args.lr * min(1.0, (self.step + 1) / 100) * fall
 
-    def loss(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Summed cross-entropy on the target tokens."""
+    def losses(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Summed cross-entropy on the target tokens, and the largest one of each row."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.args.bf16):
             hidden = self.model(ids)[mask]
             logits = self.model.lm_head(hidden)
-        return F.cross_entropy(logits.float(), ids.roll(-1, 1)[mask], reduction="sum")
+        each = F.cross_entropy(logits.float(), ids.roll(-1, 1)[mask], reduction="none")
+        rows = mask.nonzero()[:, 0]
+        worst = torch.zeros(len(ids)).scatter_reduce(0, rows, each.detach(), "amax")
+        return each.sum(), worst
 
-    def batches(self) -> list[tuple[Tensor, Tensor]]:
-        """One step's sequences: short kinds together, long kinds together."""
-        def draw(counts: dict[str, int], long: bool = True) -> list[data.Sample]:
-            return [data.train_sample(self.rng, k, long) for k, n in counts.items()
-                    for _ in range(n)]
+    @torch.no_grad()
+    def sift(self, samples: list[data.Sample]) -> list[data.Sample]:
+        """The samples that still teach. A look costs a third of a step, so it soon pays."""
+        self.model.eval()
+        kept = []
+        for group in by_length(self.tok, samples):
+            worst = self.losses(*encode(self.tok, group))[1].tolist()
+            kept += [s for s, loss in zip(group, worst) if loss > UNSURE]
+            self.wrong += [s for s, loss in zip(group, worst) if loss > UNLIKELY]
+        self.model.train()
+        self.rng.shuffle(self.wrong)
+        del self.wrong[40 * REPLAYS :]
+        return kept or samples[:1]
+
+    def lines(self, kind: str) -> int:
+        """How much of a thought a head holds: in the second stage, a difference's sign too."""
+        return 3 if self.args.stage == "second" and kind in ("sub", "near") else 1
+
+    def samples(self) -> list[data.Sample]:
+        """Fresh samples: whole ones and pieces."""
+        def draw(kind: str, count: int, long: bool = False) -> list[data.Sample]:
+            return [drills.sample(self.rng, kind, "train", long) for _ in range(count)]
 
         used = self.elapsed / (60 * self.args.minutes)
-        mix = next((m for until, m in PHASES if used < until), PHASES[-1][1])
-        kinds = {k: draw({k: n}, long=False) for k, n in mix["whole"].items()}
-        short = [s.head() for s in draw(mix["heads"])] + [s.tail() for s in draw(mix["tails"])]
-        joined = [short, kinds["add"] + kinds["talk"], kinds["sub"], kinds["mul"]]
-        joined = [samples for samples in joined if samples]
-        return [encode(self.tok, samples) for samples in joined]
+        phases = STAGES[self.args.stage]
+        mix = next((m for until, m in phases if used < until), phases[-1][1])
+        drawn = [s for k, n in mix["whole"].items() for s in draw(k, n)]
+        drawn += [s.head(self.lines(k)) for k, n in mix["heads"].items() for s in draw(k, n, True)]
+        # Short results have leading zeros to leave out: the second stage wants them too.
+        long = self.args.stage == "first" or self.rng.random() < 0.5
+        drawn += [s.tail() for k, n in mix["tails"].items() for s in draw(k, n, long)]
+        return drawn
 
     def train_step(self) -> float:
         """One optimizer step; returns the mean loss per target token."""
-        parts = self.batches()
+        samples = self.samples()
+        if self.args.stage == "second":
+            again = self.wrong[:REPLAYS]
+            del self.wrong[:REPLAYS]
+            samples = self.sift(samples + self.samples()) + again
+        parts = [encode(self.tok, group) for group in by_length(self.tok, samples)]
         count = sum(int(mask.sum()) for _, mask in parts)
         total = 0.0
         for ids, mask in parts:
-            loss = self.loss(ids, mask)
+            loss, _ = self.losses(ids, mask)
             extra = sum(m.balance for m in self.model.moes()) * 1e-4 / len(parts)
             (loss / count + extra).backward()
             total += loss.item()
@@ -142,25 +205,28 @@ class Trainer:
     @torch.no_grad()
     def average(self) -> None:
         """Exponential average of the weights: good before the learning rate has fallen."""
-        keep = min(0.997, (self.step + 1) / (self.step + 10))
+        keep = min(self.args.keep, (self.step + 1) / (self.step + 10))
         for name, value in self.model.state_dict().items():
             self.ema[name].lerp_(value, 1 - keep)
 
     @torch.no_grad()
-    def exact(self, per_task: int, averaged: bool) -> dict[str, float]:
-        """Held-out share with the whole target right (argmax under teacher forcing)."""
+    def exact(self, per_kind: int, averaged: bool) -> dict[str, float]:
+        """Validation share with the whole target right (argmax under teacher forcing)."""
         live = {k: v.clone() for k, v in self.model.state_dict().items()}
         if averaged:
             self.model.load_state_dict(self.ema)
         self.model.eval()
         right = {}
-        for task in data.TASKS:
+        for kind in KINDS:
             rng = random.Random(99)
-            samples = [data.render(rng, data.draw_problem(rng, task, True), True)
-                       for _ in range(per_task)]
-            ids, mask = encode(self.tok, samples)
-            good = self.model.lm_head(self.model(ids)).argmax(-1) == ids.roll(-1, 1)
-            right[task] = (good | ~mask).all(1).float().mean().item()
+            good = 0
+            for start in range(0, per_kind, 50):
+                count = min(50, per_kind - start)
+                ids, mask = encode(self.tok, [drills.sample(rng, kind, "valid")
+                                              for _ in range(count)])
+                hit = self.model.lm_head(self.model(ids)).argmax(-1) == ids.roll(-1, 1)
+                good += int((hit | ~mask).all(1).sum())
+            right[kind] = good / per_kind
         self.model.train()
         self.model.load_state_dict(live)
         return right
@@ -169,7 +235,7 @@ class Trainer:
         """Checkpoint, written beside and renamed so that a stop never leaves half a file."""
         state = {"model": self.model.state_dict(), "ema": self.ema, "opt": self.opt.state_dict(),
                  "rng": self.rng.getstate(), "step": self.step, "elapsed": self.elapsed,
-                 "tokens": self.tokens}
+                 "tokens": self.tokens, "wrong": self.wrong}
         torch.save(state, path.with_suffix(".tmp"))
         path.with_suffix(".tmp").replace(path)
 
@@ -181,7 +247,7 @@ class Trainer:
         self.ema = state["ema"]
         self.rng.setstate(state["rng"])
         self.step, self.elapsed = state["step"], state["elapsed"]
-        self.tokens = state["tokens"]
+        self.tokens, self.wrong = state["tokens"], state["wrong"]
 
 
 def run(args: argparse.Namespace) -> None:
@@ -208,7 +274,7 @@ def run(args: argparse.Namespace) -> None:
             trainer.save(path)
             saved = now
         if now - tested > 60 * args.test_minutes:
-            print("held-out", trainer.exact(64, False), "ema", trainer.exact(64, True), flush=True)
+            print("valid", trainer.exact(100, False), "ema", trainer.exact(100, True), flush=True)
             tested = time.monotonic()
     trainer.save(path)
     print("end", trainer.exact(300, False), "ema", trainer.exact(300, True), flush=True)
@@ -219,9 +285,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json")
+    parser.add_argument("--stage", choices=STAGES, default="first")
+    parser.add_argument("--init", type=Path, help="exported checkpoint to start from")
     parser.add_argument("--minutes", type=float, default=90.0)
     parser.add_argument("--decay-from", type=float, default=0.45)
     parser.add_argument("--lr", type=float, default=2.5e-3)
+    parser.add_argument("--keep", type=float, default=0.997, help="of the averaged weights")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=20261124)
     parser.add_argument("--save-minutes", type=float, default=3.0)
