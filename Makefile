@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 MODEL ?=
 
-.PHONY: help deps build run bench test dev tsan clang neon fuzz tidy format format-check golden \
+.PHONY: help deps build run bench test dev tsan clang neon rings fuzz tidy format format-check golden \
   install soak clean
 
 help:  ## this list
@@ -74,8 +74,10 @@ golden:  ## remake tests/golden with Hugging Face transformers (see tools/golden
 install: build  ## install binary, library, headers and the bundled model under PREFIX
 	@cmake --build --preset release -j $(JOBS) && cmake --install build --prefix $(or $(PREFIX),/usr/local)
 
-soak:  ## what .ci/run has no time for: every ring whole, hours of fuzzing
-	@$(MAKE) test dev tsan clang neon
+rings:  ## the slow rings whole: all unit tests under the sanitizers, clang, 64-bit ARM
+	@$(MAKE) dev && $(MAKE) tsan && $(MAKE) clang && $(MAKE) neon
+
+soak: rings  ## what .ci/run has no time for: the slow rings, then hours of fuzzing for the figures
 	@$(MAKE) fuzz SECONDS_EACH=3600
 
 clean:  ## remove build/
