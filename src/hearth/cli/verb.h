@@ -49,10 +49,12 @@ bool colour_allowed();  // a terminal, and NO_COLOR is not set
 void add_detokenize(CLI::App& app, Session& session);
 void add_eval(CLI::App& app, Session& session);
 void add_generate(CLI::App& app, Session& session);
+void add_imatrix(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_logits(CLI::App& app, Session& session);
 void add_perplexity(CLI::App& app, Session& session);
 void add_plan(CLI::App& app, Session& session);
+void add_quantize(CLI::App& app, Session& session);
 void add_render(CLI::App& app, Session& session);
 void add_run(CLI::App& app, Session& session);
 void add_tiny(CLI::App& app, Session& session);

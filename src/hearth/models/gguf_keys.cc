@@ -31,18 +31,6 @@ class Keys {
   GgufHeader& header_;
 };
 
-// llama.cpp's LLAMA_FTYPE_*; files with other mixtures use these too.
-uint32_t file_type(Format format) {
-  constexpr std::pair<Format, uint32_t> kTypes[] = {
-      {Format::f32, 0},  {Format::f16, 1},   {Format::bf16, 32}, {Format::q8_0, 7},
-      {Format::q4_0, 2}, {Format::q4_k, 14}, {Format::q6_k, 18},
-  };
-  for (const auto& [known, type] : kTypes) {
-    if (known == format) return type;
-  }
-  return 0;
-}
-
 void write_rope(const RopeConfig& rope, Keys& keys) {
   keys.number("rope.freq_base", rope.theta);
   if (rope.linear_factor) {
@@ -126,13 +114,25 @@ Result<std::string> gguf_architecture(const Json& config) {
   return error(Code::unsupported, "`model_type`: no GGUF architecture for `{}`", type);
 }
 
-Status write_gguf_keys(const Json& config, std::string_view name, Format format,
+// llama.cpp's LLAMA_FTYPE_*; mixtures of formats have numbers of their own.
+uint32_t gguf_file_type(Format format) {
+  constexpr std::pair<Format, uint32_t> kTypes[] = {
+      {Format::f32, 0},  {Format::f16, 1},   {Format::bf16, 32}, {Format::q8_0, 7},
+      {Format::q4_0, 2}, {Format::q4_k, 14}, {Format::q6_k, 18},
+  };
+  for (const auto& [known, type] : kTypes) {
+    if (known == format) return type;
+  }
+  return 0;
+}
+
+Status write_gguf_keys(const Json& config, std::string_view name, uint32_t file_type,
                        GgufHeader& header) {
   TRY_ASSIGN(const std::string arch, gguf_architecture(config));
   header.set_string("general.architecture", arch);
   header.set_string("general.type", "model");
   header.set_string("general.name", name);
-  header.set_u32("general.file_type", file_type(format));
+  header.set_u32("general.file_type", file_type);
   header.set_u32("general.quantization_version", 2);
   Keys keys(arch, header);
   if (arch == "deepseek2") {
