@@ -331,6 +331,58 @@ class Commands(unittest.TestCase):
                                   "--max-tokens", "3")
                     self.assertGreaterEqual(len(out["output_ids"]), 1)
 
+    def test_quantize_survives_kill(self):
+        """kill -9 in the middle, the same command again: the bytes of an undisturbed run."""
+        with tempfile.TemporaryDirectory() as folder:
+            source, whole, out = (str(pathlib.Path(folder) / name)
+                                  for name in ("model", "whole.gguf", "out.gguf"))
+            hearth("tiny", "--arch", "deepseek_v3", "--format", "f8_e4m3", source)
+            command = ["quantize", source, out, "--format", "q4_k_m", "--threads", "1"]
+            report = as_json("quantize", source, whole, "--format", "q4_k_m")
+            self.assertEqual(report["tensors"], len(report["items"]))
+            kills = 0
+            for wait in (0.02, 0.05, 0.1, 0.2):
+                run = subprocess.Popen([BINARY, *command], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+                try:
+                    run.wait(timeout=wait)
+                except subprocess.TimeoutExpired:
+                    run.kill()
+                    run.wait()
+                    kills += 1
+                    self.assertFalse(os.path.exists(out))
+                if os.path.exists(out):
+                    break
+            if not os.path.exists(out):
+                self.assertLessEqual(as_json(*command)["resumed"], report["tensors"])
+            self.assertEqual(pathlib.Path(out).read_bytes(), pathlib.Path(whole).read_bytes())
+            checked = subprocess.run(["sha256sum", "-c", "out.gguf.sha256"], cwd=folder,
+                                     capture_output=True, text=True, check=False)
+            self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_quantize_with_an_importance_matrix(self):
+        with tempfile.TemporaryDirectory() as folder:
+            text, matrix, plain, weighed = (str(pathlib.Path(folder) / name) for name in
+                                            ("text.txt", "i.gguf", "plain.gguf", "weighed.gguf"))
+            pathlib.Path(text).write_text("12+30=42 37*48=1776 你好\n" * 200)
+            out = as_json("imatrix", "--model", MINI, "--file", text, "--out", matrix,
+                          "--ctx", "128", "--chunks", "4")
+            self.assertEqual((out["chunks"], out["tokens"]), (4, 512))
+            as_json("quantize", MINI, plain, "--format", "q4_0")
+            as_json("quantize", MINI, weighed, "--format", "q4_0", "--imatrix", matrix)
+            keys = as_json("inspect", weighed)["metadata"]
+            self.assertEqual(keys["quantize.imatrix.chunks_count"], "4")
+            for path in (plain, weighed):
+                answer_text = as_json("run", "--model", path, "25+17=?", "--temperature", "0")
+                self.assertIn("text", answer_text)
+
+    def test_quantize_refuses(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = str(pathlib.Path(folder) / "out.gguf")
+            self.assertIn("q4_k_m", hearth("quantize", MINI, out, "--format", "q9", code=2).stderr)
+            hearth("quantize", MINI, folder + "/dir", "--format", "q8_0", code=2)
+            self.assertEqual(os.listdir(folder), [])
+
     def test_help_of_every_command_has_an_example(self):
         listed = hearth("--help").stdout.split("Subcommands:")[1]
         names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")

@@ -53,6 +53,8 @@ int main(int argc, char** argv) {
   add_perplexity(app, session);
   add_plan(app, session);
   add_bench(app, session);
+  add_quantize(app, session);
+  add_imatrix(app, session);
   add_tiny(app, session);
   add_inspect(app, session);
   add_tokenize(app, session);

@@ -31,23 +31,6 @@ class Keys {
   GgufHeader& header_;
 };
 
-// llama.cpp's LLAMA_FTYPE_*; files with other mixtures use these too.
-uint32_t file_type(Format format) {
-  constexpr std::pair<Format, uint32_t> kTypes[] = {
-      {Format::f32, 0},      {Format::f16, 1},     {Format::bf16, 32},   {Format::q8_0, 7},
-      {Format::q5_1, 9},     {Format::q5_0, 8},    {Format::q4_1, 3},    {Format::q4_0, 2},
-      {Format::q6_k, 18},    {Format::q5_k, 16},   {Format::q4_k, 14},   {Format::q3_k, 11},
-      {Format::q2_k, 10},    {Format::iq4_nl, 25}, {Format::iq4_xs, 30}, {Format::iq3_s, 26},
-      {Format::iq3_xxs, 23}, {Format::iq2_s, 28},  {Format::iq2_xs, 20}, {Format::iq2_xxs, 19},
-      {Format::iq1_m, 31},   {Format::iq1_s, 24},  {Format::tq1_0, 36},  {Format::tq2_0, 37},
-      {Format::mxfp4, 38},
-  };
-  for (const auto& [known, type] : kTypes) {
-    if (known == format) return type;
-  }
-  return 0;
-}
-
 void write_rope(const RopeConfig& rope, Keys& keys) {
   keys.number("rope.freq_base", rope.theta);
   if (rope.linear_factor) {
@@ -131,13 +114,25 @@ Result<std::string> gguf_architecture(const Json& config) {
   return error(Code::unsupported, "`model_type`: no GGUF architecture for `{}`", type);
 }
 
-Status write_gguf_keys(const Json& config, std::string_view name, Format format,
+// llama.cpp's LLAMA_FTYPE_*; mixtures of formats have numbers of their own.
+uint32_t gguf_file_type(Format format) {
+  constexpr std::pair<Format, uint32_t> kTypes[] = {
+      {Format::f32, 0},  {Format::f16, 1},   {Format::bf16, 32}, {Format::q8_0, 7},
+      {Format::q4_0, 2}, {Format::q4_k, 14}, {Format::q6_k, 18},
+  };
+  for (const auto& [known, type] : kTypes) {
+    if (known == format) return type;
+  }
+  return 0;
+}
+
+Status write_gguf_keys(const Json& config, std::string_view name, uint32_t file_type,
                        GgufHeader& header) {
   TRY_ASSIGN(const std::string arch, gguf_architecture(config));
   header.set_string("general.architecture", arch);
   header.set_string("general.type", "model");
   header.set_string("general.name", name);
-  header.set_u32("general.file_type", file_type(format));
+  header.set_u32("general.file_type", file_type);
   header.set_u32("general.quantization_version", 2);
   Keys keys(arch, header);
   if (arch == "deepseek2") {

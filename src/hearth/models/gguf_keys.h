@@ -11,8 +11,11 @@ namespace hearth {
 // llama.cpp's name of the architecture: "deepseek2" for deepseek_v2, deepseek_v3 and kimi_k2.
 Result<std::string> gguf_architecture(const Json& config);
 
-// general.*, the shape of the network and its rope. `format` is what most tensors are stored in.
-Status write_gguf_keys(const Json& config, std::string_view name, Format format,
+// llama.cpp's number (general.file_type) of a file whose matrices are all stored in `format`.
+uint32_t gguf_file_type(Format format);
+
+// general.*, the shape of the network and its rope.
+Status write_gguf_keys(const Json& config, std::string_view name, uint32_t file_type,
                        GgufHeader& header);
 
 // rope_freqs.weight [head_dim / 2]: the divisors by which llama.cpp stores Llama 3.1's scaling of

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "hearth/base/checked_math.h"
+#include "hearth/files/gguf/gguf.h"
 #include "hearth/files/tensor_table.h"
 
 namespace hearth {
@@ -82,6 +83,26 @@ void GgufHeader::set_i32s(std::string_view name, std::span<const int32_t> values
 void GgufHeader::set_f32s(std::string_view name, std::span<const float> values) {
   array(name, GgufType::f32, values.size());
   for (const float value : values) append(values_, value);
+}
+void GgufHeader::copy(const GgufValue& value) {
+  const auto* bytes = reinterpret_cast<const char*>(value.data);
+  const auto size = static_cast<size_t>(value.size);
+  if (value.type == GgufType::string) return set_string(value.key, {bytes, size});
+  const bool list = value.is_array();
+  const GgufType type = list ? value.element_type : value.type;
+  if (list) {
+    array(value.key, type, size);
+  } else {
+    key(value.key, type);
+  }
+  if (type == GgufType::string) {
+    for (const std::string_view text : GgufStrings(value.data, value.size)) {
+      append_text(values_, text);
+    }
+    return;
+  }
+  const auto each = static_cast<size_t>(gguf_type_bytes(type));
+  values_.append(bytes, list ? size * each : each);
 }
 
 Status GgufHeader::declare(std::string_view name, std::string_view ggml_type_name,

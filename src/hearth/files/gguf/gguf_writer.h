@@ -17,6 +17,8 @@ namespace hearth {
 
 inline constexpr int64_t kGgufAlignment = 32;
 
+struct GgufValue;
+
 // Collects what stands before the tensor data. Setting a key twice is a bug of the caller.
 class GgufHeader {
  public:
@@ -30,6 +32,7 @@ class GgufHeader {
   void set_strings(std::string_view key, std::span<const std::string> values);
   void set_i32s(std::string_view key, std::span<const int32_t> values);
   void set_f32s(std::string_view key, std::span<const float> values);
+  void copy(const GgufValue& value);  // as another file has it
 
   // `shape` is outermost first. unsupported: no such type; invalid: a shape it cannot hold.
   Status declare(std::string_view name, std::string_view ggml_type_name,

@@ -75,18 +75,6 @@ Status check_free(const std::string& path, bool gguf) {
 
 }  // namespace
 
-Status check_disk(const std::string& path, int64_t bytes) {
-  std::error_code failed;
-  fs::path folder = fs::absolute(path, failed);
-  while (!fs::is_directory(folder, failed) && folder.has_relative_path()) {
-    folder = folder.parent_path();
-  }
-  const fs::space_info space = fs::space(folder, failed);
-  if (failed || space.available >= static_cast<uintmax_t>(bytes)) return Status::ok();
-  return error(Code::no_memory, "{}: needs {:.1f} GB, the disk has {:.1f} GB left", path,
-               static_cast<double>(bytes) / 1e9, static_cast<double>(space.available) / 1e9);
-}
-
 Status stream_rows(ThreadPool& pool, int64_t rows, int64_t columns, Format format,
                    const FillRow& fill, const ByteSink& sink) {
   const int64_t step = std::min(rows, std::max<int64_t>(1, kChunkValues / columns));

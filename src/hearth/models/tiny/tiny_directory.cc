@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hearth/files/atomic_file.h"
+#include "hearth/files/disk_space.h"
 #include "hearth/files/safetensors/safetensors.h"
 #include "hearth/files/safetensors/safetensors_writer.h"
 #include "hearth/formats/f8_e4m3/f8_tiles.h"

@@ -36,7 +36,4 @@ Result<TinyReport> write_tiny_directory(const std::string& path, const TinyNetwo
 Result<TinyReport> write_tiny_gguf(const std::string& path, const TinyNetwork& network,
                                    const TinyOptions& options);
 
-// no_memory, here of the disk: `bytes` do not fit beside `path`.
-Status check_disk(const std::string& path, int64_t bytes);
-
 }  // namespace hearth

@@ -1,6 +1,7 @@
 // A random checkpoint as one GGUF file with llama.cpp's keys, names and arrangement.
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/disk_space.h"
 #include "hearth/files/gguf/gguf_types.h"
 #include "hearth/files/gguf/gguf_writer.h"
 #include "hearth/models/gguf_keys.h"
@@ -54,7 +55,7 @@ Result<TinyReport> write_tiny_gguf(const std::string& path, const TinyNetwork& n
   TRY_ASSIGN(const std::vector<float> factors, gguf_rope_factors(network.config));
   GgufHeader header;
   TRY(write_gguf_keys(network.config, fmt::format("hearth tiny, seed {}", network.seed),
-                      options.format, header));
+                      gguf_file_type(options.format), header));
   network.vocabulary.write(header);
   TinyReport report{network.model->info().architecture, 0, 0, 0};
   if (!factors.empty()) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <string>
 
+#include "hearth/base/check.h"
 #include "hearth/text/tokenizer/scanners.h"
 #include "hearth/text/tokenizer/unicode.h"
 
@@ -105,6 +106,14 @@ std::optional<Split> split_by_pattern(std::string_view pattern) {
   }
   if (spelled == cased_letters_pattern()) return Split::cased_letters;
   return std::nullopt;
+}
+
+std::string pattern_of_split(Split split) {
+  for (const Pattern& known : kPatterns) {
+    if (known.split == split) return std::string(known.text);
+  }
+  CHECK(split == Split::cased_letters);
+  return std::string(cased_letters_pattern());
 }
 
 bool split_covers_all(Split split) {

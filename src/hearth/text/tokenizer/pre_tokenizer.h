@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,6 +38,7 @@ std::span<const Split> splits_by_name(std::string_view name);
 std::string_view name_of_splits(std::span<const Split> splits);
 // The split of a regular expression as tokenizer.json spells it.
 std::optional<Split> split_by_pattern(std::string_view pattern);
+std::string pattern_of_split(Split split);
 // Whether every character is part of a match, so that no gap exists.
 bool split_covers_all(Split split);
 
