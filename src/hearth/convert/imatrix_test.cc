@@ -7,6 +7,7 @@
 #include "hearth/convert/collect_imatrix.h"
 #include "hearth/convert/testing.h"
 #include "hearth/files/gguf/raw_gguf.h"
+#include "hearth/formats/codec.h"
 
 namespace hearth {
 namespace {
@@ -142,6 +143,43 @@ TEST(CollectImatrix, CountsWhatTheFirstMatrixIsGiven) {
   for (size_t c = 0; c < expected.size(); ++c) {
     ASSERT_NEAR(found.sums[c], expected[c], 1e-4 * (1 + expected[c]));
   }
+}
+
+// Sum of importance * squared error of a tensor.
+double weighted_error(const Tensor& exact, const std::string& file, const std::string& name,
+                      const Importance& importance) {
+  const auto gguf = Gguf::open(file);
+  const Tensor stored = gguf->find(name)->tensor;
+  std::vector<float> a(static_cast<size_t>(exact.columns())), b(a.size());
+  double sum = 0;
+  for (int64_t r = 0; r < exact.rows(); ++r) {
+    decode_row(exact, r, 0, exact.columns(), a.data());
+    decode_row(stored, r, 0, exact.columns(), b.data());
+    for (size_t c = 0; c < a.size(); ++c) {
+      sum += importance.of(0)[c] * std::pow(static_cast<double>(a[c]) - b[c], 2);
+    }
+  }
+  return sum;
+}
+
+TEST(CollectImatrix, LetsTheQuantiserWeighItsErrors) {
+  const Folder folder;
+  const std::string in = test::tiny(folder / "model", "qwen2", Format::f32);
+  ASSERT_TRUE(write_imatrix(folder / "i.gguf", collect(in)).is_ok());
+  const auto imatrix = Imatrix::open(folder / "i.gguf");
+  ASSERT_TRUE(imatrix.has_value());
+  auto options = test::options_of("q4_k_s");
+  options.recipe.importance = &*imatrix;
+  options.recipe.importance_file = folder / "i.gguf";
+  ASSERT_TRUE(quantize(in, folder / "weighed.gguf", options).has_value());
+  test::quantized(in, folder / "plain.gguf", "q4_k_s");
+  const auto checkpoint = Checkpoint::open(in);
+  const Tensor exact = checkpoint->find("model.layers.1.mlp.down_proj.weight")->tensor;
+  const std::string name = "blk.1.ffn_down.weight";
+  const auto importance = imatrix->find(name, 1, exact.columns());
+  ASSERT_TRUE(importance.has_value() && importance->has_value());
+  EXPECT_LT(weighted_error(exact, folder / "weighed.gguf", name, **importance),
+            weighted_error(exact, folder / "plain.gguf", name, **importance));
 }
 
 TEST(CollectImatrix, TellsUnseenExperts) {
