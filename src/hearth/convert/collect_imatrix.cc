@@ -13,6 +13,11 @@ namespace {
 // Rows whose logits are asked for: the head sees enough of the text, and costs little of the time.
 constexpr int64_t kHeadEvery = 16;
 
+// What tells weights apart: a packed weight may have let go of its stored bytes.
+const void* key_of(const Weight& weight) {
+  return weight.form ? static_cast<const void*>(weight.form.get()) : weight.tensor.data;
+}
+
 class Collector : public ActivationObserver {
  public:
   Collector(Model& model, CollectedImatrix& out) : out_(out) {
@@ -21,14 +26,14 @@ class Collector : public ActivationObserver {
       const bool weighed = spec.kind == TensorKind::matrix || spec.kind == TensorKind::embedding;
       if (!weighed || spec.gguf_name.empty() || !slot.present()) return;
       // Both MLA forms are summed from on_mla.
-      places_[slot.tensor.data] = {spec.gguf_name, std::max<int64_t>(0, spec.expert)};
+      places_[key_of(slot)] = {spec.gguf_name, std::max<int64_t>(0, spec.expert)};
       if (spec.expert >= 0) experts[spec.gguf_name] = spec.expert + 1;
     });
     for (const auto& [name, count] : experts) out_.tensors[name].groups = count;
   }
 
   void on_linear(const Weight& weight, Tensor x) override {
-    const auto place = places_.find(weight.tensor.data);
+    const auto place = places_.find(key_of(weight));
     if (place == places_.end()) return;  // a router
     add(place->second.name, place->second.group, x, 0, x.columns());
   }
@@ -77,7 +82,7 @@ class Collector : public ActivationObserver {
   }
 
   CollectedImatrix& out_;
-  std::map<const std::byte*, Place> places_;
+  std::map<const void*, Place> places_;
   std::vector<double> window_;
 };
 
