@@ -19,7 +19,7 @@ void ModelOptions::declare(CLI::App& verb, bool model_required) {
   if (model_required) option->required();
   verb.add_option("--device", device, "auto, cpu or reference")->capture_default_str();
   verb.add_option("--dtype", dtype,
-                  "auto (as stored), f32, f16, bf16, int8 (= q8_0), q4_0, q4_k, q6_k")
+                  "auto (as stored), int8 (= q8_0) or a weight format: bf16, q6_k, q4_k, ...")
       ->capture_default_str();
   verb.add_flag("--load-in-8bit", load_in_8bit, "the same as --dtype int8");
   verb.add_option("--activations", activations,
@@ -39,7 +39,7 @@ Result<std::optional<Format>> dtype_of(const ModelOptions& options) {
   const std::optional<Format> format = format_by_name(options.dtype);
   if (!format || *format == Format::f8_e4m3) {
     return error(Code::invalid,
-                 "--dtype: expected auto, f32, f16, bf16, int8, q8_0, q4_0, q4_k or q6_k, found {}",
+                 "--dtype: expected auto, int8 or a weight format such as q4_k, found {}",
                  options.dtype);
   }
   return format;
