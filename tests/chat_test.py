@@ -122,11 +122,13 @@ class Chat(unittest.TestCase):
 
     def test_ctrl_c_stops_an_answer_not_the_chat(self):
         chat = self.interrupt(question="12+30=?")
-        start = len(chat.shown)
         chat.wait_for("> $")
-        chat.type("/new\n")
-        chat.wait_for("> $", start)
-        start = chat.type("what I\x03")
+        start = chat.type("/new\n")
+        chat.wait_for("\n> $", start)
+        start = chat.type("what I")
+        chat.wait_for("what I$", start)  # the line editor echoes: it reads by now
+        time.sleep(0.2)
+        start = chat.type("\x03")
         chat.wait_for("\n> $", start)
         start = chat.type("7+8=?\n")
         chat.wait_for(SPEED + ".*> ", start)
