@@ -14,5 +14,7 @@ endforeach()
 set(libraries "${root}/usr/lib/aarch64-linux-gnu:${root}/lib/aarch64-linux-gnu")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${libraries}")
 set(CMAKE_SHARED_LINKER_FLAGS_INIT "-Wl,-rpath-link,${libraries}")
+# Headers that differ by machine (OpenSSL's) lie where Debian keeps them.
+set(CMAKE_CXX_FLAGS_INIT "-isystem ${root}/usr/include/aarch64-linux-gnu")
 set(CMAKE_CROSSCOMPILING_EMULATOR
   "qemu-aarch64;-L;/usr/aarch64-linux-gnu;-E;LD_LIBRARY_PATH=${libraries}")
