@@ -41,7 +41,12 @@ class Collector : public ActivationObserver {
   void on_mla(const AttendMla& args, Tensor latents) override {
     const std::string prefix = fmt::format("blk.{}.", args.layer);
     add(prefix + "attn_kv_b.weight", 0, latents, 0, args.kv_lora_rank);
-    add(prefix + "attn_v_b.weight", 0, latents, 0, args.kv_lora_rank);
+    // llama.cpp wants the split-off values head by head; all heads see the same latents.
+    const std::string values = prefix + "attn_v_b.weight";
+    out_.tensors[values].groups = args.heads;
+    for (int64_t head = 0; head < args.heads; ++head) {
+      add(values, head, latents, 0, args.kv_lora_rank);
+    }
     // Transposed, k_b is multiplied by the unrotated part of each head's query.
     const std::string keys = prefix + "attn_k_b.weight";
     out_.tensors[keys].groups = args.heads;

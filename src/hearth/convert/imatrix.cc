@@ -62,6 +62,18 @@ std::string other_name(std::string_view name) {
   return "";
 }
 
+// One row of numbers for a matrix that all groups share.
+void mean_of_groups(Importance& of) {
+  const auto columns = static_cast<size_t>(of.columns);
+  std::vector<float> mean(columns);
+  for (size_t i = 0; i < of.values.size(); ++i) {
+    mean[i % columns] += of.values[i] / static_cast<float>(of.groups);
+  }
+  of.seen = {std::any_of(of.seen.begin(), of.seen.end(), [](uint8_t seen) { return seen != 0; })};
+  of.values = std::move(mean);
+  of.groups = 1;
+}
+
 float load(const std::byte* values, int64_t i) {
   float value;
   std::memcpy(&value, values + i * 4, 4);
@@ -153,8 +165,14 @@ Status Imatrix::read_dat(std::span<const std::byte> bytes) {
 
 Result<std::optional<Importance>> Imatrix::find(std::string_view name, int64_t groups,
                                                 int64_t columns) const {
+  bool by_heads = false;
   auto at = entries_.find(name);
-  if (at == entries_.end()) at = entries_.find(other_name(name));
+  if (at == entries_.end()) {
+    at = entries_.find(other_name(name));
+    // llama.cpp measures the split-off values head by head.
+    by_heads = at != entries_.end() && groups == 1 && at->second.size > columns;
+    if (by_heads) groups = at->second.size / columns;
+  }
   if (at == entries_.end()) return std::optional<Importance>();
   const Entry& entry = at->second;
   if (entry.size != groups * columns && entry.size != columns) {
@@ -181,6 +199,7 @@ Result<std::optional<Importance>> Imatrix::find(std::string_view name, int64_t g
     }
     out.seen[static_cast<size_t>(g)] = sum > 0;
   }
+  if (by_heads) mean_of_groups(out);
   return std::optional(std::move(out));
 }
 

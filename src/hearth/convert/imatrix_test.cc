@@ -74,6 +74,8 @@ TEST_P(Collected, SeesEveryMatrixOfTheConvertedFile) {
     ASSERT_TRUE(found.has_value()) << found.status().message();
     ASSERT_TRUE(found->has_value()) << entry.name;
     EXPECT_NE((*found)->of(0), nullptr) << entry.name;
+    // One row of numbers for each expert and for each head of MLA: llama.cpp refuses others.
+    if (shape.rank() == 3) EXPECT_EQ((*found)->groups, shape[0]) << entry.name;
   }
 }
 
@@ -227,6 +229,21 @@ TEST(Imatrix, ReadsTheOldForm) {
   ASSERT_TRUE(fresh.has_value());
   EXPECT_EQ(fresh->chunks(), 9u);
   EXPECT_EQ(fresh->dataset(), "t.x");
+}
+
+// llama.cpp measures the split-off values of MLA head by head: the whole matrix takes their mean.
+TEST(Imatrix, ServesTheWholeMatrixFromItsHeads) {
+  std::vector<uint64_t> memory;
+  const auto heads =
+      parse(raw(int32_t{1}) + dat_entry("blk.0.attn_v_b.weight", 1, {1, 3, 5, 9}), memory);
+  ASSERT_TRUE(heads.has_value()) << heads.status().message();
+  EXPECT_EQ((*heads->find("blk.0.attn_v_b.weight", 2, 2))->values,
+            (std::vector<float>{1, 3, 5, 9}));
+  const auto whole = heads->find("blk.0.attn_kv_b.weight", 1, 2);
+  ASSERT_TRUE(whole.has_value() && whole->has_value());
+  EXPECT_EQ((*whole)->groups, 1);
+  EXPECT_EQ((*whole)->values, (std::vector<float>{3, 6}));
+  EXPECT_FALSE(heads->find("blk.0.attn_kv_b.weight", 1, 3).has_value());
 }
 
 TEST(Imatrix, RefusesWhatIsWrong) {

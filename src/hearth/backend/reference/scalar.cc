@@ -28,7 +28,8 @@ std::vector<float> eight_bits(const float* x, int64_t n) {
       if (std::isnan(most)) break;
     }
     const float scale = most / 127 + (most - most);
-    const float inverse = most > 0 ? 127 / most : 0;
+    // Below 2^-100 a block counts as zero: 127 / most would soon be no float any more.
+    const float inverse = most > 0x1p-100f ? 127 / most : 0;
     for (int64_t i = begin; i < begin + 32; ++i)
       out[static_cast<size_t>(i)] = scale * std::nearbyint(x[i] * inverse);
   }

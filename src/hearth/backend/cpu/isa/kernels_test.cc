@@ -91,6 +91,19 @@ TEST(Kernels, NanAndInfinityOfActivationsStayVisible) {
   }
 }
 
+// 127 / x has no float for the smallest x: such a block is zero on every instruction set.
+TEST(Kernels, BlocksOfTheSmallestNumbersAreZero) {
+  for (const KernelTable* table : available_tables()) {
+    std::vector<std::byte> memory(static_cast<size_t>(quantized_bytes(1, 32)));
+    const QuantizedRows q = quantized_planes(1, 32, memory.data());
+    std::vector<float> x(32, 0.0f);
+    x[5] = 1e-40f;
+    table->quantize_row(x.data(), q, 0);
+    for (int i = 0; i < 32; ++i) EXPECT_EQ(q.q[i], 0) << table->name << ", column " << i;
+    EXPECT_TRUE(std::isfinite(q.scale[0])) << table->name;
+  }
+}
+
 // silu(x) * up against double: within a few units in the last place, and NaN stays.
 TEST(Kernels, SwigluIsExactToAFewUnits) {
   for (const KernelTable* table : available_tables()) {
