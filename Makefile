@@ -80,7 +80,8 @@ install: build  ## install binary, library, headers and the bundled model under 
 rings:  ## the slow rings whole: all unit tests under the sanitizers, clang, 64-bit ARM
 	@$(MAKE) dev && $(MAKE) tsan && $(MAKE) clang && $(MAKE) neon
 
-soak: rings  ## what .ci/run has no time for: the slow rings, then hours of fuzzing for the figures
+soak: rings  ## what .ci/run has no time for: the slow rings, a crowd of streams, hours of fuzzing
+	@python3 tests/serve_test.py build/hearth . 1000
 	@$(MAKE) fuzz SECONDS_EACH=3600
 
 clean:  ## remove build/

@@ -196,12 +196,11 @@ void declare_limits(CLI::App& verb, Options& options) {
 void add_serve(CLI::App& app, Session& session) {
   auto options = std::make_shared<Options>();
   options->http.port = 9471;
-  CLI::App* verb =
-      add_verb(app, session, "serve",
-               std::string(session.say("Serve a model to OpenAI clients over HTTP",
-                                       "通过 HTTP 向 OpenAI 客户端提供模型")),
-               "hearth serve --model mini --port 9471",
-               [options, &session] { return run_serve(*options, session); });
+  CLI::App* verb = add_verb(app, session, "serve",
+                            std::string(session.say("Serve a model to OpenAI clients over HTTP",
+                                                    "通过 HTTP 向 OpenAI 客户端提供模型")),
+                            "hearth serve --model mini --port 9471",
+                            [options, &session] { return run_serve(*options, session); });
   options->model.declare(*verb, false);
   declare_access(*verb, *options);
   declare_limits(*verb, *options);

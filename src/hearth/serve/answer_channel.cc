@@ -7,8 +7,8 @@
 namespace hearth::serve {
 namespace {
 
-constexpr int64_t kPieceBytes = 64;       // of a piece beside its text
-constexpr int64_t kLogprobBytes = 48;     // of a token's chance
+constexpr int64_t kPieceBytes = 64;        // of a piece beside its text
+constexpr int64_t kLogprobBytes = 48;      // of a token's chance
 constexpr int64_t kAlternativeBytes = 16;  // of each alternative
 
 int64_t bytes_of(const Piece& piece) {

@@ -23,18 +23,27 @@ bool AnswerText::visible(int32_t id) const {
 
 bool AnswerText::push(int32_t id, const TokenLogprob* logprob, std::vector<Piece>& out) {
   ++tokens_;
-  if (logprob) waiting_.push_back(*logprob);
   std::string text;
   if (visible(id)) text = detokenizer_.push(tokenizer_.token_bytes(id));
   if (form_ == Form::raw) {
+    if (logprob) keep(*logprob, false, out);
     emit({{false, std::move(text)}}, out);
     return !stops_.matched();
   }
   const bool was_thinking = splitter_.in_thought();
   std::vector<StreamPart> parts = splitter_.push(text);
-  if (was_thinking || splitter_.in_thought()) ++reasoning_tokens_;
+  const bool of_thought = was_thinking || splitter_.in_thought();
+  if (of_thought) ++reasoning_tokens_;
+  if (logprob) keep(*logprob, of_thought, out);
   emit(std::move(parts), out);
   return !stops_.matched();
+}
+
+// The token that ends a thought is one of its own; its text may never leave.
+void AnswerText::keep(const TokenLogprob& logprob, bool thought, std::vector<Piece>& out) {
+  if (!waiting_.empty() && waiting_thought_ != thought) out.push_back(piece(waiting_thought_, ""));
+  waiting_thought_ = thought;
+  waiting_.push_back(logprob);
 }
 
 Piece AnswerText::piece(bool thought, std::string text) {
@@ -42,7 +51,7 @@ Piece AnswerText::piece(bool thought, std::string text) {
   made.choice = choice_;
   made.thought = thought;
   made.text = std::move(text);
-  made.logprobs = std::exchange(waiting_, {});
+  if (waiting_thought_ == thought) made.logprobs = std::exchange(waiting_, {});
   return made;
 }
 
@@ -69,6 +78,7 @@ void AnswerText::finish(std::string_view reason, std::vector<Piece>& out) {
   } else {
     held = stops_.finish();
   }
+  if (!waiting_.empty() && waiting_thought_) out.push_back(piece(true, ""));
   Piece last = piece(false, std::move(held));
   last.finish = reason;
   out.push_back(std::move(last));

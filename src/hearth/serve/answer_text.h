@@ -35,6 +35,7 @@ class AnswerText {
   bool visible(int32_t id) const;
   void emit(std::vector<StreamPart> parts, std::vector<Piece>& out);
   Piece piece(bool thought, std::string text);
+  void keep(const TokenLogprob& logprob, bool thought, std::vector<Piece>& out);
 
   const Tokenizer& tokenizer_;
   const Form form_;
@@ -43,6 +44,7 @@ class AnswerText {
   ReasoningSplitter splitter_;
   StopMatcher stops_;
   std::vector<TokenLogprob> waiting_;  // of tokens whose text has not left yet
+  bool waiting_thought_ = false;       // they are tokens of the thought
   int64_t tokens_ = 0;
   int64_t reasoning_tokens_ = 0;
 };

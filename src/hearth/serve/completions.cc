@@ -162,7 +162,8 @@ HttpReply error_reply(const ApiError& error) {
   HttpReply reply;
   reply.status = error.status;
   reply.body = error_json(error);
-  if (error.retry_after > 0) reply.headers.emplace_back("Retry-After", fmt::format("{}", error.retry_after));
+  if (error.retry_after > 0)
+    reply.headers.emplace_back("Retry-After", fmt::format("{}", error.retry_after));
   if (error.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
   return reply;
 }

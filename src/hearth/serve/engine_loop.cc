@@ -48,8 +48,8 @@ struct EngineLoop::Choice {
 
   AnswerText text;
   Live* job = nullptr;
-  int64_t id = 0;      // in the engine
-  int64_t rows = 0;    // of logits seen
+  int64_t id = 0;              // in the engine
+  int64_t rows = 0;            // of logits seen
   std::span<const float> row;  // logits that the next token is drawn from
   Clock::time_point last_token;
   bool done = false;

@@ -28,8 +28,8 @@ struct GenerationJob {
   SamplingParams sampling;  // the seed is that of choice 0
   int64_t max_tokens = 0;
   std::vector<std::string> stop;
-  bool raw = false;                         // a completion: no thought is split off
-  std::optional<int64_t> logprobs;          // how many alternatives; absent: none are wanted
+  bool raw = false;                 // a completion: no thought is split off
+  std::optional<int64_t> logprobs;  // how many alternatives; absent: none are wanted
   std::shared_ptr<AnswerChannel> channel;
   std::function<void(const Usage&)> on_end;  // told by the engine's thread; may be empty
 
@@ -38,12 +38,12 @@ struct GenerationJob {
 };
 
 struct LoopOptions {
-  int64_t sequences_max = 1024;        // waiting and running
+  int64_t sequences_max = 1024;         // waiting and running
   int64_t prompt_tokens_max = 1 << 22;  // of these sequences, together
-  double queue_seconds = 300;          // longest wait for the first token
-  double request_seconds = 3600;       // longest time from admission to the end
-  double probe_seconds = 20;           // an idle engine runs a token this often
-  double stuck_seconds = 60;           // without a finished step: not ready any more
+  double queue_seconds = 300;           // longest wait for the first token
+  double request_seconds = 3600;        // longest time from admission to the end
+  double probe_seconds = 20;            // an idle engine runs a token this often
+  double stuck_seconds = 60;            // without a finished step: not ready any more
 };
 
 class EngineLoop {
@@ -101,7 +101,7 @@ class EngineLoop {
 
   std::atomic<int64_t> live_{0};
   std::atomic<bool> draining_{false};
-  std::atomic<int64_t> last_step_ms_{0};       // on Clock
+  std::atomic<int64_t> last_step_ms_{0};  // on Clock
   std::atomic<double> seconds_between_ends_{0};
   std::thread thread_;
 };

@@ -30,8 +30,8 @@ class Metrics {
   // Requests in the engine with and without a token so far.
   void in_engine(int64_t running, int64_t waiting);
 
-  void response(int status);                // every HTTP answer
-  void rejected(std::string_view why);      // requests that were never admitted
+  void response(int status);            // every HTTP answer
+  void rejected(std::string_view why);  // requests that were never admitted
   void connections(int64_t open);
 
   std::string text() const;  // Prometheus' text format

@@ -46,9 +46,9 @@ void RequestLog::request(const RequestRecord& r) {
                        {"outcome", r.outcome.empty() ? "complete" : r.outcome}};
     return write(dump(line));
   }
-  write(fmt::format("{} {} {} {} {:.0f} ms {}+{} tokens {}{}{}", time_text(), excerpt(r.method), path,
-                    r.status, r.milliseconds, r.usage.prompt_tokens, r.usage.completion_tokens,
-                    r.id, r.outcome.empty() ? "" : " ", r.outcome));
+  write(fmt::format("{} {} {} {} {:.0f} ms {}+{} tokens {}{}{}", time_text(), excerpt(r.method),
+                    path, r.status, r.milliseconds, r.usage.prompt_tokens,
+                    r.usage.completion_tokens, r.id, r.outcome.empty() ? "" : " ", r.outcome));
 }
 
 void RequestLog::event(std::string_view level, std::string_view message) {

@@ -179,7 +179,8 @@ HttpReply Service::answer(const RequestHead& head, const RequestContext& context
   return (this->*route->work)(head, context, body);
 }
 
-HttpReply Service::protocol_error(int status, std::string_view message) {
+HttpReply Service::protocol_error(int status, std::string_view message, RequestContext& context) {
+  if (context.id.empty()) context.id = "req-" + random_id();
   ApiError error;
   error.status = status;
   error.message = std::string(message);
@@ -249,9 +250,9 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
     gate.spend_tokens(caller, usage.prompt_tokens + usage.completion_tokens);
   };
   HttpReply reply;
-  reply.pending = pending_completion(model_.tokenizer(), head_of(request, context), request.stream,
-                                     std::move(echo), warning_headers(request.ignored), job.channel,
-                                     choices);
+  reply.pending =
+      pending_completion(model_.tokenizer(), head_of(request, context), request.stream,
+                         std::move(echo), warning_headers(request.ignored), job.channel, choices);
   if (auto error = loop_.submit(std::move(job))) {
     metrics_.rejected(error->code);
     return error_reply(*error);
@@ -266,7 +267,8 @@ HttpReply Service::models(const RequestHead& head, const RequestContext&, std::s
     return json_reply(models_json(options_.model_names, created_, options_.context));
   }
   const std::string name(path.substr(kList.size() + 1));
-  if (name.empty()) return json_reply(models_json(options_.model_names, created_, options_.context));
+  if (name.empty())
+    return json_reply(models_json(options_.model_names, created_, options_.context));
   if (auto error = check_model(name)) return error_reply(*error);
   return json_reply(model_json(name, created_, options_.context));
 }
@@ -306,8 +308,8 @@ HttpReply Service::ready(const RequestHead&, const RequestContext&, std::string_
   ApiError error;
   error.status = 503;
   error.code = "not_ready";
-  error.message = loop_.draining() ? "the server is shutting down"
-                                   : "no forward pass has succeeded lately";
+  error.message =
+      loop_.draining() ? "the server is shutting down" : "no forward pass has succeeded lately";
   error.retry_after = 5;
   return error_reply(error);
 }

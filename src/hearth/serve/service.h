@@ -35,7 +35,7 @@ class Service {
   // Never throws: what goes wrong inside is a 500.
   HttpReply handle(const RequestHead& head, const RequestContext& context, std::string_view body);
   // An error of HTTP itself (a malformed or too large request), counted.
-  HttpReply protocol_error(int status, std::string_view message);
+  HttpReply protocol_error(int status, std::string_view message, RequestContext& context);
 
  private:
   struct Route;

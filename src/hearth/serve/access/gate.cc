@@ -119,7 +119,8 @@ bool Gate::has_keys() const {
 std::optional<ApiError> Gate::check_host(std::string_view host) const {
   const std::string name = host_name(host);
   if (name.empty()) {
-    return refused(400, "bad_host", fmt::format("Host: expected a name, found `{}`", excerpt(host)));
+    return refused(400, "bad_host",
+                   fmt::format("Host: expected a name, found `{}`", excerpt(host)));
   }
   const auto& names = options_.allowed_hosts;
   // With keys a page of somebody else's can do nothing: it has none.
@@ -143,9 +144,9 @@ std::optional<ApiError> Gate::check_origin(std::string_view origin, std::string_
       return std::nullopt;
     }
   }
-  return refused(403, "origin_not_allowed",
-                 fmt::format("Origin: `{}` may not call this server; see --cors-origin",
-                             excerpt(origin)));
+  return refused(
+      403, "origin_not_allowed",
+      fmt::format("Origin: `{}` may not call this server; see --cors-origin", excerpt(origin)));
 }
 
 std::optional<ApiError> Gate::check_key(std::string_view presented, Scope scope, Caller& caller) {
@@ -172,8 +173,7 @@ std::optional<ApiError> Gate::check_rate(const Caller& caller) {
   const auto found = rates_.find(caller.name);
   if (found == rates_.end()) return std::nullopt;
   const double now = now_seconds();
-  const int wait =
-      std::max(found->second.requests.wait(1, now), found->second.tokens.wait(1, now));
+  const int wait = std::max(found->second.requests.wait(1, now), found->second.tokens.wait(1, now));
   if (wait == 0) {
     found->second.requests.spend(1, now);
     return std::nullopt;

@@ -33,7 +33,7 @@ class RateLimit {
  private:
   void fill(double now) {
     held_ = std::min(most_, held_ + per_second_ * std::max(0.0, now - filled_at_));
-    filled_at_ = now;
+    filled_at_ = std::max(filled_at_, now);
   }
 
   double per_second_;

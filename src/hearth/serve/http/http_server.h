@@ -23,10 +23,10 @@ struct HttpOptions {
   int64_t connections_max = 4096;
   double header_seconds = 10;  // from the first byte of a head to its last
   double body_seconds = 60;
-  double idle_seconds = 75;   // between requests of a connection
-  double write_seconds = 30;  // a reader that takes nothing for so long is cut
-  double ping_seconds = 10;   // a comment in a stream that has nothing to say
-  double drain_seconds = 30;  // after SIGTERM, for what runs
+  double idle_seconds = 75;              // between requests of a connection
+  double write_seconds = 30;             // a reader that takes nothing for so long is cut
+  double ping_seconds = 10;              // a comment in a stream that has nothing to say
+  double drain_seconds = 30;             // after SIGTERM, for what runs
   std::string tls_certificate, tls_key;  // PEM files; empty: no TLS
 };
 

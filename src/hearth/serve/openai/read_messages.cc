@@ -59,8 +59,9 @@ void read_role(Fields& fields, std::string& role) {
 std::optional<ApiError> read_message(const Json& message, std::string place, Json& out) {
   if (!message.is_object()) {
     place.pop_back();
-    return bad_field(place, "invalid_type",
-                     fmt::format("`{}`: expected an object, found {}", place, json_excerpt(message)));
+    return bad_field(
+        place, "invalid_type",
+        fmt::format("`{}`: expected an object, found {}", place, json_excerpt(message)));
   }
   Fields fields(message, place);
   std::string role, name, reasoning;

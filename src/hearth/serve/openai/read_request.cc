@@ -15,9 +15,8 @@ constexpr size_t kPromptIdsMax = 1 << 22;
 
 // Known to OpenAI's clients and without an effect on what is said here.
 constexpr std::array<std::string_view, 12> kWithoutEffect = {
-    "user",     "safety_identifier", "metadata",         "store",      "service_tier", "verbosity",
-    "audio",    "modalities",        "prompt_cache_key", "prediction", "functions",
-    "tool_choice"};
+    "user",  "safety_identifier", "metadata",         "store",      "service_tier", "verbosity",
+    "audio", "modalities",        "prompt_cache_key", "prediction", "functions",    "tool_choice"};
 
 void read_stop(Fields& fields, std::vector<std::string>& out) {
   const Json* stop = fields.any("stop");
@@ -79,9 +78,9 @@ void read_ids(Fields& fields, std::string_view key, const Json& ids, int64_t voc
                            ? id.get<int64_t>()
                            : int64_t{-1};
     if (value < 0 || value >= vocab_size) {
-      return fields.fail(key, "invalid_value",
-                         fmt::format("expected token ids in [0, {}), found {}", vocab_size,
-                                     json_excerpt(id)));
+      return fields.fail(
+          key, "invalid_value",
+          fmt::format("expected token ids in [0, {}), found {}", vocab_size, json_excerpt(id)));
     }
     out.push_back(static_cast<int32_t>(value));
   }
@@ -215,9 +214,10 @@ void read_template_variables(Fields& fields, ChatRequest& out) {
   for (const auto& [name, value] : variables->items()) {
     const bool ours = std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end();
     if (ours || value.is_structured()) {
-      return fields.fail("chat_template_kwargs", "invalid_value",
-                         fmt::format("expected plain values that are not set by the server, found {}",
-                                     json_excerpt(Json(name))));
+      return fields.fail(
+          "chat_template_kwargs", "invalid_value",
+          fmt::format("expected plain values that are not set by the server, found {}",
+                      json_excerpt(Json(name))));
     }
   }
   out.extra = *variables;
@@ -225,8 +225,8 @@ void read_template_variables(Fields& fields, ChatRequest& out) {
 
 }  // namespace
 
-std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body, int64_t vocab_size,
-                                        GenerationRequest& out) {
+std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body,
+                                        int64_t vocab_size, GenerationRequest& out) {
   Json object;
   if (auto error = parse_body(body, object)) return error;
   out.endpoint = endpoint;
@@ -241,7 +241,7 @@ std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body
     read_prompts(fields, vocab_size, out.prompts);
     fields.boolean("echo", out.echo);
   }
-  if (inner) return inner;
+  if (fields.error() || inner) return fields.error() ? fields.error() : inner;
   read_choices(fields, out);
   read_stream(fields, out, inner);
   if (inner) return inner;

@@ -14,8 +14,8 @@ namespace hearth::serve {
 
 // POST /v1/chat/completions and /v1/completions; nullopt: `out` is good. Token ids are checked
 // against `vocab_size`.
-std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body, int64_t vocab_size,
-                                        GenerationRequest& out);
+std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body,
+                                        int64_t vocab_size, GenerationRequest& out);
 
 // `messages` as the chat template takes them: roles known, contents text, earlier thoughts as
 // `reasoning_content`.

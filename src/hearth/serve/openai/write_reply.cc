@@ -140,11 +140,10 @@ std::string chunk_json(const ReplyHead& head, const Piece& piece, const Tokenize
     choice["delta"] = std::move(delta);
   }
   const std::vector<TokenLogprob> none;
-  choice["logprobs"] =
-      piece.logprobs.empty()
-          ? Json()
-          : logprobs_json(head, piece.thought ? none : piece.logprobs,
-                          piece.thought ? piece.logprobs : none, tokenizer);
+  choice["logprobs"] = piece.logprobs.empty()
+                           ? Json()
+                           : logprobs_json(head, piece.thought ? none : piece.logprobs,
+                                           piece.thought ? piece.logprobs : none, tokenizer);
   choice["finish_reason"] = or_null(piece.finish);
   return with_choice(head, std::move(choice));
 }
