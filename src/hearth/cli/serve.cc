@@ -25,7 +25,7 @@ struct Options {
   std::string reasoning_field = "reasoning_content";
   bool insecure = false;
   bool log_json = false;
-  bool log_requests = true;
+  bool quiet = false;  // no line for each request
   int64_t sequences = 16;
   int64_t queue = 1024;
   int64_t batch_tokens = 512;
@@ -135,7 +135,7 @@ Status run_serve(Options& options, const Session& session) {
   Engine engine(model.model(), *opened.backend, engine_settings, model.banned());
   const ServiceOptions settings = service_options(options, model, engine.context());
   Metrics metrics(settings.model_names[0]);
-  RequestLog log(options.log_json, options.log_requests);
+  RequestLog log(options.log_json, !options.quiet);
   LoopOptions limits;
   limits.sequences_max = options.sequences + options.queue;
   EngineLoop loop(model, engine, metrics, limits);
@@ -212,8 +212,8 @@ void add_serve(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"reasoning_content", "reasoning", "both"}))
       ->capture_default_str();
   verb->add_flag("--log-json", options->log_json, "log as JSON lines");
-  verb->add_flag("--log-requests,!--no-log-requests", options->log_requests,
-                 "one line for each request; never its text");
+  verb->add_flag("--no-log-requests", options->quiet,
+                 "no log line for each request (a line never has its text)");
 }
 
 }  // namespace hearth::cli

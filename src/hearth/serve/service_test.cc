@@ -124,7 +124,7 @@ TEST(Service, ChoicesLogprobsAndStops) {
   Server server;
   const HttpReply made = server.post(
       "/v1/chat/completions",
-      chat_body("12+30=?", R"(,"n":3,"seed":7,"temperature":1.5,"logprobs":true,"top_logprobs":2)"));
+      chat_body("12+30=?", R"(,"n":3,"seed":7,"temperature":1,"logprobs":true,"top_logprobs":2)"));
   const Json reply = parsed(wait_for(*made.pending));
   ASSERT_EQ(reply["choices"].size(), 3u);
   for (const Json& choice : reply["choices"]) {
@@ -223,10 +223,10 @@ TEST(Service, EveryAdmittedRequestIsCountedOnce) {
       std::mt19937 random(c);
       for (int i = 0; i < 8; ++i) {
         const bool gone = random() % 3 == 0;
-        const std::string members =
-            std::string(R"(,"temperature":1,"max_tokens":20)") +
-            (random() % 2 ? R"(,"stream":true)" : "") + (random() % 4 ? "" : R"(,"n":3)") +
-            (random() % 8 ? "" : R"(,"top_p":2)");
+        const std::string members = std::string(R"(,"temperature":1,"max_tokens":20)") +
+                                    (random() % 2 ? R"(,"stream":true)" : "") +
+                                    (random() % 4 ? "" : R"(,"n":3)") +
+                                    (random() % 8 ? "" : R"(,"top_p":2)");
         HttpReply reply = server.post("/v1/chat/completions", chat_body("1+2=?", members));
         if (!reply.pending) continue;
         reply.pending->set_listener([] {});

@@ -16,8 +16,9 @@ std::string hash_of(std::string_view key) {
 TEST(ApiKeys, ReadsItsOwnLines) {
   const auto made = make_api_key("alice");
   ASSERT_TRUE(made.has_value());
-  const auto keys = ApiKeys::parse("# ours\n\n" + made->line + " rpm=60 tpm=1000\nbob sha256:" +
-                                   hash_of("b") + " scopes=generate,metrics\r\n");
+  const auto keys =
+      ApiKeys::parse("# ours\n\n" + made->line + " rpm=60 tpm=1000\nbob sha256:" + hash_of("b") +
+                     " scopes=generate,metrics\r\n");
   ASSERT_TRUE(keys.has_value()) << keys.status().message();
   ASSERT_EQ(keys->all().size(), 2u);
   EXPECT_EQ(keys->find(made->key)->name, "alice");

@@ -22,7 +22,8 @@ std::string refused(Endpoint endpoint, const std::string& body) {
 }
 // Of a chat that is good but for these members.
 std::string refused_with(const std::string& members) {
-  return refused(Endpoint::chat, R"({"messages":[{"role":"user","content":"hi"}],)" + members + "}");
+  return refused(Endpoint::chat,
+                 R"({"messages":[{"role":"user","content":"hi"}],)" + members + "}");
 }
 std::string refused_messages(const std::string& messages) {
   return refused(Endpoint::chat, R"({"messages":)" + messages + "}");
@@ -84,9 +85,9 @@ TEST(ReadRequest, EveryFormOfAPrompt) {
   for (const char* prompt : {R"("a")", R"(["a","b"])", "[1,2,3]", "[[1,2],[3]]"}) {
     EXPECT_EQ(refused_prompt(prompt), "accepted") << prompt;
   }
-  for (const char* prompt : {"null", "5", "{}", "[]", "[[]]", "[null]", "[1,\"a\"]", "[\"a\",1]",
-                             "[-1]", "[100]", "[1.5]", "[4294967296]", "[18446744073709551615]",
-                             "[[1,2],[-1]]", "[1e300]"}) {
+  for (const char* prompt :
+       {"null", "5", "{}", "[]", "[[]]", "[null]", "[1,\"a\"]", "[\"a\",1]", "[-1]", "[100]",
+        "[1.5]", "[4294967296]", "[18446744073709551615]", "[[1,2],[-1]]", "[1e300]"}) {
     EXPECT_EQ(refused_prompt(prompt), "prompt") << prompt;
   }
   EXPECT_EQ(refused(Endpoint::completion, "{}"), "prompt");
@@ -97,8 +98,8 @@ TEST(ReadRequest, BodiesThatAreNoObject) {
   for (const std::string& body :
        {std::string(), std::string("nonsense"), std::string("[]"), std::string("null"),
         std::string("{\"a\":NaN}"), std::string("{\"a\":1e400}"), std::string("{\"a\":1,\"a\":2}"),
-        std::string("{\"a\":\"\xff\"}"), std::string("{\"a\":\"\\ud800\"}"), std::string("{\"a\":1"),
-        std::string("{}{}"), std::string("{\"a\":1}\0", 8), deep,
+        std::string("{\"a\":\"\xff\"}"), std::string("{\"a\":\"\\ud800\"}"),
+        std::string("{\"a\":1"), std::string("{}{}"), std::string("{\"a\":1}\0", 8), deep,
         "{\"messages\":" + deep + std::string(100'000, ']') + "}"}) {
     EXPECT_EQ(refused(Endpoint::chat, body), "") << body.substr(0, 40);
   }

@@ -65,9 +65,8 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   FuzzRandom random(seed);
   std::string text(text_of(data, size));
   if (size < 2 || random.once_in(64)) {
-    text =
-        R"({"messages":[{"role":"user","content":"a"}],"n":2,"stop":["b"],"temperature":0.5,)"
-        R"("logit_bias":{"5":-1},"max_tokens":9,"prompt":[1,2],"tokens":[3]})";
+    text = R"({"messages":[{"role":"user","content":"a"}],"n":2,"stop":["b"],"temperature":0.5,)"
+           R"("logit_bias":{"5":-1},"max_tokens":9,"prompt":[1,2],"tokens":[3]})";
   }
   for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
     text = mutate_json(std::move(text), random);
