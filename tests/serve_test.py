@@ -27,7 +27,8 @@ from recorded import run_script
 BINARY = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/hearth")
 REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
 STREAMS = int(sys.argv[3]) if len(sys.argv) > 3 else 200  # at once; `make soak` says 1000
-ENDLESS = {"temperature": 100, "max_tokens": 1500}  # an answer that goes on and on
+# An answer that goes on and on: its end is never drawn.
+ENDLESS = {"temperature": 1, "logit_bias": {"1": -100}, "max_tokens": 1500}
 
 
 class Server:
@@ -338,6 +339,21 @@ class Life(unittest.TestCase):
             self.assertTrue(sock.recv(1))
             sock.close()
             server.wait_for_metric("requests_cancelled_total", 1)
+
+    def test_a_reader_that_never_reads_is_cut(self):
+        with Server("--no-log-requests") as server:
+            expected = text_of(server.events("7*8=?"))
+            sock = server.start_stream(n=8, logprobs=True, top_logprobs=20, **ENDLESS)
+            server.wait_for_metric("requests_cancelled_total", 1, seconds=120)
+            _, _, text = server.ask("GET", "/metrics")
+            self.assertIn('reason="too_slow"} 1', text)
+            self.assertEqual(text_of(server.events("7*8=?")), expected)
+            sock.close()
+            self.check_identity(server)
+
+    def test_slow_heads_and_bodies(self):
+        with Server("--no-log-requests") as server:
+            self.assertEqual(server.raw(b"GET /health HT", seconds=30).split(b" ")[1], b"408")
 
     def test_a_crowd(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
