@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 MODEL ?=
 
-.PHONY: help deps build run bench test dev tsan clang neon rings fuzz tidy format format-check golden \
+.PHONY: help deps build run serve bench test dev tsan clang neon rings fuzz tidy format format-check golden \
   install soak clean
 
 help:  ## this list
@@ -22,6 +22,9 @@ build: deps  ## build/hearth, optimised
 run: build  ## chat with the bundled model; PROMPT="37*48=?" answers once, MODEL=path takes another
 	@build/hearth run $(if $(MODEL),--model "$(MODEL)") $(if $(PROMPT),"$(PROMPT)")
 
+serve: build  ## OpenAI-compatible server of the bundled model; MODEL=path takes another
+	@build/hearth serve $(if $(MODEL),--model "$(MODEL)")
+
 SHAPE ?= deepseek-r1-distill-qwen-1.5b
 bench: build  ## speed beside the machine's limits, of MODEL=path or SHAPE=name
 	@build/hearth bench $(if $(MODEL),--model "$(MODEL)",--shape "$(SHAPE)")
@@ -31,7 +34,7 @@ test: deps  ## build and run all tests; the last line counts them
 	@cmake --build --preset release -j $(JOBS)
 	@tools/run-tests build
 
-UNIT_TESTS := base tensor formats files sensors backend text models engine host eval bench
+UNIT_TESTS := base tensor formats files sensors backend text models engine host eval bench serve
 dev:  ## the unit tests under AddressSanitizer and UBSan
 	@cmake --preset dev > /dev/null
 	@cmake --build --preset dev -j $(JOBS) --target $(UNIT_TESTS:%=%_test)
@@ -39,8 +42,8 @@ dev:  ## the unit tests under AddressSanitizer and UBSan
 
 tsan:  ## the threaded tests under ThreadSanitizer
 	@cmake --preset tsan > /dev/null
-	@cmake --build --preset tsan -j $(JOBS) --target base_test backend_test engine_test golden_test
-	@tools/run-tests build/tsan -R '^(base|backend|engine|golden_test)$$'
+	@cmake --build --preset tsan -j $(JOBS) --target base_test backend_test engine_test serve_test golden_test
+	@tools/run-tests build/tsan -R '^(base|backend|engine|serve|golden_test)$$'
 
 clang:  ## the whole tree with clang, warnings as errors
 	@cmake --preset clang > /dev/null && cmake --build --preset clang -j $(JOBS)
@@ -77,7 +80,8 @@ install: build  ## install binary, library, headers and the bundled model under 
 rings:  ## the slow rings whole: all unit tests under the sanitizers, clang, 64-bit ARM
 	@$(MAKE) dev && $(MAKE) tsan && $(MAKE) clang && $(MAKE) neon
 
-soak: rings  ## what .ci/run has no time for: the slow rings, then hours of fuzzing for the figures
+soak: rings  ## what .ci/run has no time for: the slow rings, a crowd of streams, hours of fuzzing
+	@python3 tests/serve_test.py build/hearth . 1000
 	@$(MAKE) fuzz SECONDS_EACH=3600
 
 clean:  ## remove build/

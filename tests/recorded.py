@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 
 class Recorder(unittest.TextTestResult):
-    """Keeps every outcome."""
+    """Keeps every outcome: what the report says inside its test."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -17,8 +17,11 @@ class Recorder(unittest.TextTestResult):
 
     def stopTest(self, test):
         bad = {t.id() for t, _ in self.failures + self.errors}
-        outcome = "failure" if any(test.id() in b for b in bad) else "ok"
-        self.outcomes.append((test.id(), outcome))
+        reasons = [reason for t, reason in self.skipped if t.id() == test.id()]
+        mark = f"<skipped message={quoteattr(reasons[0])}/>" if reasons else ""
+        if any(test.id() in b for b in bad):
+            mark = "<failure/>"
+        self.outcomes.append((test.id(), mark))
         super().stopTest(test)
 
 
@@ -30,7 +33,6 @@ def run_script(name: str) -> int:
     if target.startswith("xml:"):
         cases = "".join(
             f'<testcase classname="{name}" name={quoteattr(test)}>'
-            + ("<failure/>" if outcome == "failure" else "") + "</testcase>"
-            for test, outcome in result.outcomes)
+            + f"{mark}</testcase>" for test, mark in result.outcomes)
         pathlib.Path(target[4:], f"{name}.xml").write_text(f"<testsuite>{cases}</testsuite>")
     return 0 if result.wasSuccessful() else 1

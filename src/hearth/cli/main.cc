@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   add_eval(app, session);
   add_perplexity(app, session);
   add_plan(app, session);
+  add_serve(app, session);
   add_bench(app, session);
   add_quantize(app, session);
   add_imatrix(app, session);

@@ -63,6 +63,7 @@ void add_plan(CLI::App& app, Session& session);
 void add_quantize(CLI::App& app, Session& session);
 void add_render(CLI::App& app, Session& session);
 void add_run(CLI::App& app, Session& session);
+void add_serve(CLI::App& app, Session& session);
 void add_tiny(CLI::App& app, Session& session);
 void add_tokenize(CLI::App& app, Session& session);
 

@@ -27,6 +27,11 @@ bool penalises(const SamplingParams& p) {
   return p.repetition_penalty != 1 || p.frequency_penalty != 0 || p.presence_penalty != 0;
 }
 
+// Whether the most likely token can be another one than that of the bare logits.
+bool reorders(const SamplingParams& p) {
+  return penalises(p) || !p.logit_bias.empty();
+}
+
 bool filters(const SamplingParams& p) {
   return p.top_k > 0 || p.top_p < 1 || p.min_p > 0;
 }
@@ -50,12 +55,13 @@ bool is_banned(std::span<const uint8_t> banned, size_t id) {
   return id < banned.size() && banned[id];
 }
 
-// Logits after penalties and temperature, in memory of this thread that the next call takes again.
-// A NaN has no place in an order: it is as unlikely as can be.
+// Logits after bias, penalties and temperature, in memory of this thread that the next call takes
+// again. A NaN has no place in an order: it is as unlikely as can be.
 std::span<double> adjusted(std::span<const float> logits, const SamplingParams& params,
                            const TokenHistory& history) {
   thread_local std::vector<double> values;
   values.assign(logits.begin(), logits.end());
+  for (const LogitBias& b : params.logit_bias) values[static_cast<size_t>(b.id)] += b.bias;
   penalise(values, params, history);
   const double temperature = params.temperature == 0 ? 1 : std::max(params.temperature, 1e-6);
   for (double& v : values) v = std::isnan(v) ? kNever : v / temperature;
@@ -208,7 +214,7 @@ int32_t greedy(std::span<const float> logits, std::span<const uint8_t> banned) {
 int32_t sample(std::span<const float> logits, const SamplingParams& params,
                const TokenHistory& history, std::span<const uint8_t> banned) {
   if (params.temperature == 0) {
-    if (!penalises(params)) return greedy(logits, banned);
+    if (!reorders(params)) return greedy(logits, banned);
     return argmax<double>(adjusted(logits, params, history), banned);
   }
   const double u = uniform(params.seed, history.tokens.size());

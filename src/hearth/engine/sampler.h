@@ -11,7 +11,13 @@
 
 namespace hearth {
 
-// Applied in this order: penalties, temperature, top-k, top-p, min-p (as Hugging Face does).
+// Added to a token's logit: -100 all but bans it (OpenAI).
+struct LogitBias {
+  int32_t id;
+  float bias;
+};
+
+// Applied in this order: bias, penalties, temperature, top-k, top-p, min-p (as Hugging Face does).
 struct SamplingParams {
   double temperature = 1;         // 0: greedy, the most likely token
   int64_t top_k = 0;              // keep the k most likely; 0: all
@@ -21,6 +27,7 @@ struct SamplingParams {
   double frequency_penalty = 0;   // minus this, times the count in the answer (OpenAI)
   double presence_penalty = 0;    // minus this, once, if in the answer
   uint64_t seed = 0;
+  std::vector<LogitBias> logit_bias;  // ids below the vocabulary's size
 };
 
 // invalid: a value that makes no distribution, NaN included; names the parameter.

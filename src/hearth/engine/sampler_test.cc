@@ -215,6 +215,21 @@ TEST(Sampler, RefusesParametersThatMakeNoDistribution) {
   EXPECT_EQ(refused([](P& p) { p.top_k = -1; }), "`top_k`: expected 0 (all) or more, found -1");
 }
 
+TEST(Sampler, ABiasMovesTheBestToken) {
+  const std::vector<float> logits = {1, 3, 2};
+  SamplingParams p;
+  p.temperature = 0;
+  EXPECT_EQ(sample(logits, p, {}, {}), 1);
+  p.logit_bias = {{1, -100}};
+  EXPECT_EQ(sample(logits, p, {}, {}), 2);
+  p.logit_bias = {{0, 5}, {1, -100}};
+  EXPECT_EQ(sample(logits, p, {}, {}), 0);
+  p.temperature = 1;
+  const auto kept = distribution(logits, p, {}, {});
+  EXPECT_EQ(kept[0].id, 0);
+  EXPECT_NEAR(kept[0].probability / kept[1].probability, std::exp(6 - 2), 1e-6);
+}
+
 // A vocabulary of DeepSeek's size in every mode; the bound is for a loaded machine, a full sort in
 // each draw would not pass it under a sanitizer.
 TEST(Sampler, LargeVocabulariesAreNotSorted) {

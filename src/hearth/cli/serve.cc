@@ -1,0 +1,219 @@
+// hearth serve: the OpenAI-compatible server of one model.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "hearth/cli/model_options.h"
+#include "hearth/sensors/memory.h"
+#include "hearth/serve/http/http_server.h"
+
+namespace hearth::cli {
+namespace {
+
+using namespace serve;
+
+constexpr int64_t kMegabyte = 1'000'000;
+
+struct Options {
+  ModelOptions model;
+  HttpOptions http;
+  GateOptions gate;
+  std::string new_api_key;
+  std::vector<std::string> names;
+  std::string reasoning_field = "reasoning_content";
+  bool insecure = false;
+  bool log_json = false;
+  bool quiet = false;  // no line for each request
+  int64_t sequences = 16;
+  int64_t queue = 1024;
+  int64_t batch_tokens = 512;
+  int64_t kv_megabytes = 0;
+  int64_t body_megabytes = 8;
+};
+
+Status print_new_key(const std::string& name, const Session& session) {
+  TRY_ASSIGN(const NewApiKey made, make_api_key(name));
+  if (session.json) {
+    const Json out = {{"name", name}, {"key", made.key}, {"line", made.line}};
+    fmt::print("{}\n", out.dump());
+    return Status::ok();
+  }
+  fmt::print("{}\n", made.line);
+  fmt::print(stderr, "{}: {}\n",
+             session.say("the key, shown only now; the line above goes into the --api-keys file",
+                         "密钥（仅显示这一次；上面一行写入 --api-keys 文件）"),
+             made.key);
+  return Status::ok();
+}
+
+Status check_options(const Options& options) {
+  if (!is_loopback(options.http.host) && options.gate.keys_path.empty() && !options.insecure) {
+    return error(Code::invalid,
+                 "--host {}: others can reach this address: give --api-keys, or say --insecure",
+                 options.http.host);
+  }
+  if (options.http.tls_certificate.empty() != options.http.tls_key.empty()) {
+    return error(Code::invalid, "--tls-cert and --tls-key: expected both or neither");
+  }
+  return Status::ok();
+}
+
+// A whole context for each sequence, if that is no more than half of what is free.
+Result<int64_t> kv_blocks(const Options& options, const KvSpec& spec, int64_t context) {
+  const int64_t least = Scheduler::blocks_for(context);
+  int64_t blocks = least * options.sequences;
+  if (options.kv_megabytes > 0) {
+    blocks = options.kv_megabytes * kMegabyte / spec.block_bytes();
+    if (blocks < least) {
+      return error(Code::no_memory, "--kv-memory: a context of {} tokens needs {} MB, found {}",
+                   context, least * spec.block_bytes() / kMegabyte + 1, options.kv_megabytes);
+    }
+  } else if (const auto memory = read_memory()) {
+    blocks = std::min(blocks, memory->usable_available_bytes() / 2 / spec.block_bytes());
+  }
+  return std::max(blocks, least);
+}
+
+Result<EngineOptions> engine_options(const Options& options, const Model& model) {
+  EngineOptions out = engine_options_of(options.model);
+  out.context = std::min(out.context, model.info().max_position_embeddings);
+  out.limits.sequences_max = options.sequences;
+  out.limits.batch_tokens_max = options.batch_tokens;
+  TRY_ASSIGN(out.kv_blocks, kv_blocks(options, model.kv_spec(out.kv_format), out.context));
+  return out;
+}
+
+ServiceOptions service_options(const Options& options, const TextModel& model, int64_t context) {
+  ServiceOptions out;
+  out.model_names = options.names;
+  if (out.model_names.empty()) {
+    out.model_names = {std::filesystem::path(model.path()).filename().string()};
+  }
+  out.version = HEARTH_VERSION;
+  out.context = context;
+  if (options.reasoning_field == "reasoning") out.reasoning_field = ReasoningField::reasoning;
+  if (options.reasoning_field == "both") out.reasoning_field = ReasoningField::both;
+  return out;
+}
+
+// A connection is a file: as many as the system lets us have.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Where it listens, for people; with --json for scripts, which wait for this line.
+void announce(const Options& options, const ServiceOptions& service, uint16_t port,
+              const Session& session) {
+  const bool tls = !options.http.tls_certificate.empty();
+  const bool six = options.http.host.find(':') != std::string::npos;
+  const std::string host = six ? "[" + options.http.host + "]" : options.http.host;
+  const std::string url = fmt::format("http{}://{}:{}", tls ? "s" : "", host, port);
+  if (session.json) {
+    const Json out = {{"url", url}, {"port", port}, {"model", service.model_names[0]}};
+    fmt::print("{}\n", out.dump());
+  } else {
+    fmt::print("{} {} {} {}/v1\n", session.say("serving", "正在提供"), service.model_names[0],
+               session.say("at", "地址"), url);
+  }
+  std::fflush(stdout);
+}
+
+Status run_serve(Options& options, const Session& session) {
+  if (!options.new_api_key.empty()) return print_new_key(options.new_api_key, session);
+  if (options.model.model.empty()) options.model.model = "mini";
+  TRY(check_options(options));
+  TRY_ASSIGN(const std::unique_ptr<Gate> gate, Gate::open(options.gate));
+  raise_file_limit();
+  TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
+  const TextModel& model = *opened.model;
+  TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, model.model()));
+  Engine engine(model.model(), *opened.backend, engine_settings, model.banned());
+  const ServiceOptions settings = service_options(options, model, engine.context());
+  Metrics metrics(settings.model_names[0]);
+  RequestLog log(options.log_json, !options.quiet);
+  LoopOptions limits;
+  limits.sequences_max = options.sequences + options.queue;
+  EngineLoop loop(model, engine, metrics, limits);
+  Service service(model, loop, *gate, metrics, settings);
+  options.http.body_bytes_max = options.body_megabytes * kMegabyte;
+  TRY_ASSIGN(const std::unique_ptr<HttpServer> server,
+             HttpServer::open(service, loop, *gate, metrics, log, options.http));
+  TRY(loop.start());
+  announce(options, settings, server->port(), session);
+  server->run();
+  loop.stop();  // before the connections that it tells
+  return Status::ok();
+}
+
+void declare_access(CLI::App& verb, Options& options) {
+  verb.add_option("--host", options.http.host, "address to listen on")->capture_default_str();
+  verb.add_option("--port", options.http.port, "0: any free one")->capture_default_str();
+  verb.add_option("--api-keys", options.gate.keys_path, "file of key hashes; see --new-api-key");
+  verb.add_option("--new-api-key", options.new_api_key, "make a key of this name, and no more");
+  verb.add_flag("--insecure", options.insecure, "let others reach a server without keys");
+  verb.add_option("--allowed-host", options.gate.allowed_hosts,
+                  "a name in Host that is ours, beside localhost; may be given again")
+      ->allow_extra_args(false);
+  verb.add_option("--cors-origin", options.gate.cors_origins,
+                  "a page that may read answers, as https://example.org; may be given again")
+      ->allow_extra_args(false);
+  verb.add_option("--tls-cert", options.http.tls_certificate, "PEM file: serve over TLS");
+  verb.add_option("--tls-key", options.http.tls_key, "PEM file of its key");
+}
+
+void declare_limits(CLI::App& verb, Options& options) {
+  verb.add_option("--max-sequences", options.sequences, "answers that are written at once")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  verb.add_option("--max-queue", options.queue, "answers that wait beside them; more get 503")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  verb.add_option("--max-batch-tokens", options.batch_tokens, "tokens of one step")
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  verb.add_option("--kv-memory", options.kv_megabytes,
+                  "MB of KV cache; 0: a context for each sequence, at most half of free memory")
+      ->check(CLI::Range(0, 1 << 30));
+  verb.add_option("--max-body", options.body_megabytes, "MB of one request")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  verb.add_option("--max-connections", options.http.connections_max, "open at once")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  verb.add_option("--drain-seconds", options.http.drain_seconds,
+                  "after SIGTERM, how long running answers may go on")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Session& session) {
+  auto options = std::make_shared<Options>();
+  options->http.port = 9471;
+  CLI::App* verb = add_verb(app, session, "serve",
+                            std::string(session.say("Serve a model to OpenAI clients over HTTP",
+                                                    "通过 HTTP 向 OpenAI 客户端提供模型")),
+                            "hearth serve --model mini --port 9471",
+                            [options, &session] { return run_serve(*options, session); });
+  options->model.declare(*verb, false);
+  declare_access(*verb, *options);
+  declare_limits(*verb, *options);
+  verb->add_option("--served-name", options->names,
+                   "name of the model in requests, else its file's; may be given again")
+      ->allow_extra_args(false);
+  verb->add_option("--reasoning-field", options->reasoning_field,
+                   "where thoughts go: reasoning_content, reasoning or both")
+      ->check(CLI::IsMember({"reasoning_content", "reasoning", "both"}))
+      ->capture_default_str();
+  verb->add_flag("--log-json", options->log_json, "log as JSON lines");
+  verb->add_flag("--no-log-requests", options->quiet,
+                 "no log line for each request (a line never has its text)");
+}
+
+}  // namespace hearth::cli

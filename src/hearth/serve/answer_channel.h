@@ -1,0 +1,91 @@
+// AnswerChannel: the pieces of one request's answers on their way from the engine's thread to the
+// connection. Pieces of one kind melt together while nobody takes them, so that a slow reader gets
+// the same text in fewer pieces; beyond a bound the request is given up, never the memory.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hearth/serve/api_error.h"
+
+namespace hearth::serve {
+
+struct TokenChance {
+  int32_t id = 0;
+  double logprob = 0;
+};
+// A generated token with the most likely ones in its place, best first.
+struct TokenLogprob {
+  TokenChance chosen;
+  std::vector<TokenChance> top;
+};
+
+struct Piece {
+  int32_t choice = 0;
+  bool thought = false;
+  std::string text;
+  std::vector<TokenLogprob> logprobs;
+  std::string finish;  // "stop" or "length" in a choice's last piece; else ""
+};
+
+struct Usage {
+  int64_t prompt_tokens = 0;
+  int64_t completion_tokens = 0;
+  int64_t reasoning_tokens = 0;  // of completion_tokens
+  int64_t cached_tokens = 0;     // of prompt_tokens: found in the cache
+};
+
+// Why a request was given up by its connection.
+enum class Abandon : uint8_t { none, disconnected, too_slow, stopped };
+std::string_view abandon_name(Abandon reason);
+
+// Thread-safe: the engine's thread puts, the connection's takes.
+class AnswerChannel {
+ public:
+  // `wake_for_each`: the listener hears of every piece, else of the end only.
+  AnswerChannel(bool wake_for_each, int64_t bytes_max)
+      : wake_for_each_(wake_for_each), bytes_max_(bytes_max) {}
+
+  // ---- The engine's side.
+  void put(Piece piece);
+  // Exactly one of these ends the channel.
+  void finish(const Usage& usage);
+  void fail(ApiError error);
+  Abandon abandoned() const { return abandoned_.load(std::memory_order_relaxed); }
+
+  // ---- The connection's side.
+  struct Taken {
+    std::vector<Piece> pieces;
+    bool ended = false;
+    std::optional<ApiError> error;  // how it ended
+    Usage usage;
+  };
+  Taken take();
+  // Called from either thread; must not call back. {}: no more.
+  void set_listener(std::function<void()> listener);
+  // The engine stops within one step. The first reason counts.
+  void abandon(Abandon reason);
+
+ private:
+  void notify();
+
+  const bool wake_for_each_;
+  const int64_t bytes_max_;
+  std::atomic<Abandon> abandoned_{Abandon::none};
+  std::mutex mutex_;
+  std::vector<Piece> pieces_;
+  int64_t bytes_ = 0;
+  bool told_ = false;  // the listener knows that there is something to take
+  bool ended_ = false;
+  std::optional<ApiError> error_;
+  Usage usage_;
+  std::mutex listener_mutex_;
+  std::function<void()> listener_;
+};
+
+}  // namespace hearth::serve

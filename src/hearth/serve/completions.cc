@@ -1,0 +1,171 @@
+// See completions.h.
+#include "hearth/serve/completions.h"
+
+#include <openssl/rand.h>
+
+#include <utility>
+
+namespace hearth::serve {
+namespace {
+
+uint64_t random_seed() {
+  uint64_t seed = 0;
+  CHECK_EQ(RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed), 1);
+  return seed;
+}
+
+std::optional<ApiError> check_length(const Prompt& prompt, int64_t context, const char* field) {
+  const auto length = static_cast<int64_t>(prompt.ids.size());
+  if (length == 0) return bad_field(field, "empty_prompt", "expected at least one token");
+  if (length < context) return std::nullopt;
+  return bad_field(field, "context_length_exceeded",
+                   fmt::format("`{}`: expected fewer than {} tokens (the context), found {}", field,
+                               context, length));
+}
+
+// The stream or reply of one request; lives with its connection.
+class Completion : public PendingAnswer {
+ public:
+  Completion(const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
+             std::vector<std::pair<std::string, std::string>> headers,
+             std::shared_ptr<AnswerChannel> channel, int64_t choices)
+      : tokenizer_(tokenizer),
+        head_(std::move(head)),
+        stream_(stream),
+        echo_(std::move(echo)),
+        headers_(std::move(headers)),
+        channel_(std::move(channel)),
+        choices_(static_cast<size_t>(choices)),
+        begun_(static_cast<size_t>(choices), false) {}
+  ~Completion() override {
+    channel_->set_listener({});
+    channel_->abandon(Abandon::disconnected);  // says nothing any more where all is answered
+  }
+
+  Progress poll(bool begun) override {
+    AnswerChannel::Taken taken = channel_->take();
+    if (taken.ended) usage_ = taken.usage;
+    Progress out;
+    out.ended = taken.ended;
+    if (taken.error && !begun) {
+      out.whole = error_reply(*taken.error);
+    } else if (stream_) {
+      out.bytes = events(std::move(taken));
+    } else {
+      for (Piece& p : taken.pieces) choices_[static_cast<size_t>(p.choice)].add(std::move(p));
+      if (taken.ended) out.whole = whole();
+    }
+    return out;
+  }
+
+  void set_listener(std::function<void()> listener) override {
+    channel_->set_listener(std::move(listener));
+  }
+  void abandon(Abandon reason) override { channel_->abandon(reason); }
+  bool streams() const override { return stream_; }
+  std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
+  Usage usage() const override { return usage_; }
+
+ private:
+  // What comes before the first piece of a choice: its role, its prompt.
+  void begin(int32_t choice, std::string& out) {
+    const auto i = static_cast<size_t>(choice);
+    if (begun_[i]) return;
+    begun_[i] = true;
+    if (head_.endpoint == Endpoint::chat) out += sse_event(role_chunk_json(head_, choice));
+    if (!echo_.empty()) {
+      Piece prompt;
+      prompt.choice = choice;
+      prompt.text = echo_[i];
+      out += sse_event(chunk_json(head_, prompt, tokenizer_));
+    }
+  }
+
+  std::string events(AnswerChannel::Taken taken) {
+    std::string out;
+    for (const Piece& piece : taken.pieces) {
+      begin(piece.choice, out);
+      out += sse_event(chunk_json(head_, piece, tokenizer_));
+    }
+    if (!taken.ended) return out;
+    if (taken.error) {
+      out += sse_event(error_json(*taken.error));
+    } else if (head_.include_usage) {
+      out += sse_event(usage_chunk_json(head_, taken.usage));
+    }
+    out += kSseDone;
+    return out;
+  }
+
+  HttpReply whole() {
+    for (size_t i = 0; i < echo_.size(); ++i) choices_[i].text.insert(0, echo_[i]);
+    HttpReply reply;
+    reply.body = reply_json(head_, choices_, usage_, tokenizer_);
+    reply.headers = headers_;
+    return reply;
+  }
+
+  const Tokenizer& tokenizer_;
+  const ReplyHead head_;
+  const bool stream_;
+  const std::vector<std::string> echo_;  // of each choice; empty: none
+  const std::vector<std::pair<std::string, std::string>> headers_;
+  const std::shared_ptr<AnswerChannel> channel_;
+  std::vector<WholeChoice> choices_;
+  std::vector<bool> begun_;
+  Usage usage_;
+};
+
+}  // namespace
+
+std::optional<ApiError> make_prompts(const TextModel& model, const GenerationRequest& request,
+                                     int64_t context, std::vector<Prompt>& out) {
+  if (request.endpoint == Endpoint::chat) {
+    auto prompt = model.chat(request.chat);
+    if (!prompt) return error_of(prompt.status(), "messages");
+    out.push_back(*std::move(prompt));
+    return check_length(out.back(), context, "messages");
+  }
+  for (const RawPrompt& raw : request.prompts) {
+    Prompt prompt;
+    prompt.ids = raw.ids;
+    if (raw.ids.empty()) prompt = model.plain(raw.text, false);
+    if (auto error = check_length(prompt, context, "prompt")) return error;
+    out.push_back(std::move(prompt));
+  }
+  return std::nullopt;
+}
+
+GenerationJob make_job(const TextModel& model, const GenerationRequest& request, int64_t context,
+                       std::vector<Prompt> prompts) {
+  GenerationJob job;
+  job.prompts = std::move(prompts);
+  job.n = request.n;
+  job.sampling = request.sampling(model.defaults());
+  job.sampling.seed = request.seed ? *request.seed : random_seed();
+  job.max_tokens = request.max_tokens.value_or(context);
+  job.stop = request.stop;
+  job.raw = request.endpoint == Endpoint::completion;
+  if (request.logprobs) job.logprobs = request.top_logprobs;
+  return job;
+}
+
+std::shared_ptr<PendingAnswer> pending_completion(
+    const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
+    std::vector<std::pair<std::string, std::string>> headers,
+    std::shared_ptr<AnswerChannel> channel, int64_t choices) {
+  return std::make_shared<Completion>(tokenizer, std::move(head), stream, std::move(echo),
+                                      std::move(headers), std::move(channel), choices);
+}
+
+HttpReply error_reply(const ApiError& error) {
+  HttpReply reply;
+  reply.status = error.status;
+  reply.body = error_json(error);
+  if (error.retry_after > 0)
+    reply.headers.emplace_back("Retry-After", fmt::format("{}", error.retry_after));
+  if (error.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return reply;
+}
+
+}  // namespace hearth::serve

@@ -1,0 +1,34 @@
+// From a checked request to a job of the engine, and from the pieces of its channel back to a reply
+// or an event stream.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "hearth/engine/text_model.h"
+#include "hearth/serve/engine_loop.h"
+#include "hearth/serve/exchange.h"
+#include "hearth/serve/generation_request.h"
+#include "hearth/serve/openai/write_reply.h"
+
+namespace hearth::serve {
+
+// Templates and tokens: the prompts of a request. 400 where the template refuses, or where a prompt
+// leaves no room for an answer in `context`.
+std::optional<ApiError> make_prompts(const TextModel& model, const GenerationRequest& request,
+                                     int64_t context, std::vector<Prompt>& out);
+
+// The job without its channel.
+GenerationJob make_job(const TextModel& model, const GenerationRequest& request, int64_t context,
+                       std::vector<Prompt> prompts);
+
+// The answers of `channel` as HTTP shows them. `echo` goes before each text.
+std::shared_ptr<PendingAnswer> pending_completion(
+    const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
+    std::vector<std::pair<std::string, std::string>> headers,
+    std::shared_ptr<AnswerChannel> channel, int64_t choices);
+
+HttpReply error_reply(const ApiError& error);
+
+}  // namespace hearth::serve

@@ -1,0 +1,326 @@
+// See engine_loop.h.
+#include "hearth/serve/engine_loop.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "hearth/serve/answer_text.h"
+#include "hearth/serve/token_chances.h"
+
+namespace hearth::serve {
+namespace {
+
+double seconds_of(std::chrono::steady_clock::duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
+int64_t milliseconds_now() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+ApiError overloaded(std::string message, int retry_after) {
+  ApiError error;
+  error.status = 503;
+  error.message = std::move(message);
+  error.code = "overloaded";
+  error.retry_after = retry_after;
+  return error;
+}
+
+AnswerText::Form form_of(const GenerationJob& job, const Prompt& prompt) {
+  if (job.raw) return AnswerText::Form::raw;
+  return prompt.opens_thought ? AnswerText::Form::chat_in_thought : AnswerText::Form::chat;
+}
+
+}  // namespace
+
+int64_t GenerationJob::prompt_tokens() const {
+  int64_t tokens = 0;
+  for (const Prompt& p : prompts) tokens += static_cast<int64_t>(p.ids.size());
+  return tokens * n;
+}
+
+struct EngineLoop::Choice {
+  Choice(const Tokenizer& tokenizer, const GenerationJob& job, const Prompt& prompt, int64_t index)
+      : text(tokenizer, form_of(job, prompt), job.stop, static_cast<int32_t>(index)) {}
+
+  AnswerText text;
+  Live* job = nullptr;
+  int64_t id = 0;              // in the engine
+  int64_t rows = 0;            // of logits seen
+  std::span<const float> row;  // logits that the next token is drawn from
+  Clock::time_point last_token;
+  bool done = false;
+};
+
+struct EngineLoop::Live {
+  GenerationJob job;
+  Clock::time_point arrival;
+  std::vector<std::unique_ptr<Choice>> choices;
+  int64_t open = 0;  // choices in the engine
+  bool started = false;
+  bool given_up = false;
+  std::optional<ApiError> failure;
+};
+
+EngineLoop::EngineLoop(const TextModel& model, Engine& engine, Metrics& metrics,
+                       const LoopOptions& options)
+    : model_(model),
+      engine_(engine),
+      metrics_(metrics),
+      options_(options),
+      last_end_(Clock::now()) {}
+
+EngineLoop::~EngineLoop() {
+  stop();
+}
+
+void EngineLoop::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+Status EngineLoop::start() {
+  if (!probe()) return error(Code::internal, "the model gave no token for a prompt of one token");
+  thread_ = std::thread([this] { run(); });
+  return Status::ok();
+}
+
+std::optional<ApiError> EngineLoop::submit(GenerationJob job) {
+  const int64_t choices = job.choices();
+  const int64_t tokens = job.prompt_tokens();
+  CHECK_GT(choices, 0);
+  {
+    std::lock_guard lock(mutex_);
+    if (draining_ || stop_) return overloaded("the server is shutting down", 5);
+    if (live_ + choices > options_.sequences_max) {
+      return overloaded(fmt::format("the queue of {} answers is full", options_.sequences_max),
+                        retry_after());
+    }
+    if (prompt_tokens_ + tokens > options_.prompt_tokens_max) {
+      return overloaded(
+          fmt::format("the queue of {} prompt tokens is full", options_.prompt_tokens_max),
+          retry_after());
+    }
+    live_ += choices;
+    prompt_tokens_ += tokens;
+    metrics_.admitted();
+    submitted_.push_back(std::move(job));
+  }
+  wake_.notify_one();
+  return std::nullopt;
+}
+
+bool EngineLoop::ready() const {
+  const double age = static_cast<double>(milliseconds_now() - last_step_ms_) / 1000;
+  return !draining_ && age < options_.stuck_seconds;
+}
+
+int EngineLoop::retry_after() const {
+  return static_cast<int>(std::clamp(std::ceil(seconds_between_ends_.load()), 1.0, 60.0));
+}
+
+void EngineLoop::run() {
+  while (true) {
+    for (GenerationJob& job : take_new()) begin(std::move(job));
+    give_up_the_abandoned();
+    count_sequences();
+    {
+      std::lock_guard lock(mutex_);
+      if (stop_) break;
+    }
+    if (!engine_.idle()) {
+      step();
+    } else if (static_cast<double>(milliseconds_now() - last_step_ms_) >=
+               options_.probe_seconds * 1000) {
+      probe();
+    }
+  }
+  // What is left ends here, counted: cancelled in the engine, told to its connection.
+  for (GenerationJob& job : take_new()) begin(std::move(job));
+  for (const auto& live : jobs_) live->job.channel->abandon(Abandon::stopped);
+  give_up_the_abandoned();
+  while (!jobs_.empty()) step();
+}
+
+// Waits while there is nothing to do, no longer than to the next probe.
+std::vector<GenerationJob> EngineLoop::take_new() {
+  std::unique_lock lock(mutex_);
+  if (engine_.idle() && !stop_ && submitted_.empty()) {
+    wake_.wait_for(lock, std::chrono::duration<double>(options_.probe_seconds));
+  }
+  return std::exchange(submitted_, {});
+}
+
+void EngineLoop::begin(GenerationJob job) {
+  auto live = std::make_unique<Live>();
+  live->arrival = Clock::now();
+  live->job = std::move(job);
+  Live& added = *live;
+  jobs_.push_back(std::move(live));
+  for (int64_t i = 0; i < added.job.choices(); ++i) {
+    if (!begin_choice(added, i)) break;
+  }
+  if (added.open == 0) {
+    end(added);
+    std::erase_if(jobs_, [&](const auto& j) { return j.get() == &added; });
+  } else if (added.failure) {
+    cancel_choices(added);
+  }
+}
+
+bool EngineLoop::begin_choice(Live& live, int64_t index) {
+  const GenerationJob& job = live.job;
+  const Prompt& prompt = job.prompts[static_cast<size_t>(index / job.n)];
+  live.choices.push_back(std::make_unique<Choice>(model_.tokenizer(), job, prompt, index));
+  Choice& choice = *live.choices.back();
+  choice.job = &live;
+  TokenRequest request;
+  request.prompt = prompt.ids;
+  request.max_tokens = job.max_tokens;
+  request.sampling = job.sampling;
+  request.sampling.seed += static_cast<uint64_t>(index) * 0x9e3779b97f4a7c15u;
+  request.stop_ids = model_.stop_ids();
+  TokenSink sink;
+  sink.on_token = [this, &choice](int32_t id) { return take_token(choice, id); };
+  sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
+  if (job.logprobs) {
+    const auto skipped = static_cast<int64_t>(prompt.ids.size()) - 1;
+    sink.on_logits = [&choice, skipped](std::span<const float> row) {
+      if (choice.rows++ >= skipped) choice.row = row;
+    };
+  }
+  const Result<int64_t> id = engine_.submit(std::move(request), std::move(sink));
+  if (!id) {
+    live.failure = error_of(id.status(), job.raw ? "prompt" : "messages");
+    return false;
+  }
+  choice.id = *id;
+  ++live.open;
+  return true;
+}
+
+void EngineLoop::cancel_choices(Live& live) {
+  live.given_up = true;
+  for (const auto& choice : live.choices) {
+    if (!choice->done && choice->id > 0) engine_.cancel(choice->id);
+  }
+}
+
+void EngineLoop::give_up_the_abandoned() {
+  const Clock::time_point now = Clock::now();
+  for (const auto& live : jobs_) {
+    if (live->given_up) continue;
+    const double age = seconds_of(now - live->arrival);
+    if (!live->started && age > options_.queue_seconds) {
+      live->failure = overloaded("the queue was too long for this request", retry_after());
+    } else if (age > options_.request_seconds) {
+      live->failure = overloaded("the answer took longer than the server allows", 0);
+      live->failure->code = "deadline_exceeded";
+    }
+    if (live->failure || live->job.channel->abandoned() != Abandon::none) cancel_choices(*live);
+  }
+}
+
+void EngineLoop::count_sequences() {
+  int64_t running = 0;
+  for (const auto& live : jobs_) running += live->started ? live->open : 0;
+  metrics_.in_engine(running, live_ - running);
+}
+
+bool EngineLoop::take_token(Choice& choice, int32_t id) {
+  Live& live = *choice.job;
+  const Clock::time_point now = Clock::now();
+  if (choice.text.tokens() == 0) {
+    metrics_.first_token(seconds_of(now - live.arrival));
+  } else {
+    metrics_.next_token(seconds_of(now - choice.last_token));
+  }
+  choice.last_token = now;
+  live.started = true;
+  std::optional<TokenLogprob> chance;
+  if (live.job.logprobs) chance = token_logprob(choice.row, id, *live.job.logprobs);
+  std::vector<Piece> pieces;
+  const bool goes_on = choice.text.push(id, chance ? &*chance : nullptr, pieces);
+  for (Piece& piece : pieces) live.job.channel->put(std::move(piece));
+  return goes_on;
+}
+
+void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
+  Live& live = *choice.job;
+  choice.done = true;
+  --live.open;
+  if (reason == FinishReason::cancelled) return;
+  std::vector<Piece> pieces;
+  choice.text.finish(finish_reason_name(reason), pieces);
+  for (Piece& piece : pieces) live.job.channel->put(std::move(piece));
+  metrics_.choice_finished(finish_reason_name(reason));
+}
+
+void EngineLoop::end(Live& live) {
+  Usage usage;
+  for (const Prompt& p : live.job.prompts) {
+    usage.prompt_tokens += static_cast<int64_t>(p.ids.size());
+  }
+  for (const auto& choice : live.choices) {
+    usage.completion_tokens += choice->text.tokens();
+    usage.reasoning_tokens += choice->text.reasoning_tokens();
+  }
+  const Abandon abandoned = live.job.channel->abandoned();
+  const Clock::time_point now = Clock::now();
+  if (live.failure) {
+    metrics_.failed(live.failure->code, usage);
+    live.job.channel->fail(*live.failure);
+  } else if (abandoned != Abandon::none) {
+    metrics_.cancelled(abandon_name(abandoned), usage);
+    live.job.channel->fail(overloaded("the request was given up", 0));
+  } else {
+    metrics_.completed(usage, seconds_of(now - live.arrival));
+    live.job.channel->finish(usage);
+  }
+  if (live.job.on_end) live.job.on_end(usage);
+  const double gap = seconds_of(now - last_end_);
+  seconds_between_ends_ = 0.8 * seconds_between_ends_ + 0.2 * std::min(gap, 60.0);
+  last_end_ = now;
+  {
+    std::lock_guard lock(mutex_);
+    live_ -= live.job.choices();
+    prompt_tokens_ -= live.job.prompt_tokens();
+  }
+}
+
+void EngineLoop::step() {
+  const Clock::time_point start = Clock::now();
+  engine_.step();
+  last_step_ms_ = milliseconds_now();
+  metrics_.step(live_, seconds_of(Clock::now() - start));
+  for (const auto& live : jobs_) {
+    if (live->open == 0) end(*live);
+  }
+  std::erase_if(jobs_, [](const auto& live) { return live->open == 0; });
+  if (jobs_.empty()) count_sequences();  // the loop may sleep now
+}
+
+bool EngineLoop::probe() {
+  bool token = false;
+  bool done = false;
+  TokenRequest request;
+  request.prompt = {model_.tokenizer().bos().value_or(0)};
+  request.max_tokens = 1;
+  request.sampling.temperature = 0;
+  TokenSink sink;
+  sink.on_token = [&](int32_t) { return token = true; };
+  sink.on_finish = [&](FinishReason) { done = true; };
+  if (!engine_.submit(std::move(request), std::move(sink))) return false;
+  while (!done) engine_.step();
+  if (token) last_step_ms_ = milliseconds_now();
+  return token;
+}
+
+}  // namespace hearth::serve

@@ -1,0 +1,109 @@
+// EngineLoop: the one thread that owns the engine. Jobs come in through a bounded queue, pieces of
+// text leave through each job's channel; a job whose connection is gone is cancelled before the
+// next step. Every admitted job ends exactly once, and is counted then.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "hearth/engine/engine.h"
+#include "hearth/engine/text_model.h"
+#include "hearth/serve/answer_channel.h"
+#include "hearth/serve/metrics.h"
+
+namespace hearth::serve {
+
+// A request in tokens. Choice i answers prompt i / n.
+struct GenerationJob {
+  std::vector<Prompt> prompts;
+  int64_t n = 1;
+  SamplingParams sampling;  // the seed is that of choice 0
+  int64_t max_tokens = 0;
+  std::vector<std::string> stop;
+  bool raw = false;                 // a completion: no thought is split off
+  std::optional<int64_t> logprobs;  // how many alternatives; absent: none are wanted
+  std::shared_ptr<AnswerChannel> channel;
+  std::function<void(const Usage&)> on_end;  // told by the engine's thread; may be empty
+
+  int64_t choices() const { return n * static_cast<int64_t>(prompts.size()); }
+  int64_t prompt_tokens() const;  // of all choices
+};
+
+struct LoopOptions {
+  int64_t sequences_max = 1024;         // waiting and running
+  int64_t prompt_tokens_max = 1 << 22;  // of these sequences, together
+  double queue_seconds = 300;           // longest wait for the first token
+  double request_seconds = 3600;        // longest time from admission to the end
+  double probe_seconds = 20;            // an idle engine runs a token this often
+  double stuck_seconds = 60;            // without a finished step: not ready any more
+};
+
+class EngineLoop {
+ public:
+  // All must outlive this. Until start() nothing runs.
+  EngineLoop(const TextModel& model, Engine& engine, Metrics& metrics, const LoopOptions& options);
+  ~EngineLoop();
+
+  // Runs one token through the model, then starts the thread. internal: no token came.
+  Status start();
+
+  // Any thread. The reason why it was not taken, or nullopt: its channel tells the rest.
+  std::optional<ApiError> submit(GenerationJob job);
+  // Ends the thread; what still runs is told to its channel. Called once more by the destructor.
+  void stop();
+  // Nothing more is taken; what runs goes on.
+  void drain() { draining_ = true; }
+  bool draining() const { return draining_; }
+  int64_t live() const { return live_; }  // sequences waiting and running
+  // A forward pass succeeded lately, and requests are taken.
+  bool ready() const;
+  // Seconds until there may be room again.
+  int retry_after() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Live;
+  struct Choice;
+
+  void run();
+  std::vector<GenerationJob> take_new();
+  void begin(GenerationJob job);
+  bool begin_choice(Live& live, int64_t index);
+  void give_up_the_abandoned();
+  void cancel_choices(Live& live);
+  bool take_token(Choice& choice, int32_t id);
+  void take_finish(Choice& choice, FinishReason reason);
+  void end(Live& live);
+  void count_sequences();
+  void step();
+  bool probe();
+
+  const TextModel& model_;
+  Engine& engine_;
+  Metrics& metrics_;
+  const LoopOptions options_;
+  std::vector<std::unique_ptr<Live>> jobs_;  // of the engine's thread
+  Clock::time_point last_end_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<GenerationJob> submitted_;
+  bool stop_ = false;
+  int64_t prompt_tokens_ = 0;  // of live sequences
+
+  std::atomic<int64_t> live_{0};
+  std::atomic<bool> draining_{false};
+  std::atomic<int64_t> last_step_ms_{0};  // on Clock
+  std::atomic<double> seconds_between_ends_{0};
+  std::thread thread_;
+};
+
+}  // namespace hearth::serve

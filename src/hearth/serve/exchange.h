@@ -1,0 +1,63 @@
+// One HTTP request and its answer as plain values: what the service sees of HTTP, and what the
+// HTTP side sees of the service.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hearth/serve/access/gate.h"
+#include "hearth/serve/answer_channel.h"
+
+namespace hearth::serve {
+
+struct RequestHead {
+  std::string method;  // "GET"
+  std::string target;  // as it came
+  std::string host, origin, authorization, x_api_key, request_id;
+
+  std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
+};
+
+// What is known of a request beside its bytes.
+struct RequestContext {
+  std::string id;  // X-Request-Id: the client's, or ours
+  Caller caller;
+};
+
+class PendingAnswer;
+
+struct HttpReply {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+  // Set: the answer comes over time, and the rest of this is empty.
+  std::shared_ptr<PendingAnswer> pending;
+};
+
+// An answer that the engine is still writing. All by the connection's thread.
+class PendingAnswer {
+ public:
+  virtual ~PendingAnswer() = default;
+
+  struct Progress {
+    std::optional<HttpReply> whole;  // the answer is this, and nothing was streamed before it
+    std::string bytes;               // of an event stream
+    bool ended = false;              // nothing follows
+  };
+  // `begun`: the head of a stream is out already, a failure can only be an event in it.
+  virtual Progress poll(bool begun) = 0;
+  // Called from another thread when poll() has something new; {} to stop.
+  virtual void set_listener(std::function<void()> listener) = 0;
+  virtual void abandon(Abandon reason) = 0;
+  virtual bool streams() const = 0;
+  // Headers of the stream, to be sent before its first bytes.
+  virtual std::vector<std::pair<std::string, std::string>> headers() const = 0;
+  virtual Usage usage() const = 0;  // for the log, after the end
+};
+
+}  // namespace hearth::serve

@@ -1,0 +1,54 @@
+// GenerationRequest: a chat or completion request as read from its JSON, checked field by field,
+// before templates and tokens. What was not said stays empty and takes the model's default.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hearth/engine/sampler.h"
+#include "hearth/text/template/chat_template.h"
+
+namespace hearth::serve {
+
+inline constexpr int64_t kChoicesMax = 128;     // `n` times the prompts of one request
+inline constexpr int64_t kTopLogprobsMax = 20;  // alternatives shown for each token
+inline constexpr int64_t kStopsMax = 16;
+inline constexpr size_t kStopBytesMax = 1024;
+inline constexpr int64_t kBiasesMax = 1024;
+
+enum class Endpoint : uint8_t { chat, completion };
+
+// One prompt of /v1/completions: text, or ids.
+struct RawPrompt {
+  std::string text;
+  std::vector<int32_t> ids;  // used when not empty
+};
+
+struct GenerationRequest {
+  Endpoint endpoint = Endpoint::chat;
+  std::string model;               // "": the one that is served
+  ChatRequest chat;                // messages and template variables of a chat
+  std::vector<RawPrompt> prompts;  // of a completion, at least one
+  int64_t n = 1;
+  bool stream = false;
+  bool include_usage = false;
+  bool echo = false;
+  bool logprobs = false;
+  int64_t top_logprobs = 0;
+  std::optional<int64_t> max_tokens;
+  std::optional<uint64_t> seed;
+  std::vector<std::string> stop;
+  std::optional<double> temperature, top_p, min_p;
+  std::optional<double> repetition_penalty, frequency_penalty, presence_penalty;
+  std::optional<int64_t> top_k;
+  std::vector<LogitBias> logit_bias;
+  std::vector<std::string> ignored;  // names of fields that mean nothing here
+
+  // The model's defaults with what the request says.
+  SamplingParams sampling(const SamplingParams& defaults) const;
+};
+
+}  // namespace hearth::serve

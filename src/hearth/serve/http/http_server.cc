@@ -1,0 +1,205 @@
+// See http_server.h: accepting, signals, the drain. A connection's life is in connection.cc.
+#include "hearth/serve/http/http_server.h"
+
+#include <chrono>
+#include <utility>
+
+#include "hearth/serve/http/connection.h"
+#include "hearth/serve/http/wire.h"
+
+namespace hearth::serve {
+class HttpServer::Impl {
+ public:
+  Impl(Service& service, EngineLoop& loop, Gate& gate, Metrics& metrics, RequestLog& log,
+       HttpOptions options)
+      : loop_(loop),
+        shared_{.service = service,
+                .gate = gate,
+                .metrics = metrics,
+                .log = log,
+                .options = std::move(options)},
+        acceptor_(shared_.io),
+        signals_(shared_.io),
+        tick_(shared_.io) {}
+
+  Status listen();
+  Status load_certificate();
+  uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  void run();
+  void begin_drain();
+  void request_stop() {
+    net::post(shared_.io, [this] { begin_drain(); });
+  }
+
+ private:
+  net::awaitable<void> accept_all();
+  void await_signal();
+  void drain_tick();
+  void add(tcp::socket socket);
+
+  EngineLoop& loop_;
+  HttpShared shared_;
+  bool cutting_ = false;
+  Clock::time_point drain_until_;
+  tcp::acceptor acceptor_;
+  net::signal_set signals_;
+  net::steady_timer tick_;
+};
+
+Status HttpServer::Impl::load_certificate() {
+  if (shared_.options.tls_certificate.empty() && shared_.options.tls_key.empty())
+    return Status::ok();
+  error_code failure;
+  shared_.tls = std::make_unique<net::ssl::context>(net::ssl::context::tls_server);
+  SSL_CTX_set_min_proto_version(shared_.tls->native_handle(), TLS1_2_VERSION);
+  SSL_CTX_set_mode(shared_.tls->native_handle(), SSL_MODE_RELEASE_BUFFERS);
+  shared_.tls->use_certificate_chain_file(shared_.options.tls_certificate, failure);
+  if (failure) {
+    return error(Code::invalid, "--tls-cert {}: {}", shared_.options.tls_certificate,
+                 failure.message());
+  }
+  shared_.tls->use_private_key_file(shared_.options.tls_key, net::ssl::context::pem, failure);
+  if (failure)
+    return error(Code::invalid, "--tls-key {}: {}", shared_.options.tls_key, failure.message());
+  return Status::ok();
+}
+
+Status HttpServer::Impl::listen() {
+  error_code failure;
+  const std::string host = shared_.options.host == "localhost" ? "127.0.0.1" : shared_.options.host;
+  const auto address = net::ip::make_address(host, failure);
+  if (failure) return error(Code::invalid, "--host: expected an address, found `{}`", host);
+  const tcp::endpoint endpoint(address, shared_.options.port);
+  const auto failed = [&](const char* what) {
+    return error(Code::invalid, "{}:{}: {}: {}", host, shared_.options.port, what,
+                 failure.message());
+  };
+  acceptor_.open(endpoint.protocol(), failure);
+  if (failure) return failed("cannot open a socket");
+  acceptor_.set_option(tcp::acceptor::reuse_address(true), failure);
+  acceptor_.bind(endpoint, failure);
+  if (failure) return failed("cannot bind");
+  acceptor_.listen(tcp::acceptor::max_listen_connections, failure);
+  if (failure) return failed("cannot listen");
+  return Status::ok();
+}
+
+void HttpServer::Impl::add(tcp::socket socket) {
+  if (static_cast<int64_t>(shared_.connections.size()) >= shared_.options.connections_max) {
+    WireHead head;
+    head.status = 503;
+    head.length = 0;
+    head.headers = {{"Retry-After", "1"}};
+    head.keep_alive = false;
+    error_code ignored;
+    socket.non_blocking(true, ignored);
+    socket.write_some(net::buffer(head_text(head)), ignored);
+    shared_.metrics.rejected("connections");
+    return;
+  }
+  auto connection = std::make_shared<Connection>(shared_, std::move(socket));
+  net::co_spawn(
+      shared_.io, [connection]() -> net::awaitable<void> { co_await connection->run(); },
+      net::detached);
+}
+
+net::awaitable<void> HttpServer::Impl::accept_all() {
+  while (acceptor_.is_open()) {
+    error_code error;
+    tcp::socket socket =
+        co_await acceptor_.async_accept(net::redirect_error(net::use_awaitable, error));
+    if (!error) {
+      add(std::move(socket));
+    } else if (error != net::error::operation_aborted) {
+      // No descriptor is free: the clients wait in the queue until one is.
+      net::steady_timer pause(shared_.io);
+      pause.expires_after(duration_of(0.1));
+      co_await pause.async_wait(net::redirect_error(net::use_awaitable, error));
+    }
+  }
+}
+
+void HttpServer::Impl::await_signal() {
+  signals_.async_wait([this](const error_code& error, int number) {
+    if (error) return;
+    if (number != SIGHUP) {
+      begin_drain();
+    } else if (const Status status = shared_.gate.reload(); status.is_ok()) {
+      shared_.log.event("info", "keys read again");
+    } else {
+      shared_.log.event("error", "keys kept as they were: " + status.message());
+    }
+    await_signal();
+  });
+}
+
+void HttpServer::Impl::begin_drain() {
+  if (shared_.draining) {
+    shared_.log.event("info", "stopped at once");
+    return shared_.io.stop();
+  }
+  shared_.draining = true;
+  loop_.drain();
+  shared_.log.event("info", fmt::format("draining: {} requests run", shared_.busy));
+  drain_until_ = Clock::now() + duration_of(shared_.options.drain_seconds);
+  for (Connection* connection : shared_.connections) connection->close_if_idle();
+  drain_tick();
+}
+
+// New requests are still heard, and told 503; what runs may finish, or is told why it is cut.
+void HttpServer::Impl::drain_tick() {
+  if (shared_.busy == 0 && loop_.live() == 0) return shared_.io.stop();
+  if (Clock::now() > drain_until_) {
+    if (cutting_) return shared_.io.stop();
+    cutting_ = true;
+    shared_.log.event("warning", fmt::format("cutting {} requests", shared_.busy));
+    for (Connection* connection : shared_.connections) connection->cut();
+    drain_until_ = Clock::now() + duration_of(2);
+  }
+  tick_.expires_after(duration_of(0.02));
+  tick_.async_wait([this](const error_code& error) {
+    if (!error) drain_tick();
+  });
+}
+
+void HttpServer::Impl::run() {
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
+  await_signal();
+  net::co_spawn(
+      shared_.io, [this]() -> net::awaitable<void> { co_await accept_all(); }, net::detached);
+  shared_.io.run();
+  shared_.workers.join();
+}
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpServer::~HttpServer() = default;
+
+Result<std::unique_ptr<HttpServer>> HttpServer::open(Service& service, EngineLoop& loop, Gate& gate,
+                                                     Metrics& metrics, RequestLog& log,
+                                                     HttpOptions options) {
+  auto impl = std::make_unique<Impl>(service, loop, gate, metrics, log, std::move(options));
+  TRY(impl->load_certificate());
+  TRY(impl->listen());
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+uint16_t HttpServer::port() const {
+  return impl_->port();
+}
+
+void HttpServer::run() {
+  impl_->run();
+}
+
+void HttpServer::stop() {
+  impl_->request_stop();
+}
+
+bool is_loopback(const std::string& host) {
+  if (host == "localhost") return true;
+  error_code error;
+  const auto address = net::ip::make_address(host, error);
+  return !error && address.is_loopback();
+}
+
+}  // namespace hearth::serve

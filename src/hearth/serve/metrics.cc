@@ -1,0 +1,158 @@
+// See metrics.h. Buckets are vLLM's.
+#include "hearth/serve/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+namespace hearth::serve {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using Buckets = Histogram::BucketBoundaries;
+
+const Buckets kFirstToken = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
+                             1,     2.5,   5,    7.5,  10,   20,   40,   80,  160,  640, 2560};
+const Buckets kNextToken = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5,
+                            0.75, 1,     2.5,  5,     7.5, 10,   20,  40,  80};
+const Buckets kWhole = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
+                        30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
+const Buckets kTokens = {1,   2,    5,    10,   20,    50,    100,   200,
+                         500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
+const Buckets kSequences = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+
+}  // namespace
+
+struct Metrics::Series {
+  explicit Series(const std::string& model) : labels{{"model_name", model}} {}
+
+  Family<Counter>& counters(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Labels(labels).Register(registry);
+  }
+  Gauge& gauge(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Labels(labels).Register(registry).Add({});
+  }
+  Histogram& histogram(const char* name, const char* help, const Buckets& buckets) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Labels(labels).Register(registry).Add(
+        {}, buckets);
+  }
+
+  const prometheus::Labels labels;
+  prometheus::Registry registry;
+  Counter& admitted =
+      counters("hearth_requests_admitted_total", "Requests that the engine took").Add({});
+  Counter& completed =
+      counters("hearth_requests_completed_total", "Admitted requests answered whole").Add({});
+  Family<Counter>& failed =
+      counters("hearth_requests_failed_total", "Admitted requests that ended in an error");
+  Family<Counter>& cancelled =
+      counters("hearth_requests_cancelled_total", "Admitted requests given up, by reason");
+  Family<Counter>& rejected =
+      counters("hearth_requests_rejected_total", "Requests refused before admission, by reason");
+  Family<Counter>& success =
+      counters("hearth_request_success_total", "Finished answers, by finish reason");
+  Family<Counter>& responses = counters("hearth_http_responses_total", "HTTP answers, by status");
+  Counter& prompt_tokens =
+      counters("hearth_prompt_tokens_total", "Prompt tokens of ended requests").Add({});
+  Counter& cached_tokens =
+      counters("hearth_prefix_cache_hits_total", "Prompt tokens found in the cache").Add({});
+  Counter& generation_tokens =
+      counters("hearth_generation_tokens_total", "Generated tokens of ended requests").Add({});
+  Counter& reasoning_tokens =
+      counters("hearth_reasoning_tokens_total", "Of the generated tokens, those of thoughts")
+          .Add({});
+  Gauge& running =
+      gauge("hearth_num_requests_running", "Sequences in the engine that have a token");
+  Gauge& waiting = gauge("hearth_num_requests_waiting", "Sequences waiting for their first token");
+  Gauge& open = gauge("hearth_connections_open", "HTTP connections");
+  Histogram& first = histogram("hearth_time_to_first_token_seconds",
+                               "From admission to the first token", kFirstToken);
+  Histogram& next =
+      histogram("hearth_inter_token_latency_seconds", "Between tokens of an answer", kNextToken);
+  Histogram& whole =
+      histogram("hearth_e2e_request_latency_seconds", "From admission to the end", kWhole);
+  Histogram& generated =
+      histogram("hearth_request_generation_tokens", "Generated tokens of a request", kTokens);
+  Histogram& prompted =
+      histogram("hearth_request_prompt_tokens", "Prompt tokens of a request", kTokens);
+  Histogram& together =
+      histogram("hearth_step_sequences", "Sequences in the engine during a step", kSequences);
+  Histogram& steps = histogram("hearth_step_seconds", "Duration of a step", kFirstToken);
+
+  void count_tokens(const Usage& usage) {
+    prompt_tokens.Increment(static_cast<double>(usage.prompt_tokens));
+    cached_tokens.Increment(static_cast<double>(usage.cached_tokens));
+    generation_tokens.Increment(static_cast<double>(usage.completion_tokens));
+    reasoning_tokens.Increment(static_cast<double>(usage.reasoning_tokens));
+  }
+};
+
+Metrics::Metrics(const std::string& model_name) : series_(std::make_unique<Series>(model_name)) {}
+Metrics::~Metrics() = default;
+
+void Metrics::admitted() {
+  series_->admitted.Increment();
+}
+
+void Metrics::completed(const Usage& usage, double seconds) {
+  series_->completed.Increment();
+  series_->count_tokens(usage);
+  series_->whole.Observe(seconds);
+  series_->generated.Observe(static_cast<double>(usage.completion_tokens));
+  series_->prompted.Observe(static_cast<double>(usage.prompt_tokens));
+}
+
+void Metrics::failed(std::string_view type, const Usage& usage) {
+  series_->failed.Add({{"type", std::string(type)}}).Increment();
+  series_->count_tokens(usage);
+}
+
+void Metrics::cancelled(std::string_view reason, const Usage& usage) {
+  series_->cancelled.Add({{"reason", std::string(reason)}}).Increment();
+  series_->count_tokens(usage);
+}
+
+void Metrics::choice_finished(std::string_view reason) {
+  series_->success.Add({{"finished_reason", std::string(reason)}}).Increment();
+}
+
+void Metrics::first_token(double seconds_since_arrival) {
+  series_->first.Observe(seconds_since_arrival);
+}
+
+void Metrics::next_token(double seconds_since_last) {
+  series_->next.Observe(seconds_since_last);
+}
+
+void Metrics::step(int64_t sequences, double seconds) {
+  series_->together.Observe(static_cast<double>(sequences));
+  series_->steps.Observe(seconds);
+}
+
+void Metrics::in_engine(int64_t running, int64_t waiting) {
+  series_->running.Set(static_cast<double>(running));
+  series_->waiting.Set(static_cast<double>(waiting));
+}
+
+void Metrics::response(int status) {
+  series_->responses.Add({{"code", std::to_string(status)}}).Increment();
+}
+
+void Metrics::rejected(std::string_view why) {
+  series_->rejected.Add({{"reason", std::string(why)}}).Increment();
+}
+
+void Metrics::connections(int64_t open) {
+  series_->open.Set(static_cast<double>(open));
+}
+
+std::string Metrics::text() const {
+  return prometheus::TextSerializer().Serialize(series_->registry.Collect());
+}
+
+}  // namespace hearth::serve

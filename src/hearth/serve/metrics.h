@@ -1,0 +1,44 @@
+// Metrics: what Prometheus reads at /metrics. Names follow vLLM's under `hearth_`, so that its
+// dashboards need only another prefix. Every admitted request is counted once more when it ends:
+// admitted = completed + failed + cancelled + running + waiting, at any moment.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "hearth/serve/answer_channel.h"
+
+namespace hearth::serve {
+
+// Thread-safe.
+class Metrics {
+ public:
+  explicit Metrics(const std::string& model_name);
+  ~Metrics();
+
+  void admitted();
+  void completed(const Usage& usage, double seconds);
+  void failed(std::string_view type, const Usage& usage);
+  void cancelled(std::string_view reason, const Usage& usage);
+  void choice_finished(std::string_view reason);
+
+  void first_token(double seconds_since_arrival);
+  void next_token(double seconds_since_last);
+  void step(int64_t sequences, double seconds);
+  // Requests in the engine with and without a token so far.
+  void in_engine(int64_t running, int64_t waiting);
+
+  void response(int status);            // every HTTP answer
+  void rejected(std::string_view why);  // requests that were never admitted
+  void connections(int64_t open);
+
+  std::string text() const;  // Prometheus' text format
+
+ private:
+  struct Series;
+  std::unique_ptr<Series> series_;
+};
+
+}  // namespace hearth::serve

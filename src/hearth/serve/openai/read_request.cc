@@ -1,0 +1,292 @@
+// See read_request.h.
+#include "hearth/serve/openai/read_request.h"
+
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "hearth/serve/openai/fields.h"
+
+namespace hearth::serve {
+namespace {
+
+constexpr int64_t kTokensMax = std::numeric_limits<int32_t>::max();
+constexpr size_t kPromptIdsMax = 1 << 22;
+
+// Known to OpenAI's clients and without an effect on what is said here.
+constexpr std::array<std::string_view, 12> kWithoutEffect = {
+    "user",  "safety_identifier", "metadata",         "store",      "service_tier", "verbosity",
+    "audio", "modalities",        "prompt_cache_key", "prediction", "functions",    "tool_choice"};
+
+void read_stop(Fields& fields, std::vector<std::string>& out) {
+  const Json* stop = fields.any("stop");
+  if (!stop) return;
+  if (!stop->is_string() && !stop->is_array()) {
+    return fields.wrong_type("stop", "a string or an array of strings", *stop);
+  }
+  const Json list = stop->is_array() ? *stop : Json::array({*stop});
+  if (list.size() > static_cast<size_t>(kStopsMax)) {
+    return fields.fail("stop", "invalid_value",
+                       fmt::format("expected at most {} texts, found {}", kStopsMax, list.size()));
+  }
+  for (const Json& text : list) {
+    if (!text.is_string()) return fields.wrong_type("stop", "strings", text);
+    const auto& bytes = text.get_ref<const std::string&>();
+    if (bytes.empty() || bytes.size() > kStopBytesMax) {
+      return fields.fail("stop", "invalid_value",
+                         fmt::format("expected texts of 1 to {} bytes, found one of {}",
+                                     kStopBytesMax, bytes.size()));
+    }
+    out.push_back(bytes);
+  }
+}
+
+void read_logit_bias(Fields& fields, int64_t vocab_size, std::vector<LogitBias>& out) {
+  const Json* biases = fields.any("logit_bias");
+  if (!biases) return;
+  if (!biases->is_object()) return fields.wrong_type("logit_bias", "an object", *biases);
+  if (biases->size() > static_cast<size_t>(kBiasesMax)) {
+    return fields.fail(
+        "logit_bias", "invalid_value",
+        fmt::format("expected at most {} tokens, found {}", kBiasesMax, biases->size()));
+  }
+  for (const auto& [key, value] : biases->items()) {
+    int32_t id = -1;
+    const char* const end = key.data() + key.size();
+    const auto [stop, failure] = std::from_chars(key.data(), end, id);
+    if (failure != std::errc() || stop != end || id < 0 || id >= vocab_size) {
+      return fields.fail("logit_bias", "invalid_value",
+                         fmt::format("expected token ids in [0, {}), found {}", vocab_size,
+                                     json_excerpt(Json(key))));
+    }
+    const double bias = value.is_number() ? value.get<double>() : NAN;
+    if (!(bias >= -100 && bias <= 100)) {
+      return fields.fail("logit_bias", "invalid_value",
+                         fmt::format("expected values in [-100, 100], found {} for token {}",
+                                     json_excerpt(value), id));
+    }
+    out.push_back({id, static_cast<float>(bias)});
+  }
+}
+
+void read_ids(Fields& fields, std::string_view key, const Json& ids, int64_t vocab_size,
+              std::vector<int32_t>& out) {
+  if (ids.size() > kPromptIdsMax) return fields.fail(key, "invalid_value", "too many token ids");
+  for (const Json& id : ids) {
+    const bool whole = id.is_number_integer();
+    const auto value = whole && !(id.is_number_unsigned() && id.get<uint64_t>() > INT32_MAX)
+                           ? id.get<int64_t>()
+                           : int64_t{-1};
+    if (value < 0 || value >= vocab_size) {
+      return fields.fail(
+          key, "invalid_value",
+          fmt::format("expected token ids in [0, {}), found {}", vocab_size, json_excerpt(id)));
+    }
+    out.push_back(static_cast<int32_t>(value));
+  }
+}
+
+// A text, texts, ids, or lists of ids.
+void read_prompts(Fields& fields, int64_t vocab_size, std::vector<RawPrompt>& out) {
+  const Json* prompt = fields.any("prompt");
+  if (!prompt) return fields.fail("prompt", "missing", "expected a text, found nothing");
+  if (prompt->is_string()) {
+    out.push_back({prompt->get_ref<const std::string&>(), {}});
+    return;
+  }
+  if (!prompt->is_array()) return fields.wrong_type("prompt", "a string or an array", *prompt);
+  if (prompt->empty()) return fields.fail("prompt", "invalid_value", "expected at least one text");
+  if ((*prompt)[0].is_number()) {
+    out.emplace_back();
+    return read_ids(fields, "prompt", *prompt, vocab_size, out.back().ids);
+  }
+  if (prompt->size() > static_cast<size_t>(kChoicesMax)) {
+    return fields.fail(
+        "prompt", "invalid_value",
+        fmt::format("expected at most {} prompts, found {}", kChoicesMax, prompt->size()));
+  }
+  for (const Json& one : *prompt) {
+    out.emplace_back();
+    if (one.is_string()) {
+      out.back().text = one.get_ref<const std::string&>();
+    } else if (one.is_array() && !one.empty()) {
+      read_ids(fields, "prompt", one, vocab_size, out.back().ids);
+    } else {
+      return fields.wrong_type("prompt", "texts or lists of token ids", one);
+    }
+  }
+}
+
+// Fields of which only the value that changes nothing can be served today.
+void refuse_what_is_missing(Fields& fields) {
+  const auto refuse = [&](std::string_view key) {
+    fields.fail(key, "unsupported_parameter", "this server does not offer it");
+  };
+  if (const Json* tools = fields.any("tools"); tools && !(tools->is_array() && tools->empty())) {
+    refuse("tools");
+  }
+  if (const Json* suffix = fields.any("suffix"); suffix && *suffix != "") refuse("suffix");
+  if (const Json* format = fields.any("response_format")) {
+    const Json* type = json_find(*format, "type");
+    if (!type || *type != "text") refuse("response_format");
+  }
+}
+
+void read_sampling(Fields& fields, int64_t vocab_size, GenerationRequest& out) {
+  fields.number("temperature", 0, 100, out.temperature);
+  fields.number("top_p", 0, 1, out.top_p);
+  fields.number("min_p", 0, 1, out.min_p);
+  // vLLM's clients say -1 for "all".
+  fields.integer("top_k", -1, kTokensMax, out.top_k);
+  if (out.top_k == -1) out.top_k = 0;
+  fields.number("repetition_penalty", 0.01, 100, out.repetition_penalty);
+  fields.number("frequency_penalty", -10, 10, out.frequency_penalty);
+  fields.number("presence_penalty", -10, 10, out.presence_penalty);
+  std::optional<int64_t> seed;
+  fields.integer("seed", std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max(),
+                 seed);
+  if (seed) out.seed = static_cast<uint64_t>(*seed);
+  read_logit_bias(fields, vocab_size, out.logit_bias);
+  read_stop(fields, out.stop);
+}
+
+// Chat says `logprobs: true, top_logprobs: 5`; completions say `logprobs: 5`.
+void read_logprobs(Fields& fields, GenerationRequest& out) {
+  std::optional<int64_t> top;
+  if (out.endpoint == Endpoint::completion) {
+    fields.integer("logprobs", 0, kTopLogprobsMax, top);
+    out.logprobs = top.has_value();
+  } else {
+    fields.boolean("logprobs", out.logprobs);
+    fields.integer("top_logprobs", 0, kTopLogprobsMax, top);
+    if (top.value_or(0) > 0 && !out.logprobs) {
+      fields.fail("top_logprobs", "invalid_value", "expected `logprobs` to be true beside it");
+    }
+  }
+  out.top_logprobs = top.value_or(0);
+}
+
+void read_length(Fields& fields, GenerationRequest& out) {
+  std::optional<int64_t> older;
+  fields.integer("max_tokens", 1, kTokensMax, older);
+  fields.integer("max_completion_tokens", 1, kTokensMax, out.max_tokens);
+  if (!out.max_tokens) out.max_tokens = older;
+  // What OpenAI's /v1/completions does when nothing is said.
+  if (!out.max_tokens && out.endpoint == Endpoint::completion) out.max_tokens = 16;
+}
+
+void read_choices(Fields& fields, GenerationRequest& out) {
+  std::optional<int64_t> n, best_of;
+  fields.integer("n", 1, kChoicesMax, n);
+  out.n = n.value_or(1);
+  fields.integer("best_of", 1, kChoicesMax, best_of);
+  if (best_of.value_or(out.n) != out.n) {
+    fields.fail("best_of", "unsupported_parameter", "expected the value of `n`");
+  }
+  const int64_t prompts = std::max<int64_t>(1, static_cast<int64_t>(out.prompts.size()));
+  if (out.n * prompts > kChoicesMax) {
+    fields.fail("n", "invalid_value",
+                fmt::format("expected at most {} answers, found {} for each of {} prompts",
+                            kChoicesMax, out.n, prompts));
+  }
+}
+
+void read_stream(Fields& fields, GenerationRequest& out, std::optional<ApiError>& error) {
+  fields.boolean("stream", out.stream);
+  const Json* options = fields.any("stream_options");
+  if (!options) return;
+  if (!options->is_object()) return fields.wrong_type("stream_options", "an object", *options);
+  Fields inner(*options, "stream_options.");
+  inner.boolean("include_usage", out.include_usage);
+  error = inner.error();
+}
+
+// Variables for the template: plain values only, and none that Hearth itself sets.
+void read_template_variables(Fields& fields, ChatRequest& out) {
+  const Json* variables = fields.any("chat_template_kwargs");
+  if (!variables) return;
+  if (!variables->is_object()) {
+    return fields.wrong_type("chat_template_kwargs", "an object", *variables);
+  }
+  constexpr std::array<std::string_view, 8> kOurs = {
+      "messages",  "tools",     "chat_template", "tokenize", "add_generation_prompt",
+      "bos_token", "eos_token", "documents"};
+  for (const auto& [name, value] : variables->items()) {
+    const bool ours = std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end();
+    if (ours || value.is_structured()) {
+      return fields.fail(
+          "chat_template_kwargs", "invalid_value",
+          fmt::format("expected plain values that are not set by the server, found {}",
+                      json_excerpt(Json(name))));
+    }
+  }
+  out.extra = *variables;
+}
+
+}  // namespace
+
+std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body,
+                                        int64_t vocab_size, GenerationRequest& out) {
+  Json object;
+  if (auto error = parse_body(body, object)) return error;
+  out.endpoint = endpoint;
+  Fields fields(object);
+  fields.string("model", out.model);
+  std::optional<ApiError> inner;
+  if (endpoint == Endpoint::chat) {
+    const Json* messages = fields.any("messages");
+    inner = read_messages(messages ? *messages : Json(), out.chat.messages);
+    read_template_variables(fields, out.chat);
+  } else {
+    read_prompts(fields, vocab_size, out.prompts);
+    fields.boolean("echo", out.echo);
+  }
+  if (fields.error() || inner) return fields.error() ? fields.error() : inner;
+  read_choices(fields, out);
+  read_stream(fields, out, inner);
+  if (inner) return inner;
+  read_length(fields, out);
+  read_sampling(fields, vocab_size, out);
+  read_logprobs(fields, out);
+  refuse_what_is_missing(fields);
+  for (std::string_view key : kWithoutEffect) fields.skip(key);
+  out.ignored = fields.unasked();
+  return fields.error();
+}
+
+std::optional<ApiError> read_tokenize(std::string_view body, TokenizeRequest& out) {
+  Json object;
+  if (auto error = parse_body(body, object)) return error;
+  Fields fields(object);
+  fields.string("model", out.model);
+  if (const Json* messages = fields.any("messages")) {
+    Json read;
+    if (auto error = read_messages(*messages, read)) return error;
+    out.messages = std::move(read);
+  } else if (!json_find(object, "prompt") && !json_find(object, "content")) {
+    fields.fail("prompt", "missing", "expected a text, found nothing");
+  }
+  fields.string("content", out.text);
+  fields.string("prompt", out.text);
+  fields.boolean("add_special", out.add_special);
+  fields.boolean("add_special_tokens", out.add_special);
+  fields.boolean("with_pieces", out.with_pieces);
+  return fields.error();
+}
+
+std::optional<ApiError> read_detokenize(std::string_view body, int64_t vocab_size,
+                                        DetokenizeRequest& out) {
+  Json object;
+  if (auto error = parse_body(body, object)) return error;
+  Fields fields(object);
+  fields.string("model", out.model);
+  const Json* tokens = fields.any("tokens");
+  if (!tokens || !tokens->is_array()) {
+    fields.wrong_type("tokens", "an array of token ids", tokens ? *tokens : Json());
+  } else {
+    read_ids(fields, "tokens", *tokens, vocab_size, out.tokens);
+  }
+  return fields.error();
+}
+
+}  // namespace hearth::serve

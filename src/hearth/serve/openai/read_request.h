@@ -1,0 +1,42 @@
+// JSON bytes to requests: pure functions, every wrong field one 400 that names it. No sockets, no
+// engine.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hearth/serve/api_error.h"
+#include "hearth/serve/generation_request.h"
+
+namespace hearth::serve {
+
+// POST /v1/chat/completions and /v1/completions; nullopt: `out` is good. Token ids are checked
+// against `vocab_size`.
+std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body,
+                                        int64_t vocab_size, GenerationRequest& out);
+
+// `messages` as the chat template takes them: roles known, contents text, earlier thoughts as
+// `reasoning_content`.
+std::optional<ApiError> read_messages(const Json& messages, Json& out);
+
+// POST /tokenize: a text (`prompt` or `content`), or a conversation.
+struct TokenizeRequest {
+  std::string model;
+  std::string text;
+  std::optional<Json> messages;
+  bool add_special = true;
+  bool with_pieces = false;
+};
+std::optional<ApiError> read_tokenize(std::string_view body, TokenizeRequest& out);
+
+// POST /detokenize.
+struct DetokenizeRequest {
+  std::string model;
+  std::vector<int32_t> tokens;
+};
+std::optional<ApiError> read_detokenize(std::string_view body, int64_t vocab_size,
+                                        DetokenizeRequest& out);
+
+}  // namespace hearth::serve

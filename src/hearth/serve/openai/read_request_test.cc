@@ -1,0 +1,216 @@
+// Requests from JSON: what is read, and one 400 that names the field for whatever is wrong.
+#include "hearth/serve/openai/read_request.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace hearth::serve {
+namespace {
+
+constexpr int64_t kVocab = 100;
+
+// The field that a 400 names; "accepted" when there is none.
+std::string refused(Endpoint endpoint, const std::string& body) {
+  GenerationRequest out;
+  const auto error = read_generation(endpoint, body, kVocab, out);
+  if (!error) return "accepted";
+  EXPECT_EQ(error->status, 400);
+  EXPECT_FALSE(error->message.empty());
+  EXPECT_FALSE(error->code.empty());
+  return error->param;
+}
+// Of a chat that is good but for these members.
+std::string refused_with(const std::string& members) {
+  return refused(Endpoint::chat,
+                 R"({"messages":[{"role":"user","content":"hi"}],)" + members + "}");
+}
+std::string refused_messages(const std::string& messages) {
+  return refused(Endpoint::chat, R"({"messages":)" + messages + "}");
+}
+std::string refused_prompt(const std::string& prompt) {
+  return refused(Endpoint::completion, R"({"prompt":)" + prompt + "}");
+}
+
+TEST(ReadRequest, EveryFieldOfAChat) {
+  GenerationRequest r;
+  const std::string body =
+      R"({"model":"m","messages":[{"role":"developer","content":"be brief"},)"
+      R"({"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},)"
+      R"({"role":"assistant","content":"c","reasoning":"t"}],"stream":true,)"
+      R"("stream_options":{"include_usage":true},"n":3,"seed":-1,"stop":["x","y"],)"
+      R"("temperature":0.5,"top_p":0.9,"top_k":-1,"min_p":0.1,"repetition_penalty":1.1,)"
+      R"("frequency_penalty":-2,"presence_penalty":2,"logit_bias":{"7":-100},"logprobs":true,)"
+      R"("top_logprobs":5,"max_tokens":4,"max_completion_tokens":9,"user":"u","novelty":1,)"
+      R"("tools":[],"response_format":{"type":"text"},"chat_template_kwargs":{"thinking":true}})";
+  ASSERT_FALSE(read_generation(Endpoint::chat, body, kVocab, r).has_value());
+  EXPECT_EQ(r.model, "m");
+  EXPECT_EQ(r.chat.messages[0]["role"], "system");
+  EXPECT_EQ(r.chat.messages[1]["content"], "ab");
+  EXPECT_EQ(r.chat.messages[2]["reasoning_content"], "t");
+  EXPECT_EQ(r.chat.extra["thinking"], true);
+  EXPECT_TRUE(r.stream && r.include_usage && r.logprobs);
+  EXPECT_EQ(r.n, 3);
+  EXPECT_EQ(r.seed, ~uint64_t{0});
+  EXPECT_EQ(r.stop, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(r.max_tokens, 9);
+  EXPECT_EQ(r.top_logprobs, 5);
+  EXPECT_EQ(r.ignored, std::vector<std::string>{"novelty"});
+  const SamplingParams p = r.sampling({});
+  EXPECT_EQ(p.temperature, 0.5);
+  EXPECT_EQ(p.top_p, 0.9);
+  EXPECT_EQ(p.top_k, 0);
+  EXPECT_EQ(p.min_p, 0.1);
+  EXPECT_EQ(p.repetition_penalty, 1.1);
+  EXPECT_EQ(p.frequency_penalty, -2);
+  EXPECT_EQ(p.presence_penalty, 2);
+  ASSERT_EQ(p.logit_bias.size(), 1u);
+  EXPECT_EQ(p.logit_bias[0].id, 7);
+  EXPECT_TRUE(check_sampling(p).is_ok());
+}
+
+TEST(ReadRequest, WhatIsNotSaidIsTheModels) {
+  GenerationRequest r;
+  const char* const body = R"({"messages":[{"role":"user","content":""}],"temperature":null})";
+  ASSERT_FALSE(read_generation(Endpoint::chat, body, kVocab, r).has_value());
+  SamplingParams defaults;
+  defaults.temperature = 0.6;
+  defaults.top_k = 5;
+  EXPECT_EQ(r.sampling(defaults).temperature, 0.6);
+  EXPECT_EQ(r.sampling(defaults).top_k, 5);
+  EXPECT_FALSE(r.max_tokens || r.seed || r.stream || r.logprobs);
+}
+
+TEST(ReadRequest, EveryFormOfAPrompt) {
+  for (const char* prompt : {R"("a")", R"(["a","b"])", "[1,2,3]", "[[1,2],[3]]"}) {
+    EXPECT_EQ(refused_prompt(prompt), "accepted") << prompt;
+  }
+  for (const char* prompt :
+       {"null", "5", "{}", "[]", "[[]]", "[null]", "[1,\"a\"]", "[\"a\",1]", "[-1]", "[100]",
+        "[1.5]", "[4294967296]", "[18446744073709551615]", "[[1,2],[-1]]", "[1e300]"}) {
+    EXPECT_EQ(refused_prompt(prompt), "prompt") << prompt;
+  }
+  EXPECT_EQ(refused(Endpoint::completion, "{}"), "prompt");
+}
+
+TEST(ReadRequest, BodiesThatAreNoObject) {
+  std::string deep(100'000, '[');
+  for (const std::string& body :
+       {std::string(), std::string("nonsense"), std::string("[]"), std::string("null"),
+        std::string("{\"a\":NaN}"), std::string("{\"a\":1e400}"), std::string("{\"a\":1,\"a\":2}"),
+        std::string("{\"a\":\"\xff\"}"), std::string("{\"a\":\"\\ud800\"}"),
+        std::string("{\"a\":1"), std::string("{}{}"), std::string("{\"a\":1}\0", 8), deep,
+        "{\"messages\":" + deep + std::string(100'000, ']') + "}"}) {
+    EXPECT_EQ(refused(Endpoint::chat, body), "") << body.substr(0, 40);
+  }
+}
+
+TEST(ReadRequest, Messages) {
+  for (const char* messages : {"null", "5", "{}", "\"hi\"", "[]"}) {
+    EXPECT_EQ(refused_messages(messages), "messages") << messages;
+  }
+  EXPECT_EQ(refused(Endpoint::chat, "{}"), "messages");
+  EXPECT_EQ(refused_messages("[null]"), "messages[0]");
+  EXPECT_EQ(refused_messages("[[]]"), "messages[0]");
+  EXPECT_EQ(refused_messages("[{}]"), "messages[0].role");
+  EXPECT_EQ(refused_messages(R"([{"role":5}])"), "messages[0].role");
+  EXPECT_EQ(refused_messages(R"([{"role":"robot","content":"a"}])"), "messages[0].role");
+  EXPECT_EQ(refused_messages(R"([{"role":"user"}])"), "messages[0].content");
+  EXPECT_EQ(refused_messages(R"([{"role":"user","content":5}])"), "messages[0].content");
+  EXPECT_EQ(refused_messages(R"([{"role":"user","content":[{"type":"image_url"}]}])"),
+            "messages[0].content");
+  EXPECT_EQ(refused_messages(R"([{"role":"user","content":[5]}])"), "messages[0].content");
+  EXPECT_EQ(refused_messages(R"([{"role":"user","content":"a"},{"role":"user","content":{}}])"),
+            "messages[1].content");
+  std::string many = "[";
+  for (int i = 0; i < 100'000; ++i) many += R"({"role":"user","content":"a"},)";
+  many.back() = ']';
+  EXPECT_EQ(refused_messages(many), "messages");
+}
+
+// Each numeric field times the numbers and kinds that break arithmetic: read, or refused by name.
+TEST(ReadRequest, EveryNumberAtItsEdges) {
+  const char* const values[] = {"-9223372036854775808",
+                                "-1",
+                                "0",
+                                "1",
+                                "2147483647",
+                                "2147483648",
+                                "4294967296",
+                                "9223372036854775807",
+                                "9223372036854775808",
+                                "18446744073709551615",
+                                "1e308",
+                                "-1e308",
+                                "0.5",
+                                "-0",
+                                "\"5\"",
+                                "true",
+                                "[]",
+                                "{}"};
+  for (const char* field : {"temperature", "top_p", "top_k", "min_p", "repetition_penalty",
+                            "frequency_penalty", "presence_penalty", "n", "seed", "max_tokens",
+                            "max_completion_tokens", "top_logprobs", "best_of"}) {
+    for (const char* value : values) {
+      const std::string member = std::string("\"") + field + "\":" + value;
+      const std::string named = refused_with(member);
+      EXPECT_TRUE(named == "accepted" || named == field) << member << " named " << named;
+      if (value[0] == '"' || value[0] == 't' || value[0] == '[' || value[0] == '{') {
+        EXPECT_EQ(named, field) << member;
+      }
+      EXPECT_EQ(refused_with(std::string("\"") + field + "\":null"), "accepted");
+    }
+  }
+  EXPECT_EQ(refused_with(R"("n":1000000)"), "n");
+  EXPECT_EQ(refused_with(R"("max_tokens":2147483648)"), "max_tokens");
+  EXPECT_EQ(refused_with(R"("logprobs":true,"top_logprobs":1000000)"), "top_logprobs");
+}
+
+TEST(ReadRequest, OtherFieldsOfWrongKinds) {
+  for (const char* field : {"stream", "logprobs", "model", "stream_options", "logit_bias"}) {
+    EXPECT_EQ(refused_with(std::string("\"") + field + "\":[1]"), field);
+  }
+  EXPECT_EQ(refused_with(R"("stream_options":{"include_usage":1})"),
+            "stream_options.include_usage");
+  for (const char* stop : {"5", "{}", "[5]", "\"\"", "[\"\"]"}) {
+    EXPECT_EQ(refused_with(std::string("\"stop\":") + stop), "stop") << stop;
+  }
+  std::string stops = "\"stop\":[";
+  for (int i = 0; i < 10'000; ++i) stops += "\"a\",";
+  stops.back() = ']';
+  EXPECT_EQ(refused_with(stops), "stop");
+  EXPECT_EQ(refused_with("\"stop\":\"" + std::string(1 << 20, 'a') + "\""), "stop");
+  for (const char* bias : {R"({"-1":1})", R"({"100":1})", R"({"a":1})", R"({"1 ":1})", R"({"":1})",
+                           R"({"1":1e308})", R"({"1":"a"})", R"({"1":101})", R"({"1":null})"}) {
+    EXPECT_EQ(refused_with(std::string("\"logit_bias\":") + bias), "logit_bias") << bias;
+  }
+  EXPECT_EQ(refused_with(R"("tools":[{"type":"function"}])"), "tools");
+  EXPECT_EQ(refused_with(R"("response_format":{"type":"json_object"})"), "response_format");
+  EXPECT_EQ(refused_with(R"("n":2,"best_of":3)"), "best_of");
+  for (const char* name : {"chat_template", "messages", "tokenize", "bos_token"}) {
+    EXPECT_EQ(refused_with(std::string(R"("chat_template_kwargs":{")") + name + R"(":"x"})"),
+              "chat_template_kwargs");
+  }
+}
+
+TEST(ReadRequest, TokenizeAndDetokenize) {
+  TokenizeRequest t;
+  EXPECT_FALSE(read_tokenize(R"({"content":"a","add_special":false})", t).has_value());
+  EXPECT_EQ(t.text, "a");
+  EXPECT_FALSE(t.add_special);
+  EXPECT_FALSE(read_tokenize(R"({"messages":[{"role":"user","content":"a"}]})", t).has_value());
+  EXPECT_TRUE(t.messages.has_value());
+  EXPECT_EQ(read_tokenize("{}", t)->param, "prompt");
+  EXPECT_EQ(read_tokenize(R"({"prompt":5})", t)->param, "prompt");
+  EXPECT_EQ(read_tokenize(R"({"messages":[]})", t)->param, "messages");
+  DetokenizeRequest d;
+  EXPECT_FALSE(read_detokenize(R"({"tokens":[1,2]})", kVocab, d).has_value());
+  EXPECT_EQ(d.tokens, (std::vector<int32_t>{1, 2}));
+  for (const char* tokens : {"null", "5", "[-1]", "[100]", "[\"a\"]", "[4294967296]"}) {
+    const std::string body = std::string("{\"tokens\":") + tokens + "}";
+    EXPECT_EQ(read_detokenize(body, kVocab, d)->param, "tokens") << tokens;
+  }
+}
+
+}  // namespace
+}  // namespace hearth::serve

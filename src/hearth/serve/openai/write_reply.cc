@@ -1,0 +1,221 @@
+// See write_reply.h.
+#include "hearth/serve/openai/write_reply.h"
+
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "hearth/files/json.h"
+#include "hearth/text/stream/incremental_detokenizer.h"
+
+namespace hearth::serve {
+namespace {
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string whole_characters(std::string_view bytes) {
+  IncrementalDetokenizer text;
+  std::string out = text.push(bytes);
+  return out + text.finish();
+}
+
+Json head_json(const ReplyHead& head, bool chunk) {
+  std::string object = "text_completion";
+  if (head.endpoint == Endpoint::chat) object = chunk ? "chat.completion.chunk" : "chat.completion";
+  return {{"id", head.id},
+          {"object", object},
+          {"created", head.created},
+          {"model", head.model},
+          {"system_fingerprint", head.fingerprint}};
+}
+
+Json usage_json(const Usage& u) {
+  return {{"prompt_tokens", u.prompt_tokens},
+          {"completion_tokens", u.completion_tokens},
+          {"total_tokens", u.prompt_tokens + u.completion_tokens},
+          {"prompt_tokens_details", {{"cached_tokens", u.cached_tokens}}},
+          {"completion_tokens_details", {{"reasoning_tokens", u.reasoning_tokens}}},
+          {"prompt_cache_hit_tokens", u.cached_tokens},
+          {"prompt_cache_miss_tokens", u.prompt_tokens - u.cached_tokens}};
+}
+
+Json token_json(const TokenChance& chance, const Tokenizer& tokenizer) {
+  const std::string_view bytes = tokenizer.token_bytes(chance.id);
+  Json numbers = Json::array();
+  for (char c : bytes) numbers.push_back(static_cast<uint8_t>(c));
+  return {{"token", whole_characters(bytes)}, {"logprob", chance.logprob}, {"bytes", numbers}};
+}
+
+Json chat_logprobs(const std::vector<TokenLogprob>& tokens, const Tokenizer& tokenizer) {
+  Json out = Json::array();
+  for (const TokenLogprob& t : tokens) {
+    Json entry = token_json(t.chosen, tokenizer);
+    entry["top_logprobs"] = Json::array();
+    for (const TokenChance& c : t.top) entry["top_logprobs"].push_back(token_json(c, tokenizer));
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+// The older form of /v1/completions.
+Json completion_logprobs(const ReplyHead& head, const std::vector<TokenLogprob>& tokens,
+                         const Tokenizer& tokenizer) {
+  Json out = {{"tokens", Json::array()},
+              {"token_logprobs", Json::array()},
+              {"top_logprobs", Json::array()}};
+  for (const TokenLogprob& t : tokens) {
+    out["tokens"].push_back(whole_characters(tokenizer.token_bytes(t.chosen.id)));
+    out["token_logprobs"].push_back(t.chosen.logprob);
+    Json top = Json::object();
+    for (const TokenChance& c : t.top) {
+      top[whole_characters(tokenizer.token_bytes(c.id))] = c.logprob;
+    }
+    if (head.top_logprobs) out["top_logprobs"].push_back(std::move(top));
+  }
+  return out;
+}
+
+// Thoughts have their own list, as in DeepSeek's API.
+Json logprobs_json(const ReplyHead& head, const std::vector<TokenLogprob>& reply,
+                   const std::vector<TokenLogprob>& thought, const Tokenizer& tokenizer) {
+  if (!head.logprobs) return nullptr;
+  if (head.endpoint == Endpoint::completion) return completion_logprobs(head, reply, tokenizer);
+  Json out = {{"content", chat_logprobs(reply, tokenizer)}};
+  if (!thought.empty()) out["reasoning_content"] = chat_logprobs(thought, tokenizer);
+  return out;
+}
+
+void set_reasoning(Json& message, const std::string& text, ReasoningField field) {
+  if (field != ReasoningField::reasoning) message["reasoning_content"] = text;
+  if (field != ReasoningField::reasoning_content) message["reasoning"] = text;
+}
+
+Json or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+std::string with_choice(const ReplyHead& head, Json choice) {
+  Json out = head_json(head, true);
+  out["choices"] = Json::array({std::move(choice)});
+  if (head.include_usage) out["usage"] = nullptr;
+  return dump(out);
+}
+
+}  // namespace
+
+void WholeChoice::add(Piece piece) {
+  (piece.thought ? reasoning : text) += piece.text;
+  auto& to = piece.thought ? reasoning_logprobs : logprobs;
+  std::move(piece.logprobs.begin(), piece.logprobs.end(), std::back_inserter(to));
+  if (!piece.finish.empty()) finish = piece.finish;
+}
+
+std::string sse_event(std::string_view json) {
+  std::string out = "data: ";
+  out += json;
+  out += "\n\n";
+  return out;
+}
+
+std::string role_chunk_json(const ReplyHead& head, int32_t choice) {
+  return with_choice(head, {{"index", choice},
+                            {"delta", {{"role", "assistant"}, {"content", ""}}},
+                            {"logprobs", nullptr},
+                            {"finish_reason", nullptr}});
+}
+
+std::string chunk_json(const ReplyHead& head, const Piece& piece, const Tokenizer& tokenizer) {
+  Json choice = {{"index", piece.choice}};
+  if (head.endpoint == Endpoint::completion) {
+    choice["text"] = piece.text;
+  } else {
+    Json delta = Json::object();
+    if (piece.thought) {
+      set_reasoning(delta, piece.text, head.field);
+    } else if (!piece.text.empty()) {
+      delta["content"] = piece.text;
+    }
+    choice["delta"] = std::move(delta);
+  }
+  const std::vector<TokenLogprob> none;
+  choice["logprobs"] = piece.logprobs.empty()
+                           ? Json()
+                           : logprobs_json(head, piece.thought ? none : piece.logprobs,
+                                           piece.thought ? piece.logprobs : none, tokenizer);
+  choice["finish_reason"] = or_null(piece.finish);
+  return with_choice(head, std::move(choice));
+}
+
+std::string usage_chunk_json(const ReplyHead& head, const Usage& usage) {
+  Json out = head_json(head, true);
+  out["choices"] = Json::array();
+  out["usage"] = usage_json(usage);
+  return dump(out);
+}
+
+std::string reply_json(const ReplyHead& head, const std::vector<WholeChoice>& choices,
+                       const Usage& usage, const Tokenizer& tokenizer) {
+  Json out = head_json(head, false);
+  out["choices"] = Json::array();
+  for (size_t i = 0; i < choices.size(); ++i) {
+    const WholeChoice& c = choices[i];
+    Json choice = {{"index", i}};
+    if (head.endpoint == Endpoint::completion) {
+      choice["text"] = c.text;
+    } else {
+      Json message = {{"role", "assistant"}, {"content", c.text}, {"refusal", nullptr}};
+      if (!c.reasoning.empty()) set_reasoning(message, c.reasoning, head.field);
+      choice["message"] = std::move(message);
+    }
+    choice["logprobs"] = logprobs_json(head, c.logprobs, c.reasoning_logprobs, tokenizer);
+    choice["finish_reason"] = c.finish;
+    out["choices"].push_back(std::move(choice));
+  }
+  out["usage"] = usage_json(usage);
+  return dump(out);
+}
+
+namespace {
+
+Json model_entry(const std::string& name, int64_t created, int64_t context) {
+  return {{"id", name},
+          {"object", "model"},
+          {"created", created},
+          {"owned_by", "hearth"},
+          {"max_model_len", context}};
+}
+
+}  // namespace
+
+std::string models_json(const std::vector<std::string>& names, int64_t created, int64_t context) {
+  Json data = Json::array();
+  for (const std::string& name : names) data.push_back(model_entry(name, created, context));
+  return dump({{"object", "list"}, {"data", std::move(data)}});
+}
+
+std::string model_json(const std::string& name, int64_t created, int64_t context) {
+  return dump(model_entry(name, created, context));
+}
+
+std::string tokens_json(const std::vector<int32_t>& ids, int64_t context, bool with_pieces,
+                        const Tokenizer& tokenizer) {
+  Json out = {{"tokens", ids}, {"count", ids.size()}, {"max_model_len", context}};
+  if (with_pieces) {
+    out["pieces"] = Json::array();
+    for (int32_t id : ids) out["pieces"].push_back(whole_characters(tokenizer.token_bytes(id)));
+  }
+  return dump(out);
+}
+
+std::string text_json(const std::string& text) {
+  // vLLM's name for it, and llama.cpp's.
+  return dump({{"prompt", text}, {"content", text}});
+}
+
+std::string status_json(std::string_view word) {
+  return dump({{"status", std::string(word)}});
+}
+
+}  // namespace hearth::serve

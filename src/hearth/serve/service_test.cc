@@ -1,0 +1,252 @@
+// The service over the bundled model, without sockets: answers are the engine's, every admitted
+// request is counted once when it ends, whatever its client does meanwhile.
+#include "hearth/serve/service.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <thread>
+
+#include "hearth/files/json.h"
+#include "hearth/serve/testing.h"
+
+namespace hearth::serve {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr int64_t kContext = 512;
+
+struct Server {
+  explicit Server(LoopOptions limits = {}, int64_t stream_buffer = 256 << 10) {
+    auto opened = Gate::open({});
+    CHECK(opened.has_value());
+    gate = *std::move(opened);
+    engine = mini_engine(kContext, 4);
+    loop = std::make_unique<EngineLoop>(mini(), *engine, metrics, limits);
+    ServiceOptions options;
+    options.model_names = {"mini"};
+    options.context = kContext;
+    options.stream_buffer = stream_buffer;
+    service = std::make_unique<Service>(mini(), *loop, *gate, metrics, options);
+    CHECK(loop->start().is_ok());
+  }
+  ~Server() { loop->stop(); }
+
+  HttpReply post(const std::string& path, const std::string& body) {
+    RequestHead head;
+    head.method = "POST";
+    head.target = path;
+    head.host = "localhost";
+    RequestContext context;
+    auto refused = service->refuse(head, context);
+    return refused ? *std::move(refused) : service->handle(head, context, body);
+  }
+  // A counter or gauge, summed over its labels.
+  double metric(const std::string& name) const {
+    double sum = 0;
+    std::istringstream lines(metrics.text());
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with(name + "{")) sum += std::stod(line.substr(line.rfind(' ')));
+    }
+    return sum;
+  }
+
+  Metrics metrics{"mini"};
+  std::unique_ptr<Gate> gate;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<EngineLoop> loop;
+  std::unique_ptr<Service> service;
+};
+
+std::string chat_body(const std::string& question, const std::string& members = "") {
+  return R"({"messages":[{"role":"user","content":")" + question + "\"}]" + members + "}";
+}
+
+// Everything that a pending answer says: an event stream, or the body of the whole reply.
+std::string wait_for(PendingAnswer& pending, int* status = nullptr) {
+  std::string bytes;
+  const auto end = steady_clock::now() + std::chrono::seconds(120);
+  while (steady_clock::now() < end) {
+    PendingAnswer::Progress p = pending.poll(!bytes.empty());
+    bytes += p.bytes;
+    if (p.whole) {
+      if (status) *status = p.whole->status;
+      return p.whole->body;
+    }
+    if (p.ended) return bytes;
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  ADD_FAILURE() << "no end";
+  return bytes;
+}
+
+Json parsed(const std::string& text) {
+  auto json = parse_json(text);
+  EXPECT_TRUE(json.has_value()) << text;
+  return json ? *std::move(json) : Json();
+}
+
+TEST(Service, AStreamSaysWhatTheWholeReplySays) {
+  Server server;
+  const HttpReply whole = server.post("/v1/chat/completions", chat_body("12+30=?"));
+  ASSERT_TRUE(whole.pending);
+  const Json reply = parsed(wait_for(*whole.pending));
+  const Json& message = reply["choices"][0]["message"];
+  EXPECT_NE(message["content"].get<std::string>().find("42"), std::string::npos);
+  const HttpReply stream = server.post(
+      "/v1/chat/completions",
+      chat_body("12+30=?", R"(,"stream":true,"stream_options":{"include_usage":true})"));
+  std::istringstream events(wait_for(*stream.pending));
+  std::string text, thought, last;
+  Json usage;
+  for (std::string line; std::getline(events, line);) {
+    if (line.empty()) continue;
+    last = line;
+    if (line == "data: [DONE]") continue;
+    const Json chunk = parsed(line.substr(6));
+    if (!chunk["usage"].is_null()) usage = chunk["usage"];
+    if (chunk["choices"].empty()) continue;
+    const Json& delta = chunk["choices"][0]["delta"];
+    if (delta.contains("content")) text += delta["content"].get<std::string>();
+    if (delta.contains("reasoning_content")) thought += delta["reasoning_content"];
+  }
+  EXPECT_EQ(last, "data: [DONE]");
+  EXPECT_EQ(text, message["content"]);
+  EXPECT_EQ(thought, message["reasoning_content"]);
+  EXPECT_EQ(usage, reply["usage"]);
+}
+
+TEST(Service, ChoicesLogprobsAndStops) {
+  Server server;
+  const HttpReply made = server.post(
+      "/v1/chat/completions",
+      chat_body("12+30=?", R"(,"n":3,"seed":7,"temperature":1,"logprobs":true,"top_logprobs":2)"));
+  const Json reply = parsed(wait_for(*made.pending));
+  ASSERT_EQ(reply["choices"].size(), 3u);
+  for (const Json& choice : reply["choices"]) {
+    const Json& tokens = choice["logprobs"]["content"];
+    std::string text;
+    for (const Json& t : tokens) {
+      EXPECT_LE(t["logprob"].get<double>(), 0);
+      EXPECT_EQ(t["top_logprobs"].size(), 2u);
+      text += t["token"].get<std::string>();
+    }
+    const auto content = choice["message"]["content"].get<std::string>();
+    // The line breaks after the thought are tokens, and no part of the reply.
+    EXPECT_TRUE(text.substr(text.find_first_not_of('\n')).starts_with(content)) << text;
+    EXPECT_FALSE(choice["logprobs"]["reasoning_content"].empty());
+  }
+  const HttpReply stopped =
+      server.post("/v1/chat/completions", chat_body("12+30=?", R"(,"stop":["=4"])"));
+  const Json cut = parsed(wait_for(*stopped.pending));
+  EXPECT_EQ(cut["choices"][0]["message"]["content"], "12+30");
+  EXPECT_EQ(cut["choices"][0]["finish_reason"], "stop");
+}
+
+TEST(Service, ABiasChoosesTheToken) {
+  Server server;
+  const HttpReply made = server.post(
+      "/v1/completions", R"({"prompt":"12","max_tokens":3,"logit_bias":{"20":100},"echo":true})");
+  const std::string token(mini().tokenizer().token_bytes(20));
+  EXPECT_EQ(parsed(wait_for(*made.pending))["choices"][0]["text"], "12" + token + token + token);
+}
+
+TEST(Service, EachWrongRequestIsOneClearAnswer) {
+  Server server;
+  const std::string lots(20 * kContext, '7');
+  const struct {
+    const char* path;
+    std::string body;
+    int status;
+    const char* code;
+  } cases[] = {
+      {"/v1/chat/completions", "{", 400, "invalid_json"},
+      {"/v1/chat/completions", chat_body("a", R"(,"model":"other")"), 404, "model_not_found"},
+      {"/v1/chat/completions", chat_body(lots), 400, "context_length_exceeded"},
+      {"/v1/completions", R"({"prompt":")" + lots + "\"}", 400, "context_length_exceeded"},
+      {"/v1//chat/completions", "{}", 404, "not_found"},
+      {"/V1/chat/completions", "{}", 404, "not_found"},
+      {"/v1/chat/completions/", "{}", 404, "not_found"},
+      {"/v1/%63hat/completions", "{}", 404, "not_found"},
+      {"/health", "{}", 405, "method_not_allowed"},
+      {"http://localhost/v1/chat/completions", "{}", 400, "bad_target"},
+  };
+  for (const auto& c : cases) {
+    const HttpReply reply = server.post(c.path, c.body);
+    EXPECT_EQ(reply.status, c.status) << c.path << c.body.substr(0, 60);
+    EXPECT_FALSE(reply.pending);
+    EXPECT_EQ(parsed(reply.body)["error"]["code"], c.code) << reply.body;
+  }
+  EXPECT_EQ(server.metric("hearth_requests_admitted_total"), 0);
+}
+
+TEST(Service, AFullQueueSaysWhenToComeAgain) {
+  LoopOptions limits;
+  limits.sequences_max = 2;
+  Server server(limits);
+  const std::string body = chat_body("12+30=?", R"(,"n":2,"temperature":100)");
+  const HttpReply first = server.post("/v1/chat/completions", body);
+  ASSERT_TRUE(first.pending);
+  const HttpReply second = server.post("/v1/chat/completions", body);
+  EXPECT_EQ(second.status, 503);
+  EXPECT_EQ(second.headers[0].first, "Retry-After");
+  first.pending->abandon(Abandon::disconnected);
+  int status = 0;
+  wait_for(*first.pending, &status);
+  EXPECT_EQ(status, 503);
+  EXPECT_EQ(server.metric("hearth_requests_cancelled_total"), 1);
+  server.loop->drain();
+  EXPECT_EQ(server.post("/v1/chat/completions", chat_body("a")).status, 503);
+  EXPECT_FALSE(server.loop->ready());
+}
+
+TEST(Service, AStreamThatNobodyReadsIsGivenUp) {
+  Server server({}, 512);
+  const HttpReply made = server.post(
+      "/v1/chat/completions",
+      chat_body("12+30=?", R"(,"stream":true,"temperature":100,"logprobs":true,"max_tokens":400)"));
+  ASSERT_TRUE(made.pending);
+  const auto end = steady_clock::now() + std::chrono::seconds(60);
+  while (server.metric("hearth_requests_cancelled_total") == 0 && steady_clock::now() < end) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_EQ(server.metric("hearth_requests_cancelled_total"), 1);
+}
+
+// Clients of all kinds from several threads: whole, streamed, gone at some time, wrong.
+TEST(Service, EveryAdmittedRequestIsCountedOnce) {
+  Server server;
+  std::vector<std::thread> clients;
+  for (unsigned c = 0; c < 4; ++c) {
+    clients.emplace_back([&server, c] {
+      std::mt19937 random(c);
+      for (int i = 0; i < 8; ++i) {
+        const bool gone = random() % 3 == 0;
+        const std::string members = std::string(R"(,"temperature":1,"max_tokens":20)") +
+                                    (random() % 2 ? R"(,"stream":true)" : "") +
+                                    (random() % 4 ? "" : R"(,"n":3)") +
+                                    (random() % 8 ? "" : R"(,"top_p":2)");
+        HttpReply reply = server.post("/v1/chat/completions", chat_body("1+2=?", members));
+        if (!reply.pending) continue;
+        reply.pending->set_listener([] {});
+        if (gone) std::this_thread::sleep_for(milliseconds(random() % 20));
+        if (!gone) wait_for(*reply.pending);
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  server.loop->stop();
+  const double admitted = server.metric("hearth_requests_admitted_total");
+  EXPECT_GT(admitted, 0);
+  EXPECT_EQ(admitted, server.metric("hearth_requests_completed_total") +
+                          server.metric("hearth_requests_failed_total") +
+                          server.metric("hearth_requests_cancelled_total"));
+  EXPECT_EQ(server.loop->live(), 0);
+}
+
+}  // namespace
+}  // namespace hearth::serve

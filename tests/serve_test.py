@@ -1,0 +1,524 @@
+#!/usr/bin/env python3
+"""The server as clients meet it: `hearth serve` on a free port, spoken to over real sockets.
+Usage: tests/serve_test.py BINARY REPO [STREAMS]. Standard library only; the official `openai`
+client is tried too where it is installed."""
+
+import contextlib
+import http.client
+import importlib.util
+import json
+import os
+import pathlib
+import re
+import resource
+import selectors
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+from recorded import run_script
+
+BINARY = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/hearth")
+REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
+STREAMS = int(sys.argv[3]) if len(sys.argv) > 3 else 200  # at once; `make soak` says 1000
+# An answer that goes on and on: its end is never drawn.
+ENDLESS = {"temperature": 1, "logit_bias": {"1": -100}, "max_tokens": 1500}
+
+
+class Server:
+    """A running server; `with` ends it and insists on exit code 0."""
+
+    def __init__(self, *args: str, model: str = str(REPO / "assets/mini")):
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--model", model, "--port", "0", "--json", *args],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(f"no server: {self.logged()}")
+        self.port = json.loads(line)["port"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=90)
+        self.process.stdout.close()
+        if kind is None and code != 0:
+            raise AssertionError(f"exit code {code}: {self.logged()[-2000:]}")
+        self.log.close()
+
+    def logged(self) -> str:
+        self.log.seek(0)
+        return self.log.read()
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def ask(self, method: str, path: str, body=None, **headers):
+        """Status, headers, and the body: JSON where it is."""
+        with contextlib.closing(self.connect()) as connection:
+            data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+            connection.request(method, path, data, headers)
+            reply = connection.getresponse()
+            text = reply.read()
+        is_json = reply.headers.get("Content-Type", "").startswith("application/json")
+        return reply.status, reply.headers, json.loads(text) if is_json else text.decode()
+
+    def chat(self, question: str = "12+30=?", **members):
+        body = {"messages": [{"role": "user", "content": question}], **members}
+        return self.ask("POST", "/v1/chat/completions", body)
+
+    def events(self, question: str = "12+30=?", **members) -> list[dict]:
+        """The events of a stream, which must end in [DONE]."""
+        status, _, text = self.chat(question, stream=True, **members)
+        assert status == 200, text
+        lines = [line for line in text.split("\n") if line and not line.startswith(":")]
+        assert lines[-1] == "data: [DONE]", lines[-1]
+        return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+
+    def raw(self, data: bytes, seconds: float = 20, finish: bool = False) -> bytes:
+        """What comes back to these bytes, until the server closes or the first reply is whole."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as sock:
+            with contextlib.suppress(ConnectionError):
+                sock.sendall(data)
+                if finish:
+                    sock.shutdown(socket.SHUT_WR)
+            answer = b""
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                while piece := sock.recv(65536):
+                    answer += piece
+                    head, _, rest = answer.partition(b"\r\n\r\n")
+                    length = re.search(rb"Content-Length: (\d+)", head)
+                    if length and len(rest) >= int(length[1]):
+                        break
+            return answer
+
+    def start_stream(self, **members) -> socket.socket:
+        """A stream of which nothing has been read yet."""
+        body = json.dumps({"messages": [{"role": "user", "content": "7*8=?"}], "stream": True,
+                           **members}).encode()
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+                     + str(len(body)).encode() + b"\r\n\r\n" + body)
+        return sock
+
+    def metric(self, name: str, **headers) -> float:
+        _, _, text = self.ask("GET", "/metrics", **headers)
+        values = [float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                  if line.startswith(f"hearth_{name}{{")]
+        return sum(values)
+
+    def wait_for_metric(self, name: str, value: float, seconds: float = 30):
+        end = time.monotonic() + seconds
+        while (found := self.metric(name)) != value:
+            if time.monotonic() > end:
+                raise AssertionError(f"hearth_{name}: expected {value}, found {found}")
+            time.sleep(0.02)
+
+
+def text_of(events: list[dict], field: str = "content") -> str:
+    return "".join(choice["delta"].get(field) or "" for e in events for choice in e["choices"])
+
+
+class Protocol(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Server("--no-log-requests"))
+
+    def test_a_chat_and_its_stream(self):
+        status, headers, reply = self.server.chat("37*48=?", novelty=1)
+        self.assertEqual(status, 200)
+        self.assertEqual(headers["X-Hearth-Ignored"], "novelty")
+        message = reply["choices"][0]["message"]
+        self.assertIn("1776", message["content"])
+        self.assertIn("037*048", message["reasoning_content"])
+        usage = reply["usage"]
+        self.assertEqual(usage["total_tokens"], usage["prompt_tokens"] + usage["completion_tokens"])
+        self.assertGreater(usage["completion_tokens_details"]["reasoning_tokens"], 0)
+        events = self.server.events("37*48=?", stream_options={"include_usage": True})
+        self.assertEqual(text_of(events), message["content"])
+        self.assertEqual(text_of(events, "reasoning_content"), message["reasoning_content"])
+        self.assertEqual(events[-1]["usage"], usage)
+        self.assertEqual(events[0]["choices"][0]["delta"]["role"], "assistant")
+        self.assertEqual(events[-2]["choices"][0]["finish_reason"], "stop")
+
+    def test_stops_lengths_and_seeds(self):
+        _, _, cut = self.server.chat(stop=["=4"])
+        self.assertEqual(cut["choices"][0]["message"]["content"], "12+30")
+        _, _, short = self.server.chat(max_tokens=3)
+        self.assertEqual(short["choices"][0]["finish_reason"], "length")
+        self.assertEqual(short["usage"]["completion_tokens"], 3)
+        same = [self.server.chat(temperature=50, seed=5, n=2, max_tokens=30)[2]["choices"]
+                for _ in range(2)]
+        self.assertEqual(same[0], same[1])
+        self.assertNotEqual(same[0][0]["message"], same[0][1]["message"])
+
+    def test_completions_and_tokens(self):
+        _, _, tokens = self.server.ask("POST", "/tokenize", {"prompt": "12+30"})
+        _, _, text = self.server.ask("POST", "/detokenize", {"tokens": tokens["tokens"][1:]})
+        self.assertEqual(text["prompt"], "12+30")
+        for prompt in ("12+30", tokens["tokens"], ["12+30", "7"]):
+            status, _, reply = self.server.ask(
+                "POST", "/v1/completions", {"prompt": prompt, "max_tokens": 4, "logprobs": 2})
+            self.assertEqual(status, 200)
+            self.assertEqual(len(reply["choices"][0]["logprobs"]["tokens"]), 4)
+        self.assertEqual(len(reply["choices"]), 2)
+
+    def test_small_routes(self):
+        self.assertEqual(self.server.ask("GET", "/health")[0], 200)
+        self.assertEqual(self.server.ask("GET", "/ready")[0], 200)
+        self.assertEqual(self.server.ask("GET", "/v1/models")[2]["data"][0]["id"], "mini")
+        self.assertEqual(self.server.ask("GET", "/v1/models/mini")[2]["id"], "mini")
+        self.assertEqual(self.server.ask("GET", "/v1/models/other")[0], 404)
+        _, headers, _ = self.server.ask("GET", "/health", **{"X-Request-Id": "abc-1"})
+        self.assertEqual(headers["X-Request-Id"], "abc-1")
+        _, headers, _ = self.server.ask("GET", "/health", **{"X-Request-Id": "a b"})
+        self.assertTrue(headers["X-Request-Id"].startswith("req-"))
+
+    def test_many_requests_on_one_connection(self):
+        with contextlib.closing(self.server.connect()) as connection:
+            for _ in range(20):
+                connection.request("GET", "/health")
+                self.assertEqual(connection.getresponse().read(), b'{"status":"ok"}')
+
+    @unittest.skipUnless(importlib.util.find_spec("openai"), "the openai package is not installed")
+    def test_the_official_client(self):
+        import openai
+        client = openai.OpenAI(base_url=f"http://127.0.0.1:{self.server.port}/v1", api_key="none")
+        messages = [{"role": "user", "content": "12+30=?"}]
+        reply = client.chat.completions.create(model="mini", messages=messages, logprobs=True,
+                                               top_logprobs=2)
+        self.assertIn("42", reply.choices[0].message.content)
+        self.assertLessEqual(reply.choices[0].logprobs.content[0].logprob, 0)
+        chunks = list(client.chat.completions.create(model="mini", messages=messages, stream=True,
+                                                     stream_options={"include_usage": True}))
+        text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        self.assertEqual(text, reply.choices[0].message.content)
+        self.assertEqual(chunks[-1].usage.total_tokens, reply.usage.total_tokens)
+        self.assertEqual(client.models.list().data[0].id, "mini")
+        whole = client.completions.create(model="mini", prompt="12+", max_tokens=2)
+        self.assertEqual(whole.usage.completion_tokens, 2)
+        with self.assertRaises(openai.BadRequestError) as wrong:
+            client.chat.completions.create(model="mini", messages=[])
+        self.assertEqual(wrong.exception.param, "messages")
+        with self.assertRaises(openai.NotFoundError):
+            client.chat.completions.create(model="other", messages=messages)
+
+
+class BadInput(unittest.TestCase):
+    """Each is one clear answer, while a neighbour's stream goes on unbroken."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Server("--no-log-requests", "--max-body", "1"))
+        cls.expected = text_of(cls.server.events("37*48=?"))
+
+    def setUp(self):
+        self.neighbour = self.server.start_stream(**ENDLESS)
+        self.assertTrue(self.neighbour.recv(1))
+
+    def tearDown(self):
+        with self.neighbour:
+            self.neighbour.settimeout(60)
+            seen = b""
+            while b"data: [DONE]" not in seen[-4000:]:
+                piece = self.neighbour.recv(65536)
+                self.assertTrue(piece, "the neighbour's stream broke")
+                seen += piece
+        self.assertEqual(text_of(self.server.events("37*48=?")), self.expected)
+
+    def status(self, data: bytes, **kwargs) -> int:
+        answer = self.server.raw(data, **kwargs)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 "), (data[:80], answer[:80]))
+        return int(answer.split(b" ", 2)[1])
+
+    def test_bodies(self):
+        good = b'{"messages":[{"role":"user","content":"a"}],"max_tokens":1'
+        for body, param in ((b"", None), (b"{", None), (b"[" * 100000, None), (b'{"a":1e400}', None),
+                            (b'{"a":NaN}', None), (good + b',"n":1,"n":2}', None),
+                            (b"\xef\xbb\xbf\xff", None), (b'{"a":"\\ud800"}', None),
+                            (b'{"messages":[]}', "messages"), (b'{"messages":[null]}', "messages[0]"),
+                            (good + b',"n":1000000}', "n"), (good + b',"temperature":"5"}', "temperature"),
+                            (good + b',"max_tokens":0}', None),
+                            (good + b',"stop":[' + b'"a",' * 9999 + b'"a"]}', "stop"),
+                            (good + b',"logit_bias":{"1":1e308}}', "logit_bias")):
+            status, _, reply = self.server.ask("POST", "/v1/chat/completions", body)
+            self.assertEqual((status, reply["error"]["param"]), (400, param), body[:60])
+        status, _, reply = self.server.chat("7" * 5000)
+        self.assertEqual((status, reply["error"]["code"]), (400, "context_length_exceeded"))
+        self.assertEqual(self.server.chat("a", model="x" * 1000)[0], 404)
+        # What a user types never becomes a control token.
+        self.assertEqual(self.server.chat("<｜User｜></think><｜tool▁calls▁begin｜>",
+                                          max_tokens=3)[0], 200)
+
+    def test_http(self):
+        host = b"Host: localhost\r\n"
+        post = b"POST /v1/chat/completions HTTP/1.1\r\n" + host
+        for data, expected in (
+                (b"nonsense\r\n\r\n", 400), (b"GET / HTTP/9.9\r\n" + host + b"\r\n", 400),
+                (b"GET /health HTTP/1.1\r\n\r\n", 400),
+                (b"GET /health HTTP/1.1\r\n" + host + host + b"\r\n", 400),
+                (b"GET /health HTTP/1.1\r\nHost: a/?x=\r\n\r\n", 400),
+                (b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403),
+                (b"GET /health HTTP/1.1\r\n" + host + b"Origin: http://evil.example\r\n\r\n", 403),
+                (b"GET http://localhost/health HTTP/1.1\r\n" + host + b"\r\n", 400),
+                (b"GET /" + b"a" * 10000 + b" HTTP/1.1\r\n" + host + b"\r\n", 414),
+                (b"GET /health HTTP/1.1\r\n" + host + b"A: b\r\n" * 200 + b"\r\n", 431),
+                (b"GET /health HTTP/1.1\r\n" + host + b"A: " + b"b" * 1000000 + b"\r\n\r\n", 431),
+                (b"GET /health HTTP/1.1\r\n" + host + b"A: b\0c\r\n\r\n", 400),
+                (post + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400),
+                (post + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+                (post + b"Transfer-Encoding: xchunked\r\n\r\n", 501),
+                (post + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
+                (post + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", 400),
+                (post + b"Content-Length: -1\r\n\r\n", 400),
+                (post + b"Content-Length: 99999999\r\n\r\n", 413),
+                (post + b"Transfer-Encoding: chunked\r\n\r\n200000\r\n" + b"a" * 0x200000, 413),
+                (post + b"Content-Length: 2\r\nContent-Encoding: gzip\r\n\r\n{}", 400),
+                (post + b"Content-Length: 2\r\nExpect: tea\r\n\r\n{}", 417),
+                (b"GET /v1//models HTTP/1.1\r\n" + host + b"\r\n", 404),
+                (b"GET /%76%31/models HTTP/1.1\r\n" + host + b"\r\n", 404),
+                (b"DELETE /v1/models HTTP/1.1\r\n" + host + b"\r\n", 405),
+                (b"OPTIONS /v1/models HTTP/1.1\r\n" + host + b"\r\n", 405)):
+            self.assertEqual(self.status(data), expected, data[:80])
+
+    def test_truncations(self):
+        body = b'{"messages":[{"role":"user","content":"1+1=?"}],"max_tokens":2}'
+        whole = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+                 + str(len(body)).encode() + b"\r\n\r\n" + body)
+        for cut in range(0, len(whole), 5):
+            answer = self.server.raw(whole[:cut], finish=True)
+            self.assertNotIn(b" 200 ", answer[:15])
+        self.assertEqual(self.status(whole), 200)
+
+    def test_pipelining(self):
+        one = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=30) as sock:
+            sender = threading.Thread(target=sock.sendall, args=(one * 1000,))
+            sender.start()
+            seen = b""
+            while seen.count(b'{"status":"ok"}') < 1000:
+                seen += sock.recv(1 << 16)
+            sender.join()
+
+
+class Life(unittest.TestCase):
+    """Hang-ups, crowds, limits, keys, the end."""
+
+    def check_identity(self, server: Server, **headers):
+        counted = sum(server.metric(f"requests_{how}_total", **headers)
+                      for how in ("completed", "failed", "cancelled"))
+        self.assertEqual(server.metric("requests_admitted_total", **headers), counted)
+
+    def test_a_hang_up_cancels(self):
+        with Server("--no-log-requests", "--max-sequences", "1") as server:
+            first = server.start_stream(**ENDLESS)
+            self.assertTrue(first.recv(1))
+            queued = server.start_stream(**ENDLESS)  # waits behind the first
+            whole = server.start_stream(stream=False, **ENDLESS)
+            server.wait_for_metric("num_requests_waiting", 2)
+            for gone, sock in enumerate((queued, whole, first), 1):
+                sock.close()
+                server.wait_for_metric("requests_cancelled_total", gone)
+            self.assertEqual(server.chat()[0], 200)
+            self.check_identity(server)
+
+    def test_a_hang_up_behind_a_second_request_cancels(self):
+        with Server("--no-log-requests") as server:
+            sock = server.start_stream(**ENDLESS)
+            sock.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertTrue(sock.recv(1))
+            sock.close()
+            server.wait_for_metric("requests_cancelled_total", 1)
+
+    def test_a_reader_that_never_reads_is_cut(self):
+        with Server("--no-log-requests") as server:
+            expected = text_of(server.events("7*8=?"))
+            sock = server.start_stream(n=8, logprobs=True, top_logprobs=20, **ENDLESS)
+            server.wait_for_metric("requests_cancelled_total", 1, seconds=120)
+            _, _, text = server.ask("GET", "/metrics")
+            self.assertIn('reason="too_slow"} 1', text)
+            self.assertEqual(text_of(server.events("7*8=?")), expected)
+            sock.close()
+            self.check_identity(server)
+
+    def test_slow_heads_and_bodies(self):
+        with Server("--no-log-requests") as server:
+            self.assertEqual(server.raw(b"GET /health HT", seconds=30).split(b" ")[1], b"408")
+
+    def test_a_crowd(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, STREAMS + 100)), hard))
+        with Server("--no-log-requests") as server:
+            expected = text_of(server.events("7*8=?"))
+            chooser = selectors.DefaultSelector()
+            seen: dict[socket.socket, bytearray] = {}
+            for _ in range(STREAMS):
+                sock = server.start_stream()
+                sock.setblocking(False)
+                seen[sock] = bytearray()
+                chooser.register(sock, selectors.EVENT_READ)
+            self.assertEqual(server.ask("GET", "/health")[0], 200)
+            end = time.monotonic() + 300
+            left = STREAMS
+            while left:
+                self.assertLess(time.monotonic(), end, f"{left} streams without an end")
+                for key, _ in chooser.select(1):
+                    piece = key.fileobj.recv(65536)
+                    self.assertTrue(piece, "a stream broke")
+                    data = seen[key.fileobj]
+                    data += piece
+                    if data.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"):
+                        chooser.unregister(key.fileobj)
+                        left -= 1
+            for sock, data in seen.items():
+                sock.close()
+                events = [json.loads(line[6:]) for line in data.decode().split("\n")
+                          if line.startswith("data: {")]
+                self.assertEqual(text_of(events), expected)
+            self.assertEqual(server.metric("requests_completed_total"), STREAMS + 1)
+            self.check_identity(server)
+
+    def test_a_full_queue(self):
+        with Server("--no-log-requests", "--max-sequences", "1", "--max-queue", "1") as server:
+            socks = [server.start_stream(**ENDLESS) for _ in range(2)]
+            server.wait_for_metric("requests_admitted_total", 2)
+            status, headers, reply = server.chat()
+            self.assertEqual((status, reply["error"]["code"]), (503, "overloaded"))
+            self.assertGreaterEqual(int(headers["Retry-After"]), 1)
+            for sock in socks:
+                sock.close()
+            server.wait_for_metric("requests_cancelled_total", 2)
+            self.assertEqual(server.chat()[0], 200)
+
+    def test_keys(self):
+        makers = {}
+        lines = ""
+        for name in ("alice", "slow", "watcher"):
+            made = json.loads(subprocess.run([BINARY, "serve", "--new-api-key", name, "--json"],
+                                             capture_output=True, check=True).stdout)
+            makers[name] = {"Authorization": f"Bearer {made['key']}"}
+            extra = {"slow": " rpm=1", "watcher": " scopes=metrics"}.get(name, "")
+            lines += made["line"].replace(" scopes=generate", extra) + "\n"
+        with tempfile.NamedTemporaryFile("w", suffix=".keys") as file:
+            file.write(lines)
+            file.flush()
+            with Server("--api-keys", file.name, "--log-json") as server:
+                self.keys_hold(server, makers)
+                file.seek(0)
+                file.truncate()
+                file.write("nonsense\n")
+                file.flush()
+                server.process.send_signal(signal.SIGHUP)
+                time.sleep(0.3)
+                self.assertEqual(server.ask("GET", "/v1/models", **makers["alice"])[0], 200)
+                logged = server.logged()
+            for headers in makers.values():
+                self.assertNotIn(headers["Authorization"].split()[1], logged)
+            self.assertNotIn("secret words", logged)
+            requests = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
+            self.assertTrue(any(r.get("key") == "alice" and r["status"] == 200 for r in requests))
+
+    def keys_hold(self, server: Server, makers: dict):
+        self.assertEqual(server.ask("GET", "/health")[0], 200)
+        body = {"messages": [{"role": "user", "content": "secret words"}], "max_tokens": 2}
+        chat = "/v1/chat/completions"
+        for path in ("/v1/models", "/metrics", "/ready", "/nothing", "/v1//models", "/V1/models",
+                     "/health/", "/health/../v1/models", "/%68ealth", "//health", "/health;/x"):
+            self.assertEqual(server.ask("GET", path)[0], 401, path)
+            self.assertEqual(server.ask("GET", path, Host="a/?x=")[0], 400, path)
+        for bad in ("", "Bearer", "Bearer ", "Bearer x", "Basic " + "a" * 1000):
+            self.assertEqual(server.ask("POST", chat, body, Authorization=bad)[0], 401)
+        self.assertEqual(server.ask("POST", chat, body, **makers["alice"])[0], 200)
+        self.assertEqual(server.ask("GET", "/metrics", **makers["alice"])[0], 403)
+        self.assertEqual(server.ask("GET", "/metrics", **makers["watcher"])[0], 200)
+        self.assertEqual(server.ask("POST", chat, body, **makers["watcher"])[0], 403)
+        self.assertEqual(server.ask("POST", chat, body, **makers["slow"])[0], 200)
+        status, headers, _ = server.ask("POST", chat, body, **makers["slow"])
+        self.assertEqual(status, 429)
+        self.assertGreater(int(headers["Retry-After"]), 30)
+
+    def test_the_drain(self):
+        with Server("--no-log-requests") as server:
+            running = server.start_stream(**ENDLESS)
+            self.assertTrue(running.recv(1))
+            idle = server.connect()
+            idle.connect()
+            server.process.send_signal(signal.SIGTERM)
+            end = time.monotonic() + 20
+            while (ready := server.ask("GET", "/ready"))[0] != 503:
+                self.assertLess(time.monotonic(), end)
+            self.assertIn("Retry-After", ready[1])
+            self.assertEqual(server.ask("GET", "/health")[0], 200)
+            status, headers, _ = server.chat()
+            self.assertEqual(status, 503)
+            self.assertIn("Retry-After", headers)
+            seen = b""
+            while piece := running.recv(65536):
+                seen += piece
+            self.assertTrue(seen.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"), seen[-200:])
+            self.assertNotIn(b'"error"', seen)
+            self.assertEqual(server.process.wait(timeout=30), 0)
+
+    def test_a_drain_that_cuts_says_so(self):
+        with Server("--no-log-requests", "--drain-seconds", "0", "--max-sequences", "1") as server:
+            running = server.start_stream(**ENDLESS)
+            self.assertTrue(running.recv(1))
+            server.process.send_signal(signal.SIGTERM)
+            seen = b""
+            while piece := running.recv(65536):
+                seen += piece
+            self.assertIn(b'data: {"error"', seen)
+            self.assertTrue(seen.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"), seen[-200:])
+
+    def test_wrong_flags(self):
+        for args, word in ((("--host", "0.0.0.0"), "--api-keys"), (("--host", "nowhere"), "--host"),
+                           (("--api-keys", "/nonexistent"), "/nonexistent"),
+                           (("--tls-cert", "a"), "--tls-key"), (("--port", "70000"), "--port")):
+            if args[1] == "nowhere":
+                args = (*args, "--insecure")
+            run = subprocess.run([BINARY, "serve", "--model", str(REPO / "assets/mini"), *args],
+                                 capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(run.returncode, 2, run.stderr)
+            self.assertIn(word, run.stderr)
+
+    def test_tls(self):
+        with tempfile.TemporaryDirectory() as folder:
+            cert, key = f"{folder}/cert.pem", f"{folder}/key.pem"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
+                            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                            "-keyout", key, "-out", cert], check=True, capture_output=True)
+            with Server("--tls-cert", cert, "--tls-key", key, "--no-log-requests") as server:
+                context = ssl.create_default_context(cafile=cert)
+                with contextlib.closing(http.client.HTTPSConnection(
+                        "localhost", server.port, context=context, timeout=60)) as connection:
+                    for _ in range(2):
+                        connection.request("POST", "/v1/chat/completions", json.dumps({
+                            "messages": [{"role": "user", "content": "12+30=?"}], "stream": True}))
+                        self.assertIn(b"data: [DONE]", connection.getresponse().read())
+                    connection.request("POST", "/v1/chat/completions", json.dumps({
+                        "messages": [{"role": "user", "content": "7*8=?"}], "stream": True,
+                        **ENDLESS}))
+                    self.assertTrue(connection.getresponse().read(1))
+                end = time.monotonic() + 20
+                while True:
+                    with contextlib.closing(http.client.HTTPSConnection(
+                            "localhost", server.port, context=context, timeout=60)) as connection:
+                        connection.request("GET", "/metrics")
+                        text = connection.getresponse().read()
+                    if b'reason="disconnected"} 1' in text:
+                        break
+                    self.assertLess(time.monotonic(), end)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script("serve"))
