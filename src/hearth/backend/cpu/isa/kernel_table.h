@@ -11,8 +11,8 @@
 
 namespace hearth::cpu {
 
-// The weight formats that the integer kernels read (see int8_formats.inc), in the order of
-// KernelTable::multiply_packed.
+// The weight formats that the integer kernels read (see int8_formats.inc and grid_formats.inc), in
+// the order of KernelTable::multiply_packed.
 enum class PackedFormat : uint8_t {
   q8_0,
   q4_0,
@@ -27,8 +27,17 @@ enum class PackedFormat : uint8_t {
   iq4_nl,
   iq4_xs,
   mxfp4,
+  iq2_xxs,
+  iq2_xs,
+  iq2_s,
+  iq3_xxs,
+  iq3_s,
+  iq1_s,
+  iq1_m,
+  tq1_0,
+  tq2_0,
 };
-inline constexpr int kPackedFormats = 13;
+inline constexpr int kPackedFormats = 22;
 inline constexpr int64_t kGroupRows = 16;       // weight rows that are packed together: one a lane
 inline constexpr int64_t kQuantizedBlock = 32;  // columns of activations that share one scale
 

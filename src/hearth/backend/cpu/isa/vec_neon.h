@@ -116,6 +116,21 @@ static inline Bytes bytes_or(Bytes a, Bytes b) {
   for (int i = 0; i < 4; ++i) a.q[i] = vorrq_u8(a.q[i], b.q[i]);
   return a;
 }
+static inline Bytes bytes_xor(Bytes a, Bytes b) {
+  for (int i = 0; i < 4; ++i) a.q[i] = veorq_u8(a.q[i], b.q[i]);
+  return a;
+}
+static inline Bytes bytes_add(Bytes a, Bytes b) {
+  for (int i = 0; i < 4; ++i) a.q[i] = vaddq_u8(a.q[i], b.q[i]);
+  return a;
+}
+static inline Bytes bytes_third(Bytes a) {  // in which third of [0, 256) a lies: 0, 1 or 2
+  for (int i = 0; i < 4; ++i) {
+    const uint8x16_t second = vcgeq_u8(a.q[i], vdupq_n_u8(86));  // 0 or -1
+    a.q[i] = vsubq_u8(vdupq_n_u8(0), vaddq_u8(second, vcgeq_u8(a.q[i], vdupq_n_u8(171))));
+  }
+  return a;
+}
 // Signed weights as ints_dot_signed wants them, from w + kOffset.
 template <int kOffset>
 static inline Bytes bytes_from_offset(Bytes a) {
@@ -144,6 +159,48 @@ static inline Bytes bytes_table(const int8_t* sixteen) {
 static inline Bytes bytes_lookup(Bytes table, Bytes index) {
   for (int i = 0; i < 4; ++i) index.q[i] = vqtbl1q_u8(table.q[i], index.q[i]);
   return index;
+}
+// The lanes of four bytes as numbers of 32 bits.
+static inline Bytes words_set(uint32_t a) {
+  const uint8x16_t v = vreinterpretq_u8_u32(vdupq_n_u32(a));
+  return {{v, v, v, v}};
+}
+static inline Bytes words_shift(Bytes a, int32_t left) {
+  for (int i = 0; i < 4; ++i) {
+    const uint32x4_t moved = vshlq_u32(vreinterpretq_u32_u8(a.q[i]), vdupq_n_s32(left));
+    a.q[i] = vreinterpretq_u8_u32(moved);
+  }
+  return a;
+}
+template <int kBits>
+static inline Bytes words_shift_right(Bytes a) {
+  return words_shift(a, -kBits);
+}
+template <int kBits>
+static inline Bytes words_shift_left(Bytes a) {
+  return words_shift(a, kBits);
+}
+static inline Bytes words_spread_sign(Bytes a) {  // all bits of a lane become its highest
+  for (int i = 0; i < 4; ++i) {
+    a.q[i] = vreinterpretq_u8_s32(vshrq_n_s32(vreinterpretq_s32_u8(a.q[i]), 31));
+  }
+  return a;
+}
+static inline Bytes words_lookup(const uint32_t* table, Bytes index) {
+  for (int i = 0; i < 4; ++i) {
+    const uint32x4_t at = vreinterpretq_u32_u8(index.q[i]);
+    uint32x4_t found = vld1q_dup_u32(table + vgetq_lane_u32(at, 0));
+    found = vld1q_lane_u32(table + vgetq_lane_u32(at, 1), found, 1);
+    found = vld1q_lane_u32(table + vgetq_lane_u32(at, 2), found, 2);
+    found = vld1q_lane_u32(table + vgetq_lane_u32(at, 3), found, 3);
+    index.q[i] = vreinterpretq_u8_u32(found);
+  }
+  return index;
+}
+static inline Ints ints_from_words(Bytes a) {
+  Ints out;
+  for (int i = 0; i < 4; ++i) out.q[i] = vreinterpretq_s32_u8(a.q[i]);
+  return out;
 }
 static inline Bytes bytes_broadcast_quad(const int8_t* p) {
   int32_t quad;
