@@ -17,6 +17,8 @@ namespace {
 
 #include "hearth/backend/cpu/isa/float_gemm.inc"
 
+#include "hearth/backend/cpu/isa/f8_gemm.inc"
+
 #include "hearth/backend/cpu/isa/softmax.inc"
 
 #include "hearth/backend/cpu/isa/int8_formats.inc"

@@ -71,6 +71,18 @@ static inline Vec16 vec_from_f16(const uint16_t* p) {
   }
   return v;
 }
+static inline Vec16 vec_from_f8(const uint8_t* p) {  // E4M3, times 2^-8: its bits as those of F16
+  const int8x16_t bytes = vreinterpretq_s8_u8(vld1q_u8(p));
+  const int16x8_t wide[2] = {vmovl_s8(vget_low_s8(bytes)), vmovl_s8(vget_high_s8(bytes))};
+  Vec16 v;
+  for (int i = 0; i < 2; ++i) {
+    const uint16x8_t bits = vreinterpretq_u16_s16(vshlq_n_s16(wide[i], 7));
+    const float16x8_t halves = vreinterpretq_f16_u16(vandq_u16(bits, vdupq_n_u16(0xbfff)));
+    v.q[2 * i] = vcvt_f32_f16(vget_low_f16(halves));
+    v.q[2 * i + 1] = vcvt_f32_f16(vget_high_f16(halves));
+  }
+  return v;
+}
 static inline Vec16 vec_from_i8(const int8_t* p) {
   const int8x16_t bytes = vld1q_s8(p);
   const int16x8_t low = vmovl_s8(vget_low_s8(bytes));

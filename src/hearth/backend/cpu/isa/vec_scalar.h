@@ -79,6 +79,13 @@ static inline Vec16 vec_from_f16(const uint16_t* p) {
   for (int i = 0; i < 16; ++i) v.lane[i] = float_from_f16(p[i]);
   return v;
 }
+static inline Vec16 vec_from_f8(const uint8_t* p) {  // E4M3, times 2^-8: its bits as those of F16
+  Vec16 v;
+  for (int i = 0; i < 16; ++i) {
+    v.lane[i] = float_from_f16(static_cast<uint16_t>((p[i] & 0x80) << 8 | (p[i] & 0x7f) << 7));
+  }
+  return v;
+}
 static inline Vec16 vec_from_i8(const int8_t* p) {
   Vec16 v;
   for (int i = 0; i < 16; ++i) v.lane[i] = p[i];

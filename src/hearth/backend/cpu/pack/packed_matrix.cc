@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <limits>
 #include <span>
 
 #include "hearth/base/checked_math.h"
@@ -202,6 +203,33 @@ void pack_panel(const Tensor& in, int64_t panel, uint8_t* out) {
       row += bytes;
       to += static_cast<size_t>(kPanelRows) * bytes;
     }
+  }
+}
+
+int64_t f8_panel_bytes(int64_t columns) {
+  const int64_t floats = kPanelRows + ceil_div(columns, kScaleTile);
+  return round_up(kPanelRows * columns + 4 * floats, 64);
+}
+
+// A NaN makes its whole row NaN, whatever the activations: the kernels need not look for it.
+void pack_f8_panel(const Tensor& in, int64_t panel, uint8_t* out) {
+  const int64_t columns = in.columns(), first = panel * kPanelRows;
+  const int64_t rows = std::min(kPanelRows, in.rows() - first);
+  std::memset(out, 0, static_cast<size_t>(f8_panel_bytes(columns)));
+  auto* factor = reinterpret_cast<float*>(out + kPanelRows * columns);
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto* row = reinterpret_cast<const uint8_t*>(in.row(first + r));
+    bool nan = false;
+    for (int64_t c = 0; c < columns; ++c) {
+      out[c * kPanelRows + r] = row[c];
+      nan = nan || (row[c] & 0x7f) == 0x7f;
+    }
+    factor[r] = nan ? std::numeric_limits<float>::quiet_NaN() : 1.0f;
+  }
+  float* scale = factor + kPanelRows;
+  for (int64_t tile = 0; tile < ceil_div(columns, kScaleTile); ++tile) {
+    const int64_t at = first / kScaleTile * in.scale_columns + tile;
+    scale[tile] = 256 * (in.scales != nullptr ? in.scales[at] : 1.0f);  // see vec_from_f8
   }
 }
 
