@@ -35,12 +35,13 @@ struct VerbCase {
   int shapes;
 };
 
-// Every format with kernels of its own, and two that are decoded.
+// Every format.
 inline constexpr Format kWeightFormats[] = {
-    Format::f32,    Format::f16,   Format::bf16,  Format::f8_e4m3, Format::q8_0,
-    Format::q4_0,   Format::q4_1,  Format::q5_0,  Format::q5_1,    Format::q2_k,
-    Format::q3_k,   Format::q4_k,  Format::q5_k,  Format::q6_k,    Format::iq4_nl,
-    Format::iq4_xs, Format::mxfp4, Format::iq3_s, Format::tq1_0};
+    Format::f32,     Format::f16,   Format::bf16,   Format::f8_e4m3, Format::q8_0,  Format::q4_0,
+    Format::q4_1,    Format::q5_0,  Format::q5_1,   Format::q2_k,    Format::q3_k,  Format::q4_k,
+    Format::q5_k,    Format::q6_k,  Format::iq4_nl, Format::iq4_xs,  Format::mxfp4, Format::iq3_s,
+    Format::iq3_xxs, Format::iq2_s, Format::iq2_xs, Format::iq2_xxs, Format::iq1_m, Format::iq1_s,
+    Format::tq2_0,   Format::tq1_0};
 inline constexpr Format kKvFormats[] = {Format::f32, Format::f16, Format::bf16};
 inline constexpr Format kNoWeights[] = {Format::f32};
 

@@ -1,6 +1,7 @@
 // The fast backend for CPUs: the same verbs on a thread pool and the kernels of one instruction
 // set. Quantised weights are packed on load and multiplied in integers with activations of eight
-// bits; other weights are decoded a few rows at a time and multiplied in float32.
+// bits; float and FP8 weights are packed too and multiplied in float32; what is not packed is
+// decoded a few rows at a time.
 //
 // Work is cut by weight rows, heads and tokens, never by thread: results have the same bits for
 // every number of threads, every batch and every instruction set.

@@ -1,5 +1,6 @@
 // The CPU kernels for avx2; compiled with that instruction set's flags, and alone in its namespace.
 #include "hearth/backend/cpu/isa/kernel_table.h"
+#include "hearth/formats/grids/grid_words.h"
 #if defined(__x86_64__)
 
 // Outside the namespace below: the vec header includes it again, to no effect.
@@ -15,9 +16,13 @@ namespace {
 
 #include "hearth/backend/cpu/isa/float_gemm.inc"
 
+#include "hearth/backend/cpu/isa/f8_gemm.inc"
+
 #include "hearth/backend/cpu/isa/softmax.inc"
 
 #include "hearth/backend/cpu/isa/int8_formats.inc"
+
+#include "hearth/backend/cpu/isa/grid_formats.inc"
 
 #include "hearth/backend/cpu/isa/int8_kernels.inc"
 

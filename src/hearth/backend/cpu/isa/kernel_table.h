@@ -11,8 +11,8 @@
 
 namespace hearth::cpu {
 
-// The weight formats that the integer kernels read (see int8_formats.inc), in the order of
-// KernelTable::multiply_packed.
+// The weight formats that the integer kernels read (see int8_formats.inc and grid_formats.inc), in
+// the order of KernelTable::multiply_packed.
 enum class PackedFormat : uint8_t {
   q8_0,
   q4_0,
@@ -27,8 +27,17 @@ enum class PackedFormat : uint8_t {
   iq4_nl,
   iq4_xs,
   mxfp4,
+  iq2_xxs,
+  iq2_xs,
+  iq2_s,
+  iq3_xxs,
+  iq3_s,
+  iq1_s,
+  iq1_m,
+  tq1_0,
+  tq2_0,
 };
-inline constexpr int kPackedFormats = 13;
+inline constexpr int kPackedFormats = 22;
 inline constexpr int64_t kGroupRows = 16;       // weight rows that are packed together: one a lane
 inline constexpr int64_t kQuantizedBlock = 32;  // columns of activations that share one scale
 
@@ -62,6 +71,19 @@ struct FloatGemm {
   bool accumulate;
 };
 
+// c = a * b as FloatGemm, for 32 rows of F8_E4M3 weights whose blocks of 128 columns have scales.
+struct F8Gemm {
+  const float* a;  // element (row, k) at a[row * a_row + k]
+  int64_t a_row;
+  int64_t rows, k;          // rows at most kF8Rows
+  const uint8_t* b;         // [k][32]
+  const float* tile_scale;  // 256 times the scale, for each 128 of k
+  const float* row_factor;  // [32]: what whole weight rows are multiplied by, 1 or NaN
+  int64_t chunks;           // of 16 weight rows: 1 or 2
+  float* c;                 // [chunk][row][16]
+};
+inline constexpr int64_t kF8Rows = 64;
+
 // A query's running maximum (of scaled scores) and sum.
 struct SoftmaxState {
   float top, sum;
@@ -84,6 +106,7 @@ struct KernelTable {
   void (*decode_q8_0)(const uint8_t* in, float* out, int64_t blocks);
 
   void (*float_gemm)(const FloatGemm& gemm);
+  void (*f8_gemm)(const F8Gemm& gemm);
   // See softmax.inc.
   float (*softmax_row)(float* scores, int64_t seen, float scale, SoftmaxState* state);
   void (*softmax_lanes)(float* scores, int64_t stride, int64_t count, float scale,

@@ -1,6 +1,7 @@
 // The CPU kernels for NEON with the dot-product extension (ARMv8.2, Raspberry Pi 5), from the same
 // source as those for NEON.
 #include "hearth/backend/cpu/isa/kernel_table.h"
+#include "hearth/formats/grids/grid_words.h"
 #if defined(__aarch64__)
 
 // Outside the namespace below: the vec header includes it again, to no effect.
@@ -16,9 +17,13 @@ namespace {
 
 #include "hearth/backend/cpu/isa/float_gemm.inc"
 
+#include "hearth/backend/cpu/isa/f8_gemm.inc"
+
 #include "hearth/backend/cpu/isa/softmax.inc"
 
 #include "hearth/backend/cpu/isa/int8_formats.inc"
+
+#include "hearth/backend/cpu/isa/grid_formats.inc"
 
 #include "hearth/backend/cpu/isa/int8_kernels.inc"
 

@@ -68,6 +68,13 @@ static inline Vec16 vec_from_f16(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
 }
+static inline Vec16 vec_from_f8(const uint8_t* p) {  // E4M3, times 2^-8: its bits as those of F16
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m256i bits = _mm256_slli_epi16(_mm256_cvtepi8_epi16(bytes), 7);
+  const __m256i halves = _mm256_and_si256(bits, _mm256_set1_epi16(static_cast<int16_t>(0xbfff)));
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(halves)),
+          _mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1))};
+}
 static inline Vec16 vec_from_i8(const int8_t* p) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
@@ -111,6 +118,21 @@ static inline Bytes bytes_and(Bytes a, Bytes b) {
 static inline Bytes bytes_or(Bytes a, Bytes b) {
   return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
 }
+static inline Bytes bytes_xor(Bytes a, Bytes b) {
+  return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)};
+}
+static inline Bytes bytes_add(Bytes a, Bytes b) {
+  return {_mm256_add_epi8(a.lo, b.lo), _mm256_add_epi8(a.hi, b.hi)};
+}
+static inline __m256i third_half(__m256i a) {
+  const __m256i most = _mm256_set1_epi8(static_cast<char>(171)), more = _mm256_set1_epi8(86);
+  const __m256i second = _mm256_cmpeq_epi8(_mm256_max_epu8(a, more), a);  // 0 or -1
+  const __m256i third = _mm256_cmpeq_epi8(_mm256_max_epu8(a, most), a);
+  return _mm256_abs_epi8(_mm256_add_epi8(second, third));
+}
+static inline Bytes bytes_third(Bytes a) {  // in which third of [0, 256) a lies: 0, 1 or 2
+  return {third_half(a.lo), third_half(a.hi)};
+}
 // Signed weights as ints_dot_signed wants them, from w + kOffset.
 template <int kOffset>
 static inline Bytes bytes_from_offset(Bytes a) {
@@ -136,6 +158,28 @@ static inline Bytes bytes_table(const int8_t* sixteen) {
 }
 static inline Bytes bytes_lookup(Bytes table, Bytes index) {
   return {_mm256_shuffle_epi8(table.lo, index.lo), _mm256_shuffle_epi8(table.hi, index.hi)};
+}
+// The lanes of four bytes as numbers of 32 bits.
+static inline Bytes words_set(uint32_t a) {
+  return {_mm256_set1_epi32(static_cast<int32_t>(a)), _mm256_set1_epi32(static_cast<int32_t>(a))};
+}
+template <int kBits>
+static inline Bytes words_shift_right(Bytes a) {
+  return bytes_shift_right<kBits>(a);
+}
+template <int kBits>
+static inline Bytes words_shift_left(Bytes a) {
+  return bytes_shift_left<kBits>(a);
+}
+static inline Bytes words_spread_sign(Bytes a) {  // all bits of a lane become its highest
+  return {_mm256_srai_epi32(a.lo, 31), _mm256_srai_epi32(a.hi, 31)};
+}
+static inline Bytes words_lookup(const uint32_t* table, Bytes index) {
+  const auto* from = reinterpret_cast<const int32_t*>(table);
+  return {_mm256_i32gather_epi32(from, index.lo, 4), _mm256_i32gather_epi32(from, index.hi, 4)};
+}
+static inline Ints ints_from_words(Bytes a) {
+  return {a.lo, a.hi};
 }
 static inline Bytes bytes_broadcast_quad(const int8_t* p) {
   int32_t quad;

@@ -61,6 +61,12 @@ static inline Vec16 vec_from_bf16(const uint16_t* p) {
 static inline Vec16 vec_from_f16(const uint16_t* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
+static inline Vec16 vec_from_f8(const uint8_t* p) {  // E4M3, times 2^-8: its bits as those of F16
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m256i bits = _mm256_slli_epi16(_mm256_cvtepi8_epi16(bytes), 7);
+  const __m256i halves = _mm256_and_si256(bits, _mm256_set1_epi16(static_cast<int16_t>(0xbfff)));
+  return {_mm512_cvtph_ps(halves)};
+}
 static inline Vec16 vec_from_i8(const int8_t* p) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))};
@@ -92,6 +98,18 @@ static inline Bytes bytes_and(Bytes a, Bytes b) {
 static inline Bytes bytes_or(Bytes a, Bytes b) {
   return {_mm512_or_si512(a.v, b.v)};
 }
+static inline Bytes bytes_xor(Bytes a, Bytes b) {
+  return {_mm512_xor_si512(a.v, b.v)};
+}
+static inline Bytes bytes_add(Bytes a, Bytes b) {
+  return {_mm512_add_epi8(a.v, b.v)};
+}
+static inline Bytes bytes_third(Bytes a) {  // in which third of [0, 256) a lies: 0, 1 or 2
+  const __m512i one = _mm512_set1_epi8(1);
+  const __mmask64 second = _mm512_cmpge_epu8_mask(a.v, _mm512_set1_epi8(86));
+  const __mmask64 third = _mm512_cmpge_epu8_mask(a.v, _mm512_set1_epi8(static_cast<char>(171)));
+  return {_mm512_mask_add_epi8(_mm512_maskz_mov_epi8(second, one), third, one, one)};
+}
 // Signed weights as ints_dot_signed wants them, from w + kOffset.
 template <int kOffset>
 static inline Bytes bytes_from_offset(Bytes a) {
@@ -115,6 +133,27 @@ static inline Bytes bytes_table(const int8_t* sixteen) {
 }
 static inline Bytes bytes_lookup(Bytes table, Bytes index) {
   return {_mm512_shuffle_epi8(table.v, index.v)};
+}
+// The lanes of four bytes as numbers of 32 bits.
+static inline Bytes words_set(uint32_t a) {
+  return {_mm512_set1_epi32(static_cast<int32_t>(a))};
+}
+template <int kBits>
+static inline Bytes words_shift_right(Bytes a) {
+  return bytes_shift_right<kBits>(a);
+}
+template <int kBits>
+static inline Bytes words_shift_left(Bytes a) {
+  return bytes_shift_left<kBits>(a);
+}
+static inline Bytes words_spread_sign(Bytes a) {  // all bits of a lane become its highest
+  return {_mm512_srai_epi32(a.v, 31)};
+}
+static inline Bytes words_lookup(const uint32_t* table, Bytes index) {
+  return {_mm512_i32gather_epi32(index.v, table, 4)};
+}
+static inline Ints ints_from_words(Bytes a) {
+  return {a.v};
 }
 static inline Bytes bytes_broadcast_quad(const int8_t* p) {
   int32_t quad;

@@ -71,6 +71,18 @@ static inline Vec16 vec_from_f16(const uint16_t* p) {
   }
   return v;
 }
+static inline Vec16 vec_from_f8(const uint8_t* p) {  // E4M3, times 2^-8: its bits as those of F16
+  const int8x16_t bytes = vreinterpretq_s8_u8(vld1q_u8(p));
+  const int16x8_t wide[2] = {vmovl_s8(vget_low_s8(bytes)), vmovl_s8(vget_high_s8(bytes))};
+  Vec16 v;
+  for (int i = 0; i < 2; ++i) {
+    const uint16x8_t bits = vreinterpretq_u16_s16(vshlq_n_s16(wide[i], 7));
+    const float16x8_t halves = vreinterpretq_f16_u16(vandq_u16(bits, vdupq_n_u16(0xbfff)));
+    v.q[2 * i] = vcvt_f32_f16(vget_low_f16(halves));
+    v.q[2 * i + 1] = vcvt_f32_f16(vget_high_f16(halves));
+  }
+  return v;
+}
 static inline Vec16 vec_from_i8(const int8_t* p) {
   const int8x16_t bytes = vld1q_s8(p);
   const int16x8_t low = vmovl_s8(vget_low_s8(bytes));
@@ -116,6 +128,21 @@ static inline Bytes bytes_or(Bytes a, Bytes b) {
   for (int i = 0; i < 4; ++i) a.q[i] = vorrq_u8(a.q[i], b.q[i]);
   return a;
 }
+static inline Bytes bytes_xor(Bytes a, Bytes b) {
+  for (int i = 0; i < 4; ++i) a.q[i] = veorq_u8(a.q[i], b.q[i]);
+  return a;
+}
+static inline Bytes bytes_add(Bytes a, Bytes b) {
+  for (int i = 0; i < 4; ++i) a.q[i] = vaddq_u8(a.q[i], b.q[i]);
+  return a;
+}
+static inline Bytes bytes_third(Bytes a) {  // in which third of [0, 256) a lies: 0, 1 or 2
+  for (int i = 0; i < 4; ++i) {
+    const uint8x16_t second = vcgeq_u8(a.q[i], vdupq_n_u8(86));  // 0 or -1
+    a.q[i] = vsubq_u8(vdupq_n_u8(0), vaddq_u8(second, vcgeq_u8(a.q[i], vdupq_n_u8(171))));
+  }
+  return a;
+}
 // Signed weights as ints_dot_signed wants them, from w + kOffset.
 template <int kOffset>
 static inline Bytes bytes_from_offset(Bytes a) {
@@ -144,6 +171,48 @@ static inline Bytes bytes_table(const int8_t* sixteen) {
 static inline Bytes bytes_lookup(Bytes table, Bytes index) {
   for (int i = 0; i < 4; ++i) index.q[i] = vqtbl1q_u8(table.q[i], index.q[i]);
   return index;
+}
+// The lanes of four bytes as numbers of 32 bits.
+static inline Bytes words_set(uint32_t a) {
+  const uint8x16_t v = vreinterpretq_u8_u32(vdupq_n_u32(a));
+  return {{v, v, v, v}};
+}
+static inline Bytes words_shift(Bytes a, int32_t left) {
+  for (int i = 0; i < 4; ++i) {
+    const uint32x4_t moved = vshlq_u32(vreinterpretq_u32_u8(a.q[i]), vdupq_n_s32(left));
+    a.q[i] = vreinterpretq_u8_u32(moved);
+  }
+  return a;
+}
+template <int kBits>
+static inline Bytes words_shift_right(Bytes a) {
+  return words_shift(a, -kBits);
+}
+template <int kBits>
+static inline Bytes words_shift_left(Bytes a) {
+  return words_shift(a, kBits);
+}
+static inline Bytes words_spread_sign(Bytes a) {  // all bits of a lane become its highest
+  for (int i = 0; i < 4; ++i) {
+    a.q[i] = vreinterpretq_u8_s32(vshrq_n_s32(vreinterpretq_s32_u8(a.q[i]), 31));
+  }
+  return a;
+}
+static inline Bytes words_lookup(const uint32_t* table, Bytes index) {
+  for (int i = 0; i < 4; ++i) {
+    const uint32x4_t at = vreinterpretq_u32_u8(index.q[i]);
+    uint32x4_t found = vld1q_dup_u32(table + vgetq_lane_u32(at, 0));
+    found = vld1q_lane_u32(table + vgetq_lane_u32(at, 1), found, 1);
+    found = vld1q_lane_u32(table + vgetq_lane_u32(at, 2), found, 2);
+    found = vld1q_lane_u32(table + vgetq_lane_u32(at, 3), found, 3);
+    index.q[i] = vreinterpretq_u8_u32(found);
+  }
+  return index;
+}
+static inline Ints ints_from_words(Bytes a) {
+  Ints out;
+  for (int i = 0; i < 4; ++i) out.q[i] = vreinterpretq_s32_u8(a.q[i]);
+  return out;
 }
 static inline Bytes bytes_broadcast_quad(const int8_t* p) {
   int32_t quad;

@@ -79,6 +79,13 @@ static inline Vec16 vec_from_f16(const uint16_t* p) {
   for (int i = 0; i < 16; ++i) v.lane[i] = float_from_f16(p[i]);
   return v;
 }
+static inline Vec16 vec_from_f8(const uint8_t* p) {  // E4M3, times 2^-8: its bits as those of F16
+  Vec16 v;
+  for (int i = 0; i < 16; ++i) {
+    v.lane[i] = float_from_f16(static_cast<uint16_t>((p[i] & 0x80) << 8 | (p[i] & 0x7f) << 7));
+  }
+  return v;
+}
 static inline Vec16 vec_from_i8(const int8_t* p) {
   Vec16 v;
   for (int i = 0; i < 16; ++i) v.lane[i] = p[i];
@@ -120,6 +127,18 @@ static inline Bytes bytes_or(Bytes a, Bytes b) {
   for (int i = 0; i < 64; ++i) a.b[i] = static_cast<uint8_t>(a.b[i] | b.b[i]);
   return a;
 }
+static inline Bytes bytes_xor(Bytes a, Bytes b) {
+  for (int i = 0; i < 64; ++i) a.b[i] = static_cast<uint8_t>(a.b[i] ^ b.b[i]);
+  return a;
+}
+static inline Bytes bytes_add(Bytes a, Bytes b) {
+  for (int i = 0; i < 64; ++i) a.b[i] = static_cast<uint8_t>(a.b[i] + b.b[i]);
+  return a;
+}
+static inline Bytes bytes_third(Bytes a) {  // in which third of [0, 256) a lies: 0, 1 or 2
+  for (int i = 0; i < 64; ++i) a.b[i] = static_cast<uint8_t>(3 * a.b[i] >> 8);
+  return a;
+}
 // Signed weights as ints_dot_signed wants them, from w + kOffset.
 template <int kOffset>
 static inline Bytes bytes_from_offset(Bytes a) {
@@ -148,6 +167,50 @@ static inline Bytes bytes_table(const int8_t* sixteen) {
 static inline Bytes bytes_lookup(Bytes table, Bytes index) {
   for (int i = 0; i < 64; ++i) index.b[i] = table.b[index.b[i]];
   return index;
+}
+// The lanes of four bytes as numbers of 32 bits.
+struct Words {
+  uint32_t lane[16];
+};
+static inline Words words_of(Bytes a) {
+  Words out;
+  __builtin_memcpy(out.lane, a.b, 64);
+  return out;
+}
+static inline Bytes bytes_of(Words a) {
+  return bytes_load(reinterpret_cast<const uint8_t*>(a.lane));
+}
+static inline Bytes words_set(uint32_t a) {
+  Words out;
+  for (int i = 0; i < 16; ++i) out.lane[i] = a;
+  return bytes_of(out);
+}
+template <int kBits>
+static inline Bytes words_shift_right(Bytes a) {
+  Words words = words_of(a);
+  for (int i = 0; i < 16; ++i) words.lane[i] >>= kBits;
+  return bytes_of(words);
+}
+template <int kBits>
+static inline Bytes words_shift_left(Bytes a) {
+  Words words = words_of(a);
+  for (int i = 0; i < 16; ++i) words.lane[i] <<= kBits;
+  return bytes_of(words);
+}
+static inline Bytes words_spread_sign(Bytes a) {  // all bits of a lane become its highest
+  Words words = words_of(a);
+  for (int i = 0; i < 16; ++i) words.lane[i] = 0u - (words.lane[i] >> 31);
+  return bytes_of(words);
+}
+static inline Bytes words_lookup(const uint32_t* table, Bytes index) {
+  Words words = words_of(index);
+  for (int i = 0; i < 16; ++i) words.lane[i] = table[words.lane[i]];
+  return bytes_of(words);
+}
+static inline Ints ints_from_words(Bytes a) {
+  Ints out;
+  __builtin_memcpy(out.lane, a.b, 64);
+  return out;
 }
 static inline Bytes bytes_broadcast_quad(const int8_t* p) {
   Bytes out;

@@ -26,7 +26,8 @@ void multiply_decoded(const KernelTable& kernels, const Tensor& weight, const Ac
 }  // namespace
 
 bool wants_eight_bits(const Weight& weight) {
-  return weight.form && !static_cast<const PackedMatrix&>(*weight.form).is_float;
+  return weight.form &&
+         static_cast<const PackedMatrix&>(*weight.form).kind == PackedMatrix::Kind::integers;
 }
 
 QuantizedRows quantized_planes(int64_t rows, int64_t columns, std::byte* memory) {
@@ -61,15 +62,21 @@ void multiply_tile(const KernelTable& kernels, const Weight& weight, const Activ
                    int64_t first, int64_t count, int64_t row, float* out) {
   if (!weight.form) return multiply_decoded(kernels, weight.tensor, x, first, count, row, out);
   const auto& packed = static_cast<const PackedMatrix&>(*weight.form);
-  if (packed.is_float) {
-    const int64_t chunks = std::min<int64_t>(2, ceil_div(weight.out() - row, kGroupRows));
+  const int64_t groups = std::min<int64_t>(2, ceil_div(weight.out() - row, kGroupRows));
+  if (packed.kind == PackedMatrix::Kind::f8) {
+    const uint8_t* panel = packed.group(row / kPanelRows);
+    const auto* floats = reinterpret_cast<const float*>(panel + kPanelRows * weight.in());
+    kernels.f8_gemm({x.f32.f32_row(first), x.f32.row_bytes / 4, count, weight.in(), panel,
+                     floats + kPanelRows, floats, groups, out});
+    return;
+  }
+  if (packed.kind == PackedMatrix::Kind::floats) {
     kernels.float_gemm({x.f32.f32_row(first), x.f32.row_bytes / 4, 1, count, weight.in(),
                         packed.group(row / kPanelRows), packed.float_format, kPanelRows, kGroupRows,
-                        chunks, out, kGroupRows, count * kGroupRows, false});
+                        groups, out, kGroupRows, count * kGroupRows, false});
     return;
   }
   const int64_t group = row / kGroupRows;
-  const int64_t groups = std::min<int64_t>(2, ceil_div(weight.out() - row, kGroupRows));
   kernels.multiply_packed[static_cast<size_t>(packed.format)](
       packed.group(group), groups, packed.group_bytes, tile_of(x.q, first, count), out);
 }

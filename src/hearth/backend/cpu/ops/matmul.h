@@ -2,8 +2,9 @@
 // activations; it goes over the activations in tiles and hands each tile of results to its caller,
 // who adds, scales or stores them while they are in cache.
 //
-// Packed weights are multiplied in integers with activations of eight bits (QuantizedRows); weights
-// of other formats are decoded to float a few rows at a time.
+// Quantised weights are multiplied in integers with activations of eight bits (QuantizedRows),
+// packed floats and FP8 in float; weights that are not packed are decoded to float a few rows at a
+// time.
 #pragma once
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <limits>
 #include <span>
 
 #include "hearth/base/checked_math.h"
@@ -11,13 +12,54 @@ namespace hearth::cpu {
 namespace {
 
 // `bytes` bytes at `from` of a stored block, moved `unit` at a time: unit 0 of the 16 rows,
-// unit 1...
+// unit 1... Units of 8 become two of 4. `sort` rearranges the bits of a unit of 4 or 8 bytes as the
+// kernels read them.
 struct Field {
   int from;
   int bytes;
   int unit;
-  bool fifth_bits = false;  // the 32 bits of Q5_0 and Q5_1, sorted as int8_formats.inc reads them
+  uint64_t (*sort)(uint64_t) = nullptr;
 };
+
+// The 32 bits of Q5_0 and Q5_1: bit e of a row belongs to column e; it goes to bit e / 4 of byte
+// e % 4.
+constexpr uint64_t sorted_fifth_bits(uint64_t bits) {
+  uint64_t out = 0;
+  for (uint64_t e = 0; e < 32; ++e) out |= (bits >> e & 1u) << (8 * (e % 4) + e / 4);
+  return out;
+}
+
+// Signs of point k of four points of eight: bit i goes to bit k of byte i, bit 4 + i to bit 4 + k.
+constexpr uint64_t spread_signs(uint64_t signs, int k) {
+  const auto spread = [](uint64_t four) { return four * 0x204081u & 0x01010101u; };
+  return (spread(signs & 15) | spread(signs >> 4 & 15) << 4) << k;
+}
+constexpr uint64_t sorted_signs(uint64_t bits) {
+  uint64_t out = 0;
+  for (int k = 0; k < 4; ++k) out |= spread_signs(bits >> (8 * k), k);
+  return out;
+}
+// Four times seven signs; the four bits above them stay on top, where the eighth signs would lie.
+constexpr uint64_t sorted_seven_signs(uint64_t bits) {
+  uint64_t out = bits & 0xf0000000u;
+  for (int k = 0; k < 4; ++k) out |= spread_signs(bits >> (7 * k) & 127, k);
+  return out;
+}
+// Four indices of eight bits, then a word of signs.
+constexpr uint64_t sorted_group(uint64_t bits) {
+  return (bits & 0xffffffffu) | sorted_seven_signs(bits >> 32) << 32;
+}
+// Four points of nine bits of index and seven signs: the indices' low bytes, then a word of signs
+// with the ninth bits on top.
+constexpr uint64_t sorted_points(uint64_t bits) {
+  uint64_t low = 0, signs = 0;
+  for (int k = 0; k < 4; ++k) {
+    const uint64_t point = bits >> (16 * k);
+    low |= (point & 255) << (8 * k);
+    signs |= spread_signs(point >> 9 & 127, k) | (point >> 8 & 1) << (28 + k);
+  }
+  return low | signs << 32;
+}
 
 struct Layout {
   Format format;
@@ -25,13 +67,16 @@ struct Layout {
   std::array<Field, 5> fields;  // ends at bytes == 0
 };
 
-// The order of the fields is that of int8_formats.inc; their places are those of formats/<id>/.
+// The order of the fields is that of int8_formats.inc and grid_formats.inc; their places are those
+// of formats/<id>/.
 constexpr Layout kLayouts[] = {
     {Format::q8_0, PackedFormat::q8_0, {{{2, 32, 4}, {0, 2, 2}}}},
     {Format::q4_0, PackedFormat::q4_0, {{{2, 16, 4}, {0, 2, 2}}}},
     {Format::q4_1, PackedFormat::q4_1, {{{4, 16, 4}, {0, 2, 2}, {2, 2, 2}}}},
-    {Format::q5_0, PackedFormat::q5_0, {{{6, 16, 4}, {2, 4, 4, true}, {0, 2, 2}}}},
-    {Format::q5_1, PackedFormat::q5_1, {{{8, 16, 4}, {4, 4, 4, true}, {0, 2, 2}, {2, 2, 2}}}},
+    {Format::q5_0, PackedFormat::q5_0, {{{6, 16, 4}, {2, 4, 4, sorted_fifth_bits}, {0, 2, 2}}}},
+    {Format::q5_1,
+     PackedFormat::q5_1,
+     {{{8, 16, 4}, {4, 4, 4, sorted_fifth_bits}, {0, 2, 2}, {2, 2, 2}}}},
     {Format::q2_k, PackedFormat::q2_k, {{{16, 64, 4}, {0, 16, 1}, {80, 2, 2}, {82, 2, 2}}}},
     {Format::q3_k, PackedFormat::q3_k, {{{32, 64, 4}, {0, 32, 4}, {96, 12, 1}, {108, 2, 2}}}},
     {Format::q4_k, PackedFormat::q4_k, {{{16, 128, 4}, {4, 12, 1}, {0, 2, 2}, {2, 2, 2}}}},
@@ -42,6 +87,21 @@ constexpr Layout kLayouts[] = {
     {Format::iq4_nl, PackedFormat::iq4_nl, {{{2, 16, 4}, {0, 2, 2}}}},
     {Format::iq4_xs, PackedFormat::iq4_xs, {{{8, 128, 4}, {4, 4, 1}, {2, 2, 1}, {0, 2, 2}}}},
     {Format::mxfp4, PackedFormat::mxfp4, {{{1, 16, 4}, {0, 1, 1}}}},
+    {Format::iq2_xxs, PackedFormat::iq2_xxs, {{{2, 64, 8, sorted_group}, {0, 2, 2}}}},
+    {Format::iq2_xs, PackedFormat::iq2_xs, {{{2, 64, 8, sorted_points}, {66, 8, 1}, {0, 2, 2}}}},
+    {Format::iq2_s,
+     PackedFormat::iq2_s,
+     {{{2, 32, 4}, {34, 32, 4, sorted_signs}, {66, 8, 4}, {74, 8, 1}, {0, 2, 2}}}},
+    {Format::iq3_xxs,
+     PackedFormat::iq3_xxs,
+     {{{2, 64, 4}, {66, 32, 4, sorted_seven_signs}, {0, 2, 2}}}},
+    {Format::iq3_s,
+     PackedFormat::iq3_s,
+     {{{2, 64, 4}, {74, 32, 4, sorted_signs}, {66, 8, 4}, {106, 4, 1}, {0, 2, 2}}}},
+    {Format::iq1_s, PackedFormat::iq1_s, {{{2, 32, 4}, {34, 16, 4}, {0, 2, 2}}}},
+    {Format::iq1_m, PackedFormat::iq1_m, {{{0, 32, 4}, {32, 16, 4}, {48, 8, 4}}}},
+    {Format::tq1_0, PackedFormat::tq1_0, {{{0, 48, 4}, {48, 4, 4}, {52, 2, 2}}}},
+    {Format::tq2_0, PackedFormat::tq2_0, {{{0, 64, 4}, {64, 2, 2}}}},
 };
 
 const Layout* layout_of(Format format) {
@@ -49,13 +109,6 @@ const Layout* layout_of(Format format) {
     if (layout.format == format) return &layout;
   }
   return nullptr;
-}
-
-// Bit e of a row belongs to column e; it goes to bit e / 4 of byte e % 4.
-uint32_t sorted_fifth_bits(uint32_t bits) {
-  uint32_t out = 0;
-  for (uint32_t e = 0; e < 32; ++e) out |= (bits >> e & 1u) << (8 * (e % 4) + e / 4);
-  return out;
 }
 
 // One field of up to 16 rows that lie `row_bytes` apart; returns the end of what was written.
@@ -71,20 +124,31 @@ uint8_t* transpose(const Field& field, const std::byte* block, int64_t row_bytes
   return out;
 }
 
+// The same for a field with a `sort`.
+template <int kUnit>
+uint8_t* transpose_sorted(const Field& field, const std::byte* block, int64_t row_bytes, int rows,
+                          uint8_t* out) {
+  for (int u = 0; u < field.bytes; u += kUnit) {
+    for (int r = 0; r < rows; ++r) {
+      uint64_t bits = 0;
+      std::memcpy(&bits, block + r * row_bytes + field.from + u, kUnit);
+      bits = field.sort(bits);
+      for (int word = 0; word < kUnit / 4; ++word, bits >>= 32) {
+        std::memcpy(out + (word * kGroupRows + r) * 4, &bits, 4);
+      }
+    }
+    out += kGroupRows * kUnit;
+  }
+  return out;
+}
+
 uint8_t* pack_field(const Field& field, const std::byte* block, int64_t row_bytes, int rows,
                     uint8_t* out) {
   if (field.unit == 1) return transpose<1>(field, block, row_bytes, rows, out);
   if (field.unit == 2) return transpose<2>(field, block, row_bytes, rows, out);
-  uint8_t* end = transpose<4>(field, block, row_bytes, rows, out);
-  if (field.fifth_bits) {
-    for (; out < end; out += 4) {
-      uint32_t bits;
-      std::memcpy(&bits, out, 4);
-      bits = sorted_fifth_bits(bits);
-      std::memcpy(out, &bits, 4);
-    }
-  }
-  return end;
+  if (field.unit == 8) return transpose_sorted<8>(field, block, row_bytes, rows, out);
+  if (field.sort != nullptr) return transpose_sorted<4>(field, block, row_bytes, rows, out);
+  return transpose<4>(field, block, row_bytes, rows, out);
 }
 
 }  // namespace
@@ -139,6 +203,33 @@ void pack_panel(const Tensor& in, int64_t panel, uint8_t* out) {
       row += bytes;
       to += static_cast<size_t>(kPanelRows) * bytes;
     }
+  }
+}
+
+int64_t f8_panel_bytes(int64_t columns) {
+  const int64_t floats = kPanelRows + ceil_div(columns, kScaleTile);
+  return round_up(kPanelRows * columns + 4 * floats, 64);
+}
+
+// A NaN makes its whole row NaN, whatever the activations: the kernels need not look for it.
+void pack_f8_panel(const Tensor& in, int64_t panel, uint8_t* out) {
+  const int64_t columns = in.columns(), first = panel * kPanelRows;
+  const int64_t rows = std::min(kPanelRows, in.rows() - first);
+  std::memset(out, 0, static_cast<size_t>(f8_panel_bytes(columns)));
+  auto* factor = reinterpret_cast<float*>(out + kPanelRows * columns);
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto* row = reinterpret_cast<const uint8_t*>(in.row(first + r));
+    bool nan = false;
+    for (int64_t c = 0; c < columns; ++c) {
+      out[c * kPanelRows + r] = row[c];
+      nan = nan || (row[c] & 0x7f) == 0x7f;
+    }
+    factor[r] = nan ? std::numeric_limits<float>::quiet_NaN() : 1.0f;
+  }
+  float* scale = factor + kPanelRows;
+  for (int64_t tile = 0; tile < ceil_div(columns, kScaleTile); ++tile) {
+    const int64_t at = first / kScaleTile * in.scale_columns + tile;
+    scale[tile] = 256 * (in.scales != nullptr ? in.scales[at] : 1.0f);  // see vec_from_f8
   }
 }
 

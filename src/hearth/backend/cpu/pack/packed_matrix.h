@@ -1,10 +1,10 @@
 // A quantised matrix as the integer kernels want it: sixteen rows (a group) lie interleaved, so
 // that a vector register holds four columns of sixteen rows and one stream of memory feeds it. The
-// bytes are those of the stored blocks, transposed; nothing is rounded again.
+// bits are those of the stored blocks, transposed; nothing is rounded again.
 //
 //   group 0: [block 0 of 16 rows][block 1 of 16 rows]...   then group 1, ...
 //   a packed block: each field of the stored block for all 16 rows, quants four bytes at a time,
-//   scales one or two (see packed_layout.cc); rows beyond the last are zero
+//   scales one or two (see packed_matrix.cc); rows beyond the last are zero
 #pragma once
 
 #include <memory>
@@ -31,6 +31,11 @@ inline constexpr int64_t kPanelRows = 2 * kGroupRows;
 // Packs rows [32 * panel, 32 * panel + 32) of a float matrix into `out` [columns][32].
 void pack_panel(const Tensor& in, int64_t panel, uint8_t* out);
 
+// F8_E4M3 with scales: panels of 32 rows as [columns][32] bytes, then F8Gemm's row_factor [32] and
+// tile_scale [ceil(columns / 128)].
+int64_t f8_panel_bytes(int64_t columns);
+void pack_f8_panel(const Tensor& in, int64_t panel, uint8_t* out);
+
 // Packs rows [16 * group, 16 * group + 16) of `in` into `out` [packed_group_bytes].
 void pack_group(const Tensor& in, int64_t group, uint8_t* out);
 
@@ -47,10 +52,11 @@ class PackMemory {
   int64_t used_ = 0;
 };
 
-// Quantised: groups of 16 rows in a PackedFormat. Float: panels of 32 rows as [column][row] in the
-// stored float format.
+// `integers`: groups of 16 rows in a PackedFormat. `floats`: panels of 32 rows as [column][row] in
+// the stored float format. `f8`: the panels of pack_f8_panel.
 struct PackedMatrix : BackendForm {
-  bool is_float = false;
+  enum class Kind : uint8_t { integers, floats, f8 };
+  Kind kind = Kind::integers;
   PackedFormat format = PackedFormat::q8_0;
   FloatFormat float_format = FloatFormat::f32;
   int64_t group_bytes = 0;  // of a group or panel

@@ -8,6 +8,25 @@ namespace {
 
 constexpr int64_t kGroupsAtOnce = 64;  // between two times of letting pages go
 
+// What the form of a weight will be, without its data.
+cpu::PackedMatrix unpacked(const Tensor& stored) {
+  using Kind = cpu::PackedMatrix::Kind;
+  cpu::PackedMatrix form;
+  const int64_t row_bytes = Tensor::packed_row_bytes(stored.format, stored.columns());
+  if (stored.format == Format::f8_e4m3) {
+    form.kind = Kind::f8;
+    form.group_bytes = cpu::f8_panel_bytes(stored.columns());
+  } else if (const auto floats = cpu::float_format(stored.format)) {
+    form.kind = Kind::floats;
+    form.float_format = *floats;
+    form.group_bytes = cpu::kPanelRows * row_bytes;
+  } else {
+    form.format = *cpu::packed_format(stored.format);
+    form.group_bytes = cpu::kGroupRows * row_bytes;
+  }
+  return form;
+}
+
 }  // namespace
 
 bool has_integer_kernels(Format format) {
@@ -15,23 +34,18 @@ bool has_integer_kernels(Format format) {
 }
 
 Result<std::shared_ptr<cpu::PackedMatrix>> CpuBackend::pack(const Tensor& stored, bool mapped) {
-  auto packed = std::make_shared<cpu::PackedMatrix>();
-  const auto floats = cpu::float_format(stored.format);
-  packed->is_float = floats.has_value();
-  if (floats) {
-    packed->float_format = *floats;
-  } else {
-    packed->format = *cpu::packed_format(stored.format);
-  }
-  const int64_t rows_each = floats ? cpu::kPanelRows : cpu::kGroupRows;
-  packed->group_bytes = rows_each * Tensor::packed_row_bytes(stored.format, stored.columns());
+  using Kind = cpu::PackedMatrix::Kind;
+  auto packed = std::make_shared<cpu::PackedMatrix>(unpacked(stored));
+  const int64_t rows_each = packed->kind == Kind::integers ? cpu::kGroupRows : cpu::kPanelRows;
   const int64_t groups = ceil_div(stored.rows(), rows_each);
   TRY_ASSIGN(packed->data, pack_memory_.take(groups * packed->group_bytes));
   for (int64_t begin = 0; begin < groups; begin += kGroupsAtOnce) {
     const int64_t count = std::min(kGroupsAtOnce, groups - begin);
     pool_.parallel_for(count, [&](int64_t i) {
       uint8_t* out = packed->data.get() + (begin + i) * packed->group_bytes;
-      floats ? cpu::pack_panel(stored, begin + i, out) : cpu::pack_group(stored, begin + i, out);
+      if (packed->kind == Kind::integers) cpu::pack_group(stored, begin + i, out);
+      if (packed->kind == Kind::floats) cpu::pack_panel(stored, begin + i, out);
+      if (packed->kind == Kind::f8) cpu::pack_f8_panel(stored, begin + i, out);
     });
     const int64_t first = begin * rows_each;
     const int64_t rows = std::min(count * rows_each, stored.rows() - first);
@@ -41,7 +55,7 @@ Result<std::shared_ptr<cpu::PackedMatrix>> CpuBackend::pack(const Tensor& stored
 }
 
 bool CpuBackend::is_packable(const Tensor& tensor) const {
-  if (cpu::float_format(tensor.format)) return true;
+  if (cpu::float_format(tensor.format) || tensor.format == Format::f8_e4m3) return true;
   return activation_ == Activation::automatic && has_integer_kernels(tensor.format);
 }
 
