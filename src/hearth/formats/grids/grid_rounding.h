@@ -1,6 +1,10 @@
-// Groups of the IQ2 and IQ3 formats rounded to points of magnitudes with signs beside them.
+// Groups of the IQ2 and IQ3 formats rounded to points of magnitudes with signs beside them, and the
+// encoder that those formats share.
 #pragma once
 
+#include <span>
+
+#include "hearth/formats/f16/f16.h"
 #include "hearth/formats/fit_odd.h"
 #include "hearth/formats/grids/grid_search.h"
 
@@ -66,6 +70,43 @@ fit::ScaleSums round_to_grid(const GridSearch<kDims, kLevels, kPoints>& search,
     }
   }
   return sums;
+}
+
+// What differs between the formats' scales.
+struct GridScales {
+  float factor;                   // d of fit_odd.h over the d that the block stores
+  int most;                       // largest group scale
+  std::span<const float> starts;  // see fit_group
+  bool even;                      // whether each eight signs hold an even number of negatives
+};
+
+// The encoder of a format with signed points: finds the scales, writes d, and hands each group to
+// store(g, unit, points [kGroup / kDims], signs [kGroup / 8]), which adds it to the zeroed block.
+template <typename Codec, size_t kDims, size_t kLevels, size_t kPoints, typename Store>
+void encode_signed_points(const GridSearch<kDims, kLevels, kPoints>& search,
+                          const GridScales& scales, const float* in, const float* importance,
+                          typename Codec::Block& block, const Store& store) {
+  constexpr int kElements = Codec::kElements, kGroup = Codec::kGroup;
+  block = {};
+  fit::Sample<kElements> s;
+  if (!s.load(in, importance)) {
+    block.d = F16::kNan;
+    return;
+  }
+  const SignedBlock<kElements> m(s, scales.even);
+  const auto round_group = [&](int g, float scale, uint16_t* points) {
+    const int at = g * kGroup;
+    return round_to_grid(search, m.magnitude + at, s.w + at, kGroup, scale, points);
+  };
+  const auto best = fit::fit_odd_block<kElements / kGroup>(
+      s, scales.factor, scales.most, scales.starts,
+      [&](int g, float scale) { return round_group(g, scale, nullptr); });
+  block.d = s.stored(best.d / scales.factor);
+  for (int g = 0; g < kElements / kGroup; ++g) {
+    uint16_t points[kGroup / static_cast<int>(kDims)];
+    round_group(g, best.scale(g), points);
+    store(g, best.unit[g], points, m.signs + g * kGroup / 8);
+  }
 }
 
 }  // namespace hearth

@@ -34,34 +34,18 @@ void IQ2_S::decode_block(const Block& block, float* out) {
 }
 
 void IQ2_S::encode_block(const float* in, const float* importance, Block& block) {
-  block = {};
-  fit::Sample<kElements> s;
-  if (!s.load(in, importance)) {
-    block.d = F16::kNan;
-    return;
-  }
-  constexpr int kGroups = kElements / kGroup;
-  const SignedBlock<kElements> m(s, false);
-  const auto round_group = [&](int g, float scale, uint16_t* points) {
-    const int at = g * kGroup;
-    return round_to_grid(search(), m.magnitude + at, s.w + at, kGroup, scale, points);
-  };
-  const auto best = fit::fit_odd_block<kGroups>(
-      s, kFactor, kMost, kStarts,
-      [&](int g, float scale) { return round_group(g, scale, nullptr); });
-  block.d = s.stored(best.d / kFactor);
-  std::copy(m.signs, m.signs + kElements / 8, block.signs);
-  for (int g = 0; g < kGroups; ++g) {
-    uint16_t points[2];
-    round_group(g, best.scale(g), points);
-    for (int k = g * 2; k < g * 2 + 2; ++k) {
-      const int point = points[k % 2];
-      block.low[k] = static_cast<uint8_t>(point);
-      block.high[k / 4] = static_cast<uint8_t>(block.high[k / 4] | (point >> 8) << (k % 4 * 2));
-    }
-    uint8_t& scales = block.scales[g / 2];
-    scales = static_cast<uint8_t>(scales | best.unit[g] << (g % 2 * 4));
-  }
+  encode_signed_points<IQ2_S>(
+      search(), {kFactor, kMost, kStarts, false}, in, importance, block,
+      [&block](int g, int unit, const uint16_t* points, const uint8_t* signs) {
+        for (int i = 0; i < 2; ++i) {
+          const int k = g * 2 + i, high = points[i] >> 8;
+          block.low[k] = static_cast<uint8_t>(points[i]);
+          block.high[k / 4] = static_cast<uint8_t>(block.high[k / 4] | high << (k % 4 * 2));
+          block.signs[k] = signs[i];
+        }
+        uint8_t& scales = block.scales[g / 2];
+        scales = static_cast<uint8_t>(scales | unit << (g % 2 * 4));
+      });
 }
 
 }  // namespace hearth

@@ -34,31 +34,15 @@ void IQ2_XS::decode_block(const Block& block, float* out) {
 }
 
 void IQ2_XS::encode_block(const float* in, const float* importance, Block& block) {
-  block = {};
-  fit::Sample<kElements> s;
-  if (!s.load(in, importance)) {
-    block.d = F16::kNan;
-    return;
-  }
-  constexpr int kGroups = kElements / kGroup;
-  const SignedBlock<kElements> m(s, true);
-  const auto round_group = [&](int g, float scale, uint16_t* points) {
-    const int at = g * kGroup;
-    return round_to_grid(search(), m.magnitude + at, s.w + at, kGroup, scale, points);
-  };
-  const auto best = fit::fit_odd_block<kGroups>(
-      s, kFactor, kMost, kStarts,
-      [&](int g, float scale) { return round_group(g, scale, nullptr); });
-  block.d = s.stored(best.d / kFactor);
-  for (int g = 0; g < kGroups; ++g) {
-    uint16_t* points = block.point + g * 2;
-    round_group(g, best.scale(g), points);
-    for (int k = 0; k < 2; ++k) {
-      points[k] = static_cast<uint16_t>(points[k] | (m.signs[g * 2 + k] & 127) << 9);
-    }
-    uint8_t& scales = block.scales[g / 2];
-    scales = static_cast<uint8_t>(scales | best.unit[g] << (g % 2 * 4));
-  }
+  encode_signed_points<IQ2_XS>(
+      search(), {kFactor, kMost, kStarts, true}, in, importance, block,
+      [&block](int g, int unit, const uint16_t* points, const uint8_t* signs) {
+        for (int k = 0; k < 2; ++k) {
+          block.point[g * 2 + k] = static_cast<uint16_t>(points[k] | (signs[k] & 127) << 9);
+        }
+        uint8_t& scales = block.scales[g / 2];
+        scales = static_cast<uint8_t>(scales | unit << (g % 2 * 4));
+      });
 }
 
 }  // namespace hearth

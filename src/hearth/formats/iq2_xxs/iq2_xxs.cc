@@ -36,32 +36,16 @@ void IQ2_XXS::decode_block(const Block& block, float* out) {
 }
 
 void IQ2_XXS::encode_block(const float* in, const float* importance, Block& block) {
-  block = {};
-  fit::Sample<kElements> s;
-  if (!s.load(in, importance)) {
-    block.d = F16::kNan;
-    return;
-  }
-  constexpr int kGroups = kElements / kGroup;
-  const SignedBlock<kElements> m(s, true);
-  const auto round_group = [&](int g, float scale, uint16_t* points) {
-    const int at = g * kGroup;
-    return round_to_grid(search(), m.magnitude + at, s.w + at, kGroup, scale, points);
-  };
-  const auto best = fit::fit_odd_block<kGroups>(
-      s, kFactor, kMost, kStarts,
-      [&](int g, float scale) { return round_group(g, scale, nullptr); });
-  block.d = s.stored(best.d / kFactor);
-  for (int g = 0; g < kGroups; ++g) {
-    uint16_t points[4];
-    round_group(g, best.scale(g), points);
-    uint32_t tail = static_cast<uint32_t>(best.unit[g]) << 28;
-    for (int k = 0; k < 4; ++k) tail |= (m.signs[g * 4 + k] & 127u) << (7 * k);
-    block.group[g][0] = static_cast<uint16_t>(points[0] | points[1] << 8);
-    block.group[g][1] = static_cast<uint16_t>(points[2] | points[3] << 8);
-    block.group[g][2] = static_cast<uint16_t>(tail);
-    block.group[g][3] = static_cast<uint16_t>(tail >> 16);
-  }
+  encode_signed_points<IQ2_XXS>(
+      search(), {kFactor, kMost, kStarts, true}, in, importance, block,
+      [&block](int g, int unit, const uint16_t* points, const uint8_t* signs) {
+        uint32_t tail = static_cast<uint32_t>(unit) << 28;
+        for (int k = 0; k < 4; ++k) tail |= (signs[k] & 127u) << (7 * k);
+        block.group[g][0] = static_cast<uint16_t>(points[0] | points[1] << 8);
+        block.group[g][1] = static_cast<uint16_t>(points[2] | points[3] << 8);
+        block.group[g][2] = static_cast<uint16_t>(tail);
+        block.group[g][3] = static_cast<uint16_t>(tail >> 16);
+      });
 }
 
 }  // namespace hearth

@@ -35,33 +35,17 @@ void IQ3_S::decode_block(const Block& block, float* out) {
 }
 
 void IQ3_S::encode_block(const float* in, const float* importance, Block& block) {
-  block = {};
-  fit::Sample<kElements> s;
-  if (!s.load(in, importance)) {
-    block.d = F16::kNan;
-    return;
-  }
-  constexpr int kGroups = kElements / kGroup;
-  const SignedBlock<kElements> m(s, false);
-  const auto round_group = [&](int g, float scale, uint16_t* points) {
-    const int at = g * kGroup;
-    return round_to_grid(search(), m.magnitude + at, s.w + at, kGroup, scale, points);
-  };
-  const auto best = fit::fit_odd_block<kGroups>(
-      s, kFactor, kMost, kStarts,
-      [&](int g, float scale) { return round_group(g, scale, nullptr); });
-  block.d = s.stored(best.d / kFactor);
-  std::copy(m.signs, m.signs + kElements / 8, block.signs);
-  for (int g = 0; g < kGroups; ++g) {
-    uint16_t points[8];
-    round_group(g, best.scale(g), points);
-    for (int k = 0; k < 8; ++k) {
-      block.low[g * 8 + k] = static_cast<uint8_t>(points[k]);
-      block.high[g] = static_cast<uint8_t>(block.high[g] | (points[k] >> 8) << k);
-    }
-    uint8_t& scales = block.scales[g / 2];
-    scales = static_cast<uint8_t>(scales | best.unit[g] << (g % 2 * 4));
-  }
+  encode_signed_points<IQ3_S>(
+      search(), {kFactor, kMost, kStarts, false}, in, importance, block,
+      [&block](int g, int unit, const uint16_t* points, const uint8_t* signs) {
+        for (int k = 0; k < 8; ++k) {
+          block.low[g * 8 + k] = static_cast<uint8_t>(points[k]);
+          block.high[g] = static_cast<uint8_t>(block.high[g] | (points[k] >> 8) << k);
+        }
+        std::copy(signs, signs + 4, block.signs + g * 4);
+        uint8_t& scales = block.scales[g / 2];
+        scales = static_cast<uint8_t>(scales | unit << (g % 2 * 4));
+      });
 }
 
 }  // namespace hearth

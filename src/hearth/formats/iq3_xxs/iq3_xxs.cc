@@ -36,31 +36,15 @@ void IQ3_XXS::decode_block(const Block& block, float* out) {
 }
 
 void IQ3_XXS::encode_block(const float* in, const float* importance, Block& block) {
-  block = {};
-  fit::Sample<kElements> s;
-  if (!s.load(in, importance)) {
-    block.d = F16::kNan;
-    return;
-  }
-  constexpr int kGroups = kElements / kGroup;
-  const SignedBlock<kElements> m(s, true);
-  const auto round_group = [&](int g, float scale, uint16_t* points) {
-    const int at = g * kGroup;
-    return round_to_grid(search(), m.magnitude + at, s.w + at, kGroup, scale, points);
-  };
-  const auto best = fit::fit_odd_block<kGroups>(
-      s, kFactor, kMost, kStarts,
-      [&](int g, float scale) { return round_group(g, scale, nullptr); });
-  block.d = s.stored(best.d / kFactor);
-  for (int g = 0; g < kGroups; ++g) {
-    uint16_t points[8];
-    round_group(g, best.scale(g), points);
-    for (int k = 0; k < 8; ++k) block.index[g * 8 + k] = static_cast<uint8_t>(points[k]);
-    uint32_t tail = static_cast<uint32_t>(best.unit[g]) << 28;
-    for (int k = 0; k < 4; ++k) tail |= (m.signs[g * 4 + k] & 127u) << (7 * k);
-    block.tail[g][0] = static_cast<uint16_t>(tail);
-    block.tail[g][1] = static_cast<uint16_t>(tail >> 16);
-  }
+  encode_signed_points<IQ3_XXS>(
+      search(), {kFactor, kMost, kStarts, true}, in, importance, block,
+      [&block](int g, int unit, const uint16_t* points, const uint8_t* signs) {
+        for (int k = 0; k < 8; ++k) block.index[g * 8 + k] = static_cast<uint8_t>(points[k]);
+        uint32_t tail = static_cast<uint32_t>(unit) << 28;
+        for (int k = 0; k < 4; ++k) tail |= (signs[k] & 127u) << (7 * k);
+        block.tail[g][0] = static_cast<uint16_t>(tail);
+        block.tail[g][1] = static_cast<uint16_t>(tail >> 16);
+      });
 }
 
 }  // namespace hearth

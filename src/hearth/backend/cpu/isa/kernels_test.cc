@@ -77,6 +77,46 @@ TEST(Kernels, PackedProductsHaveTheScalarBits) {
   }
 }
 
+// Every code of F8_E4M3 as a weight of its own, met by a 1; a NaN takes its row and no other.
+TEST(Kernels, F8CodesHaveTheirValuesAndNanTakesItsRow) {
+  constexpr int64_t kColumns = 256, kNanRow = 5;
+  std::vector<std::byte> bytes(static_cast<size_t>(kPanelRows * kColumns));
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const size_t code = (i % kColumns & 127) == 127 ? 0 : i % kColumns;
+    bytes[i] = static_cast<std::byte>(code);
+  }
+  bytes[kNanRow * kColumns + 9] = std::byte{0x7f};
+  const float scales[] = {0.5f, 3};
+  Tensor weights = Tensor::packed(Format::f8_e4m3, {kPanelRows, kColumns}, bytes.data());
+  weights.scales = scales;
+  weights.scale_columns = 2;
+  std::vector<uint8_t> panel(static_cast<size_t>(f8_panel_bytes(kColumns)));
+  pack_f8_panel(weights, 0, panel.data());
+  const auto* factors = reinterpret_cast<const float*>(panel.data() + kPanelRows * kColumns);
+  std::vector<float> expected(kColumns);
+  decode_row(weights, 0, 0, kColumns, expected.data());
+  std::vector<float> ones(kColumns * kColumns);
+  for (size_t i = 0; i < kColumns; ++i) ones[i * kColumns + i] = 1;
+  for (const KernelTable* table : available_tables()) {
+    for (const int64_t rows : {1, 2, 16, 64}) {
+      std::vector<float> found(static_cast<size_t>(kPanelRows * rows));
+      for (int64_t first = 0; first < kColumns; first += rows) {
+        table->f8_gemm({ones.data() + first * kColumns, kColumns, rows, kColumns, panel.data(),
+                        factors + kPanelRows, factors, 2, found.data()});
+        for (int64_t i = 0; i < kPanelRows * rows; ++i) {
+          const int64_t lane = i / (16 * rows) * 16 + i % 16, token = first + i / 16 % rows;
+          const float value = found[static_cast<size_t>(i)];
+          if (lane == kNanRow) {
+            ASSERT_TRUE(std::isnan(value)) << table->name;
+          } else {
+            ASSERT_EQ(value, expected[static_cast<size_t>(token)]) << table->name << " " << token;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Kernels, NanAndInfinityOfActivationsStayVisible) {
   for (const KernelTable* table : available_tables()) {
     for (const float bad : {NAN, INFINITY, -INFINITY}) {
