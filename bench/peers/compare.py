@@ -207,7 +207,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--hearth", default=str(REPO / "build" / "hearth"))
-    parser.add_argument("--hearth-flags", default="", help="more flags of hearth bench: '--kv bf16'")
+    parser.add_argument("--hearth-flags", default="", help="more flags of hearth bench: '--kv-format bf16'")
     parser.add_argument("--json", help="keep every figure in this file")
     args = parser.parse_args()
     if args.pairs < 1:

@@ -54,7 +54,8 @@ inline int64_t width_of(Format format, int index) {
 }
 
 std::span<const VerbCase> dense_cases();
-std::span<const VerbCase> attention_cases();
+std::span<const VerbCase> gqa_cases();
+std::span<const VerbCase> mla_cases();
 std::span<const VerbCase> expert_cases();
 
 }  // namespace hearth::conformance

@@ -43,7 +43,7 @@ struct Case {
 
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
-  for (const auto table : {dense_cases(), attention_cases(), expert_cases()}) {
+  for (const auto table : {dense_cases(), gqa_cases(), mla_cases(), expert_cases()}) {
     for (const VerbCase& verb : table) {
       for (const Format format : verb.formats) {
         for (int shape = 0; shape < verb.shapes; ++shape) cases.push_back({verb, format, shape});

@@ -5,13 +5,18 @@
 //     GQA                   keys of head 0 [head_dim][slot], of head 1, ..., then
 //                           values of head 0 [slot][head_dim], of head 1, ...
 //
-// Transposed keys let a kernel score 16 or 64 positions at a time without a sum over lanes.
+// Transposed keys let a kernel score 16 or 64 positions at a time without a sum over lanes. q8_0,
+// a f16 scale for 32 neighbouring values, takes the same room of 34 bytes a scale:
+//     MLA, and GQA's values of a head   [slot][value] int8, then scales [value / 32][slot]
+//     GQA's keys of a head              as packed weights [slot / 16][value / 32]: int8
+//                                       [value / 4 % 8][slot % 16][4], then scales [slot % 16]
 // Owner: the engine. Written and read by the attention verbs of one backend at a time.
 #pragma once
 
 #include <cstdint>
 
 #include "hearth/backend/batch.h"
+#include "hearth/base/status.h"
 #include "hearth/tensor/tensor.h"
 
 namespace hearth {
@@ -20,20 +25,29 @@ namespace hearth {
 struct KvSpec {
   int64_t layers = 0;
   int64_t values = 0;
-  Format format = Format::f16;  // f32, f16 or bf16
+  Format format = Format::f16;  // f32, f16, bf16 or q8_0
   int64_t kv_heads = 0;         // of grouped-query attention; values = 2 * kv_heads * head_dim
 
   int64_t head_dim() const { return kv_heads == 0 ? 0 : values / (2 * kv_heads); }
-  int64_t element_bytes() const { return format_info(format).block_bytes; }
+  bool in_blocks() const { return format == Format::q8_0; }
+  int64_t element_bytes() const { return format_info(format).block_bytes; }  // of floats
+  int64_t head_bytes() const {  // keys or values of a head in a block
+    return Tensor::packed_row_bytes(format, head_dim()) * kKvBlockTokens;
+  }
   int64_t row_bytes() const { return Tensor::packed_row_bytes(format, values); }
   int64_t token_bytes() const { return layers * row_bytes(); }
   int64_t block_bytes() const { return token_bytes() * kKvBlockTokens; }
+
+  // invalid: another format; blocks that would cross from one head to the next.
+  Status check() const;
 };
 
 class KvCache {
  public:
   KvCache(const KvSpec& spec, int64_t blocks)
-      : spec_(spec), blocks_(blocks), data_(spec.block_bytes() * blocks) {}
+      : spec_(spec), blocks_(blocks), data_(spec.block_bytes() * blocks) {
+    DCHECK(spec.check().is_ok());
+  }
 
   const KvSpec& spec() const { return spec_; }
   int64_t blocks() const { return blocks_; }

@@ -19,7 +19,6 @@ struct Options {
   ModelOptions model;
   std::string shape;  // name, or a config.json
   int64_t layers = 0;
-  std::string kv_format = "f16";
   std::vector<int64_t> prompts = {512};
   std::vector<int64_t> gens = {128};
   std::vector<int64_t> depths = {0};
@@ -69,20 +68,14 @@ class Machine {
   int64_t peak_bytes_ = 0;
 };
 
-Result<Format> kv_format_of(const Options& options) {
-  const std::optional<Format> format = format_by_name(options.kv_format);
-  if (format == Format::f32 || format == Format::f16 || format == Format::bf16) return *format;
-  return error(Code::invalid, "--kv: expected f32, f16 or bf16, found {}", options.kv_format);
-}
-
-Result<PlanOptions> plan_options_of(const Options& options, const std::vector<SpeedTest>& tests) {
+PlanOptions plan_options_of(const Options& options, const std::vector<SpeedTest>& tests) {
   PlanOptions plan;
   plan.context = 1;
   for (const SpeedTest& test : tests) {
     plan.context = std::max(plan.context, test.context());
     plan.batch = std::max(plan.batch, test.batch);
   }
-  TRY_ASSIGN(plan.kv_format, kv_format_of(options));
+  plan.kv_format = kv_format_of(options.model);
   return plan;
 }
 
@@ -234,7 +227,7 @@ Status bench(const Options& given, const Session& session) {
       speed_tests(options.prompts, options.gens, options.depths, options.batches);
   if (tests.empty()) return error(Code::invalid, "expected --prompt or --gen above 0");
   if (options.model.threads == 0) options.model.threads = default_threads();
-  TRY_ASSIGN(const PlanOptions plan, plan_options_of(options, tests));
+  const PlanOptions plan = plan_options_of(options, tests);
   Machine machine(options.model.threads);
   TRY(machine.measure());
   TRY_ASSIGN(Subject subject, options.shape.empty() ? open_file(options, plan, session)
@@ -269,8 +262,7 @@ void add_bench(CLI::App& app, Session& session) {
   verb->add_option("--format", options->model.dtype,
                    "of the weights; auto: as stored, q8_0 for a shape")
       ->capture_default_str();
-  verb->add_option("--kv", options->kv_format, "of the KV cache: f16, bf16 or f32")
-      ->capture_default_str();
+  options->model.declare_kv_format(*verb);
   const auto list = [&](const char* flag, std::vector<int64_t>& values, int64_t least, int64_t most,
                         const char* what) {
     verb->add_option(flag, values, what)

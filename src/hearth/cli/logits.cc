@@ -19,7 +19,11 @@ Status logits(const Options& options, const Session& session) {
   const Model& model = *opened.loaded.model;
   EngineOptions engine_options;
   engine_options.context = static_cast<int64_t>(options.prompt_ids.size()) + 1;
-  engine_options.kv_format = Format::f32;
+  if (options.model.kv_format == "auto") {
+    engine_options.kv_format = Format::f32;
+  } else {
+    engine_options.kv_format = kv_format_of(options.model);
+  }
   Engine engine(model, *opened.backend, engine_options, {});
   std::vector<float> values;
   TokenRequest request;

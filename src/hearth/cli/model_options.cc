@@ -26,11 +26,26 @@ void ModelOptions::declare(CLI::App& verb, bool model_required) {
                   "auto (eight bits where the weights' format has integer kernels) or f32")
       ->check(CLI::IsMember({"auto", "f32"}))
       ->capture_default_str();
+  declare_kv_format(verb);
   verb.add_option("--threads", threads, "compute threads; 0: one for each physical core")
       ->check(CLI::Range(0, 1024));
   verb.add_option("--ctx", context, "longest prompt and answer together, in tokens")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
+}
+
+void ModelOptions::declare_kv_format(CLI::App& verb) {
+  verb.add_option("--kv-format", kv_format,
+                  "of the KV cache: auto (f16; f32 with --dtype f32), f32, f16, bf16 or q8_0")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "q8_0"}))
+      ->capture_default_str();
+}
+
+Format kv_format_of(const ModelOptions& options) {
+  if (options.kv_format == "auto") return options.dtype == "f32" ? Format::f32 : Format::f16;
+  const std::optional<Format> format = format_by_name(options.kv_format);
+  CHECK(format.has_value());  // declare_kv_format lets nothing else in
+  return *format;
 }
 
 Result<std::optional<Format>> dtype_of(const ModelOptions& options) {
@@ -92,7 +107,7 @@ Status check_memory(const ModelOptions& options, const std::string& path, const 
   PlanOptions plan;
   plan.dtype = load.dtype;
   plan.context = options.context;
-  plan.kv_format = engine_options_of(options).kv_format;
+  plan.kv_format = kv_format_of(options);
   return check_model_fits(path, plan);
 }
 
@@ -133,7 +148,7 @@ Result<OpenedText> open_text_model(const ModelOptions& options, const Session& s
 EngineOptions engine_options_of(const ModelOptions& options) {
   EngineOptions out;
   out.context = options.context;
-  out.kv_format = options.dtype == "f32" ? Format::f32 : Format::f16;
+  out.kv_format = kv_format_of(options);
   return out;
 }
 

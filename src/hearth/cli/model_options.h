@@ -21,10 +21,12 @@ struct ModelOptions {
   std::string dtype = "auto";
   bool load_in_8bit = false;
   std::string activations = "auto";  // or f32
+  std::string kv_format = "auto";    // f32 where the weights are asked for in f32, else f16
   int threads = 0;                   // 0: as many as the machine has physical cores for us
   int64_t context = 4096;
 
   void declare(CLI::App& verb, bool model_required);
+  void declare_kv_format(CLI::App& verb);
 };
 
 // A network on a backend, without its text side.
@@ -45,7 +47,8 @@ Result<std::optional<Format>> dtype_of(const ModelOptions& options);
 Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options);
 Result<OpenedModel> open_model(const ModelOptions& options, const Session& session);
 Result<OpenedText> open_text_model(const ModelOptions& options, const Session& session);
-// An engine for one conversation; the KV cache holds f32 values only where the weights are f32.
+Format kv_format_of(const ModelOptions& options);
+// An engine for one conversation.
 EngineOptions engine_options_of(const ModelOptions& options);
 
 // A name without a slash that is no path: `mini` is the bundled model.

@@ -31,6 +31,7 @@ Result<MemoryPlan> plan_of(const Options& options, const Session& session) {
   TRY_ASSIGN(plan.dtype, dtype_of(options.model));
   plan.context = options.model.context;
   plan.batch = options.batch;
+  plan.kv_format = kv_format_of(options.model);
   if (options.config.empty()) {
     TRY_ASSIGN(const Checkpoint checkpoint,
                Checkpoint::open(resolve_model(options.model.model, session)));

@@ -154,6 +154,7 @@ Result<MemoryPlan> plan_model(Model& model, const PlanOptions& options, const St
   plan.prompt_tokens = std::min(options.prompt_tokens, std::max<int64_t>(1, plan.context - 1));
 
   const KvSpec kv = model.kv_spec(options.kv_format);
+  TRY(kv.check());
   plan.kv_block_bytes = kv.block_bytes();
   const auto bytes = checked_mul(plan.kv_block_bytes, ceil_div(plan.context, kKvBlockTokens));
   const auto all = bytes ? checked_mul(*bytes, plan.batch) : std::nullopt;

@@ -55,7 +55,8 @@ struct QuantizedRows {
   int64_t blocks;
 };
 
-enum class FloatFormat : uint8_t { f32, f16, bf16 };
+// What the right side of a float product is made of; i8 are whole numbers without a scale.
+enum class FloatFormat : uint8_t { f32, f16, bf16, i8 };
 
 // c = a * b, or c += a * b: rows x k times k x (chunks * 16). Strides are in elements.
 struct FloatGemm {
@@ -84,6 +85,21 @@ struct F8Gemm {
 };
 inline constexpr int64_t kF8Rows = 64;
 
+// Latents of a KV block in q8_0, [64][blocks * 32] and scales [blocks][64], before 16 queries
+// across lanes, in eight bits too: quads [blocks * 8][16][4], scales and -128 or 0 times the sums
+// of their bytes [blocks][16], as quantize_row gives them.
+struct LatentBlock {
+  const int8_t* q;
+  const float* scale;
+  int64_t blocks;
+  int64_t count;  // positions
+};
+struct LaneQueries {
+  const uint8_t* quads;
+  const float* scale;
+  const int32_t* bias;
+};
+
 // A query's running maximum (of scaled scores) and sum.
 struct SoftmaxState {
   float top, sum;
@@ -98,6 +114,8 @@ struct KernelTable {
                    int64_t x_stride, int64_t x_rows, int64_t n, float* out, int64_t out_stride);
   // y += a * x
   void (*axpy)(float a, const float* x, float* y, int64_t n);
+  // out = a * b, n a multiple of 16
+  void (*product)(const float* a, const float* b, float* out, int64_t n);
   // y *= a
   void (*scale)(float a, float* y, int64_t n);
   void (*widen_bf16)(const uint16_t* in, float* out, int64_t n);
@@ -113,6 +131,10 @@ struct KernelTable {
                         const int32_t* first_hidden, float* top, float* sum, float* shrink);
   void (*merge_softmax)(SoftmaxState* into, float* mix, SoftmaxState from, const float* other,
                         int64_t n);
+
+  // See latents.inc.
+  void (*widen_latents)(const LatentBlock& x, float* out);
+  void (*score_latents)(const LatentBlock& x, const LaneQueries& queries, float* scores);
 
   // gate = silu(gate) * up, n a multiple of 16
   void (*swiglu)(float* gate, const float* up, int64_t n);

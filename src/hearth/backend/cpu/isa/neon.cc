@@ -26,6 +26,8 @@ namespace {
 
 #include "hearth/backend/cpu/isa/int8_kernels.inc"
 
+#include "hearth/backend/cpu/isa/latents.inc"
+
 constexpr const char* kIsaName = "neon";
 #include "hearth/backend/cpu/isa/table.inc"
 

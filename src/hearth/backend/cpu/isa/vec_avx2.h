@@ -186,6 +186,9 @@ static inline Bytes bytes_broadcast_quad(const int8_t* p) {
   __builtin_memcpy(&quad, p, 4);
   return {_mm256_set1_epi32(quad), _mm256_set1_epi32(quad)};
 }
+static inline Ints ints_load(const int32_t* p) {
+  return {load_half(p), load_half(p + 8)};
+}
 static inline Ints ints_set(int32_t a) {
   return {_mm256_set1_epi32(a), _mm256_set1_epi32(a)};
 }

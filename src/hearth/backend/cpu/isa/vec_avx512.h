@@ -160,6 +160,9 @@ static inline Bytes bytes_broadcast_quad(const int8_t* p) {
   __builtin_memcpy(&quad, p, 4);
   return {_mm512_set1_epi32(quad)};
 }
+static inline Ints ints_load(const int32_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
 static inline Ints ints_set(int32_t a) {
   return {_mm512_set1_epi32(a)};
 }

@@ -220,6 +220,9 @@ static inline Bytes bytes_broadcast_quad(const int8_t* p) {
   const uint8x16_t v = vreinterpretq_u8_s32(vdupq_n_s32(quad));
   return {{v, v, v, v}};
 }
+static inline Ints ints_load(const int32_t* p) {
+  return {{vld1q_s32(p), vld1q_s32(p + 4), vld1q_s32(p + 8), vld1q_s32(p + 12)}};
+}
 static inline Ints ints_set(int32_t a) {
   return {{vdupq_n_s32(a), vdupq_n_s32(a), vdupq_n_s32(a), vdupq_n_s32(a)}};
 }

@@ -217,6 +217,11 @@ static inline Bytes bytes_broadcast_quad(const int8_t* p) {
   for (int i = 0; i < 64; ++i) out.b[i] = static_cast<uint8_t>(p[i % 4]);
   return out;
 }
+static inline Ints ints_load(const int32_t* p) {
+  Ints out;
+  __builtin_memcpy(out.lane, p, 64);
+  return out;
+}
 static inline Ints ints_set(int32_t a) {
   Ints out;
   for (int i = 0; i < 16; ++i) out.lane[i] = a;

@@ -1,6 +1,8 @@
 // MLA for generated rows, in three parallel passes: queries into the space of the latents; scores
-// and mix of latents for 16 heads and 512 positions at a time; merge of the segments and the way
-// back into the space of the values.
+// and mix of latents for 512 positions at a time, 16 heads across lanes and all heads for each
+// block that is read; merge of the segments and the way back into the space of the values.
+#include <cstring>
+
 #include "hearth/backend/cpu/ops/kv_block.h"
 #include "hearth/backend/cpu/ops/lane_softmax.h"
 #include "hearth/backend/cpu/ops/mla.h"
@@ -30,6 +32,31 @@ Activations one_row(const KernelTable& kernels, float* x, int64_t n, const HeadM
   }
   return row;
 }
+
+// The planes of a group's queries in eight bits, in the memory that its floats would take.
+struct QueryPlanes {
+  uint8_t* quads;
+  float* scale;
+  int32_t* bias;
+
+  QueryPlanes(float* memory, int64_t width)
+      : quads(reinterpret_cast<uint8_t*>(memory)),
+        scale(memory + width * kLanes / 4),
+        bias(reinterpret_cast<int32_t*>(scale + width / kQuantizedBlock * kLanes)) {}
+
+  void put(const KernelTable& kernels, const float* x, int64_t width, int64_t lane) {
+    thread_local std::vector<std::byte> bytes;
+    const QuantizedRows row = quantized_planes(1, width, resized(bytes, quantized_bytes(1, width)));
+    kernels.quantize_row(x, row, 0);
+    for (int64_t i = 0; i < width; i += 4) {
+      std::memcpy(quads + i * kLanes + lane * 4, row.q + i, 4);
+    }
+    for (int64_t b = 0; b < row.blocks; ++b) {
+      scale[b * kLanes + lane] = row.scale[b];
+      bias[b * kLanes + lane] = row.bias32[b];
+    }
+  }
+};
 
 }  // namespace
 
@@ -62,59 +89,78 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
   resized(queries_, count * head_groups(a) * latent_width(a) * kLanes);
   resized(states_, segments * head_groups(a) * LaneSoftmax::floats(kLanes, mix_width(a)));
   pool.parallel_for(count * head_groups(a) * kLanes, [&](int64_t task) {
-    absorb(kernels, a, task / (head_groups(a) * kLanes), task % (head_groups(a) * kLanes));
+    absorb(kernels, a, task / (head_groups(a) * kLanes), task % (head_groups(a) * kLanes),
+           cache.spec().in_blocks());
   });
-  pool.parallel_for(segments * head_groups(a),
-                    [&](int64_t task) { attend(kernels, a, task, cache); });
+  // A block is opened once for all heads, unless threads would have nothing to do.
+  const int64_t shares =
+      std::clamp<int64_t>(ceil_div(2 * pool.threads(), segments), 1, head_groups(a));
+  pool.parallel_for(segments * shares, [&](int64_t task) {
+    const int64_t share = task % shares;
+    attend(kernels, a, task / shares, head_groups(a) * share / shares,
+           head_groups(a) * (share + 1) / shares, cache);
+  });
   pool.parallel_for(count * a.heads,
                     [&](int64_t task) { merge(kernels, a, task / a.heads, task % a.heads); });
 }
 
 // A lane of the row's queries: keys^T q, then the rotated part; lanes without a head are zero.
 void AbsorbedAttention::absorb(const KernelTable& kernels, const AttendMla& a, int64_t row,
-                               int64_t head) {
+                               int64_t head, bool eight_bits) {
   thread_local Floats carried_;
-  float* lane = query(a, row, head / kLanes) + head % kLanes;
-  if (head >= a.heads) {
-    for (int64_t i = 0; i < latent_width(a); ++i) lane[i * kLanes] = 0;
-    return;
+  const int64_t width = latent_width(a);
+  float* carried = resized(carried_, round_up(width, kPairRows));
+  if (head < a.heads) {
+    float* q = a.q.f32_row(rows_[static_cast<size_t>(row)].row) + head * qk_head_dim(a);
+    const HeadMap& map = maps_of(a).queries;
+    map.multiply(kernels, head, one_row(kernels, q, a.qk_nope_head_dim, map), 1, carried);
+    std::copy_n(q + a.qk_nope_head_dim, a.qk_rope_head_dim, carried + a.kv_lora_rank);
+  } else {
+    std::fill_n(carried, width, 0.0f);
   }
-  float* q = a.q.f32_row(rows_[static_cast<size_t>(row)].row) + head * qk_head_dim(a);
-  float* carried = resized(carried_, round_up(a.kv_lora_rank, kPairRows));
-  const HeadMap& map = maps_of(a).queries;
-  map.multiply(kernels, head, one_row(kernels, q, a.qk_nope_head_dim, map), 1, carried);
-  for (int64_t i = 0; i < a.kv_lora_rank; ++i) lane[i * kLanes] = carried[i];
-  for (int64_t i = 0; i < a.qk_rope_head_dim; ++i) {
-    lane[(a.kv_lora_rank + i) * kLanes] = q[a.qk_nope_head_dim + i];
+  float* queries = query(a, row, head / kLanes);
+  const int64_t lane = head % kLanes;
+  if (eight_bits) {
+    QueryPlanes(queries, width).put(kernels, carried, width, lane);
+  } else {
+    for (int64_t i = 0; i < width; ++i) queries[i * kLanes + lane] = carried[i];
   }
 }
 
-void AbsorbedAttention::attend(const KernelTable& kernels, const AttendMla& a, int64_t task,
-                               const KvCache& cache) {
+void AbsorbedAttention::attend(const KernelTable& kernels, const AttendMla& a, int64_t segment,
+                               int64_t group_begin, int64_t group_end, const KvCache& cache) {
   thread_local Floats latents_;
   alignas(64) float scores[kTokens * kLanes];
-  const int64_t segment = task / head_groups(a);
-  const int64_t group = task % head_groups(a);
   const int64_t row = row_of_segment_[static_cast<size_t>(segment)];
   const Row& of = rows_[static_cast<size_t>(row)];
   const int64_t width = latent_width(a);
   // The mix reads whole chunks: a rank that ends inside one takes rotated parts along, unused.
   float* latents = resized(latents_, kTokens * width + kLanes);
-  LaneSoftmax softmax(state(a, segment, group), kLanes, mix_width(a));
-  softmax.reset();
-  const int64_t used = std::min(kLanes, a.heads - group * kLanes);
+  for (int64_t group = group_begin; group < group_end; ++group) {
+    LaneSoftmax(state(a, segment, group), kLanes, mix_width(a)).reset();
+  }
   const int64_t first = (segment - of.segment) * kSegment;
   const int64_t end = std::min(first + kSegment, of.position + 1);
   for (int64_t begin = first; begin < end; begin += kTokens) {
     const int64_t count = visible(begin, end - 1);
-    widen(kernels, cache.spec().format, cache.block(a.layer, *of.rows, begin), count * width,
-          latents);
-    kernels.float_gemm({latents, width, 1, count, width, query(a, row, group), FloatFormat::f32,
-                        kLanes, 0, 1, scores, kLanes, 0, false});
+    const std::byte* block = cache.block(a.layer, *of.rows, begin);
+    widen_latents(kernels, cache.spec(), block, count, latents);
     int32_t hidden[kLanes];
     std::fill_n(hidden, kLanes, static_cast<int32_t>(count));
-    softmax.add(kernels, scores, count, static_cast<float>(a.scale), hidden, used,
-                {latents, width, kLanes});
+    for (int64_t group = group_begin; group < group_end; ++group) {
+      float* queries = query(a, row, group);
+      if (cache.spec().in_blocks()) {
+        const QueryPlanes planes(queries, width);
+        kernels.score_latents(latent_block(kernels, cache.spec(), block, count),
+                              {planes.quads, planes.scale, planes.bias}, scores);
+      } else {
+        kernels.float_gemm({latents, width, 1, count, width, queries, FloatFormat::f32, kLanes, 0,
+                            1, scores, kLanes, 0, false});
+      }
+      LaneSoftmax softmax(state(a, segment, group), kLanes, mix_width(a));
+      softmax.add(kernels, scores, count, static_cast<float>(a.scale), hidden,
+                  std::min(kLanes, a.heads - group * kLanes), {latents, width, kLanes});
+    }
   }
 }
 

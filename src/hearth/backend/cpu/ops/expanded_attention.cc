@@ -18,7 +18,7 @@ Activations read_latents(const KernelTable& kernels, const AttendMla& a, const K
   const int64_t width = latent_width(a);
   Activations x;
   float* data = resized(floats, kTokens * width);
-  widen(kernels, cache.spec().format, block, count * width, data);
+  widen_latents(kernels, cache.spec(), block, count, data);
   x.f32 = Tensor::packed(Format::f32, {count, width}, reinterpret_cast<std::byte*>(data));
   if (wants_eight_bits(maps_of(a).keys.weight) || wants_eight_bits(maps_of(a).values.weight)) {
     const int64_t rank = a.kv_lora_rank;

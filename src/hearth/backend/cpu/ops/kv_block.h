@@ -10,12 +10,13 @@
 
 namespace hearth::cpu {
 
-// `count` neighbouring numbers of the cache as f32.
+// `count` neighbouring floats of the cache as f32.
 inline void widen(const KernelTable& kernels, Format format, const std::byte* in, int64_t count,
                   float* out) {
   const auto* halves = reinterpret_cast<const uint16_t*>(in);
   if (format == Format::f16) return kernels.widen_f16(halves, out, count);
   if (format == Format::bf16) return kernels.widen_bf16(halves, out, count);
+  DCHECK(format == Format::f32);
   std::copy_n(reinterpret_cast<const float*>(in), count, out);
 }
 
@@ -44,6 +45,25 @@ template <typename T, typename A>
 T* resized(std::vector<T, A>& v, int64_t n) {
   if (static_cast<int64_t>(v.size()) < n) v.resize(static_cast<size_t>(n));
   return v.data();
+}
+
+// The first `count` latents of a block in q8_0; scales in memory of the calling thread.
+inline LatentBlock latent_block(const KernelTable& kernels, const KvSpec& spec,
+                                const std::byte* block, int64_t count) {
+  thread_local Floats scales_;
+  const int64_t blocks = spec.values / kQuantizedBlock;
+  float* scales = resized(scales_, blocks * kKvBlockTokens);
+  const std::byte* halves = block + kKvBlockTokens * spec.values;
+  kernels.widen_f16(reinterpret_cast<const uint16_t*>(halves), scales, blocks * kKvBlockTokens);
+  return {reinterpret_cast<const int8_t*>(block), scales, blocks, count};
+}
+
+// The first `count` latents of a block as f32 [count][values].
+inline void widen_latents(const KernelTable& kernels, const KvSpec& spec, const std::byte* block,
+                          int64_t count, float* out) {
+  if (spec.in_blocks())
+    return kernels.widen_latents(latent_block(kernels, spec, block, count), out);
+  widen(kernels, spec.format, block, count * spec.values, out);
 }
 
 }  // namespace hearth::cpu

@@ -26,7 +26,8 @@ void attend_expanded(const KernelTable& kernels, const AttendMla& a, const Seque
 
 // The generated rows of a batch. Their history is cut into segments of 512 positions, each with a
 // softmax of its own, which are then merged in order: many threads share one long history, and the
-// cut depends on nothing but the position.
+// cut depends on nothing but the position. Over a cache in q8_0 queries are rounded to eight bits,
+// scores are integer products, and latents are widened once for the mix of all heads.
 class AbsorbedAttention {
  public:
   void run(const KernelTable& kernels, ThreadPool& pool, const AttendMla& a, const Batch& batch,
@@ -40,8 +41,10 @@ class AbsorbedAttention {
     int64_t segment;  // index of its first segment among all
   };
 
-  void absorb(const KernelTable& kernels, const AttendMla& a, int64_t row, int64_t head);
-  void attend(const KernelTable& kernels, const AttendMla& a, int64_t task, const KvCache& cache);
+  void absorb(const KernelTable& kernels, const AttendMla& a, int64_t row, int64_t head,
+              bool eight_bits);
+  void attend(const KernelTable& kernels, const AttendMla& a, int64_t segment, int64_t group_begin,
+              int64_t group_end, const KvCache& cache);
   void merge(const KernelTable& kernels, const AttendMla& a, int64_t row, int64_t head);
   float* query(const AttendMla& a, int64_t row, int64_t head_group);
   float* state(const AttendMla& a, int64_t segment, int64_t head_group);
@@ -49,7 +52,7 @@ class AbsorbedAttention {
   // Memory that keeps its size from step to step.
   std::vector<Row> rows_;
   std::vector<int64_t> row_of_segment_;
-  Floats queries_;  // [rows][head groups][latent width][16]
+  Floats queries_;  // [rows][head groups], each latent width * 16 floats or fewer
   Floats states_;   // [segments][head groups] LaneSoftmax of 16 lanes
 };
 
