@@ -3,8 +3,8 @@
 //
 // A cache of floats is read as it lies, or widened once for many queries. In q8_0 queries are
 // rounded to eight bits and scores are integer products, keys being packed as weights are; values
-// are widened in registers, and their scales go into the weights of the mix. At depth that measures
-// faster than floats in half the bytes: four products in one instruction instead of a conversion.
+// are widened in registers, and their scales go into the weights of the mix: half the bytes, and four
+// products in one instruction instead of a conversion.
 #pragma once
 
 #include <algorithm>
