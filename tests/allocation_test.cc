@@ -40,8 +40,10 @@ void operator delete[](void* p, std::size_t) noexcept {
 namespace hearth::golden {
 namespace {
 
-// Three sequences of one model decode together across a border of KV blocks.
-void expect_no_allocations(const std::string& name, double temperature) {
+// Three sequences of one model decode together across borders of KV blocks: they take new ones and
+// publish full ones on the way.
+void expect_no_allocations(const std::string& name, const SamplingParams& sampling,
+                           const TokenMask& mask = {}) {
   SCOPED_TRACE(name);
   for (const int threads : {1, 2}) {
     CpuBackend backend(threads, *cpu::available_tables().front());
@@ -56,7 +58,8 @@ void expect_no_allocations(const std::string& name, double temperature) {
       TokenRequest request;
       request.prompt.assign(static_cast<size_t>(40 + i), 5 + i);
       request.max_tokens = 120;
-      request.sampling.temperature = temperature;
+      request.sampling = sampling;
+      request.mask = mask;
       TokenSink sink;
       sink.on_token = [&](int32_t) {
         ++tokens;
@@ -81,20 +84,39 @@ void expect_no_allocations(const std::string& name, double temperature) {
   }
 }
 
+SamplingParams at_temperature(double temperature) {
+  SamplingParams p;
+  p.temperature = temperature;
+  return p;
+}
+
 TEST(Allocation, DecodeStepsOfLatentAttentionAndExpertsMakeNone) {
-  expect_no_allocations("deepseek_v3", 0);
+  expect_no_allocations("deepseek_v3", at_temperature(0));
 }
 
 TEST(Allocation, DecodeStepsOfGroupedAttentionMakeNone) {
-  expect_no_allocations("qwen3", 0);
+  expect_no_allocations("qwen3", at_temperature(0));
 }
 
 TEST(Allocation, DecodeStepsOfScaledFp8MakeNone) {
-  expect_no_allocations("deepseek_v3_fp8", 0);
+  expect_no_allocations("deepseek_v3_fp8", at_temperature(0));
 }
 
 TEST(Allocation, SamplingWithoutFiltersMakesNone) {
-  expect_no_allocations("llama", 0.8);
+  expect_no_allocations("llama", at_temperature(0.8));
+}
+
+TEST(Allocation, SamplingWithEverythingMakesNone) {
+  SamplingParams p = at_temperature(0.8);
+  p.repetition_penalty = 1.1;
+  p.presence_penalty = 0.5;
+  p.logit_bias = {{3, 1}, {4, -5}};
+  const TokenMask mask = [](std::span<const int32_t>, std::span<uint8_t> banned) { banned[9] = 1; };
+  p.top_p = 0.95;
+  expect_no_allocations("llama", p, mask);
+  p.top_k = 20;
+  p.min_p = 0.01;
+  expect_no_allocations("llama", p, mask);
 }
 
 // The counter counts: a test that measures nothing would pass, too.

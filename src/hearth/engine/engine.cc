@@ -22,6 +22,7 @@ struct Engine::Live {
   Sequence sequence;
   TokenRequest request;
   TokenSink sink;
+  bool started = false;
   std::optional<FinishReason> finished;
 };
 
@@ -29,8 +30,20 @@ namespace {
 
 EngineOptions resolved(EngineOptions options, const Model& model) {
   options.context = std::min(options.context, model.info().max_position_embeddings);
-  if (options.kv_blocks == 0) options.kv_blocks = Scheduler::blocks_for(options.context);
+  if (options.kv_blocks > 0) return options;
+  options.kv_blocks = options.kv_memory > 0
+                          ? options.kv_memory / model.kv_spec(options.kv_format).block_bytes()
+                          : Scheduler::blocks_for(options.context);
   return options;
+}
+
+Status check_ids(std::string_view name, std::span<const int32_t> ids, int64_t vocab) {
+  for (int32_t id : ids) {
+    if (id < 0 || id >= vocab) {
+      return error(Code::invalid, "{}: expected token ids in [0, {}), found {}", name, vocab, id);
+    }
+  }
+  return Status::ok();
 }
 
 }  // namespace
@@ -46,33 +59,50 @@ Engine::Engine(const Model& model, Backend& backend, const EngineOptions& option
 
 Engine::~Engine() = default;
 
-Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
+Status Engine::check(const TokenRequest& request) const {
+  const int64_t vocab = model_.info().vocab_size;
   const auto length = static_cast<int64_t>(request.prompt.size());
+  const auto generated = static_cast<int64_t>(request.generated.size());
   if (length == 0) return error(Code::invalid, "prompt: expected at least one token, found none");
   if (length >= options_.context) {
     return error(Code::invalid, "prompt: expected fewer than {} tokens (the context), found {}",
                  options_.context, length);
   }
-  for (int32_t id : request.prompt) {
-    if (id < 0 || id >= model_.info().vocab_size) {
-      return error(Code::invalid, "prompt: expected token ids in [0, {}), found {}",
-                   model_.info().vocab_size, id);
-    }
+  if (generated > options_.context - length) {
+    return error(Code::invalid, "generated: expected at most {} tokens (the context), found {}",
+                 options_.context - length, generated);
   }
-  TRY(check_sampling(request.sampling));
+  TRY(check_ids("prompt", request.prompt, vocab));
+  TRY(check_ids("generated", request.generated, vocab));
+  for (const LogitBias& b : request.sampling.logit_bias) {
+    TRY(check_ids("logit_bias", {&b.id, 1}, vocab));
+  }
+  return check_sampling(request.sampling);
+}
+
+Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
+  TRY(check(request));
+  if (scheduler_.full()) {
+    return error(Code::busy, "the queue of {} requests is full", options_.limits.queue_max);
+  }
   auto live = std::make_unique<Live>();
   Sequence& s = live->sequence;
   s.id = next_id_++;
+  s.priority = request.priority;
+  s.scope = request.scope;
   s.tokens = request.prompt;
-  s.prompt_length = length;
-  request.max_tokens = std::clamp<int64_t>(request.max_tokens, 0, options_.context - length);
-  s.length_max = length + request.max_tokens;
-  s.tokens.reserve(static_cast<size_t>(s.length_max));
+  s.prompt_length = s.length();
+  s.tokens.insert(s.tokens.end(), request.generated.begin(), request.generated.end());
+  const int64_t room = options_.context - s.prompt_length;
+  s.length_max =
+      std::max(s.length(), s.prompt_length + std::clamp<int64_t>(request.max_tokens, 0, room));
   s.all_logits = static_cast<bool>(sink.on_logits);
   if (!scheduler_.fits(s.length_max)) {
     return error(Code::no_memory, "prompt and answer need {} tokens, the KV cache holds {}",
                  s.length_max, options_.kv_blocks * kKvBlockTokens);
   }
+  const auto leader = live_.find(request.shares_prompt_with);
+  if (leader != live_.end()) s.leader = &leader->second->sequence;
   live->request = std::move(request);
   live->sink = std::move(sink);
   scheduler_.add(&s);
@@ -105,34 +135,50 @@ void Engine::finish(int64_t id, FinishReason reason) {
   if (live->sink.on_finish) live->sink.on_finish(reason);
 }
 
+// The ids that may not come next; empty: every one may.
+std::span<const uint8_t> Engine::banned_for(const Live& live) {
+  if (!live.request.mask) return banned_;
+  const auto vocab = static_cast<size_t>(model_.info().vocab_size);
+  masked_.assign(banned_.begin(), banned_.end());
+  masked_.resize(vocab, 0);
+  const std::span<const int32_t> tokens(live.sequence.tokens);
+  live.request.mask(tokens.subspan(static_cast<size_t>(live.sequence.prompt_length)), masked_);
+  return masked_;
+}
+
 // Samples the next token of a sequence and decides whether it goes on.
 void Engine::accept(Live& live, std::span<const float> logits) {
   Sequence& s = live.sequence;
-  if (static_cast<int64_t>(s.tokens.size()) >= s.length_max) {
+  if (s.length() >= s.length_max) {
     live.finished = FinishReason::length;  // nothing was asked for, or all of it is there
     return;
   }
-  const int32_t id = sample(logits, live.request.sampling, {s.tokens, s.prompt_length}, banned_);
+  const std::span<const uint8_t> banned = banned_for(live);
+  if (live.request.mask && std::ranges::find(banned, 0) == banned.end()) {
+    live.finished = FinishReason::stop;
+    return;
+  }
+  const int32_t id = sample(logits, live.request.sampling, {s.tokens, s.prompt_length}, banned);
   const auto& stops = live.request.stop_ids;
   if (std::find(stops.begin(), stops.end(), id) != stops.end()) {
     live.finished = FinishReason::stop;
     return;
   }
   s.tokens.push_back(id);
+  if (live.sink.on_token_logits) live.sink.on_token_logits(logits);
   if (live.sink.on_token && !live.sink.on_token(id)) {
     live.finished = FinishReason::stop;
-  } else if (static_cast<int64_t>(s.tokens.size()) >= s.length_max && !live.sink.on_logits) {
+  } else if (s.length() >= s.length_max && !live.sink.on_logits) {
     live.finished = FinishReason::length;
   }
 }
 
-void Engine::take_logits(Live& live, const Tensor& logits, int64_t& next_row,
-                         const SequenceRows& rows) {
+// The last of a sequence's rows is followed by a new token when all before it are known.
+void Engine::take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count) {
   const auto vocab = static_cast<size_t>(model_.info().vocab_size);
-  const bool complete = rows.end() == static_cast<int64_t>(live.sequence.tokens.size());
-  const int64_t count = live.sequence.all_logits ? rows.rows : (complete ? 1 : 0);
+  const bool complete = live.sequence.computed == live.sequence.length();
   for (int64_t i = 0; i < count; ++i) {
-    const std::span<const float> row(logits.f32_row(next_row++), vocab);
+    const std::span<const float> row(logits.f32_row(first_row + i), vocab);
     if (live.sink.on_logits) live.sink.on_logits(row);
     if (complete && i == count - 1) accept(live, row);
   }
@@ -142,18 +188,23 @@ void Engine::step() {
   apply_cancellations();
   const Scheduler::Plan& plan = scheduler_.plan();
   if (plan.owners.empty()) return;
+  for (const Sequence* s : plan.owners) {
+    Live& live = *live_.at(s->id);
+    if (!live.started && live.sink.on_start) live.sink.on_start(s->cached_tokens);
+    live.started = true;
+  }
   backend_.begin_step();
   const Tensor logits = model_.forward(backend_, plan.batch, cache_);
   scheduler_.commit(plan);
   int64_t next_row = 0;
-  std::vector<std::pair<int64_t, FinishReason>> done;
+  done_.clear();
   for (size_t i = 0; i < plan.owners.size(); ++i) {
     Live& live = *live_.at(plan.owners[i]->id);
-    // commit has moved `computed`; the rows of this step are still described by the plan.
-    take_logits(live, logits, next_row, plan.batch.sequences[i]);
-    if (live.finished) done.emplace_back(live.sequence.id, *live.finished);
+    take_logits(live, logits, next_row, plan.logits[i]);
+    next_row += plan.logits[i];
+    if (live.finished) done_.emplace_back(live.sequence.id, *live.finished);
   }
-  for (const auto& [id, reason] : done) finish(id, reason);
+  for (const auto& [id, reason] : done_) finish(id, reason);
 }
 
 }  // namespace hearth

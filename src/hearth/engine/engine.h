@@ -1,5 +1,5 @@
 // Engine: the loop that turns requests into tokens with one model. Requests are batched together in
-// every step; each gets the same tokens it would get alone.
+// every step; each gets the same tokens it would get alone, whatever waits, stops or shares blocks.
 //
 // Threads: all members are called by one thread, but `cancel`, which any may call.
 #pragma once
@@ -24,25 +24,44 @@ enum class FinishReason : uint8_t { stop, length, cancelled };
 // stop | length | cancelled, as the OpenAI API says them.
 std::string_view finish_reason_name(FinishReason reason);
 
+// Marks the ids that may not come next, beside those banned for all: a grammar's say. `answer` is
+// what was generated so far, `banned` [vocab]. When nothing is left the answer ends with `stop`.
+using TokenMask = std::function<void(std::span<const int32_t> answer, std::span<uint8_t> banned)>;
+
 struct TokenRequest {
   std::vector<int32_t> prompt;  // at least one id, all below the vocabulary's size
   int64_t max_tokens = 256;     // of the answer; cut to what the context leaves
   SamplingParams sampling;
   std::vector<int32_t> stop_ids;  // end-of-sequence ids: end the answer and are not part of it
+  // The beginning of the answer, from an earlier run of this request that broke off: the rest comes
+  // as it would have then. Part of the answer's length; not told to the sink again.
+  std::vector<int32_t> generated;
+  TokenMask mask;        // may be empty
+  int32_t priority = 0;  // higher ones go first, and make lower ones wait
+  PrefixScope scope;     // who may share cached blocks with it
+  // An earlier request with the same prompt (a choice of the same `n`): waits for its prompt, to
+  // share the blocks. 0, or one that has ended: waits for nobody.
+  int64_t shares_prompt_with = 0;
 };
 
-// What a request tells its owner, from inside step().
+// What a request tells its owner, from inside step(). All may be empty.
 struct TokenSink {
   std::function<bool(int32_t id)> on_token;     // false: enough, finish with `stop`
   std::function<void(FinishReason)> on_finish;  // last call
-  // Optional: logits [vocab] of each prompt position in order, then of each generated token.
+  // Logits [vocab] of each prompt position in order, then of each generated token. Asking for them
+  // has the whole prompt computed: nothing is taken from the prefix cache.
   std::function<void(std::span<const float>)> on_logits;
+  // Once, before its first step: how many tokens of the prompt the prefix cache had.
+  std::function<void(int64_t cached_tokens)> on_start;
+  // Logits [vocab] that the token of the following on_token was drawn from, as the model gave them.
+  std::function<void(std::span<const float>)> on_token_logits;
 };
 
 struct EngineOptions {
   SchedulerLimits limits;
   int64_t context = 4096;  // longest sequence
-  int64_t kv_blocks = 0;   // blocks of 64 tokens; 0: one sequence of `context`
+  int64_t kv_blocks = 0;   // blocks of 64 tokens; 0: as many as kv_memory holds
+  int64_t kv_memory = 0;   // bytes; 0: one sequence of `context`
   Format kv_format = Format::f16;
 };
 
@@ -54,6 +73,7 @@ class Engine {
   ~Engine();
 
   // invalid: empty prompt, id out of range, prompt longer than the context, sampling parameters.
+  // no_memory: longer than the whole KV cache.  busy: the queue is full.
   Result<int64_t> submit(TokenRequest request, TokenSink sink);
   void cancel(int64_t id);
   bool idle() const { return live_.empty(); }
@@ -61,11 +81,14 @@ class Engine {
   void step();
 
   int64_t context() const { return options_.context; }
+  SchedulerStats stats() const { return scheduler_.stats(); }
 
  private:
   struct Live;
-  void take_logits(Live& live, const Tensor& logits, int64_t& next_row, const SequenceRows& rows);
+  Status check(const TokenRequest& request) const;
+  void take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count);
   void accept(Live& live, std::span<const float> logits);
+  std::span<const uint8_t> banned_for(const Live& live);
   void finish(int64_t id, FinishReason reason);
   void apply_cancellations();
 
@@ -73,9 +96,11 @@ class Engine {
   Backend& backend_;
   EngineOptions options_;
   std::vector<uint8_t> banned_;
+  std::vector<uint8_t> masked_;  // banned_ and what a sequence's mask adds
   KvCache cache_;
   Scheduler scheduler_;
   std::map<int64_t, std::unique_ptr<Live>> live_;
+  std::vector<std::pair<int64_t, FinishReason>> done_;  // in this step
   int64_t next_id_ = 1;
   std::mutex cancel_mutex_;
   std::set<int64_t> cancelled_;

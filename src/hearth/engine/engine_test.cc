@@ -245,6 +245,61 @@ TEST(Engine, RefusesWhatItCannotDo) {
   while (!engine.idle()) engine.step();
 }
 
+TEST(Engine, RefusesWhatTheQueueCannotHold) {
+  Network n("llama");
+  EngineOptions options;
+  options.limits.queue_max = 1;
+  Engine engine(*n.loaded.model, n.backend, options, {});
+  ASSERT_TRUE(engine.submit(request_of(2), {}).has_value());
+  const auto second = engine.submit(request_of(2), {});
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.status().code(), Code::busy);
+  engine.step();
+  EXPECT_TRUE(engine.submit(request_of(2), {}).has_value());
+  while (!engine.idle()) engine.step();
+}
+
+TEST(Engine, RefusesAResumedAnswerThatDoesNotFit) {
+  Network n("llama");
+  EngineOptions options;
+  options.context = 8;
+  Engine engine(*n.loaded.model, n.backend, options, {});
+  TokenRequest r = request_of(3);
+  r.generated.assign(4, 1);
+  const auto id = engine.submit(r, {});
+  ASSERT_FALSE(id.has_value());
+  EXPECT_EQ(id.status().message(), "generated: expected at most 3 tokens (the context), found 4");
+  r.generated = {1, -1};
+  EXPECT_FALSE(engine.submit(r, {}).has_value());
+  r.generated.assign(3, 1);
+  Answer answer;
+  ASSERT_TRUE(engine.submit(r, into(answer)).has_value());
+  while (!engine.idle()) engine.step();
+  EXPECT_TRUE(answer.tokens.empty());
+  EXPECT_EQ(answer.reason, FinishReason::length);
+}
+
+TEST(Engine, AMaskDecidesWhatMayCome) {
+  Network n("llama");
+  TokenRequest r = request_of(10);
+  r.mask = [](std::span<const int32_t> answer, std::span<uint8_t> banned) {
+    for (size_t id = 0; id < banned.size(); ++id)
+      banned[id] = answer.size() > 3 || id % 5 != answer.size();
+  };
+  const Answer answer = alone(n, r);
+  ASSERT_EQ(answer.tokens.size(), 4u);
+  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(static_cast<size_t>(answer.tokens[i]) % 5, i);
+  EXPECT_EQ(answer.reason, FinishReason::stop);
+}
+
+TEST(Engine, AMemoryBudgetGivesBlocks) {
+  Network n("llama");
+  EngineOptions options;
+  options.kv_memory = 3 * n.loaded.model->kv_spec(options.kv_format).block_bytes() + 1;
+  Engine engine(*n.loaded.model, n.backend, options, {});
+  EXPECT_EQ(engine.stats().blocks_total, 3);
+}
+
 TEST(Engine, TheAnswerIsCutToTheContext) {
   Network n("llama");
   EngineOptions options;

@@ -1,4 +1,5 @@
-// Sampling against transformers' distributions, by statistics, and under hostile logits.
+// Sampling against transformers' distributions, by statistics, under hostile logits, and bit by bit
+// against a plain version that sorts everything.
 #include "hearth/engine/sampler.h"
 
 #include <gtest/gtest.h>
@@ -212,7 +213,155 @@ TEST(Sampler, RefusesParametersThatMakeNoDistribution) {
   EXPECT_NE(refused([](P& p) { p.repetition_penalty = 0; }), "");
   EXPECT_NE(refused([](P& p) { p.frequency_penalty = -INFINITY; }), "");
   EXPECT_NE(refused([](P& p) { p.presence_penalty = NAN; }), "");
+  EXPECT_NE(refused([](P& p) { p.logit_bias = {{1, 1}, {2, NAN}}; }), "");
   EXPECT_EQ(refused([](P& p) { p.top_k = -1; }), "`top_k`: expected 0 (all) or more, found -1");
+}
+
+// The definition, written down without a thought of speed.
+struct Plain {
+  std::vector<double> scores;
+  std::vector<Candidate> sorted;  // all that are allowed, relative to the best
+  std::vector<double> relative;   // by id; 0: banned
+
+  Plain(const std::vector<float>& logits, const SamplingParams& p, const TokenHistory& history,
+        const std::vector<uint8_t>& banned)
+      : scores(logits.begin(), logits.end()), relative(logits.size(), 0) {
+    for (const LogitBias& b : p.logit_bias)
+      scores[static_cast<size_t>(b.id)] += static_cast<double>(b.bias);
+    penalise(p, history);
+    const double t = p.temperature == 0 ? 1 : std::max(p.temperature, 1e-6);
+    for (double& s : scores) s = std::isnan(s) ? -static_cast<double>(INFINITY) : s / t;
+    for (size_t i = 0; i < scores.size(); ++i) {
+      if (banned.empty() || !banned[i]) sorted.push_back({static_cast<int32_t>(i), scores[i]});
+    }
+    std::ranges::stable_sort(sorted, std::greater<>(), &Candidate::probability);
+    const double top = sorted.front().probability;
+    for (Candidate& c : sorted) {
+      c.probability = c.probability == top ? 1 : std::exp(c.probability - top);
+      relative[static_cast<size_t>(c.id)] = c.probability;
+    }
+  }
+
+  void penalise(const SamplingParams& p, const TokenHistory& history) {
+    std::map<int32_t, int> seen;
+    for (size_t i = 0; i < history.tokens.size(); ++i) {
+      seen[history.tokens[i]] += static_cast<int64_t>(i) >= history.prompt_length ? 1 : 0;
+    }
+    for (const auto& [id, count] : seen) {
+      double& s = scores[static_cast<size_t>(id)];
+      s = s < 0 ? s * p.repetition_penalty : s / p.repetition_penalty;
+      s -= static_cast<double>(count) * p.frequency_penalty;
+      if (count > 0) s -= p.presence_penalty;
+    }
+  }
+
+  std::vector<Candidate> distribution(const SamplingParams& p) const {
+    if (p.temperature == 0) return {{sorted.front().id, 1}};
+    std::vector<Candidate> kept = sorted;
+    const bool cut = p.top_k > 0 && static_cast<size_t>(p.top_k) < sorted.size();
+    if (cut) kept.resize(static_cast<size_t>(p.top_k));
+    double mass = 0;
+    if (cut) {
+      for (const Candidate& c : kept) mass += c.probability;
+    } else {
+      for (double r : relative) mass += r;
+    }
+    size_t count = 0;
+    double reached = 0;
+    while (count < kept.size() && (count == 0 || kept[count].probability >= p.min_p)) {
+      reached += kept[count++].probability;
+      if (p.top_p < 1 && reached >= p.top_p * mass) break;
+    }
+    kept.resize(count);
+    double sum = 0;
+    for (const Candidate& c : kept) sum += c.probability;
+    for (Candidate& c : kept) c.probability /= sum;
+    return kept;
+  }
+
+  int32_t sample(const SamplingParams& p, size_t length) const {
+    const double u = uniform(p.seed, length);
+    double reached = 0;
+    if (p.temperature > 0 && p.top_k == 0 && p.top_p == 1 && p.min_p == 0) {
+      double sum = 0;
+      for (double r : relative) sum += r;
+      for (size_t i = 0; i < relative.size(); ++i) {
+        reached += relative[i];
+        if (relative[i] > 0 && u * sum < reached) return static_cast<int32_t>(i);
+      }
+    }
+    const std::vector<Candidate> kept = distribution(p);
+    for (const Candidate& c : kept) {
+      reached += c.probability;
+      if (u < reached) return c.id;
+    }
+    return kept.back().id;
+  }
+};
+
+// Noise with peaks; rounded, so that equals meet; with numbers that are none.
+std::vector<float> random_row(std::mt19937& random, size_t size) {
+  auto logits = random_logits(size, static_cast<uint32_t>(random()), random() % 2 ? 1.f : 3.f);
+  for (size_t peaks = random() % 20; peaks > 0; --peaks) {
+    logits[random() % size] += static_cast<float>(random() % 20);
+  }
+  if (random() % 3 == 0) {
+    for (float& l : logits) l = std::round(2 * l) / 2;
+  }
+  for (size_t odd = random() % 4 ? 0 : random() % 5; odd > 0; --odd) {
+    logits[random() % size] = random() % 2 ? -INFINITY : NAN;
+  }
+  return logits;
+}
+
+SamplingParams random_params(std::mt19937& random, size_t size) {
+  SamplingParams p;
+  p.seed = random();
+  p.temperature = std::vector<double>{0, 0.05, 0.6, 1, 1, 3}[random() % 6];
+  if (random() % 4 == 0) p.top_k = static_cast<int64_t>(1 + random() % 60);
+  p.top_p = std::vector<double>{1, 1, 0.95, 0.5, 0.999, 0}[random() % 6];
+  if (random() % 4 == 0) p.min_p = std::vector<double>{1e-6, 0.05, 0.7, 1}[random() % 4];
+  if (random() % 4 == 0) p.repetition_penalty = 1.3;
+  if (random() % 4 == 0) p.frequency_penalty = -0.7;
+  if (random() % 4 == 0) p.presence_penalty = 1.5;
+  for (size_t biases = random() % 4 ? 0 : random() % 5; biases > 0; --biases) {
+    const float bias = static_cast<float>(random() % 200) - 100;
+    p.logit_bias.push_back({static_cast<int32_t>(random() % size), bias});
+  }
+  return p;
+}
+
+TEST(Sampler, GivesTheBitsOfThePlainDefinition) {
+  std::mt19937 random(8);
+  for (int round = 0; round < 3000; ++round) {
+    SCOPED_TRACE(round);
+    const size_t size = round % 100 == 0
+                            ? 152064
+                            : std::vector<size_t>{1, 2, 63, 64, 65, 700, 4096, 5003}[random() % 8];
+    const auto logits = random_row(random, size);
+    const SamplingParams p = random_params(random, size);
+    std::vector<int32_t> tokens(random() % 40);
+    for (int32_t& id : tokens) id = static_cast<int32_t>(random() % size);
+    const auto prompt = static_cast<int64_t>(tokens.size() / 3);
+    std::vector<uint8_t> banned;
+    if (random() % 2) {
+      banned.assign(size, 0);
+      for (size_t i = size * 9 / 10; i < size; ++i) banned[i] = 1;
+      for (int i = 0; i < 5; ++i) banned[random() % size] = 1;
+      banned[random() % size] = 0;
+    }
+    const Plain plain(logits, p, {tokens, prompt}, banned);
+    const auto expected = plain.distribution(p);
+    const auto found = distribution(logits, p, {tokens, prompt}, banned);
+    ASSERT_EQ(found.size(), expected.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+      ASSERT_EQ(found[i].id, expected[i].id) << i;
+      ASSERT_EQ(found[i].probability, expected[i].probability) << i;
+    }
+    const bool all_odd = std::isinf(plain.scores[static_cast<size_t>(expected[0].id)]);
+    if (p.temperature == 0 && all_odd) continue;  // greedy() puts -inf before NaN
+    ASSERT_EQ(sample(logits, p, {tokens, prompt}, banned), plain.sample(p, tokens.size()));
+  }
 }
 
 TEST(Sampler, ABiasMovesTheBestToken) {

@@ -3,36 +3,183 @@
 
 #include <algorithm>
 
+#include "hearth/base/check.h"
 #include "hearth/base/checked_math.h"
 
 namespace hearth {
+namespace {
+
+bool goes_before(const Sequence* a, const Sequence* b) {
+  return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
+}
+
+template <typename Queue>
+void insert_by_rank(Queue& queue, Sequence* sequence) {
+  queue.insert(std::upper_bound(queue.begin(), queue.end(), sequence, goes_before), sequence);
+}
+
+// One row to do, and that one new.
+bool decodes(const Sequence& s) {
+  return !s.in_prompt() && s.pending() == 1;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(const SchedulerLimits& limits, int64_t blocks, const PrefixHasher& hasher)
+    : limits_(limits), pool_(blocks), hasher_(hasher) {
+  // So every running sequence can have a row in every step.
+  limits_.sequences_max = std::min(limits_.sequences_max, limits_.batch_tokens_max);
+}
 
 int64_t Scheduler::blocks_for(int64_t length) {
   return ceil_div(length, kKvBlockTokens);
 }
 
-int64_t Scheduler::blocks_total() const {
-  return pool_.available() + blocks_held_;
+SchedulerStats Scheduler::stats() const {
+  SchedulerStats out = counters_;
+  out.running = static_cast<int64_t>(running_.size());
+  out.waiting = static_cast<int64_t>(waiting_.size());
+  out.blocks_total = pool_.total();
+  out.blocks_held = pool_.held();
+  out.blocks_cached = pool_.cached();
+  out.blocks_free = pool_.free();
+  return out;
 }
 
-// First come, first served: a long request at the head is not overtaken, so it cannot starve.
-void Scheduler::admit() {
-  while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < limits_.sequences_max) {
-    Sequence& next = *waiting_.front();
-    const int64_t needed = blocks_for(next.length_max);
-    if (needed > pool_.available()) return;
-    for (int64_t i = 0; i < needed; ++i) next.blocks.push_back(pool_.take());
-    blocks_held_ += needed;
-    running_.push_back(&next);
-    waiting_.pop_front();
-  }
+void Scheduler::add(Sequence* sequence) {
+  CHECK(!full());
+  Sequence*& leader = sequence->leader;
+  // Who takes nothing from the cache has nothing to wait for.
+  if (!limits_.prefix_cache || sequence->all_logits) leader = nullptr;
+  if (leader && !leader->in_prompt()) leader = nullptr;
+  if (leader) leader->followed = true;
+  insert_by_rank(waiting_, sequence);
 }
 
 void Scheduler::remove(Sequence* sequence) {
   std::erase(waiting_, sequence);
   std::erase(running_, sequence);
-  blocks_held_ -= static_cast<int64_t>(sequence->blocks.size());
-  pool_.give_back(sequence->blocks);
+  release_blocks(*sequence);
+  free_followers(*sequence);
+}
+
+void Scheduler::free_followers(Sequence& leader) {
+  if (!leader.followed) return;
+  for (Sequence* s : waiting_) {
+    if (s->leader == &leader) s->leader = nullptr;
+  }
+  leader.followed = false;
+}
+
+// The last block first: a parent is never unused for longer than its children.
+void Scheduler::release_blocks(Sequence& sequence) {
+  for (size_t i = sequence.blocks.size(); i-- > 0;) pool_.release(sequence.blocks[i]);
+  sequence.blocks.clear();
+  sequence.computed = 0;
+  sequence.published = 0;
+  sequence.prefix = {};
+}
+
+void Scheduler::preempt(Sequence& sequence) {
+  std::erase(running_, &sequence);
+  release_blocks(sequence);
+  insert_by_rank(waiting_, &sequence);
+  ++counters_.preemptions;
+}
+
+// Gives every running sequence the block that its next token needs, in the order of rank. The first
+// finds one at the latest when all others have given theirs back: its whole length fits the pool.
+void Scheduler::grow() {
+  for (size_t i = 0; i < running_.size(); ++i) {
+    Sequence& s = *running_[i];
+    if (blocks_for(s.length()) <= static_cast<int64_t>(s.blocks.size())) continue;
+    while (pool_.available() == 0) {
+      preempt(*running_.back());
+      if (i == running_.size()) return;
+    }
+    s.blocks.push_back(pool_.take());
+  }
+}
+
+int64_t Scheduler::blocks_on_entry(const Sequence& sequence) const {
+  const int64_t all = blocks_for(sequence.length_max);
+  if (limits_.reserve == Reserve::full) return all;
+  return std::min(all, blocks_for(sequence.length()) + 1);
+}
+
+BlockContent Scheduler::content(const Sequence& sequence, int64_t block) const {
+  const int64_t start = block * kKvBlockTokens;
+  const std::span<const int32_t> tokens(sequence.tokens);
+  return {tokens.subspan(static_cast<size_t>(start), kKvBlockTokens),
+          std::clamp<int64_t>(sequence.prompt_length - start, 0, kKvBlockTokens), sequence.scope};
+}
+
+// The longest published beginning. The last token is always computed: its logits are wanted; with
+// all_logits so is every token whose logits nobody has yet.
+void Scheduler::find_prefix(const Sequence& sequence) {
+  found_.clear();
+  found_prefix_ = {};
+  if (!limits_.prefix_cache) return;
+  int64_t tokens = sequence.length() - 1;
+  if (sequence.all_logits) tokens = std::min(tokens, sequence.logits_from);
+  int32_t parent = kNoBlock;
+  for (int64_t i = 0; i < tokens / kKvBlockTokens; ++i) {
+    const BlockContent wanted = content(sequence, i);
+    const Hash128 key = hasher_.hash(found_prefix_, wanted);
+    parent = pool_.find(key, parent, wanted);
+    if (parent == kNoBlock) return;
+    found_.push_back(parent);
+    found_prefix_ = key;
+  }
+}
+
+// Whether `next` may run now, with the blocks in found_ for its beginning. Sequences of lower
+// priority make way for it.
+bool Scheduler::make_room(const Sequence& next) {
+  while (true) {
+    find_prefix(next);
+    int64_t needed = blocks_on_entry(next) - static_cast<int64_t>(found_.size());
+    for (int32_t block : found_) needed += pool_.is_held(block) ? 0 : 1;
+    const bool seat = static_cast<int64_t>(running_.size()) < limits_.sequences_max;
+    if (seat && needed <= pool_.available()) return true;
+    if (limits_.reserve == Reserve::full || running_.empty()) return false;
+    if (running_.back()->priority >= next.priority) return false;
+    preempt(*running_.back());
+  }
+}
+
+void Scheduler::enter(Sequence& sequence) {
+  sequence.tokens.reserve(static_cast<size_t>(sequence.length_max));
+  sequence.blocks.reserve(static_cast<size_t>(blocks_for(sequence.length_max)));
+  for (int32_t block : found_) pool_.hold(block);
+  sequence.blocks.assign(found_.begin(), found_.end());
+  sequence.published = static_cast<int64_t>(found_.size());
+  sequence.prefix = found_prefix_;
+  sequence.computed = sequence.published * kKvBlockTokens;
+  const auto blocks = static_cast<size_t>(blocks_on_entry(sequence));
+  while (sequence.blocks.size() < blocks) sequence.blocks.push_back(pool_.take());
+  if (sequence.cached_tokens < 0) {
+    sequence.cached_tokens = std::min(sequence.computed, sequence.prompt_length);
+    counters_.prompt_tokens += sequence.prompt_length;
+    counters_.cached_tokens += sequence.cached_tokens;
+  }
+  if (!sequence.in_prompt()) free_followers(sequence);
+  insert_by_rank(running_, &sequence);
+}
+
+// In the order of rank: a long request at the head is not overtaken, so it cannot starve. Only who
+// waits for the prompt of another is passed over.
+void Scheduler::admit() {
+  for (size_t i = 0; i < waiting_.size();) {
+    Sequence& next = *waiting_[i];
+    if (next.leader) {
+      ++i;
+      continue;
+    }
+    if (!make_room(next)) return;
+    waiting_.erase(waiting_.begin() + static_cast<int64_t>(i));
+    enter(next);
+  }
 }
 
 void Scheduler::clear_plan() {
@@ -42,6 +189,7 @@ void Scheduler::clear_plan() {
   batch.sequences.clear();
   batch.logits_rows.clear();
   plan_.owners.clear();
+  plan_.logits.clear();
 }
 
 void Scheduler::add_rows(Sequence& sequence, int64_t rows) {
@@ -55,37 +203,89 @@ void Scheduler::add_rows(Sequence& sequence, int64_t rows) {
   part.rows = rows;
   part.start = sequence.computed;
   part.role = sequence.in_prompt() ? Role::prompt : Role::generated;
-  part.blocks.reserve(sequence.blocks.size());
+  part.blocks.reserve(sequence.blocks.capacity());
   part.blocks.assign(sequence.blocks.begin(),
                      sequence.blocks.begin() + blocks_for(sequence.computed + rows));
   const auto first = sequence.tokens.begin() + sequence.computed;
   batch.tokens.insert(batch.tokens.end(), first, first + rows);
-  const bool last_known = part.end() == static_cast<int64_t>(sequence.tokens.size());
+  const auto wanted_before = batch.logits_rows.size();
   for (int64_t i = 0; i < rows; ++i) {
-    const bool wanted = sequence.all_logits || (last_known && i == rows - 1);
+    const int64_t position = part.start + i;
+    const bool wanted = (sequence.all_logits && position >= sequence.logits_from) ||
+                        position == sequence.length() - 1;
     if (wanted) batch.logits_rows.push_back(part.first_row + i);
   }
+  plan_.logits.push_back(static_cast<int64_t>(batch.logits_rows.size() - wanted_before));
   batch.sequences.push_back(std::move(part));
   plan_.owners.push_back(&sequence);
 }
 
+// Shares what is left of the step among the sequences that have several rows to do.
+void Scheduler::add_chunks() {
+  chunked_.clear();
+  for (Sequence* s : running_) {
+    if (!decodes(*s)) chunked_.push_back(s);
+  }
+  if (chunked_.empty()) return;
+  Sequence* const first = chunked_.front();
+  std::sort(chunked_.begin(), chunked_.end(), [](const Sequence* a, const Sequence* b) {
+    if (a->priority != b->priority || a->pending() == b->pending()) return goes_before(a, b);
+    return a->pending() < b->pending();
+  });
+  int64_t room = limits_.batch_tokens_max - plan_.batch.rows();
+  int64_t of_first = std::min(first->pending(), ceil_div(room, 2));
+  room -= of_first;
+  for (Sequence* s : chunked_) {
+    const int64_t rows = std::min(room, s->pending() - (s == first ? of_first : 0));
+    room -= rows;
+    if (s == first) {
+      of_first += rows;
+    } else if (rows > 0) {
+      add_rows(*s, rows);
+    }
+  }
+  add_rows(*first, of_first);
+}
+
 const Scheduler::Plan& Scheduler::plan() {
-  admit();
   clear_plan();
-  const Batch& batch = plan_.batch;
+  grow();
+  admit();
   for (Sequence* s : running_) {
-    if (!s->in_prompt() && batch.rows() < limits_.batch_tokens_max) add_rows(*s, 1);
+    if (decodes(*s)) add_rows(*s, 1);
   }
-  for (Sequence* s : running_) {
-    const int64_t room = limits_.batch_tokens_max - batch.rows();
-    if (s->in_prompt() && room > 0) add_rows(*s, std::min(room, s->prompt_length - s->computed));
-  }
+  add_chunks();
   return plan_;
+}
+
+// Makes the full blocks known. One that is known already under another number is held instead: its
+// bits are the same.
+void Scheduler::publish(Sequence& sequence) {
+  while (sequence.publishes && (sequence.published + 1) * kKvBlockTokens <= sequence.computed) {
+    const auto i = static_cast<size_t>(sequence.published);
+    const BlockContent full = content(sequence, sequence.published);
+    const Hash128 key = hasher_.hash(sequence.prefix, full);
+    const int32_t own = sequence.blocks[i];
+    const int32_t known = pool_.publish(own, key, i == 0 ? kNoBlock : sequence.blocks[i - 1], full);
+    sequence.publishes = known != kNoBlock;
+    if (!sequence.publishes) return;
+    if (known != own) {
+      pool_.hold(known);
+      pool_.release(own);
+      sequence.blocks[i] = known;
+    }
+    sequence.prefix = key;
+    ++sequence.published;
+  }
 }
 
 void Scheduler::commit(const Plan& plan) {
   for (size_t i = 0; i < plan.owners.size(); ++i) {
-    plan.owners[i]->computed += plan.batch.sequences[i].rows;
+    Sequence& s = *plan.owners[i];
+    s.computed += plan.batch.sequences[i].rows;
+    s.logits_from = std::max(s.logits_from, s.computed);
+    if (limits_.prefix_cache) publish(s);
+    if (!s.in_prompt()) free_followers(s);
   }
 }
 

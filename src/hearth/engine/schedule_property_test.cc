@@ -1,0 +1,255 @@
+// The promise of the engine on random schedules: whatever arrives beside a request, is cancelled,
+// goes first, shares its blocks or takes them away, its logits and tokens are bit by bit those that
+// it gets alone, from an engine without a cache. Latent and grouped attention, and the bundled
+// model.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "hearth/backend/cpu/cpu_backend.h"
+#include "hearth/backend/cpu/dispatch.h"
+#include "hearth/engine/engine.h"
+#include "hearth/models/load.h"
+#include "hearth/models/tiny/random_model.h"
+#include "hearth/models/tiny/tiny.h"
+
+namespace hearth {
+namespace {
+
+// "mini", or an architecture with random weights.
+struct Network {
+  explicit Network(const std::string& name) : backend(1, *cpu::available_tables().front()) {
+    if (name == "mini") {
+      auto opened = Checkpoint::open(HEARTH_SOURCE_DIR "/assets/mini");
+      CHECK(opened.has_value());
+      checkpoint = std::make_unique<Checkpoint>(*std::move(opened));
+      loaded = *load_model(*checkpoint, backend, {});
+    } else {
+      loaded = *make_random_model(*tiny_config(name), backend, {});
+    }
+  }
+  const Model& model() const { return *loaded.model; }
+
+  CpuBackend backend;
+  std::unique_ptr<Checkpoint> checkpoint;
+  LoadedModel loaded;
+};
+
+struct Answer {
+  std::vector<int32_t> tokens;
+  std::vector<std::vector<float>> logits;  // of each token
+  std::optional<FinishReason> reason;
+  int64_t cached_tokens = -1;
+};
+
+TokenSink into(Answer& answer) {
+  TokenSink sink;
+  sink.on_start = [&answer](int64_t cached) {
+    EXPECT_EQ(answer.cached_tokens, -1) << "started twice";
+    answer.cached_tokens = cached;
+  };
+  sink.on_token_logits = [&answer](std::span<const float> row) {
+    answer.logits.emplace_back(row.begin(), row.end());
+  };
+  sink.on_token = [&answer](int32_t id) {
+    EXPECT_FALSE(answer.reason.has_value()) << "a token after the end";
+    answer.tokens.push_back(id);
+    return true;
+  };
+  sink.on_finish = [&answer](FinishReason reason) {
+    EXPECT_FALSE(answer.reason.has_value()) << "finished twice";
+    answer.reason = reason;
+  };
+  return sink;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), 4 * a.size()) == 0;
+}
+
+Answer alone(Network& n, const TokenRequest& request) {
+  EngineOptions options;
+  options.context = 512;
+  options.limits.prefix_cache = false;
+  Engine engine(n.model(), n.backend, options, {});
+  Answer answer;
+  const auto id = engine.submit(request, into(answer));
+  EXPECT_TRUE(id.has_value()) << id.status().message();
+  while (!engine.idle()) engine.step();
+  return answer;
+}
+
+struct Random {
+  std::mt19937 generator;
+  int64_t below(int64_t n) { return static_cast<int64_t>(generator() % static_cast<uint64_t>(n)); }
+};
+
+// Prompts with beginnings in common and without.
+std::vector<TokenRequest> random_requests(Random& random, int64_t vocab, int count) {
+  std::vector<int32_t> common(200);
+  for (int32_t& id : common) id = static_cast<int32_t>(random.below(vocab));
+  std::vector<TokenRequest> requests(static_cast<size_t>(count));
+  for (TokenRequest& r : requests) {
+    const int64_t shared = random.below(4) ? kKvBlockTokens + random.below(36) : random.below(64);
+    r.prompt.assign(common.begin(), common.begin() + shared);
+    const int64_t own = 1 + random.below(40);
+    for (int64_t i = 0; i < own; ++i) r.prompt.push_back(static_cast<int32_t>(random.below(vocab)));
+    r.max_tokens = 1 + random.below(200);
+    r.priority = static_cast<int32_t>(random.below(3));
+    r.scope.tenant = static_cast<uint64_t>(random.below(4) / 3);
+    r.sampling.temperature = random.below(2) ? 0 : 0.9;
+    r.sampling.top_p = random.below(2) ? 1 : 0.8;
+    r.sampling.repetition_penalty = random.below(3) ? 1 : 1.2;
+    r.sampling.seed = random.generator();
+  }
+  return requests;
+}
+
+// What came is the beginning of what comes alone; all of it, unless it was cancelled.
+void expect_same(const Answer& found, const Answer& expected, size_t skipped = 0) {
+  ASSERT_TRUE(found.reason.has_value()) << "never finished";
+  const bool cancelled = *found.reason == FinishReason::cancelled;
+  if (!cancelled) {
+    EXPECT_EQ(found.reason, expected.reason);
+    EXPECT_EQ(found.tokens.size() + skipped, expected.tokens.size());
+  }
+  ASSERT_LE(found.tokens.size() + skipped, expected.tokens.size());
+  for (size_t i = 0; i < found.tokens.size(); ++i) {
+    ASSERT_EQ(found.tokens[i], expected.tokens[i + skipped]) << "token " << i;
+    ASSERT_TRUE(same_bits(found.logits[i], expected.logits[i + skipped])) << "logits " << i;
+  }
+}
+
+void expect_exact_accounts(const Engine& engine) {
+  const SchedulerStats s = engine.stats();
+  ASSERT_EQ(s.blocks_held + s.blocks_cached + s.blocks_free, s.blocks_total);
+}
+
+EngineOptions random_options(Random& random) {
+  EngineOptions options;
+  options.context = 512;
+  options.kv_blocks = 6 + random.below(2);
+  options.limits.batch_tokens_max = 8 + random.below(100);
+  options.limits.sequences_max = 3 + random.below(6);
+  options.limits.prefix_cache = random.below(3) != 0;
+  options.limits.reserve = random.below(5) ? Reserve::prompt : Reserve::full;
+  return options;
+}
+
+class Schedules : public testing::TestWithParam<const char*> {};
+
+TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
+  Network n(GetParam());
+  Random random{std::mt19937(11)};
+  const auto requests = random_requests(random, n.model().info().vocab_size, 14);
+  std::vector<Answer> expected;
+  for (const TokenRequest& r : requests) expected.push_back(alone(n, r));
+  SchedulerStats total;
+  for (int schedule = 0; schedule < 6; ++schedule) {
+    SCOPED_TRACE(schedule);
+    Engine engine(n.model(), n.backend, random_options(random), {});
+    std::vector<Answer> found(requests.size());
+    std::vector<int64_t> ids;
+    while (ids.size() < requests.size() || !engine.idle()) {
+      while (ids.size() < requests.size() && random.below(2)) {
+        const auto id = engine.submit(requests[ids.size()], into(found[ids.size()]));
+        ASSERT_TRUE(id.has_value()) << id.status().message();
+        ids.push_back(*id);
+      }
+      if (!ids.empty() && random.below(60) == 0) {
+        engine.cancel(ids[static_cast<size_t>(random.below(static_cast<int64_t>(ids.size())))]);
+      }
+      engine.step();
+      ASSERT_NO_FATAL_FAILURE(expect_exact_accounts(engine));
+    }
+    for (size_t i = 0; i < found.size(); ++i) {
+      SCOPED_TRACE(i);
+      ASSERT_NO_FATAL_FAILURE(expect_same(found[i], expected[i]));
+    }
+    EXPECT_EQ(engine.stats().blocks_held, 0);
+    total.preemptions += engine.stats().preemptions;
+    total.cached_tokens += engine.stats().cached_tokens;
+  }
+  EXPECT_GT(total.preemptions, 5) << "the pools were too large to test anything";
+  EXPECT_GT(total.cached_tokens, 500) << "nothing was shared";
+}
+
+// A stream that broke off after any number of tokens goes on as if it hadn't.
+TEST_P(Schedules, AResumedAnswerIsTheSame) {
+  Network n(GetParam());
+  Random random{std::mt19937(12)};
+  for (TokenRequest& request : random_requests(random, n.model().info().vocab_size, 4)) {
+    request.max_tokens = 150;
+    const Answer whole = alone(n, request);
+    ASSERT_EQ(whole.tokens.size(), 150u);
+    for (const int64_t broken : {1, 7, 64, 149, 150}) {
+      SCOPED_TRACE(broken);
+      request.generated.assign(whole.tokens.begin(), whole.tokens.begin() + broken);
+      EngineOptions options;
+      options.context = 512;
+      options.limits.batch_tokens_max = 1 + random.below(90);
+      Engine engine(n.model(), n.backend, options, {});
+      for (const bool cached : {false, true}) {
+        Answer rest;
+        ASSERT_TRUE(engine.submit(request, into(rest)).has_value());
+        while (!engine.idle()) engine.step();
+        ASSERT_NO_FATAL_FAILURE(expect_same(rest, whole, request.generated.size()));
+        const auto prompt = static_cast<int64_t>(request.prompt.size());
+        if (cached && prompt > kKvBlockTokens) {
+          EXPECT_GE(rest.cached_tokens, prompt / kKvBlockTokens * kKvBlockTokens);
+        }
+      }
+    }
+    request.generated.clear();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Schedules, testing::Values("mini", "deepseek_v3", "qwen3"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// The second asking takes all full blocks from the cache; another tenant takes none.
+TEST(PrefixCache, IsReportedAndKeptToItsTenant) {
+  Network n("mini");
+  TokenRequest request;
+  request.prompt.assign(3 * kKvBlockTokens, 7);
+  request.max_tokens = 2;
+  Engine engine(n.model(), n.backend, {}, {});
+  const auto cached_of = [&](uint64_t tenant) {
+    request.scope.tenant = tenant;
+    Answer answer;
+    EXPECT_TRUE(engine.submit(request, into(answer)).has_value());
+    while (!engine.idle()) engine.step();
+    return answer.cached_tokens;
+  };
+  EXPECT_EQ(cached_of(1), 0);
+  EXPECT_EQ(cached_of(1), 2 * kKvBlockTokens) << "the last token of a prompt is always computed";
+  EXPECT_EQ(cached_of(2), 0);
+  EXPECT_EQ(cached_of(2), 2 * kKvBlockTokens);
+}
+
+TEST(PrefixCache, ChoicesOfOneRequestShareTheirPrompt) {
+  Network n("mini");
+  TokenRequest request;
+  request.prompt.assign(150, 7);
+  request.max_tokens = 5;
+  EngineOptions options;
+  options.limits.batch_tokens_max = 40;
+  Engine engine(n.model(), n.backend, options, {});
+  std::vector<Answer> answers(3);
+  for (Answer& answer : answers) {
+    const auto id = engine.submit(request, into(answer));
+    ASSERT_TRUE(id.has_value());
+    if (request.shares_prompt_with == 0) request.shares_prompt_with = *id;
+    ++request.sampling.seed;
+  }
+  while (!engine.idle()) engine.step();
+  EXPECT_EQ(answers[0].cached_tokens, 0);
+  EXPECT_EQ(answers[1].cached_tokens, 2 * kKvBlockTokens);
+  EXPECT_EQ(answers[2].cached_tokens, 2 * kKvBlockTokens);
+}
+
+}  // namespace
+}  // namespace hearth
