@@ -181,6 +181,12 @@ bool take_best(std::vector<Scored>& heap, double min_p, const Enough& enough,
   return false;
 }
 
+// The `count` best.
+void take_best(std::vector<Scored>& heap, size_t count, std::vector<Candidate>& kept) {
+  take_best(
+      heap, 0, [&](double) { return kept.size() == count; }, kept);
+}
+
 void normalise(std::vector<Candidate>& kept) {
   double sum = 0;
   for (const Candidate& c : kept) sum += c.probability;
@@ -217,8 +223,7 @@ void filter_all(std::span<const double> scores, const SamplingParams& params,
   if (params.top_k > 0 && static_cast<size_t>(params.top_k) < w.heap.size()) {
     // top-k is taken first: the mass that top-p speaks of is that of the k.
     const auto k = static_cast<size_t>(params.top_k);
-    take_best(
-        w.heap, 0, [&](double) { return w.kept.size() == k; }, w.kept);
+    take_best(w.heap, k, w.kept);
     return cut(w.kept, params.top_p, params.min_p);
   }
   double mass = 0;
@@ -245,8 +250,9 @@ float scan(std::span<const float> logits, std::span<const Changed> changed,
     const auto block = static_cast<size_t>(c.id) / kScanBlock;
     const auto begin = w.values.begin() + static_cast<int64_t>(block * kScanBlock);
     w.maxima[block] = kNone;
-    for (auto v = begin; v != begin + kScanBlock; ++v)
+    for (auto v = begin; v != begin + kScanBlock; ++v) {
       w.maxima[block] = std::max(w.maxima[block], *v);
+    }
   }
   return *std::ranges::max_element(w.maxima);
 }
@@ -281,8 +287,7 @@ bool filter_top_k(const SamplingParams& params, std::span<const Changed> changed
   const float least = w.best[k];
   if (!std::isfinite(least)) return false;
   gather(least, divisor(params), changed, banned, w);
-  take_best(
-      w.heap, 0, [&](double) { return w.kept.size() == k; }, w.kept);
+  take_best(w.heap, k, w.kept);
   cut(w.kept, params.top_p, params.min_p);
   return true;
 }
@@ -316,6 +321,7 @@ bool filter_by_mass(const SamplingParams& params, std::span<const Changed> chang
   }
   if (!std::isfinite(depth)) return false;
   const double least = (best - depth) * temperature;
+  if (!(least > -1e38)) return false;  // beyond float, where banned tokens are
   gather(static_cast<float>(least - 1e-6 * std::abs(least)), temperature, changed, banned, w);
   bool certain = true;
   const auto enough = [&](double reached) {

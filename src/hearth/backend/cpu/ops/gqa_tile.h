@@ -3,8 +3,8 @@
 //
 // A cache of floats is read as it lies, or widened once for many queries. In q8_0 queries are
 // rounded to eight bits and scores are integer products, keys being packed as weights are; values
-// are widened in registers, and their scales go into the weights of the mix: half the bytes, and four
-// products in one instruction instead of a conversion.
+// are widened in registers, and their scales go into the weights of the mix. That reads half the
+// bytes, and multiplies four of them in one instruction instead of converting each.
 #pragma once
 
 #include <algorithm>
