@@ -190,6 +190,17 @@ class BadInput(unittest.TestCase):
             (copy / "config.json").write_text(json.dumps(config))
             self.one_line("run", str(copy), "hi", says="mamba")
 
+    def test_unknown_quantisation(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = self.model_copy(folder)
+            config = json.loads((copy / "config.json").read_text())
+            config["quantization_config"] = {"quant_method": "aqlm"}
+            (copy / "config.json").write_text(json.dumps(config))
+            for command in (("run", "--model", str(copy), "hi"),
+                            ("plan", "--model", str(copy)),
+                            ("quantize", str(copy), folder + "/x.gguf", "--format", "q4_0")):
+                self.one_line(*command, says="hearth quantize ORIGINAL/ NAME.gguf")
+
     def test_a_checkpoint_without_tokenizer(self):
         self.one_line("run", "--model", str(REPO / "tests/golden/qwen2"), "hi",
                       says="tokenizer.json")
@@ -358,6 +369,27 @@ class Commands(unittest.TestCase):
             checked = subprocess.run(["sha256sum", "-c", "out.gguf.sha256"], cwd=folder,
                                      capture_output=True, text=True, check=False)
             self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_directories_that_other_tools_quantised(self):
+        """Seen by their scheme, planned, and written out as the very floats that they run as."""
+        for name, scheme in (("awq_g32", "AWQ"), ("gptq4_asym_v1_permuted", "GPTQ"),
+                             ("bnb_nf4_nested", "nf4"), ("fp8_tensor", "FP8"),
+                             ("ct_pack4_asym", "compressed-tensors")):
+            source = str(REPO / "tests/golden/foreign" / name)
+            seen = as_json("inspect", source)
+            self.assertIn(scheme, seen["scheme"])
+            self.assertEqual(as_json("plan", "--model", source)["parameters"], seen["parameters"])
+            with tempfile.TemporaryDirectory() as folder:
+                plain = str(pathlib.Path(folder) / "plain")
+                self.assertEqual(as_json("quantize", source, plain, "--format", "f32")["rmse"], 0)
+                self.assertNotIn("scheme", as_json("inspect", plain))
+                rows = []
+                for model in (source, plain):
+                    out = pathlib.Path(folder) / "logits.npy"
+                    hearth("logits", "--model", model, "--dtype", "f32", "--prompt-ids", "5,9,2,30",
+                           "--out", str(out))
+                    rows.append(read_npy(out))
+                self.assertEqual(*rows)
 
     def test_quantize_with_an_importance_matrix(self):
         with tempfile.TemporaryDirectory() as folder:

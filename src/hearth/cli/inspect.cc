@@ -6,6 +6,7 @@
 #include "hearth/cli/verb.h"
 #include "hearth/files/checkpoint.h"
 #include "hearth/models/load.h"
+#include "hearth/models/stored_tensor.h"
 
 namespace hearth::cli {
 namespace {
@@ -14,9 +15,21 @@ struct Options {
   std::string path;
 };
 
-Json describe(const Checkpoint& checkpoint, const std::string& architecture) {
+// Of a scheme that packs several weights into an element of a tensor, what the model has.
+int64_t parameters_of(const StoredTensors& tensors, Model& model) {
+  int64_t parameters = 0;
+  model.visit_tensors([&](const TensorSpec& spec, Weight&) {
+    const auto found = tensors.find(spec);
+    if (found && *found) parameters += spec.shape.elements();
+  });
+  return parameters;
+}
+
+Json describe(const Checkpoint& checkpoint, const std::string& architecture,
+              const std::string& scheme) {
   Json out;
   out["format"] = checkpoint.kind() == CheckpointKind::gguf ? "gguf" : "safetensors";
+  if (!scheme.empty()) out["scheme"] = scheme;
   out["architecture"] = architecture;
   int64_t parameters = 0;
   Json tensors = Json::array();
@@ -46,8 +59,11 @@ Json describe(const Checkpoint& checkpoint, const std::string& architecture) {
 }
 
 void print_table(const Json& out, const Session& session) {
-  fmt::print("{}: {}\n{}: {}\n{}: {:.3f} M\n{}: {:.1f} MB\n\n", session.say("format", "格式"),
-             out["format"].get<std::string>(), session.say("architecture", "架构"),
+  fmt::print("{}: {}\n", session.say("format", "格式"), out["format"].get<std::string>());
+  if (out.contains("scheme")) {
+    fmt::print("{}: {}\n", session.say("scheme", "量化方案"), out["scheme"].get<std::string>());
+  }
+  fmt::print("{}: {}\n{}: {:.3f} M\n{}: {:.1f} MB\n\n", session.say("architecture", "架构"),
              out["architecture"].get<std::string>(), session.say("parameters", "参数"),
              static_cast<double>(out["parameters"]) / 1e6, session.say("size", "大小"),
              static_cast<double>(out["bytes"]) / 1e6);
@@ -63,7 +79,10 @@ Status inspect(const Options& options, const Session& session) {
   std::vector<std::string> notices;
   auto model = make_model(checkpoint, notices);
   if (model) architecture = (*model)->info().architecture;
-  const Json out = describe(checkpoint, architecture);
+  const auto tensors = StoredTensors::of(checkpoint);
+  const std::string scheme = tensors ? tensors->scheme_name() : "";
+  Json out = describe(checkpoint, architecture, scheme);
+  if (model && !scheme.empty()) out["parameters"] = parameters_of(*tensors, **model);
   if (session.json) {
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {

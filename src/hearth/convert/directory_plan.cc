@@ -32,7 +32,7 @@ bool is_plain_float(Format format) {
 // Vectors and routers stay as they are; a GGUF file has them in F32.
 Format format_of(const SourceTensor& source, Format wanted) {
   if (source.kind == TensorKind::matrix || source.kind == TensorKind::embedding) return wanted;
-  const Format stored = source.parts[0].format;
+  const Format stored = source.parts[0].tensor.format;
   return is_plain_float(stored) ? stored : Format::f32;
 }
 
@@ -40,7 +40,7 @@ Format format_of(const SourceTensor& source, Format wanted) {
 // the values of v_b [heads, v, rank].
 SourceTensor joined_kv_b(const Tensor& k_b, const Tensor& v_b) {
   SourceTensor source;
-  source.parts = {k_b, v_b};
+  source.parts = {{k_b, nullptr, nullptr}, {v_b, nullptr, nullptr}};
   const int64_t rank = k_b.shape[1];
   const int64_t nope = k_b.shape[2];
   const int64_t v = v_b.shape[1];
@@ -65,8 +65,9 @@ std::shared_ptr<const std::vector<int64_t>> places_of(const GgufTensor& layout) 
 
 class Sources {
  public:
-  Sources(const Checkpoint& checkpoint, Model& model, std::vector<GgufTensor> layout)
-      : checkpoint_(checkpoint) {
+  Sources(const StoredTensors& tensors, bool rearranged, Model& model,
+          std::vector<GgufTensor> layout)
+      : tensors_(tensors), rearranged_(rearranged) {
     for (GgufTensor& tensor : layout) layout_.emplace(tensor.name, std::move(tensor));
     model.visit_tensors([this](const TensorSpec& spec, Weight&) {
       if (status_.is_ok() && !spec.name.empty()) status_ = add(spec);
@@ -80,11 +81,11 @@ class Sources {
 
  private:
   Status add(const TensorSpec& spec) {
-    TRY_ASSIGN(const std::optional<Tensor> stored, stored_tensor(checkpoint_, spec));
+    TRY_ASSIGN(const std::optional<StoredMatrix> stored, tensors_.find(spec));
     SourceTensor source;
     if (stored) {
       source.parts = {*stored};
-      if (checkpoint_.kind() == CheckpointKind::gguf) unrotate(spec, source);
+      if (rearranged_) unrotate(spec, source);
     } else {
       TRY_ASSIGN(source, kv_b_of(spec));
     }
@@ -118,15 +119,16 @@ class Sources {
       const auto layout = layout_.find(name);
       TensorSpec wanted{"", name, {}};
       if (layout != layout_.end()) wanted.shape = layout->second.shape;
-      TRY_ASSIGN(const std::optional<Tensor> stored, stored_tensor(checkpoint_, wanted));
-      return *stored;
+      TRY_ASSIGN(const std::optional<StoredMatrix> stored, tensors_.find(wanted));
+      return stored->tensor;
     };
     TRY_ASSIGN(const Tensor keys, part(k_b));
     TRY_ASSIGN(const Tensor values, part(v_b));
     return joined_kv_b(keys, values);
   }
 
-  const Checkpoint& checkpoint_;
+  const StoredTensors& tensors_;
+  bool rearranged_;                           // as llama.cpp does
   std::map<std::string, GgufTensor> layout_;  // of a GGUF file
   std::vector<SourceTensor> sources_;
   Status status_;
@@ -213,8 +215,9 @@ Result<DirectoryPlan> plan(const Checkpoint& checkpoint, const Recipe& recipe) {
   } else {
     config = *checkpoint.config();
   }
+  TRY_ASSIGN(const StoredTensors tensors, StoredTensors::of(checkpoint));
   TRY_ASSIGN(std::vector<SourceTensor> sources,
-             Sources(checkpoint, *model, std::move(layout)).take());
+             Sources(tensors, checkpoint.gguf() != nullptr, *model, std::move(layout)).take());
   PlanNotices notices;
   if (!checkpoint.gguf()) {
     std::set<std::string> used;

@@ -35,7 +35,7 @@ class PlanBuilder {
     const GgmlType* type = ggml_type_by_format(format);
     CHECK(type != nullptr);  // no mix has F8_E4M3, the one format that GGUF lacks
     if (format != wanted) notices_.fell_back(source.name, wanted, format);
-    const Format stored = source.parts[0].format;
+    const Format stored = source.parts[0].tensor.format;
     if (format_info(stored).block_elements > 1 && stored != format) notices_.requantised(stored);
     std::vector<int64_t> sizes;
     for (int i = 0; i < source.shape.rank(); ++i) sizes.push_back(source.shape[i]);
@@ -119,14 +119,14 @@ Status write_text(const Checkpoint& checkpoint, int64_t vocab_size, GgufHeader& 
 }
 
 // A tensor as llama.cpp arranges it, out of those of the directory.
-Result<SourceTensor> source_of(const Checkpoint& checkpoint, GgufTensor from) {
+Result<SourceTensor> source_of(const StoredTensors& tensors, GgufTensor from) {
   auto layout = std::make_shared<const GgufTensor>(std::move(from));
   SourceTensor source;
   source.name = layout->name;
   source.shape = layout->shape;
   source.kind = layout->kind;
   for (const TensorSpec& spec : layout->sources) {
-    TRY_ASSIGN(const std::optional<Tensor> stored, stored_tensor(checkpoint, spec));
+    TRY_ASSIGN(const std::optional<StoredMatrix> stored, tensors.find(spec));
     if (!stored) {
       return error(Code::corrupt, "`{}`: expected {}, found no such tensor", spec.name,
                    spec.shape.to_string());
@@ -151,9 +151,9 @@ SourceTensor rope_factors(const std::vector<float>& factors) {
   source.name = "rope_freqs.weight";
   source.shape = {static_cast<int64_t>(factors.size())};
   source.kind = TensorKind::vector;
-  source.parts = {Tensor::packed(Format::f32, source.shape, buffer->data())};
-  std::ranges::copy(factors, source.parts[0].f32().begin());
-  source.owner = std::move(buffer);
+  const Tensor values = Tensor::packed(Format::f32, source.shape, buffer->data());
+  std::ranges::copy(factors, values.f32().begin());
+  source.parts = {{values, std::move(buffer), nullptr}};
   return source;
 }
 
@@ -169,11 +169,12 @@ Result<OutputPlan> plan_from_directory(const Checkpoint& checkpoint, const Recip
   if (folder.filename().empty()) folder = folder.parent_path();
   TRY(write_gguf_keys(config, folder.filename().string(), recipe.mix.file_type, builder.header()));
   TRY(write_text(checkpoint, model->info().vocab_size, builder.header()));
+  TRY_ASSIGN(const StoredTensors tensors, StoredTensors::of(checkpoint));
   std::set<std::string> used;
   if (!factors.empty()) TRY(builder.add(rope_factors(factors)));
   for (GgufTensor& tensor : layout) {
     for (const TensorSpec& source : tensor.sources) used.insert(source.name);
-    TRY_ASSIGN(SourceTensor source, source_of(checkpoint, std::move(tensor)));
+    TRY_ASSIGN(SourceTensor source, source_of(tensors, std::move(tensor)));
     TRY(builder.add(std::move(source)));
   }
   builder.notices().unused(checkpoint, used, model->info().num_hidden_layers);
@@ -221,7 +222,7 @@ Result<OutputPlan> plan_from_gguf(const Checkpoint& checkpoint, const Recipe& re
     source.name = entry.name;
     source.shape = entry.tensor.shape;
     source.kind = kind_of(entry);
-    source.parts = {entry.tensor};
+    source.parts = {{entry.tensor, nullptr, nullptr}};
     TRY(builder.add(std::move(source)));
   }
   return builder.take();

@@ -6,7 +6,6 @@
 namespace hearth {
 namespace {
 
-constexpr std::string_view kScaleSuffix = "_scale_inv";
 constexpr std::string_view kLayers = "model.layers.";
 
 // The n of "model.layers.n.", else -1.
@@ -16,6 +15,16 @@ int64_t layer_of(const std::string& name) {
     std::from_chars(name.data() + kLayers.size(), name.data() + name.size(), layer);
   }
   return layer;
+}
+
+// The weight that a part of a quantised module belongs to: "x.weight" of "x.weight.absmax",
+// "x.weight_scale_inv" and "x.qzeros".
+std::string weight_of(const std::string& name) {
+  constexpr std::string_view kWeight = ".weight";
+  const size_t inside = name.find(".weight.");
+  if (inside != name.npos) return name.substr(0, inside + kWeight.size());
+  const size_t dot = name.rfind('.');
+  return dot == name.npos ? name : name.substr(0, dot) + std::string(kWeight);
 }
 
 }  // namespace
@@ -32,9 +41,8 @@ void PlanNotices::requantised(Format stored) {
 void PlanNotices::unused(const Checkpoint& checkpoint, const std::set<std::string>& used,
                          int64_t layers) {
   for (const TensorEntry& entry : checkpoint.tensors()) {
-    std::string name = entry.name;
-    if (name.ends_with(kScaleSuffix)) name.resize(name.size() - kScaleSuffix.size());
-    if (used.contains(name)) continue;
+    const std::string& name = entry.name;
+    if (used.contains(name) || used.contains(weight_of(name))) continue;
     Group& group = layer_of(name) >= layers ? predictions_ : unused_;
     if (group.count++ == 0) group.first = entry.name;
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hearth/models/foreign/scheme.h"
 #include "hearth/models/tensor_spec.h"
 
 namespace hearth {
@@ -26,8 +27,7 @@ struct SourceTensor {
   std::string name;  // in the output
   Shape shape;       // in the output, outermost first
   TensorKind kind = TensorKind::matrix;
-  std::vector<Tensor> parts;                     // of the input
-  std::shared_ptr<void> owner;                   // of parts that are no views of the input
+  std::vector<StoredMatrix> parts;               // of the input
   std::function<RowOrigin(int64_t row)> origin;  // empty: row r of parts[0]
   std::function<int64_t(int64_t i)> element;     // of a vector; empty: in order
 

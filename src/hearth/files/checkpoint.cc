@@ -166,20 +166,18 @@ Result<Shards> open_shards(const std::string& folder) {
 }
 
 // Points an FP8 weight to its scales: DeepSeek's layout, one f32 for each 128x128 block, the
-// dequantised weight being value * scale_inv (DeepSeek-V3 report, section 3.3.2).
+// dequantised weight being value * scale_inv (DeepSeek-V3 report, section 3.3.2). Scales of other
+// names or of one number are a matter of the scheme that config.json declares (models/foreign).
 Status attach_scales(const TensorTable& table, TensorEntry& weight) {
   const std::string name = weight.name + std::string(kScaleSuffix);
+  const TensorEntry* scale = table.find(name);
+  if (!scale || scale->tensor.shape.rank() < 2) return Status::ok();
   if (weight.tensor.shape.rank() != 2) {
     return error(Code::unsupported, "`{}`: expected F8_E4M3 with two dimensions, found {}",
                  weight.name, weight.tensor.shape.to_string());
   }
   const Shape shape = {ceil_div(weight.tensor.shape[0], kScaleTile),
                        ceil_div(weight.tensor.shape[1], kScaleTile)};
-  const TensorEntry* scale = table.find(name);
-  if (!scale) {
-    return error(Code::not_found, "`{}`: expected its scales `{}` F32 {}, found none", weight.name,
-                 name, shape.to_string());
-  }
   if (scale->format != Format::f32 || !(scale->tensor.shape == shape)) {
     return error(Code::corrupt, "`{}`: expected F32 {}, found {} {}", name, shape.to_string(),
                  scale->dtype, scale->tensor.shape.to_string());

@@ -29,7 +29,13 @@ Weight imagined(Format format, const Shape& shape) {
   return weight;
 }
 
-using StoredOf = std::function<Result<std::optional<Weight>>(const TensorSpec&)>;
+// A weight as the loader would find it.
+struct Stored {
+  Weight weight;
+  int64_t foreign_bytes = 0;  // > 0: packed by another tool, always copied
+};
+
+using StoredOf = std::function<Result<std::optional<Stored>>(const TensorSpec&)>;
 
 // Fills a model's slots and adds up what they take, under the chosen dtype and the smaller ones.
 class WeightPlanner {
@@ -53,29 +59,34 @@ class WeightPlanner {
 
  private:
   Status try_visit(const TensorSpec& spec, Weight& slot) {
-    TRY_ASSIGN(const std::optional<Weight> stored, stored_(spec));
+    TRY_ASSIGN(const std::optional<Stored> stored, stored_(spec));
     if (!stored) return Status::ok();
-    TRY(add(plan_.parameters, stored->tensor.shape.elements()));
+    const Tensor& tensor = stored->weight.tensor;
+    TRY(add(plan_.parameters, tensor.shape.elements()));
     for (HeldWeights& held : plan_.smaller) TRY(hold(spec, *stored, held));
     TRY(hold(spec, *stored, plan_.weights));
     const HeldFormat how = held_as(spec, *stored, options_.dtype);
-    slot = how.copied ? imagined(how.format, stored->tensor.shape) : *stored;
+    slot = how.copied ? imagined(how.format, tensor.shape) : stored->weight;
     return add(bytes_by_format_[static_cast<size_t>(how.format)], slot.bytes());
   }
 
-  static HeldFormat held_as(const TensorSpec& spec, const Weight& stored,
+  static HeldFormat held_as(const TensorSpec& spec, const Stored& stored,
                             std::optional<Format> dtype) {
-    return held_format(spec.kind, stored.tensor.format, stored.tensor.columns(), dtype);
+    const Tensor& tensor = stored.weight.tensor;
+    HeldFormat how = held_format(spec.kind, tensor.format, tensor.columns(), dtype);
+    how.copied = how.copied || stored.foreign_bytes > 0;
+    return how;
   }
 
-  static Status hold(const TensorSpec& spec, const Weight& stored, HeldWeights& sum) {
+  static Status hold(const TensorSpec& spec, const Stored& stored, HeldWeights& sum) {
     const HeldFormat how = held_as(spec, stored, sum.dtype);
+    const int64_t bytes = stored.foreign_bytes > 0 ? stored.foreign_bytes : stored.weight.bytes();
     if (!how.copied) {
-      TRY(add(sum.mapped_bytes, stored.bytes()));
-      return add(sum.bytes, stored.bytes());
+      TRY(add(sum.mapped_bytes, bytes));
+      return add(sum.bytes, bytes);
     }
-    sum.conversion_bytes = std::max(sum.conversion_bytes, stored.bytes());
-    return add(sum.bytes, imagined(how.format, stored.tensor.shape).bytes());
+    sum.conversion_bytes = std::max(sum.conversion_bytes, bytes);
+    return add(sum.bytes, imagined(how.format, stored.weight.tensor.shape).bytes());
   }
 
   static Status add(int64_t& sum, int64_t bytes) {
@@ -217,10 +228,14 @@ int64_t MemoryPlan::peak_bytes(const HeldWeights& held, int64_t kv) const {
 Result<MemoryPlan> plan_memory(const Checkpoint& checkpoint, const PlanOptions& options) {
   std::vector<std::string> notices;
   TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, notices));
-  const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Weight>> {
-    TRY_ASSIGN(const std::optional<Tensor> tensor, stored_tensor(checkpoint, spec));
-    if (!tensor) return std::optional<Weight>();
-    return std::optional(Weight{*tensor, nullptr, nullptr});
+  auto tensors = StoredTensors::of(checkpoint);
+  if (!tensors) return std::move(tensors).status().at(checkpoint.path());
+  const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Stored>> {
+    TRY_ASSIGN(const std::optional<StoredMatrix> found, tensors->find(spec));
+    if (!found) return std::optional<Stored>();
+    if (!found->foreign) return std::optional(Stored{{found->tensor, found->owner, nullptr}, 0});
+    return std::optional(Stored{imagined(found->tensor.format, found->tensor.shape),
+                                found->foreign->stored_bytes()});
   };
   auto plan = plan_model(*model, options, stored);
   if (!plan) return std::move(plan).status().at(checkpoint.path());
@@ -230,10 +245,10 @@ Result<MemoryPlan> plan_memory(const Checkpoint& checkpoint, const PlanOptions& 
 Result<MemoryPlan> plan_memory(const Json& config, const PlanOptions& options) {
   TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(config));
   TRY_ASSIGN(const ConfigFormat format, format_of(config));
-  const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Weight>> {
-    if (spec.name.empty()) return std::optional<Weight>();
+  const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Stored>> {
+    if (spec.name.empty()) return std::optional<Stored>();
     const bool fp8 = format.fp8 && is_fp8_linear(spec);
-    return std::optional(imagined(fp8 ? Format::f8_e4m3 : format.format, spec.shape));
+    return std::optional(Stored{imagined(fp8 ? Format::f8_e4m3 : format.format, spec.shape), 0});
   };
   return plan_model(*model, options, stored);
 }

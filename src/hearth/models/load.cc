@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "hearth/base/mapped_file.h"
 #include "hearth/formats/codec.h"
@@ -15,9 +16,13 @@ namespace {
 
 class WeightLoader {
  public:
-  WeightLoader(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options,
-               LoadedModel& loaded)
-      : checkpoint_(checkpoint), backend_(backend), options_(options), loaded_(loaded) {}
+  WeightLoader(const Checkpoint& checkpoint, const StoredTensors& tensors, Backend& backend,
+               const LoadOptions& options, LoadedModel& loaded)
+      : checkpoint_(checkpoint),
+        tensors_(tensors),
+        backend_(backend),
+        options_(options),
+        loaded_(loaded) {}
 
   void load(const TensorSpec& spec, Weight& slot) {
     if (!status_.is_ok()) return;
@@ -33,23 +38,28 @@ class WeightLoader {
           "elements of a {} block",
           kept_, format_info(*options_.dtype).block_elements, format_info(*options_.dtype).name));
     }
+    for (const auto& [format, count] : repacked_) {
+      loaded_.notices.push_back(fmt::format("{}: {} matrices are held as {}",
+                                            tensors_.scheme_name(), count,
+                                            format_info(format).name));
+    }
     return checkpoint_.unchanged();
   }
 
  private:
   Status try_load(const TensorSpec& spec, Weight& slot) {
-    TRY_ASSIGN(const std::optional<Tensor> found, stored_tensor(checkpoint_, spec));
+    TRY_ASSIGN(const std::optional<StoredMatrix> found, tensors_.find(spec));
     if (!found) return Status::ok();
-    const Tensor& stored = *found;
+    const Tensor& stored = found->tensor;
     const std::string& name = stored_name(spec, checkpoint_.kind());
     loaded_.parameters += stored.shape.elements();
     if (spec.kind == TensorKind::vector) {
       TRY(widen(stored, name, slot));
     } else {
-      TRY(keep_or_convert(spec, stored, name, slot));
+      TRY(keep_or_convert(spec, *found, name, slot));
     }
     loaded_.weight_bytes += slot.bytes();
-    done_ += stored.bytes();
+    done_ += found->foreign ? found->foreign->stored_bytes() : stored.bytes();
     if (options_.progress) options_.progress(done_, checkpoint_.tensor_bytes());
     TRY_ASSIGN(slot, backend_.prepare(std::move(slot), weight_use(spec.kind)));
     return Status::ok();
@@ -68,17 +78,24 @@ class WeightLoader {
     return Status::ok();
   }
 
-  Status keep_or_convert(const TensorSpec& spec, const Tensor& stored, const std::string& name,
+  Status keep_or_convert(const TensorSpec& spec, const StoredMatrix& found, const std::string& name,
                          Weight& slot) {
+    const Tensor& stored = found.tensor;
     const HeldFormat held = held_format(spec.kind, stored.format, stored.columns(), options_.dtype);
-    if (held.copied) {
+    if (held.refused) ++kept_;
+    if (found.foreign) {
+      own(held.format, stored.shape, slot);
+      TRY(write_rows(*found.foreign, slot.tensor).at(name));
+      found.foreign->forget();
+      ++repacked_[held.format];
+    } else if (held.copied) {
       own(held.format, stored.shape, slot);
       TRY(convert(stored, slot.tensor).at(name));
       forget_pages(stored.data, stored.bytes());
-      return Status::ok();
+    } else {
+      slot.tensor = stored;
+      slot.owner = found.owner;
     }
-    if (held.refused) ++kept_;
-    slot.tensor = stored;
     return Status::ok();
   }
 
@@ -90,12 +107,14 @@ class WeightLoader {
   }
 
   const Checkpoint& checkpoint_;
+  const StoredTensors& tensors_;
   Backend& backend_;
   const LoadOptions& options_;
   LoadedModel& loaded_;
   Status status_;
   int64_t done_ = 0;
   int64_t kept_ = 0;
+  std::map<Format, int64_t> repacked_;  // foreign matrices by what became of them
 };
 
 }  // namespace
@@ -104,7 +123,9 @@ Result<LoadedModel> load_model(const Checkpoint& checkpoint, Backend& backend,
                                const LoadOptions& options) {
   LoadedModel loaded;
   TRY_ASSIGN(loaded.model, make_model(checkpoint, loaded.notices, options.hints));
-  WeightLoader loader(checkpoint, backend, options, loaded);
+  auto tensors = StoredTensors::of(checkpoint);
+  if (!tensors) return std::move(tensors).status().at(checkpoint.path());
+  WeightLoader loader(checkpoint, *tensors, backend, options, loaded);
   loaded.model->visit_tensors(
       [&](const TensorSpec& spec, Weight& slot) { loader.load(spec, slot); });
   TRY(loader.finish());

@@ -5,6 +5,7 @@
 
 #include "hearth/models/deepseek/model.h"
 #include "hearth/models/dense/model.h"
+#include "hearth/models/foreign/scheme.h"
 #include "hearth/models/load.h"
 
 namespace hearth {
@@ -69,6 +70,8 @@ Result<std::unique_ptr<Model>> make_model(const Json& config) {
 Result<std::unique_ptr<Model>> make_model(const Checkpoint& checkpoint, Notices& notices,
                                           const ModelHints& hints) {
   if (checkpoint.kind() == CheckpointKind::hugging_face) {
+    auto scheme = foreign_scheme(checkpoint);
+    if (!scheme) return std::move(scheme).status().at(checkpoint.path());
     auto made = make_model(*checkpoint.config());
     if (made) return made;
     return std::move(made).status().at(checkpoint.path() + "/config.json");
