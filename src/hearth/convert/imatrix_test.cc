@@ -75,7 +75,9 @@ TEST_P(Collected, SeesEveryMatrixOfTheConvertedFile) {
     ASSERT_TRUE(found->has_value()) << entry.name;
     EXPECT_NE((*found)->of(0), nullptr) << entry.name;
     // One row of numbers for each expert and for each head of MLA: llama.cpp refuses others.
-    if (shape.rank() == 3) EXPECT_EQ((*found)->groups, shape[0]) << entry.name;
+    if (shape.rank() == 3) {
+      EXPECT_EQ((*found)->groups, shape[0]) << entry.name;
+    }
   }
 }
 
