@@ -202,7 +202,7 @@ TEST_F(CheckpointTest, Fp8WithoutFittingScales) {
   expect(Code::corrupt, "expected F32 [2, 3], found F32 [3, 2]");
   shard("model.safetensors", {{"w.weight_scale_inv", "BF16", {2, 3}}, weight});
   expect(Code::corrupt, "found BF16");
-  shard("model.safetensors", {{"w.weight", "F8_E4M3", {4}}});
+  shard("model.safetensors", {{"w.weight_scale_inv", "F32", {1, 1}}, {"w.weight", "F8_E4M3", {4}}});
   expect(Code::unsupported, "two dimensions");
 }
 

@@ -66,13 +66,16 @@ class F8Scheme final : public ForeignScheme {
                                            const Shape& shape) const override {
     const Parts parts(checkpoint, module);
     const TensorEntry* weight = parts.find("weight");
-    const char* scale = parts.find("weight_scale") ? "weight_scale" : "weight_scale_inv";
-    if (!weight || (weight->tensor.scales && !parts.find("weight_scale"))) {
-      return std::optional<StoredMatrix>();
+    const bool short_name = parts.find("weight_scale") != nullptr;
+    const bool long_name = parts.find("weight_scale_inv") != nullptr;
+    if (short_name && long_name) {
+      return error(Code::corrupt, "`{}`: expected weight_scale or weight_scale_inv, found both",
+                   module);
     }
-    if (weight->format != Format::f8_e4m3 && !parts.find(scale)) {
-      return std::optional<StoredMatrix>();
-    }
+    const bool joined = weight && weight->tensor.scales && !short_name;  // DeepSeek's tiles
+    const bool plain = weight && weight->format != Format::f8_e4m3 && !short_name && !long_name;
+    if (!weight || joined || plain) return std::optional<StoredMatrix>();
+    const char* scale = short_name ? "weight_scale" : "weight_scale_inv";
     TRY_ASSIGN(StoredMatrix found, find_f8(parts, scale, shape));
     return std::optional(std::move(found));
   }

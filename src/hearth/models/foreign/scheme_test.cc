@@ -274,6 +274,8 @@ TEST_F(MalformedForeign, Fp8) {
          "expected F8_E4M3 [8, 32], found BF16");
   expect(fp8, {weight, {"m.weight_scale", "F32", {1}}, {"m.weight_scale_2", "F32", {1}}}, 0,
          "found `weight_scale_2`");
+  expect(fp8, {weight, {"m.weight_scale", "F32", {1}}, {"m.weight_scale_inv", "F32", {1}}}, 0,
+         "found both");
   expect("null", {weight, {"m.weight_scale", "F32", {1}}}, 0, "found F8_E4M3 without any");
 }
 
