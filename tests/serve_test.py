@@ -162,6 +162,20 @@ class Protocol(unittest.TestCase):
         self.assertEqual(same[0], same[1])
         self.assertNotEqual(same[0][0]["message"], same[0][1]["message"])
 
+    def test_prompts_are_cached_and_shared(self):
+        question = "".join(f"{n}+{n * 7}=? " for n in range(60))
+        cold, warm = (self.server.chat(question, temperature=0, max_tokens=8)[2] for _ in range(2))
+        self.assertEqual(cold["usage"]["prompt_cache_hit_tokens"], 0)
+        found = warm["usage"]["prompt_cache_hit_tokens"]
+        self.assertEqual(found, (cold["usage"]["prompt_tokens"] - 1) // 64 * 64)
+        self.assertGreater(found, 0)
+        self.assertEqual(cold["choices"], warm["choices"])
+        asked = {"logprobs": True, "temperature": 0, "max_tokens": 8}  # found in the cache, too
+        judged = self.server.chat(question, **asked)[2]
+        self.assertEqual(judged["usage"]["prompt_cache_hit_tokens"], found)
+        self.assertEqual(judged["choices"][0]["message"], cold["choices"][0]["message"])
+        self.assertGreater(self.server.metric("prefix_cache_hits_total"), 0)
+
     def test_completions_and_tokens(self):
         _, _, tokens = self.server.ask("POST", "/tokenize", {"prompt": "12+30"})
         _, _, text = self.server.ask("POST", "/detokenize", {"tokens": tokens["tokens"][1:]})
@@ -446,6 +460,27 @@ class Life(unittest.TestCase):
         status, headers, _ = server.ask("POST", chat, body, **makers["slow"])
         self.assertEqual(status, 429)
         self.assertGreater(int(headers["Retry-After"]), 30)
+
+    def test_keys_share_no_cache(self):
+        question = "".join(f"{n}-{n // 3}=? " for n in range(60))
+        headers, lines = [], ""
+        for name in ("alice", "bob"):
+            made = json.loads(subprocess.run([BINARY, "serve", "--new-api-key", name, "--json"],
+                                             capture_output=True, check=True).stdout)
+            headers.append({"Authorization": f"Bearer {made['key']}"})
+            lines += made["line"] + "\n"
+        body = {"messages": [{"role": "user", "content": question}], "max_tokens": 2}
+        with tempfile.NamedTemporaryFile("w", suffix=".keys") as file:
+            file.write(lines)
+            file.flush()
+            with Server("--api-keys", file.name) as server:
+                hits = []
+                for key in (headers[0], headers[1], headers[0], headers[1]):
+                    status, _, reply = server.ask("POST", "/v1/chat/completions", body, **key)
+                    self.assertEqual(status, 200)
+                    hits.append(reply["usage"]["prompt_cache_hit_tokens"])
+        self.assertEqual(hits[:2], [0, 0])
+        self.assertGreater(min(hits[2:]), 0)
 
     def test_the_drain(self):
         with Server("--no-log-requests") as server:

@@ -31,6 +31,7 @@ struct Options {
   int64_t batch_tokens = 512;
   int64_t kv_megabytes = 0;
   int64_t body_megabytes = 8;
+  std::string reserve = "auto";
 };
 
 Status print_new_key(const std::string& name, const Session& session) {
@@ -81,6 +82,8 @@ Result<EngineOptions> engine_options(const Options& options, const Model& model)
   out.context = std::min(out.context, model.info().max_position_embeddings);
   out.limits.sequences_max = options.sequences;
   out.limits.batch_tokens_max = options.batch_tokens;
+  out.limits.queue_max = options.sequences + options.queue + 1;  // and the probe
+  if (options.reserve == "full") out.limits.reserve = Reserve::full;
   TRY_ASSIGN(out.kv_blocks, kv_blocks(options, model.kv_spec(out.kv_format), out.context));
   return out;
 }
@@ -179,6 +182,10 @@ void declare_limits(CLI::App& verb, Options& options) {
   verb.add_option("--kv-memory", options.kv_megabytes,
                   "MB of KV cache; 0: a context for each sequence, at most half of free memory")
       ->check(CLI::Range(0, 1 << 30));
+  verb.add_option("--reserve", options.reserve,
+                  "full: memory for an answer's whole length before it starts, so that none pauses")
+      ->check(CLI::IsMember({"auto", "full"}))
+      ->capture_default_str();
   verb.add_option("--max-body", options.body_megabytes, "MB of one request")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

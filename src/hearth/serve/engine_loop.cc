@@ -49,7 +49,7 @@ struct EngineLoop::Choice {
   AnswerText text;
   Live* job = nullptr;
   int64_t id = 0;              // in the engine
-  int64_t rows = 0;            // of logits seen
+  int64_t cached_tokens = 0;   // of the prompt
   std::span<const float> row;  // logits that the next token is drawn from
   Clock::time_point last_token;
   bool done = false;
@@ -187,14 +187,17 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   request.sampling = job.sampling;
   request.sampling.seed += static_cast<uint64_t>(index) * 0x9e3779b97f4a7c15u;
   request.stop_ids = model_.stop_ids();
+  request.scope.tenant = job.tenant;
+  const int64_t first = index - index % job.n;  // of the choices with this prompt
+  if (first != index) {
+    request.shares_prompt_with = live.choices[static_cast<size_t>(first)]->id;
+  }
   TokenSink sink;
   sink.on_token = [this, &choice](int32_t id) { return take_token(choice, id); };
   sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
+  sink.on_start = [&choice](int64_t cached_tokens) { choice.cached_tokens = cached_tokens; };
   if (job.logprobs) {
-    const auto skipped = static_cast<int64_t>(prompt.ids.size()) - 1;
-    sink.on_logits = [&choice, skipped](std::span<const float> row) {
-      if (choice.rows++ >= skipped) choice.row = row;
-    };
+    sink.on_token_logits = [&choice](std::span<const float> row) { choice.row = row; };
   }
   const Result<int64_t> id = engine_.submit(std::move(request), std::move(sink));
   if (!id) {
@@ -229,9 +232,8 @@ void EngineLoop::give_up_the_abandoned() {
 }
 
 void EngineLoop::count_sequences() {
-  int64_t running = 0;
-  for (const auto& live : jobs_) running += live->started ? live->open : 0;
-  metrics_.in_engine(running, live_ - running);
+  const SchedulerStats stats = engine_.stats();
+  metrics_.in_engine(stats, live_ - stats.running);
 }
 
 bool EngineLoop::take_token(Choice& choice, int32_t id) {
@@ -267,6 +269,9 @@ void EngineLoop::end(Live& live) {
   Usage usage;
   for (const Prompt& p : live.job.prompts) {
     usage.prompt_tokens += static_cast<int64_t>(p.ids.size());
+  }
+  for (size_t i = 0; i < live.choices.size(); i += static_cast<size_t>(live.job.n)) {
+    usage.cached_tokens += live.choices[i]->cached_tokens;
   }
   for (const auto& choice : live.choices) {
     usage.completion_tokens += choice->text.tokens();

@@ -66,9 +66,13 @@ struct Metrics::Series {
   Counter& reasoning_tokens =
       counters("hearth_reasoning_tokens_total", "Of the generated tokens, those of thoughts")
           .Add({});
-  Gauge& running =
-      gauge("hearth_num_requests_running", "Sequences in the engine that have a token");
-  Gauge& waiting = gauge("hearth_num_requests_waiting", "Sequences waiting for their first token");
+  Gauge& running = gauge("hearth_num_requests_running", "Sequences that have KV cache blocks");
+  Gauge& waiting = gauge("hearth_num_requests_waiting", "Sequences that wait for their turn");
+  Gauge& kv_usage = gauge("hearth_kv_cache_usage_perc",
+                          "Share of the KV cache's blocks that sequences hold, 0-1");
+  Counter& preemptions =
+      counters("hearth_num_preemptions_total", "Sequences that gave their blocks back for a while")
+          .Add({});
   Gauge& open = gauge("hearth_connections_open", "HTTP connections");
   Histogram& first = histogram("hearth_time_to_first_token_seconds",
                                "From admission to the first token", kFirstToken);
@@ -134,8 +138,12 @@ void Metrics::step(int64_t sequences, double seconds) {
   series_->steps.Observe(seconds);
 }
 
-void Metrics::in_engine(int64_t running, int64_t waiting) {
-  series_->running.Set(static_cast<double>(running));
+void Metrics::in_engine(const SchedulerStats& stats, int64_t waiting) {
+  series_->running.Set(static_cast<double>(stats.running));
+  series_->kv_usage.Set(static_cast<double>(stats.blocks_held) /
+                        static_cast<double>(stats.blocks_total));
+  const auto preemptions = static_cast<double>(stats.preemptions);
+  series_->preemptions.Increment(preemptions - series_->preemptions.Value());
   series_->waiting.Set(static_cast<double>(waiting));
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "hearth/engine/scheduler.h"
 #include "hearth/serve/answer_channel.h"
 
 namespace hearth::serve {
@@ -27,8 +28,8 @@ class Metrics {
   void first_token(double seconds_since_arrival);
   void next_token(double seconds_since_last);
   void step(int64_t sequences, double seconds);
-  // Requests in the engine with and without a token so far.
-  void in_engine(int64_t running, int64_t waiting);
+  // `waiting`: choices that were taken and don't run.
+  void in_engine(const SchedulerStats& stats, int64_t waiting);
 
   void response(int status);            // every HTTP answer
   void rejected(std::string_view why);  // requests that were never admitted

@@ -246,6 +246,8 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   const int64_t choices = job.choices();
   const int64_t buffer = request.stream ? options_.stream_buffer * choices : kWholeReplyMax;
   job.channel = std::make_shared<AnswerChannel>(request.stream, buffer);
+  // The names of keys are few and the owner's own; without keys all are one tenant.
+  job.tenant = context.caller.name.empty() ? 0 : std::hash<std::string>()(context.caller.name);
   job.on_end = [&gate = gate_, caller = context.caller](const Usage& usage) {
     gate.spend_tokens(caller, usage.prompt_tokens + usage.completion_tokens);
   };
