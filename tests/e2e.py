@@ -333,6 +333,18 @@ class Commands(unittest.TestCase):
         self.assertEqual((out["kld_mean"], out["same_top1"]), (0, 1))
         self.assertGreater(coarse["kld_mean"], 0)
 
+    def test_an_eight_bit_cache_costs_little(self):
+        readme = str(REPO / "README.md")
+        out = as_json("perplexity", "--model", MINI, "--file", readme, "--against", MINI,
+                      "--kv-format", "q8_0")
+        self.assertGreater(out["kld_mean"], 0)  # it was used
+        self.assertLess(out["kld_mean"], 0.01)
+        self.assertGreater(out["same_top1"], 0.95)
+        sums = str(REPO / "recipes/mini/heldout/mul.jsonl")
+        scored = as_json("eval", "arithmetic", "--model", MINI, "--data", sums, "--limit", "40",
+                         "--kv-format", "q8_0")
+        self.assertGreaterEqual(scored["score"], 0.95)
+
     def test_tiny(self):
         with tempfile.TemporaryDirectory() as folder:
             for arch in ("deepseek_v3", "deepseek_v2", "qwen2", "qwen3", "llama"):

@@ -23,7 +23,6 @@ FORMATS = ("q8_0 q6_k q5_k q5_1 q5_0 q4_k q4_1 q4_0 iq4_nl iq4_xs q3_k iq3_s iq3
            "q2_k iq2_s iq2_xs iq2_xxs iq1_m iq1_s")
 # llama.cpp names some single formats by the mixes that are built on them.
 PEER_NAMES = {"q5_k": "Q5_K_S", "q4_k": "Q4_K_S", "q3_k": "Q3_K_S"}
-PEER_NEEDS_IMPORTANCE = ("iq3_xxs", "iq2_s", "iq2_xs", "iq2_xxs", "iq1_m", "iq1_s")
 # The bundled model projects queries directly; llama.cpp wants that said by a key.
 NO_Q_LORA = ("--override-kv", "deepseek2.attention.q_lora_rank=int:0")
 OUR_NAMES = {"q5_k": "q5_k_s", "q4_k": "q4_k_s", "q3_k": "q3_k_s"}
@@ -79,10 +78,9 @@ def compare(options: argparse.Namespace, peer: pathlib.Path, folder: pathlib.Pat
             try:
                 run(peer, "--pure", *NO_Q_LORA, *importance, source, theirs,
                     PEER_NAMES.get(name, name.upper()))
-            except RuntimeError as error:
-                if importance or name not in PEER_NEEDS_IMPORTANCE:
-                    raise error
-                cells += [f"{found:.2e}", "refused", "-"]
+            except RuntimeError as error:  # it wants importance, or fails: the reason is shown
+                print(error, file=sys.stderr)
+                cells += [f"{found:.2e}", "failed", "-"]
                 continue
             peers = divergence(options.hearth, theirs, source, text)["kld_mean"]
             cells += [f"{found:.2e}", f"{peers:.2e}", f"{found / peers:.2f}"]

@@ -41,6 +41,7 @@ Result<OpenedText> open_reference(const Options& options, const Session& session
   ModelOptions reference = options.model;
   reference.model = options.against;
   reference.dtype = "auto";
+  reference.kv_format = "auto";
   reference.load_in_8bit = false;
   TRY_ASSIGN(OpenedText opened, open_text_model(reference, session));
   if (opened.model->plain(text, true).ids != ids) {
@@ -58,7 +59,7 @@ Status measure(const Options& options, const Session& session) {
   std::optional<LogitSource> reference;
   if (!options.against.empty()) {
     TRY_ASSIGN(other, open_reference(options, session, text, ids));
-    reference = LogitSource{&other.model->model(), other.backend.get()};
+    reference = LogitSource{&other.model->model(), other.backend.get(), Format::f16};
   }
   const Model& model = subject.model->model();
   PerplexitySettings settings;
@@ -69,8 +70,8 @@ Status measure(const Options& options, const Session& session) {
     return true;
   };
   TRY_ASSIGN(const PerplexityResult result,
-             perplexity({&model, subject.backend.get()}, reference, ids,
-                        subject.model->tokenizer().bos(), settings));
+             perplexity({&model, subject.backend.get(), kv_format_of(options.model)}, reference,
+                        ids, subject.model->tokenizer().bos(), settings));
   progress.clear();
   if (session.json) {
     fmt::print("{}\n", to_json(result).dump());

@@ -39,6 +39,7 @@ using Rows = std::vector<std::vector<float>>;
 Result<Rows> logits_of(const LogitSource& source, const Window& window) {
   EngineOptions options;
   options.context = static_cast<int64_t>(window.ids.size()) + 1;
+  options.kv_format = source.kv_format;
   Engine engine(*source.model, *source.backend, options, {});
   Rows rows;
   int64_t index = 0;

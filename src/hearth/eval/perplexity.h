@@ -30,6 +30,7 @@ struct PerplexityResult {
 struct LogitSource {
   const Model* model;
   Backend* backend;
+  Format kv_format = Format::f16;
 };
 
 // `ids`: the whole text; windows overlap by half and each token is scored once. The first token is
