@@ -88,6 +88,15 @@ class Chat(unittest.TestCase):
         chat.type("\x04")
         self.assertEqual(chat.leave(), 0)
 
+    def test_ctrl_d_during_an_answer(self):
+        chat = Terminal()
+        chat.wait_for("Ctrl-D leaves.*> ")
+        start = chat.type("12+30=?\n")
+        chat.wait_for(re.escape(DIM), start)
+        chat.type("\x04")
+        chat.wait_for(SPEED, start)
+        self.assertEqual(chat.leave(), 0)
+
     def test_chinese(self):
         chat = Terminal(LC_ALL="", LANG="zh_CN.UTF-8", HEARTH_LANG="zh_CN")
         chat.wait_for("请输入问题.*> ")

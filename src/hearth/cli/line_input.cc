@@ -2,6 +2,8 @@
 #include "hearth/cli/line_input.h"
 
 #include <editline/readline.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <clocale>
@@ -11,6 +13,18 @@
 #include "hearth/cli/interrupt.h"
 
 namespace hearth::cli {
+namespace {
+
+// Ctrl-D typed while an answer was written: readable, with no byte to read. libedit, which takes
+// the terminal out of line mode, would never see it.
+bool end_was_typed_ahead() {
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  int bytes = 0;
+  return stdin_is_terminal() && ::poll(&input, 1, 0) == 1 &&
+         ::ioctl(STDIN_FILENO, FIONREAD, &bytes) == 0 && bytes == 0;
+}
+
+}  // namespace
 
 bool stdin_is_terminal() {
   return ::isatty(STDIN_FILENO) == 1;
@@ -25,7 +39,7 @@ LineInput::LineInput() {
 std::optional<std::string> LineInput::read(const char* prompt) {
   // Ctrl-C drops the line and not the chat: it is often meant for an answer that just ended.
   const InterruptGuard interrupt;
-  char* line = ::readline(prompt);
+  char* line = end_was_typed_ahead() ? nullptr : ::readline(prompt);
   if (!line && interrupt.pressed()) {
     std::fputc('\n', stdout);
     return "";
