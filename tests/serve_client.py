@@ -1,0 +1,116 @@
+"""A server under test and a client that speaks to it over real sockets: `hearth serve` on a free
+port. Standard library only."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BINARY = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/hearth")
+REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
+
+
+class Server:
+    """A running server; `with` ends it and insists on exit code 0."""
+
+    def __init__(self, *args: str, model: str = str(REPO / "assets/mini")):
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--model", model, "--port", "0", "--json", *args],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(f"no server: {self.logged()}")
+        self.port = json.loads(line)["port"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=90)
+        self.process.stdout.close()
+        if kind is None and code != 0:
+            raise AssertionError(f"exit code {code}: {self.logged()[-2000:]}")
+        self.log.close()
+
+    def logged(self) -> str:
+        self.log.seek(0)
+        return self.log.read()
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def ask(self, method: str, path: str, body=None, **headers):
+        """Status, headers, and the body: JSON where it is."""
+        with contextlib.closing(self.connect()) as connection:
+            data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+            connection.request(method, path, data, headers)
+            reply = connection.getresponse()
+            text = reply.read()
+        is_json = reply.headers.get("Content-Type", "").startswith("application/json")
+        return reply.status, reply.headers, json.loads(text) if is_json else text.decode()
+
+    def chat(self, question: str = "12+30=?", **members):
+        body = {"messages": [{"role": "user", "content": question}], **members}
+        return self.ask("POST", "/v1/chat/completions", body)
+
+    def events(self, question: str = "12+30=?", **members) -> list[dict]:
+        """The events of a stream, which must end in [DONE]."""
+        status, _, text = self.chat(question, stream=True, **members)
+        assert status == 200, text
+        lines = [line for line in text.split("\n") if line and not line.startswith(":")]
+        assert lines[-1] == "data: [DONE]", lines[-1]
+        return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+
+    def raw(self, data: bytes, seconds: float = 20, finish: bool = False) -> bytes:
+        """What comes back to these bytes, until the server closes or the first reply is whole."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as sock:
+            with contextlib.suppress(ConnectionError):
+                sock.sendall(data)
+                if finish:
+                    sock.shutdown(socket.SHUT_WR)
+            answer = b""
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                while piece := sock.recv(65536):
+                    answer += piece
+                    head, _, rest = answer.partition(b"\r\n\r\n")
+                    length = re.search(rb"Content-Length: (\d+)", head)
+                    if length and len(rest) >= int(length[1]):
+                        break
+            return answer
+
+    def start_stream(self, **members) -> socket.socket:
+        """A stream of which nothing has been read yet."""
+        body = json.dumps({"messages": [{"role": "user", "content": "7*8=?"}], "stream": True,
+                           **members}).encode()
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+                     + str(len(body)).encode() + b"\r\n\r\n" + body)
+        return sock
+
+    def metric(self, name: str, **headers) -> float:
+        _, _, text = self.ask("GET", "/metrics", **headers)
+        values = [float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                  if line.startswith(f"hearth_{name}{{")]
+        return sum(values)
+
+    def wait_for_metric(self, name: str, value: float, seconds: float = 30):
+        end = time.monotonic() + seconds
+        while (found := self.metric(name)) != value:
+            if time.monotonic() > end:
+                raise AssertionError(f"hearth_{name}: expected {value}, found {found}")
+            time.sleep(0.02)
+
+
+def text_of(events: list[dict], field: str = "content") -> str:
+    return "".join(choice["delta"].get(field) or "" for e in events for choice in e["choices"])
