@@ -25,17 +25,4 @@ void SamplingOptions::declare(CLI::App& verb) {
       ->allow_extra_args(false);
 }
 
-SamplingParams SamplingOptions::over(const SamplingParams& defaults) const {
-  SamplingParams p = defaults;
-  p.temperature = temperature.value_or(p.temperature);
-  p.top_k = top_k.value_or(p.top_k);
-  p.top_p = top_p.value_or(p.top_p);
-  p.min_p = min_p.value_or(p.min_p);
-  p.repetition_penalty = repetition_penalty.value_or(p.repetition_penalty);
-  p.frequency_penalty = frequency_penalty.value_or(p.frequency_penalty);
-  p.presence_penalty = presence_penalty.value_or(p.presence_penalty);
-  p.seed = seed;
-  return p;
-}
-
 }  // namespace hearth::cli

@@ -9,10 +9,14 @@
 
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
+#include "hearth/engine/testing.h"
 #include "hearth/models/load.h"
 
 namespace hearth {
 namespace {
+
+using test::Answer;
+using test::into;
 
 struct Network {
   explicit Network(const std::string& name) : backend(1, *cpu::available_tables().front()) {
@@ -29,26 +33,6 @@ struct Network {
   std::unique_ptr<Checkpoint> checkpoint;
   LoadedModel loaded;
 };
-
-struct Answer {
-  std::vector<int32_t> tokens;
-  std::optional<FinishReason> reason;
-  bool operator==(const Answer&) const = default;
-};
-
-TokenSink into(Answer& answer) {
-  TokenSink sink;
-  sink.on_token = [&answer](int32_t id) {
-    EXPECT_FALSE(answer.reason.has_value()) << "a token after the end";
-    answer.tokens.push_back(id);
-    return true;
-  };
-  sink.on_finish = [&answer](FinishReason reason) {
-    EXPECT_FALSE(answer.reason.has_value()) << "finished twice";
-    answer.reason = reason;
-  };
-  return sink;
-}
 
 std::vector<TokenRequest> random_requests(int64_t vocab, int count) {
   std::mt19937 random(5);

@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <utility>
 
-#include "hearth/text/stream/incremental_detokenizer.h"
-#include "hearth/text/stream/reasoning_splitter.h"
-#include "hearth/text/stream/stop_matcher.h"
+#include "hearth/engine/answer_stream.h"
 
 namespace hearth {
 namespace {
@@ -18,15 +17,16 @@ double milliseconds(Clock::duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
 
-// One answer on its way from tokens to text. Stop strings are looked for in the reply only: a
-// thought may well speak of them.
+// One answer on its way to its reply and its listener.
 class Answer {
  public:
   Answer(const TextModel& model, TextRequest request)
       : model_(model),
         request_(std::move(request)),
-        splitter_(request_.prompt.opens_thought),
-        stops_(request_.stop) {}
+        stream_(model.tokenizer(),
+                request_.prompt.opens_thought ? AnswerStream::Form::chat_in_thought
+                                              : AnswerStream::Form::chat,
+                request_.stop) {}
 
   TokenSink sink() {
     TokenSink sink;
@@ -48,32 +48,20 @@ class Answer {
   TextReply take_reply() { return std::move(reply_); }
 
  private:
-  // <think> and </think> are control tokens in some vocabularies and plain ones in others; both
-  // ways the splitter must see them, while no other control token is text.
-  bool visible(int32_t id) const {
-    if (!model_.tokenizer().is_special(id)) return true;
-    const std::string_view text = model_.tokenizer().token_bytes(id);
-    return text == "<think>" || text == "</think>";
-  }
-
   bool take(int32_t id) {
     reply_.output_ids.push_back(id);
-    std::string text;
-    if (visible(id)) text = detokenizer_.push(model_.tokenizer().token_bytes(id));
-    return pass_on(id, splitter_.push(text));
+    const std::vector<StreamPart> parts = stream_.push(id);
+    if (parts.empty()) return tell(id, "", stream_.in_thought()) && !stream_.stopped();
+    return pass_on(id, parts) && !stream_.stopped();
   }
 
-  // Parts of one token to the reply and to the listener; false ends the answer.
+  // Parts of one token to the reply and to the listener; false: it has had enough.
   bool pass_on(int32_t id, const std::vector<StreamPart>& parts) {
-    bool told = false;
     for (const StreamPart& part : parts) {
-      const std::string certain = part.thought ? part.text : stops_.push(part.text);
-      (part.thought ? reply_.reasoning : reply_.text) += certain;
-      if (!tell(told ? -1 : id, certain, part.thought)) return false;
-      told = true;
+      (part.thought ? reply_.reasoning : reply_.text) += part.text;
+      if (!tell(std::exchange(id, -1), part.text, part.thought)) return false;
     }
-    if (!told && id >= 0 && !tell(id, "", splitter_.in_thought())) return false;
-    return !stops_.matched();
+    return true;
   }
 
   bool tell(int32_t id, std::string_view text, bool thought) const {
@@ -81,25 +69,14 @@ class Answer {
   }
 
   void finish(FinishReason reason) {
-    if (!stops_.matched()) {
-      std::vector<StreamPart> parts = splitter_.push(detokenizer_.finish());
-      pass_on(-1, parts);
-      pass_on(-1, splitter_.finish());
-      if (!stops_.matched()) {
-        const std::string held = stops_.finish();
-        reply_.text += held;
-        if (!held.empty()) tell(-1, held, false);
-      }
-    }
+    pass_on(-1, stream_.finish());
     reply_.finish_reason = reason;
     done_ = true;
   }
 
   const TextModel& model_;
   TextRequest request_;
-  IncrementalDetokenizer detokenizer_;
-  ReasoningSplitter splitter_;
-  StopMatcher stops_;
+  AnswerStream stream_;
   TextReply reply_;
   bool done_ = false;
 };

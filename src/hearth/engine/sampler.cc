@@ -395,6 +395,20 @@ const std::vector<Candidate>& filtered(std::span<const float> logits, const Samp
 
 }  // namespace
 
+SamplingParams SamplingOverrides::over(const SamplingParams& defaults) const {
+  SamplingParams p = defaults;
+  p.temperature = temperature.value_or(p.temperature);
+  p.top_k = top_k.value_or(p.top_k);
+  p.top_p = top_p.value_or(p.top_p);
+  p.min_p = min_p.value_or(p.min_p);
+  p.repetition_penalty = repetition_penalty.value_or(p.repetition_penalty);
+  p.frequency_penalty = frequency_penalty.value_or(p.frequency_penalty);
+  p.presence_penalty = presence_penalty.value_or(p.presence_penalty);
+  p.seed = seed.value_or(p.seed);
+  p.logit_bias = logit_bias;
+  return p;
+}
+
 Status check_sampling(const SamplingParams& p) {
   const auto within = [](std::string_view name, double value, double low, double high) -> Status {
     if (value >= low && value <= high) return Status::ok();  // NaN fails

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -28,6 +29,17 @@ struct SamplingParams {
   double presence_penalty = 0;    // minus this, once, if in the answer
   uint64_t seed = 0;
   std::vector<LogitBias> logit_bias;  // ids below the vocabulary's size
+};
+
+// What a user says of sampling, field by field; what stays empty takes the model's default.
+struct SamplingOverrides {
+  std::optional<double> temperature, top_p, min_p;
+  std::optional<double> repetition_penalty, frequency_penalty, presence_penalty;
+  std::optional<int64_t> top_k;
+  std::optional<uint64_t> seed;
+  std::vector<LogitBias> logit_bias;
+
+  SamplingParams over(const SamplingParams& defaults) const;
 };
 
 // invalid: a value that makes no distribution, NaN included; names the parameter.

@@ -11,7 +11,7 @@
 
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
-#include "hearth/engine/engine.h"
+#include "hearth/engine/testing.h"
 #include "hearth/models/load.h"
 #include "hearth/models/tiny/random_model.h"
 #include "hearth/models/tiny/tiny.h"
@@ -38,30 +38,19 @@ struct Network {
   LoadedModel loaded;
 };
 
-struct Answer {
-  std::vector<int32_t> tokens;
+struct Answer : test::Answer {
   std::vector<std::vector<float>> logits;  // of each token
-  std::optional<FinishReason> reason;
   int64_t cached_tokens = -1;
 };
 
 TokenSink into(Answer& answer) {
-  TokenSink sink;
+  TokenSink sink = test::into(answer);
   sink.on_start = [&answer](int64_t cached) {
     EXPECT_EQ(answer.cached_tokens, -1) << "started twice";
     answer.cached_tokens = cached;
   };
   sink.on_token_logits = [&answer](std::span<const float> row) {
     answer.logits.emplace_back(row.begin(), row.end());
-  };
-  sink.on_token = [&answer](int32_t id) {
-    EXPECT_FALSE(answer.reason.has_value()) << "a token after the end";
-    answer.tokens.push_back(id);
-    return true;
-  };
-  sink.on_finish = [&answer](FinishReason reason) {
-    EXPECT_FALSE(answer.reason.has_value()) << "finished twice";
-    answer.reason = reason;
   };
   return sink;
 }

@@ -1,23 +1,19 @@
-// AnswerText: one answer from token ids to pieces of text: whole characters, thought and reply
-// apart, nothing from a stop string on. Stop strings are looked for in the reply only: a thought
-// may well speak of them. A raw completion is one text without a thought.
+// AnswerText: the stream of one answer as the pieces that its channel carries, each with the log
+// probabilities of its tokens, and the tokens of thoughts counted.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "hearth/engine/answer_stream.h"
 #include "hearth/serve/answer_channel.h"
-#include "hearth/text/stream/incremental_detokenizer.h"
-#include "hearth/text/stream/reasoning_splitter.h"
-#include "hearth/text/stream/stop_matcher.h"
-#include "hearth/text/tokenizer/tokenizer.h"
 
 namespace hearth::serve {
 
 class AnswerText {
  public:
-  enum class Form : uint8_t { chat, chat_in_thought, raw };
+  using Form = AnswerStream::Form;
 
   AnswerText(const Tokenizer& tokenizer, Form form, const std::vector<std::string>& stops,
              int32_t choice);
@@ -32,17 +28,12 @@ class AnswerText {
   int64_t reasoning_tokens() const { return reasoning_tokens_; }
 
  private:
-  bool visible(int32_t id) const;
   void emit(std::vector<StreamPart> parts, std::vector<Piece>& out);
   Piece piece(bool thought, std::string text);
   void keep(const TokenLogprob& logprob, bool thought, std::vector<Piece>& out);
 
-  const Tokenizer& tokenizer_;
-  const Form form_;
+  AnswerStream stream_;
   const int32_t choice_;
-  IncrementalDetokenizer detokenizer_;
-  ReasoningSplitter splitter_;
-  StopMatcher stops_;
   std::vector<TokenLogprob> waiting_;  // of tokens whose text has not left yet
   bool waiting_thought_ = false;       // they are tokens of the thought
   int64_t tokens_ = 0;

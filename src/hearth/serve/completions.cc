@@ -141,8 +141,8 @@ GenerationJob make_job(const TextModel& model, const GenerationRequest& request,
   GenerationJob job;
   job.prompts = std::move(prompts);
   job.n = request.n;
-  job.sampling = request.sampling(model.defaults());
-  job.sampling.seed = request.seed ? *request.seed : random_seed();
+  job.sampling = request.sampling.over(model.defaults());
+  job.sampling.seed = request.sampling.seed ? *request.sampling.seed : random_seed();
   job.max_tokens = request.max_tokens.value_or(context);
   job.stop = request.stop;
   job.raw = request.endpoint == Endpoint::completion;

@@ -39,16 +39,9 @@ struct GenerationRequest {
   bool logprobs = false;
   int64_t top_logprobs = 0;
   std::optional<int64_t> max_tokens;
-  std::optional<uint64_t> seed;
   std::vector<std::string> stop;
-  std::optional<double> temperature, top_p, min_p;
-  std::optional<double> repetition_penalty, frequency_penalty, presence_penalty;
-  std::optional<int64_t> top_k;
-  std::vector<LogitBias> logit_bias;
+  SamplingOverrides sampling;
   std::vector<std::string> ignored;  // names of fields that mean nothing here
-
-  // The model's defaults with what the request says.
-  SamplingParams sampling(const SamplingParams& defaults) const;
 };
 
 }  // namespace hearth::serve

@@ -133,20 +133,20 @@ void refuse_what_is_missing(Fields& fields) {
 }
 
 void read_sampling(Fields& fields, int64_t vocab_size, GenerationRequest& out) {
-  fields.number("temperature", 0, 100, out.temperature);
-  fields.number("top_p", 0, 1, out.top_p);
-  fields.number("min_p", 0, 1, out.min_p);
+  fields.number("temperature", 0, 100, out.sampling.temperature);
+  fields.number("top_p", 0, 1, out.sampling.top_p);
+  fields.number("min_p", 0, 1, out.sampling.min_p);
   // vLLM's clients say -1 for "all".
-  fields.integer("top_k", -1, kTokensMax, out.top_k);
-  if (out.top_k == -1) out.top_k = 0;
-  fields.number("repetition_penalty", 0.01, 100, out.repetition_penalty);
-  fields.number("frequency_penalty", -10, 10, out.frequency_penalty);
-  fields.number("presence_penalty", -10, 10, out.presence_penalty);
+  fields.integer("top_k", -1, kTokensMax, out.sampling.top_k);
+  if (out.sampling.top_k == -1) out.sampling.top_k = 0;
+  fields.number("repetition_penalty", 0.01, 100, out.sampling.repetition_penalty);
+  fields.number("frequency_penalty", -10, 10, out.sampling.frequency_penalty);
+  fields.number("presence_penalty", -10, 10, out.sampling.presence_penalty);
   std::optional<int64_t> seed;
   fields.integer("seed", std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max(),
                  seed);
-  if (seed) out.seed = static_cast<uint64_t>(*seed);
-  read_logit_bias(fields, vocab_size, out.logit_bias);
+  if (seed) out.sampling.seed = static_cast<uint64_t>(*seed);
+  read_logit_bias(fields, vocab_size, out.sampling.logit_bias);
   read_stop(fields, out.stop);
 }
 

@@ -51,12 +51,12 @@ TEST(ReadRequest, EveryFieldOfAChat) {
   EXPECT_EQ(r.chat.extra["thinking"], true);
   EXPECT_TRUE(r.stream && r.include_usage && r.logprobs);
   EXPECT_EQ(r.n, 3);
-  EXPECT_EQ(r.seed, ~uint64_t{0});
+  EXPECT_EQ(r.sampling.seed, ~uint64_t{0});
   EXPECT_EQ(r.stop, (std::vector<std::string>{"x", "y"}));
   EXPECT_EQ(r.max_tokens, 9);
   EXPECT_EQ(r.top_logprobs, 5);
   EXPECT_EQ(r.ignored, std::vector<std::string>{"novelty"});
-  const SamplingParams p = r.sampling({});
+  const SamplingParams p = r.sampling.over({});
   EXPECT_EQ(p.temperature, 0.5);
   EXPECT_EQ(p.top_p, 0.9);
   EXPECT_EQ(p.top_k, 0);
@@ -76,9 +76,9 @@ TEST(ReadRequest, WhatIsNotSaidIsTheModels) {
   SamplingParams defaults;
   defaults.temperature = 0.6;
   defaults.top_k = 5;
-  EXPECT_EQ(r.sampling(defaults).temperature, 0.6);
-  EXPECT_EQ(r.sampling(defaults).top_k, 5);
-  EXPECT_FALSE(r.max_tokens || r.seed || r.stream || r.logprobs);
+  EXPECT_EQ(r.sampling.over(defaults).temperature, 0.6);
+  EXPECT_EQ(r.sampling.over(defaults).top_k, 5);
+  EXPECT_FALSE(r.max_tokens || r.sampling.seed || r.stream || r.logprobs);
 }
 
 TEST(ReadRequest, EveryFormOfAPrompt) {
