@@ -12,8 +12,9 @@ foreach(kind LIBRARY INCLUDE PACKAGE)
   set(CMAKE_FIND_ROOT_PATH_MODE_${kind} ONLY)
 endforeach()
 set(libraries "${root}/usr/lib/aarch64-linux-gnu:${root}/lib/aarch64-linux-gnu")
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${libraries}")
-set(CMAKE_SHARED_LINKER_FLAGS_INIT "-Wl,-rpath-link,${libraries}")
+set(places "-L${root}/usr/lib/aarch64-linux-gnu -Wl,-rpath-link,${libraries}")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "${places}")
+set(CMAKE_SHARED_LINKER_FLAGS_INIT "${places}")
 # Headers that differ by machine (OpenSSL's) lie where Debian keeps them.
 set(CMAKE_CXX_FLAGS_INIT "-isystem ${root}/usr/include/aarch64-linux-gnu")
 set(CMAKE_CROSSCOMPILING_EMULATOR
