@@ -27,7 +27,7 @@ void check_request(const GenerationRequest& r) {
   CHECK(!r.max_tokens || *r.max_tokens >= 1);
   CHECK(r.top_logprobs >= 0 && r.top_logprobs <= kTopLogprobsMax);
   CHECK(check_sampling(r.sampling.over({})).is_ok());
-  for (const LogitBias& b : r.logit_bias) CHECK(b.id >= 0 && b.id < kVocab);
+  for (const LogitBias& b : r.sampling.logit_bias) CHECK(b.id >= 0 && b.id < kVocab);
   for (const RawPrompt& p : r.prompts) {
     for (int32_t id : p.ids) CHECK(id >= 0 && id < kVocab);
   }
