@@ -2,10 +2,14 @@
 #   hearth_NAME        static library of all *.cc but tests and fuzz targets
 #   NAME_test          one GoogleTest binary of all *_test.cc, run by CTest as NAME
 #   fuzz_X             one libFuzzer binary for each X_fuzz.cc (preset `fuzz`, target fuzz_targets)
+# EXCEPT names folders below that have their own CMakeLists.txt.
 # DEPS are lower folders (without the hearth_ prefix); LIBS are outside libraries.
 function(hearth_folder name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_LIBS;EXCEPT" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  foreach(folder IN LISTS ARG_EXCEPT)
+    list(FILTER sources EXCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/${folder}/")
+  endforeach()
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")

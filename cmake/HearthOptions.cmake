@@ -3,8 +3,8 @@
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)  # the static libraries also go into libhearth.so
 add_library(hearth_options INTERFACE)
 target_compile_features(hearth_options INTERFACE cxx_std_20)
-target_compile_options(hearth_options INTERFACE
-  -Wall -Wextra -Wconversion -Werror -ffp-contract=off -fno-omit-frame-pointer)
+target_compile_options(hearth_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
+  -Wall;-Wextra;-Wconversion;-Werror;-ffp-contract=off;-fno-omit-frame-pointer>)
 target_include_directories(hearth_options INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
 

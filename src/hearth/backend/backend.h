@@ -158,6 +158,16 @@ class Backend {
   // Memory. Scratch lives until the next begin_step, or the end of a ScratchScope; its content is
   // undefined.
   virtual void begin_step() = 0;
+  // The same before a model's forward over `batch`. A device may record the forward and replay it
+  // when a batch of the same shape comes again.
+  virtual void begin_forward(const Batch& /*batch*/, const KvCache& /*cache*/) { begin_step(); }
+  // After that forward: waits for it and brings its logits to the host, where they stay until the
+  // next step. internal: the device failed; it stays failed.
+  virtual Result<Tensor> end_forward(Tensor logits) { return logits; }
+  // Zeroed memory of the device for a KvCache.  no_memory: it doesn't fit.
+  virtual Result<std::shared_ptr<std::byte>> cache_memory(int64_t bytes) {
+    return host_cache_memory(bytes);
+  }
   virtual Tensor scratch(const Shape& shape) = 0;  // f32
   virtual std::byte* scratch_bytes(int64_t bytes) = 0;
   // A layer's scratch is free for the next layer: see ScratchScope.

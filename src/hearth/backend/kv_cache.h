@@ -14,6 +14,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "hearth/backend/batch.h"
 #include "hearth/base/status.h"
@@ -42,31 +44,39 @@ struct KvSpec {
   Status check() const;
 };
 
+// Zeroed memory of the host for a cache.
+std::shared_ptr<std::byte> host_cache_memory(int64_t bytes);
+
 class KvCache {
  public:
-  KvCache(const KvSpec& spec, int64_t blocks)
-      : spec_(spec), blocks_(blocks), data_(spec.block_bytes() * blocks) {
+  // In memory of the host, zeroed.
+  KvCache(const KvSpec& spec, int64_t blocks);
+  // In memory that a backend gave, zeroed, of block_bytes() * blocks.
+  KvCache(const KvSpec& spec, int64_t blocks, std::shared_ptr<std::byte> memory)
+      : spec_(spec), blocks_(blocks), data_(std::move(memory)) {
     DCHECK(spec.check().is_ok());
   }
 
   const KvSpec& spec() const { return spec_; }
   int64_t blocks() const { return blocks_; }
+  int64_t bytes() const { return spec_.block_bytes() * blocks_; }
+  std::byte* memory() const { return data_.get(); }  // of layer 0, block 0
 
   // The block of `position` of the sequence whose block table is `rows.blocks`.
   std::byte* block(int64_t layer, const SequenceRows& rows, int64_t position) const {
     const int64_t block = rows.blocks[static_cast<size_t>(position / kKvBlockTokens)];
     DCHECK(block >= 0 && block < blocks_ && layer < spec_.layers);
-    return data_.data() + (layer * blocks_ + block) * kKvBlockTokens * spec_.row_bytes();
+    return data_.get() + (layer * blocks_ + block) * kKvBlockTokens * spec_.row_bytes();
   }
 
-  // What a token stores, [values]: MLA latent and key; GQA the keys of all heads, then the values.
+  // In host memory only. What a token stores, [values]: MLA latent and key; GQA the keys of all heads, then the values.
   void store(int64_t layer, const SequenceRows& rows, int64_t position, const float* in) const;
   void load(int64_t layer, const SequenceRows& rows, int64_t position, float* out) const;
 
  private:
   KvSpec spec_;
   int64_t blocks_;
-  Buffer data_;
+  std::shared_ptr<std::byte> data_;
 };
 
 }  // namespace hearth

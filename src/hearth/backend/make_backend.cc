@@ -5,18 +5,35 @@
 #include "hearth/backend/cpu/dispatch.h"
 #include "hearth/backend/reference/reference_backend.h"
 
+#if defined(HEARTH_CUDA)
+#include "hearth/backend/cuda/cuda_backend.h"
+#endif
+
 namespace hearth {
+namespace {
+
+Result<std::unique_ptr<Backend>> make_cuda([[maybe_unused]] const BackendOptions& options) {
+#if defined(HEARTH_CUDA)
+  TRY_ASSIGN(auto backend, CudaBackend::open(options.activation));
+  return std::unique_ptr<Backend>(std::move(backend));
+#else
+  return error(Code::unsupported, "device cuda: this Hearth was built without it (make cuda)");
+#endif
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Backend>> make_backend(const BackendOptions& options) {
   if (options.device == "reference") {
     return std::unique_ptr<Backend>(std::make_unique<ReferenceBackend>(options.activation));
   }
+  if (options.device == "cuda") return make_cuda(options);
   if (options.device == "auto" || options.device == "cpu") {
     TRY_ASSIGN(const cpu::KernelTable* kernels, cpu::choose_table(options.cpu_isa));
     return std::unique_ptr<Backend>(
         std::make_unique<CpuBackend>(options.threads, *kernels, options.activation));
   }
-  return error(Code::invalid, "device: expected auto, cpu or reference, found `{}`",
+  return error(Code::invalid, "device: expected auto, cpu, cuda or reference, found `{}`",
                options.device);
 }
 

@@ -11,7 +11,7 @@
 namespace hearth {
 
 struct BackendOptions {
-  std::string device = "auto";  // auto | cpu | reference
+  std::string device = "auto";  // auto | cpu | cuda | reference
   int threads = 1;
   std::string cpu_isa;  // "" = the best this machine has
   Activation activation = Activation::automatic;

@@ -80,7 +80,7 @@ class Run {
         backend_(backend),
         test_(test),
         steps_(model, test),
-        cache_(model.kv_spec(kv_format), blocks_each(test) * test.batch) {
+        cache_(make_cache(model.kv_spec(kv_format), blocks_each(test) * test.batch)) {
     for (int64_t s = 0; s < test.batch; ++s) {
       for (const Batch& chunk : steps_.chunks(s, 0, test.depth)) forward(chunk);
     }
@@ -105,9 +105,16 @@ class Run {
  private:
   void generate(int64_t i) { forward(steps_.generate(test_.batch, test_.depth + i)); }
 
+  KvCache make_cache(const KvSpec& spec, int64_t blocks) const {
+    auto memory = backend_.cache_memory(spec.block_bytes() * blocks);
+    CHECK(memory.has_value());
+    return {spec, blocks, *std::move(memory)};
+  }
+
   void forward(const Batch& batch) {
-    backend_.begin_step();
-    model_.forward(backend_, batch, cache_);
+    backend_.begin_forward(batch, cache_);
+    const auto logits = backend_.end_forward(model_.forward(backend_, batch, cache_));
+    CHECK(logits.has_value());
   }
 
   const Model& model_;

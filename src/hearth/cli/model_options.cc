@@ -17,7 +17,7 @@ void ModelOptions::declare(CLI::App& verb, bool model_required) {
   CLI::Option* option = verb.add_option(
       "--model", model, "Hugging Face directory, GGUF file, or `mini`, the bundled model");
   if (model_required) option->required();
-  verb.add_option("--device", device, "auto, cpu or reference")->capture_default_str();
+  verb.add_option("--device", device, "auto, cpu, cuda or reference")->capture_default_str();
   verb.add_option("--dtype", dtype,
                   "auto (as stored), int8 (= q8_0) or a weight format: bf16, q6_k, q4_k, ...")
       ->capture_default_str();

@@ -14,6 +14,8 @@ std::string_view finish_reason_name(FinishReason reason) {
       return "length";
     case FinishReason::cancelled:
       return "cancelled";
+    case FinishReason::failed:
+      return "error";
   }
   return "unknown";
 }
@@ -54,10 +56,18 @@ Engine::Engine(const Model& model, Backend& backend, const EngineOptions& option
       backend_(backend),
       options_(resolved(options, model)),
       banned_(std::move(banned)),
-      cache_(model.kv_spec(options_.kv_format), options_.kv_blocks),
+      cache_(make_cache()),
       scheduler_(options_.limits, options_.kv_blocks) {}
 
 Engine::~Engine() = default;
+
+KvCache Engine::make_cache() {
+  const KvSpec spec = model_.kv_spec(options_.kv_format);
+  auto memory = backend_.cache_memory(spec.block_bytes() * options_.kv_blocks);
+  if (memory) return {spec, options_.kv_blocks, *std::move(memory)};
+  health_ = std::move(memory).status().at("KV cache");
+  return {spec, options_.kv_blocks, nullptr};
+}
 
 Status Engine::check(const TokenRequest& request) const {
   const int64_t vocab = model_.info().vocab_size;
@@ -81,6 +91,7 @@ Status Engine::check(const TokenRequest& request) const {
 }
 
 Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
+  if (!health_.is_ok()) return health_;
   TRY(check(request));
   if (scheduler_.full()) {
     return error(Code::busy, "the queue of {} requests is full", options_.limits.queue_max);
@@ -133,6 +144,10 @@ void Engine::finish(int64_t id, FinishReason reason) {
   live_.erase(found);
   scheduler_.remove(&live->sequence);
   if (live->sink.on_finish) live->sink.on_finish(reason);
+}
+
+void Engine::fail_all() {
+  while (!live_.empty()) finish(live_.begin()->first, FinishReason::failed);
 }
 
 // The ids that may not come next; empty: every one may.
@@ -193,8 +208,14 @@ void Engine::step() {
     if (!live.started && live.sink.on_start) live.sink.on_start(s->cached_tokens);
     live.started = true;
   }
-  backend_.begin_step();
-  const Tensor logits = model_.forward(backend_, plan.batch, cache_);
+  backend_.begin_forward(plan.batch, cache_);
+  const Result<Tensor> computed =
+      backend_.end_forward(model_.forward(backend_, plan.batch, cache_));
+  if (!computed) {
+    health_ = computed.status();
+    return fail_all();
+  }
+  const Tensor& logits = *computed;
   scheduler_.commit(plan);
   int64_t next_row = 0;
   done_.clear();

@@ -19,9 +19,9 @@
 
 namespace hearth {
 
-enum class FinishReason : uint8_t { stop, length, cancelled };
+enum class FinishReason : uint8_t { stop, length, cancelled, failed };
 
-// stop | length | cancelled, as the OpenAI API says them.
+// stop | length | cancelled | error; the first two as the OpenAI API says them.
 std::string_view finish_reason_name(FinishReason reason);
 
 // Marks the ids that may not come next, beside those banned for all: a grammar's say. `answer` is
@@ -73,12 +73,15 @@ class Engine {
   ~Engine();
 
   // invalid: empty prompt, id out of range, prompt longer than the context, sampling parameters.
-  // no_memory: longer than the whole KV cache.  busy: the queue is full.
+  // no_memory: longer than the whole KV cache, or the device has no room for the cache at all.
+  // busy: the queue is full.  internal: the device has failed.
   Result<int64_t> submit(TokenRequest request, TokenSink sink);
   void cancel(int64_t id);
   bool idle() const { return live_.empty(); }
-  // Computes one step; calls sinks.
+  // Computes one step; calls sinks. Where the device fails, every request ends as `failed`.
   void step();
+  // What the device failed of, if it did; it stays so.
+  const Status& health() const { return health_; }
 
   int64_t context() const { return options_.context; }
   SchedulerStats stats() const { return scheduler_.stats(); }
@@ -91,12 +94,15 @@ class Engine {
   std::span<const uint8_t> banned_for(const Live& live);
   void finish(int64_t id, FinishReason reason);
   void apply_cancellations();
+  void fail_all();
+  KvCache make_cache();
 
   const Model& model_;
   Backend& backend_;
   EngineOptions options_;
   std::vector<uint8_t> banned_;
   std::vector<uint8_t> masked_;  // banned_ and what a sequence's mask adds
+  Status health_;  // first failure of the device; nothing is computed after it
   KvCache cache_;
   Scheduler scheduler_;
   std::map<int64_t, std::unique_ptr<Live>> live_;

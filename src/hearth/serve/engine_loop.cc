@@ -259,6 +259,10 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
   choice.done = true;
   --live.open;
   if (reason == FinishReason::cancelled) return;
+  if (reason == FinishReason::failed) {
+    live.failure = error_of(engine_.health(), "");
+    return;
+  }
   std::vector<Piece> pieces;
   choice.text.finish(finish_reason_name(reason), pieces);
   for (Piece& piece : pieces) live.job.channel->put(std::move(piece));

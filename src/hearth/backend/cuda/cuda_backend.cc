@@ -1,0 +1,178 @@
+// Steps of the CUDA backend: memory, what is handed over from the host, recording and replay.
+#include "hearth/backend/cuda/cuda_backend.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace hearth {
+namespace {
+
+using cuda::RowPlace;
+using cuda::SequencePlace;
+
+// Batches of more rows are not worth a graph: their kernels are longer than the gaps between them.
+constexpr int64_t kRecordedRowsMax = 64;
+constexpr int64_t kSplit = 512;  // positions that one part of a long history has
+
+template <typename T>
+int32_t to_i32(T value) {
+  return static_cast<int32_t>(value);
+}
+
+// Rounded up so that few graphs serve all lengths.
+int64_t power_of_two(int64_t value) {
+  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(value, 1))));
+}
+
+// The counts of a batch.
+cuda::StepRows count_rows(const Batch& batch) {
+  cuda::StepRows rows;
+  rows.rows = to_i32(batch.rows());
+  rows.sequence_count = to_i32(batch.sequences.size());
+  int64_t blocks = 1, generated_end = 1;
+  for (const SequenceRows& s : batch.sequences) {
+    blocks = std::max(blocks, static_cast<int64_t>(s.blocks.size()));
+    if (s.role == Role::generated) {
+      rows.generated_count += to_i32(s.rows);
+      generated_end = std::max(generated_end, s.end());
+    } else {
+      rows.prompt_count += to_i32(s.rows);
+      rows.prompt_rows_max = std::max(rows.prompt_rows_max, to_i32(s.rows));
+      rows.prompt_end_max = std::max(rows.prompt_end_max, to_i32(s.end()));
+    }
+  }
+  rows.table_width = to_i32(power_of_two(blocks));
+  rows.generated_end_max = to_i32(kSplit * power_of_two((generated_end + kSplit - 1) / kSplit));
+  return rows;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CudaBackend>> CudaBackend::open(Activation activation) {
+  TRY_ASSIGN(auto stream, cuda::Stream::open());
+  return std::make_unique<CudaBackend>(std::move(stream), activation);
+}
+
+CudaBackend::CudaBackend(std::unique_ptr<cuda::Stream> stream, Activation activation)
+    : stream_(std::move(stream)),
+      activation_(activation),
+      arena_([this](int64_t bytes) { return stream_->allocate(bytes); }),
+      pinned_([this](int64_t bytes) { return stream_->allocate_pinned(bytes); }) {}
+
+CudaBackend::~CudaBackend() = default;
+
+void CudaBackend::begin_step() {
+  arena_.reset();
+  pinned_.reset();
+  rows_made_ = false;
+  roles_ = nullptr;
+  mode_ = Mode::direct;
+}
+
+void CudaBackend::begin_forward(const Batch& batch, const KvCache& cache) {
+  begin_step();
+  const cuda::StepRows counts = count_rows(batch);
+  if (counts.prompt_count == 0 && counts.rows <= kRecordedRowsMax) {
+    choose_mode({cache.memory(), counts.rows, counts.sequence_count, counts.table_width,
+                 counts.generated_end_max, to_i32(batch.logits_rows.size())});
+  }
+  roles_ = &step_rows(batch);
+}
+
+// A step of a new kind runs directly, which makes its scratch and constants; the second is recorded.
+void CudaBackend::choose_mode(const StepKey& key) {
+  const int64_t generation = arena_.generation() + pinned_.generation();
+  if (generation != recorded_generation_) recorded_.clear();
+  recorded_generation_ = generation;
+  key_ = key;
+  const auto [found, is_new] = recorded_.try_emplace(key);
+  if (is_new) return;
+  if (found->second.graph) {
+    mode_ = Mode::replaying;
+    stream_->set_skipping(true);
+  } else {
+    mode_ = Mode::recording;
+    stream_->begin_capture();
+  }
+}
+
+Result<Tensor> CudaBackend::end_forward(Tensor logits) {
+  if (mode_ == Mode::recording) recorded_[key_].graph = stream_->end_capture();
+  stream_->set_skipping(false);
+  if (mode_ != Mode::direct && recorded_[key_].graph) stream_->replay(*recorded_[key_].graph);
+  mode_ = Mode::direct;
+  if (logits.bytes() > host_logits_bytes_) {
+    host_logits_bytes_ = power_of_two(logits.bytes());
+    TRY_ASSIGN(host_logits_, stream_->allocate_pinned(host_logits_bytes_));
+  }
+  stream_->copy_out(host_logits_.get(), logits.data, logits.bytes());
+  stream_->synchronize();
+  TRY(stream_->status());
+  return Tensor::packed(Format::f32, logits.shape, host_logits_.get());
+}
+
+Result<std::shared_ptr<std::byte>> CudaBackend::cache_memory(int64_t bytes) {
+  TRY_ASSIGN(auto memory, stream_->allocate(bytes));
+  stream_->zero(memory.get(), bytes);
+  recorded_.clear();  // a graph of an earlier cache may have had this address
+  return memory;
+}
+
+Tensor CudaBackend::scratch(const Shape& shape) {
+  return Tensor::packed(Format::f32, shape, arena_.take(shape.elements() * 4));
+}
+
+const std::byte* CudaBackend::hand_over(const void* values, int64_t bytes) {
+  std::byte* from = pinned_.take(bytes);
+  std::byte* to = arena_.take(bytes);
+  std::memcpy(from, values, static_cast<size_t>(bytes));
+  stream_->copy_in(to, from, bytes);
+  return to;
+}
+
+const cuda::StepRows& CudaBackend::step_rows(const Batch& batch) {
+  if (rows_made_) return rows_;
+  rows_made_ = true;
+  rows_ = count_rows(batch);
+  std::vector<RowPlace> places;
+  std::vector<SequencePlace> sequences;
+  std::vector<int32_t> table(
+      static_cast<size_t>(int64_t{rows_.sequence_count} * rows_.table_width));
+  std::vector<int32_t> of_role[2];
+  places.reserve(static_cast<size_t>(rows_.rows));
+  for (const SequenceRows& s : batch.sequences) {
+    const int32_t generated = s.role == Role::generated ? 1 : 0;
+    std::ranges::copy(s.blocks, table.begin() + static_cast<std::ptrdiff_t>(sequences.size()) *
+                                                    rows_.table_width);
+    for (int64_t i = 0; i < s.rows; ++i) {
+      of_role[generated].push_back(to_i32(s.first_row + i));
+      places.push_back({to_i32(sequences.size()), to_i32(s.start + i), generated});
+    }
+    sequences.push_back({to_i32(s.first_row), to_i32(s.rows), to_i32(s.start), generated});
+  }
+  rows_.places = handed_over(places.data(), rows_.rows);
+  rows_.sequences = handed_over(sequences.data(), rows_.sequence_count);
+  rows_.block_table = handed_over(table.data(), static_cast<int64_t>(table.size()));
+  rows_.prompt_rows = handed_over(of_role[0].data(), rows_.prompt_count);
+  rows_.generated_rows = handed_over(of_role[1].data(), rows_.generated_count);
+  return rows_;
+}
+
+const std::byte* CudaBackend::constant_bytes(const void* values, int64_t bytes) {
+  Constant& constant = constants_[values];
+  const auto* from = static_cast<const std::byte*>(values);
+  if (constant.memory && std::ranges::equal(constant.values, std::span(from, static_cast<size_t>(bytes)))) {
+    return constant.memory.get();
+  }
+  CHECK(mode_ == Mode::direct);  // the direct run of this kind of step has made it
+  constant.values.assign(from, from + bytes);
+  auto memory = stream_->allocate(bytes);
+  if (!memory) CHECK_EQ(memory.status().message(), std::string());
+  constant.memory = *std::move(memory);
+  stream_->copy_in(constant.memory.get(), constant.values.data(), bytes);
+  stream_->synchronize();
+  return constant.memory.get();
+}
+
+}  // namespace hearth

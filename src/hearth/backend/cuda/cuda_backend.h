@@ -1,0 +1,132 @@
+// The backend for NVIDIA GPUs. Every verb enqueues kernels on one stream, so that the whole pass of
+// a step that only generates can be recorded as a graph once and replayed: its verbs then only
+// refresh what they hand over from the host.
+//
+// Determinism: no float atomics, fixed orders of summation. Rows of different roles take different
+// kernels (generated rows: a matrix-vector kernel with exact activations; prompt rows: tiles of
+// tensor cores), so that a row's result depends on its role and never on the batch around it.
+#pragma once
+
+#include <compare>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "hearth/backend/backend.h"
+#include "hearth/backend/cuda/device_arena.h"
+#include "hearth/backend/cuda/linear/device_matrix.h"
+#include "hearth/backend/cuda/linear/matvec.h"
+#include "hearth/backend/cuda/runtime/stream.h"
+#include "hearth/backend/cuda/step_rows.h"
+#include "hearth/backend/quantized_bytes.h"
+
+namespace hearth {
+
+class CudaBackend : public Backend {
+ public:
+  // unsupported: no driver or device.
+  static Result<std::unique_ptr<CudaBackend>> open(
+      Activation activation = Activation::automatic);
+  explicit CudaBackend(std::unique_ptr<cuda::Stream> stream,
+                       Activation activation = Activation::automatic);
+  ~CudaBackend() override;
+
+  std::string_view name() const override { return "cuda"; }
+  const cuda::DeviceFacts& facts() const { return stream_->facts(); }
+
+  void begin_step() override;
+  void begin_forward(const Batch& batch, const KvCache& cache) override;
+  Result<Tensor> end_forward(Tensor logits) override;
+  Result<std::shared_ptr<std::byte>> cache_memory(int64_t bytes) override;
+  Tensor scratch(const Shape& shape) override;
+  std::byte* scratch_bytes(int64_t bytes) override { return arena_.take(bytes); }
+  Arena::Mark scratch_mark() const override { return arena_.mark(); }
+  void scratch_release(const Arena::Mark& mark) override { arena_.release(mark); }
+  int64_t scratch_used_max() const override { return arena_.used_max(); }
+
+  Result<Weight> prepare(Weight weight, WeightUse use) override;
+  Result<std::shared_ptr<const BackendForm>> prepare_latents(const AttendMla& shape) override;
+
+  void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
+  void norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) override;
+  void qk_norm(Tensor x, const Norm& norm, int64_t head_dim) override;
+  void attend_gqa(const AttendGqa& args, const Batch& batch, KvCache& cache) override;
+  void attend_mla(const AttendMla& args, const Batch& batch, KvCache& cache) override;
+  void linear_add(Tensor x, const Linear& linear, Tensor residual) override;
+  void norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate, const Linear& up,
+                          Tensor out) override;
+  void route_experts(const RouteExperts& args) override;
+  void moe_ffn(const MoeFfn& args) override;
+  void gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) override;
+  void head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) override;
+
+  cuda::Stream& stream() { return *stream_; }
+
+ private:
+  // What the forward of one kind of step looks like to a recorded graph.
+  struct StepKey {
+    const void* cache;
+    int32_t rows, sequence_count, table_width, generated_end, logits_rows;
+    auto operator<=>(const StepKey&) const = default;
+  };
+  struct Recorded {
+    std::unique_ptr<cuda::Graph> graph;  // absent: seen once, not yet recorded
+  };
+  enum class Mode : uint8_t { direct, recording, replaying };
+
+  // `count` values of the host in device memory, until the next step.
+  template <typename T>
+  const T* handed_over(const T* values, int64_t count) {
+    return reinterpret_cast<const T*>(hand_over(values, count * static_cast<int64_t>(sizeof(T))));
+  }
+  const std::byte* hand_over(const void* values, int64_t bytes);
+  // The batch on the device; made once a step.
+  const cuda::StepRows& step_rows(const Batch& batch);
+  void choose_mode(const StepKey& key);
+  // Values that never change, such as a rope's frequencies, by the address they are read from.
+  template <typename T>
+  const T* constant(std::span<const T> values) {
+    return reinterpret_cast<const T*>(constant_bytes(
+        values.data(), static_cast<int64_t>(values.size_bytes())));
+  }
+  const std::byte* constant_bytes(const void* values, int64_t bytes);
+
+  // norm(x) as matrices of a kind want it, in scratch; x itself without a norm.
+  cuda::RowsView activations(Tensor x, const Norm& norm, bool integers);
+  cuda::RowsView quantized(const float* x, int64_t rows, int64_t columns);
+  // Each kind of row by its kernel. `by_role`: x has the rows of the batch.
+  void multiply(cuda::MatvecJob& job, int64_t rows, bool by_role);
+  void multiply_all(Tensor x, const Norm& norm, std::span<const LinearOut> outs, bool by_role);
+  const cuda::ExpertViews* expert_table(std::span<const Expert> experts);
+
+  std::unique_ptr<cuda::Stream> stream_;
+  Activation activation_;
+  std::shared_ptr<std::byte> staging_;  // of uploads
+  cuda::DeviceArena arena_;   // device memory of the step
+  cuda::DeviceArena pinned_;  // host memory that the step's copies run from
+  cuda::StepRows rows_;
+  bool rows_made_ = false;
+  const cuda::StepRows* roles_ = nullptr;  // rows_ where the step's roles are known, else all rows
+                                           // are taken as generated
+
+  Mode mode_ = Mode::direct;
+  StepKey key_{};
+  std::map<StepKey, Recorded> recorded_;
+  int64_t recorded_generation_ = 0;  // of both arenas, that recorded_ is good for
+
+  struct Constant {
+    std::vector<std::byte> values;
+    std::shared_ptr<std::byte> memory;
+  };
+  std::map<const void*, Constant> constants_;
+  struct ExpertTable {
+    std::vector<cuda::ExpertViews> views;
+    const cuda::ExpertViews* device;
+  };
+  std::map<const Expert*, ExpertTable> expert_tables_;
+  std::shared_ptr<std::byte> host_logits_;
+  int64_t host_logits_bytes_ = 0;
+};
+
+}  // namespace hearth

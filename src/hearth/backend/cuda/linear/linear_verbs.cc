@@ -1,0 +1,152 @@
+// The dense verbs of the CUDA backend: what is multiplied by which kernel.
+#include "hearth/backend/cuda/cuda_backend.h"
+#include "hearth/backend/cuda/linear/rows.h"
+
+namespace hearth {
+
+using cuda::BlockScale;
+using cuda::DeviceMatrix;
+using cuda::Finish;
+using cuda::is_integer;
+using cuda::MatvecJob;
+using cuda::RowsView;
+using cuda::view_of;
+
+namespace {
+
+float* floats(const Tensor& t) {
+  return reinterpret_cast<float*>(t.data);
+}
+const float* vector_or_null(const Weight& weight) {
+  return weight.present() ? weight.vector() : nullptr;
+}
+
+}  // namespace
+
+// Vectors keep their view, which then points to the device; rows that the host reads too (an
+// expansion of latents) keep their stored bytes beside the device's.
+Result<Weight> CudaBackend::prepare(Weight weight, WeightUse use) {
+  if (!staging_) {
+    TRY_ASSIGN(staging_, stream_->allocate_pinned(cuda::kStagingBytes));
+  }
+  const Tensor& stored = weight.tensor;
+  if (stored.shape.rank() == 1) {
+    TRY_ASSIGN(auto memory, stream_->allocate(stored.bytes()));
+    stream_->copy_in(memory.get(), stored.data, stored.bytes());
+    stream_->synchronize();
+    weight.tensor.data = memory.get();
+    weight.owner = std::move(memory);
+    return weight;
+  }
+  TRY_ASSIGN(weight.form, DeviceMatrix::upload(*stream_, staging_.get(), stored,
+                                               activation_ == Activation::automatic));
+  if (use == WeightUse::multiply && weight.owner) {
+    weight.owner.reset();
+    weight.tensor.data = nullptr;
+  }
+  return weight;
+}
+
+RowsView CudaBackend::quantized(const float* x, int64_t rows, int64_t columns) {
+  RowsView view;
+  view.columns = static_cast<int32_t>(columns);
+  auto* codes = reinterpret_cast<int8_t*>(scratch_bytes(rows * columns));
+  auto* blocks = reinterpret_cast<BlockScale*>(
+      scratch_bytes(rows * (columns / 32) * static_cast<int64_t>(sizeof(BlockScale))));
+  cuda::quantize_rows(*stream_, x, static_cast<int32_t>(rows), view.columns, codes, blocks);
+  view.codes = codes;
+  view.blocks = blocks;
+  return view;
+}
+
+RowsView CudaBackend::activations(Tensor x, const Norm& norm, bool integers) {
+  const float* from = floats(x);
+  if (norm.weight.present()) {
+    const Tensor normed = scratch(x.shape);
+    cuda::rms_norm(*stream_, from, x.rows(), static_cast<int32_t>(x.columns()), x.columns(),
+                   norm.weight.vector(), norm.eps, floats(normed));
+    from = floats(normed);
+  }
+  if (integers) return quantized(from, x.rows(), x.columns());
+  RowsView view;
+  view.floats = from;
+  view.columns = static_cast<int32_t>(x.columns());
+  return view;
+}
+
+void CudaBackend::multiply(MatvecJob& job, int64_t rows, bool /*by_role*/) {
+  job.rows = static_cast<int32_t>(rows);
+  cuda::matvec(*stream_, job);
+}
+
+void CudaBackend::multiply_all(Tensor x, const Norm& norm, std::span<const LinearOut> outs,
+                               bool by_role) {
+  std::vector<bool> done(outs.size());
+  RowsView views[2];
+  for (size_t first = 0; first < outs.size(); ++first) {
+    if (done[first]) continue;
+    const auto storage = view_of(outs[first].linear->weight).storage;
+    RowsView& view = views[is_integer(storage) ? 1 : 0];
+    if (view.columns == 0) view = activations(x, norm, is_integer(storage));
+    MatvecJob job;
+    job.x = view;
+    for (size_t i = first; i < outs.size() && job.count < cuda::kPartsMax; ++i) {
+      const Linear& linear = *outs[i].linear;
+      if (done[i] || view_of(linear.weight).storage != storage) continue;
+      job.parts[job.count++] = {view_of(linear.weight), vector_or_null(linear.bias),
+                                floats(outs[i].out)};
+      done[i] = true;
+    }
+    multiply(job, x.rows(), by_role);
+  }
+}
+
+void CudaBackend::norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) {
+  multiply_all(x, norm, outs, true);
+}
+
+void CudaBackend::head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) {
+  const LinearOut out{&head, logits};
+  multiply_all(x, norm, {&out, 1}, false);
+}
+
+void CudaBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
+  const cuda::MatrixView& w = view_of(linear.weight);
+  MatvecJob job;
+  job.x = activations(x, Norm{}, is_integer(w.storage));
+  job.parts[job.count++] = {w, vector_or_null(linear.bias), floats(residual)};
+  job.finish = Finish::add;
+  multiply(job, x.rows(), true);
+}
+
+void CudaBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate,
+                                     const Linear& up, Tensor out) {
+  const cuda::MatrixView& w = view_of(gate.weight);
+  CHECK(w.storage == view_of(up.weight).storage);
+  MatvecJob job;
+  job.x = activations(x, norm, is_integer(w.storage));
+  job.parts[job.count++] = {w, vector_or_null(gate.bias), floats(out)};
+  job.parts[job.count++] = {view_of(up.weight), vector_or_null(up.bias), nullptr};
+  job.finish = Finish::swiglu;
+  multiply(job, x.rows(), true);
+}
+
+void CudaBackend::qk_norm(Tensor x, const Norm& norm, int64_t head_dim) {
+  cuda::rms_norm(*stream_, floats(x), x.shape.elements() / head_dim,
+                 static_cast<int32_t>(head_dim), head_dim, norm.weight.vector(), norm.eps,
+                 floats(x));
+}
+
+void CudaBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) {
+  const auto count = static_cast<int64_t>(ids.size());
+  cuda::embed(*stream_, view_of(table), handed_over(ids.data(), count),
+              static_cast<int32_t>(count), floats(out));
+}
+
+void CudaBackend::gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) {
+  const auto count = static_cast<int64_t>(rows.size());
+  cuda::gather(*stream_, floats(x), handed_over(rows.data(), count), static_cast<int32_t>(count),
+               static_cast<int32_t>(x.columns()), floats(out));
+}
+
+}  // namespace hearth

@@ -1,0 +1,211 @@
+// See matvec.h. A warp has two rows of weights at a time and walks along them, 16 bytes a lane and
+// step, several steps in flight; the activations come from the caches. Sums of lanes are added in a
+// fixed order.
+#include "hearth/backend/cuda/linear/matvec.h"
+
+#include "hearth/backend/cuda/linear/chunk_dot.h"
+
+namespace hearth::cuda {
+namespace {
+
+using simt::kWarp;
+
+constexpr int kWarps = 4;    // of a block
+constexpr int kFlight = 4;   // steps of a lane in flight, of each of its rows
+
+// The rows of a warp: of one matrix, or the same of two.
+struct RowPair {
+  const MatrixView& first;
+  const MatrixView& second;
+  int first_row, second_row;
+};
+
+// sums[0..M) of the first row with x rows ids[0..M), sums[M..2M) of the second; in every lane.
+template <Storage S, int M>
+__device__ __forceinline__ void dot_pair(const RowPair& w, const RowsView& x, const int (&ids)[M],
+                                         float (&sums)[2][M]) {
+  using R = Reader<S>;
+  HEARTH_UNROLL
+  for (int m = 0; m < M; ++m) sums[0][m] = sums[1][m] = 0.0f;
+  const int chunks = w.first.chunks;
+  int chunk = simt::lane_index();
+  for (; chunk + (kFlight - 1) * kWarp < chunks; chunk += kFlight * kWarp) {
+    typename R::Loaded a[kFlight], b[kFlight];
+    HEARTH_UNROLL
+    for (int j = 0; j < kFlight; ++j) {
+      a[j] = R::load(w.first, w.first_row, chunk + j * kWarp);
+      b[j] = R::load(w.second, w.second_row, chunk + j * kWarp);
+    }
+    HEARTH_UNROLL
+    for (int j = 0; j < kFlight; ++j) {
+      HEARTH_UNROLL
+      for (int m = 0; m < M; ++m) {
+        R::add(a[j], w.first, x, ids[m], chunk + j * kWarp, sums[0][m]);
+        R::add(b[j], w.second, x, ids[m], chunk + j * kWarp, sums[1][m]);
+      }
+    }
+  }
+  for (; chunk < chunks; chunk += kWarp) {
+    const auto a = R::load(w.first, w.first_row, chunk);
+    const auto b = R::load(w.second, w.second_row, chunk);
+    HEARTH_UNROLL
+    for (int m = 0; m < M; ++m) {
+      R::add(a, w.first, x, ids[m], chunk, sums[0][m]);
+      R::add(b, w.second, x, ids[m], chunk, sums[1][m]);
+    }
+  }
+  HEARTH_UNROLL
+  for (int m = 0; m < M; ++m) {
+    sums[0][m] = simt::warp_sum(sums[0][m]);
+    sums[1][m] = simt::warp_sum(sums[1][m]);
+  }
+}
+
+__device__ __forceinline__ float silu(float x) {
+  return x / (1.0f + expf(-x));
+}
+__device__ __forceinline__ float biased(float sum, const float* bias, int row) {
+  return bias == nullptr ? sum : sum + bias[row];
+}
+__device__ __forceinline__ void put(float value, Finish finish, float* out) {
+  *out = finish == Finish::add ? *out + value : value;
+}
+
+template <Storage S, int M>
+__device__ __forceinline__ void matvec_swiglu(const MatvecJob& job, int row, const int (&ids)[M],
+                                              int valid) {
+  const MatvecPart& gate = job.parts[0];
+  const MatvecPart& up = job.parts[1];
+  if (row >= gate.w.rows) return;
+  float sums[2][M];
+  dot_pair<S, M>({gate.w, up.w, row, row}, job.x, ids, sums);
+  if (simt::lane_index() != 0) return;
+  for (int m = 0; m < valid; ++m) {
+    const float g = biased(sums[0][m], gate.bias, row);
+    gate.out[int64_t{ids[m]} * gate.w.rows + row] = silu(g) * biased(sums[1][m], up.bias, row);
+  }
+}
+
+template <Storage S, int M>
+__device__ __forceinline__ void matvec_plain(const MatvecJob& job, int pair, const int (&ids)[M],
+                                             int valid) {
+  int part = 0;
+  while (part < job.count && pair >= (job.parts[part].w.rows + 1) / 2) {
+    pair -= (job.parts[part].w.rows + 1) / 2;
+    ++part;
+  }
+  if (part == job.count) return;
+  const MatvecPart& p = job.parts[part];
+  const int row = 2 * pair;
+  const bool two = row + 1 < p.w.rows;
+  float sums[2][M];
+  dot_pair<S, M>({p.w, p.w, row, two ? row + 1 : row}, job.x, ids, sums);
+  if (simt::lane_index() != 0) return;
+  for (int m = 0; m < valid; ++m) {
+    float* out = p.out + int64_t{ids[m]} * p.w.rows + row;
+    put(biased(sums[0][m], p.bias, row), job.finish, out);
+    if (two) put(biased(sums[1][m], p.bias, row + 1), job.finish, out + 1);
+  }
+}
+
+template <Storage S, int M>
+__global__ void __launch_bounds__(kWarps* kWarp) matvec_kernel(const MatvecJob job) {
+  const int warp = static_cast<int>(blockIdx.x) * kWarps + simt::warp_index();
+  const int first = static_cast<int>(blockIdx.y) * M;
+  const int valid = job.rows - first < M ? job.rows - first : M;
+  int ids[M];
+  HEARTH_UNROLL
+  for (int m = 0; m < M; ++m) {  // rows beyond the last are computed again and not stored
+    const int i = first + (m < valid ? m : valid - 1);
+    ids[m] = job.row_ids == nullptr ? i : job.row_ids[i];
+  }
+  if (job.finish == Finish::swiglu) {
+    matvec_swiglu<S, M>(job, warp, ids, valid);
+  } else {
+    matvec_plain<S, M>(job, warp, ids, valid);
+  }
+}
+
+template <Storage S>
+__global__ void __launch_bounds__(kWarps* kWarp) expert_kernel(const ExpertJob job) {
+  const int pair = static_cast<int>(blockIdx.y);
+  const ExpertViews expert = job.experts[job.ids[pair]];
+  const int ids[1] = {pair / job.per_row};
+  const int warp = static_cast<int>(blockIdx.x) * kWarps + simt::warp_index();
+  float* out = job.out + int64_t{pair} * job.rows;
+  float sums[2][1];
+  if (!job.down) {
+    if (warp >= job.rows) return;
+    dot_pair<S, 1>({expert.gate, expert.up, warp, warp}, job.x, ids, sums);
+    if (simt::lane_index() == 0) out[warp] = silu(sums[0][0]) * sums[1][0];
+    return;
+  }
+  const int row = 2 * warp;
+  if (row >= job.rows) return;
+  const bool two = row + 1 < job.rows;
+  dot_pair<S, 1>({expert.down, expert.down, row, two ? row + 1 : row}, job.x, ids, sums);
+  if (simt::lane_index() != 0) return;
+  out[row] = sums[0][0];
+  if (two) out[row + 1] = sums[1][0];
+}
+
+// Calls f.template operator()<storage>().
+template <typename F>
+void with_storage(Storage storage, const F& f) {
+  switch (storage) {
+    case Storage::f32:
+      return f.template operator()<Storage::f32>();
+    case Storage::f16:
+      return f.template operator()<Storage::f16>();
+    case Storage::bf16:
+      return f.template operator()<Storage::bf16>();
+    case Storage::f8:
+      return f.template operator()<Storage::f8>();
+    case Storage::codes8:
+      return f.template operator()<Storage::codes8>();
+    case Storage::q8_0:
+      return f.template operator()<Storage::q8_0>();
+    case Storage::q4_0:
+      return f.template operator()<Storage::q4_0>();
+    case Storage::q4_k:
+      return f.template operator()<Storage::q4_k>();
+  }
+}
+
+unsigned blocks_of(int64_t warps) {
+  return static_cast<unsigned>((warps + kWarps - 1) / kWarps);
+}
+
+}  // namespace
+
+void matvec(Stream& stream, const MatvecJob& job) {
+  if (job.rows == 0) return;
+  int64_t warps = 0;
+  if (job.finish == Finish::swiglu) {
+    warps = job.parts[0].w.rows;
+  } else {
+    for (int i = 0; i < job.count; ++i) warps += (job.parts[i].w.rows + 1) / 2;
+  }
+  Grid grid;
+  grid.x = blocks_of(warps);
+  grid.threads = kWarps * kWarp;
+  const int m = job.rows == 1 ? 1 : job.rows == 2 ? 2 : job.rows <= 4 ? 4 : 8;
+  grid.y = static_cast<unsigned>((job.rows + m - 1) / m);
+  with_storage(job.parts[0].w.storage, [&]<Storage S>() {
+    if (m == 1) return launch(stream, grid, matvec_kernel<S, 1>, job);
+    if (m == 2) return launch(stream, grid, matvec_kernel<S, 2>, job);
+    if (m == 4) return launch(stream, grid, matvec_kernel<S, 4>, job);
+    launch(stream, grid, matvec_kernel<S, 8>, job);
+  });
+}
+
+void expert_matvec(Stream& stream, const ExpertJob& job) {
+  if (job.pairs == 0) return;
+  Grid grid;
+  grid.x = blocks_of(job.down ? (job.rows + 1) / 2 : job.rows);
+  grid.y = static_cast<unsigned>(job.pairs);
+  grid.threads = kWarps * kWarp;
+  with_storage(job.storage, [&]<Storage S>() { launch(stream, grid, expert_kernel<S>, job); });
+}
+
+}  // namespace hearth::cuda

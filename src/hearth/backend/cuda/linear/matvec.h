@@ -1,0 +1,57 @@
+// Few rows of activations by whole matrices: the kernel of generated tokens, whose speed is that of
+// the memory. A row of activations has the same result however many come with it.
+#pragma once
+
+#include "hearth/backend/cuda/linear/matrix_view.h"
+#include "hearth/backend/cuda/runtime/stream.h"
+
+namespace hearth::cuda {
+
+enum class Finish : uint8_t {
+  store,   // out = W x + b
+  add,     // out += W x + b
+  swiglu,  // out = silu(parts[0] x + b) * (parts[1] x + b)
+};
+
+inline constexpr int kPartsMax = 4;
+
+struct MatvecPart {
+  MatrixView w;
+  const float* bias = nullptr;  // [w.rows], may be null
+  float* out = nullptr;         // [rows][w.rows]
+};
+
+// Matrices of one storage that share their input.
+struct MatvecJob {
+  MatvecPart parts[kPartsMax];
+  int32_t count = 0;
+  RowsView x;
+  const int32_t* row_ids = nullptr;  // rows of x and out to compute; null: the first `rows`
+  int32_t rows = 0;
+  Finish finish = Finish::store;
+};
+
+void matvec(Stream& stream, const MatvecJob& job);
+
+// One expert's matrices; a layer has a table of them in device memory.
+struct ExpertViews {
+  MatrixView gate, up, down;
+};
+
+// Row p of `out` [pairs][matrix.rows] is the product of expert ids[p]'s matrix with row
+// p / per_row of x.
+struct ExpertJob {
+  const ExpertViews* experts = nullptr;  // on the device
+  const int32_t* ids = nullptr;          // [pairs], on the device
+  RowsView x;
+  float* out = nullptr;
+  int32_t pairs = 0;
+  int32_t per_row = 1;  // pairs that share a row of x
+  int32_t rows = 0;     // of the matrices
+  Storage storage = Storage::f32;
+  bool down = false;  // else silu(gate x) * (up x)
+};
+
+void expert_matvec(Stream& stream, const ExpertJob& job);
+
+}  // namespace hearth::cuda

@@ -1,0 +1,156 @@
+// See rows.h.
+#include "hearth/backend/cuda/linear/rows.h"
+
+#include "hearth/backend/cuda/linear/decode_value.h"
+#include "hearth/backend/cuda/simt/simt.h"
+
+namespace hearth::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kRowsMax = 65535;  // of a grid's second dimension
+
+__device__ __forceinline__ double block_sum(double v, double* slots) {
+  for (int mask = simt::kWarp / 2; mask > 0; mask /= 2) v += simt::shuffle_xor(v, mask);
+  if (simt::lane_index() == 0) slots[simt::warp_index()] = v;
+  simt::block_barrier();
+  double sum = 0;
+  for (int w = 0; w < kThreads / simt::kWarp; ++w) sum += slots[w];
+  return sum;
+}
+
+// In double precision, as the other backends have it: where the normed row is rounded to eight bits
+// next, a last bit of difference would become a step of 1 / 127.
+__global__ void __launch_bounds__(kThreads)
+    rms_norm_kernel(const float* x, int columns, int64_t stride, const float* weight, double eps,
+                    float* out) {
+  __shared__ double slots[kThreads / simt::kWarp];
+  const float* from = x + int64_t{blockIdx.x} * stride;
+  float* to = out + int64_t{blockIdx.x} * stride;
+  double sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) {
+    sum += static_cast<double>(from[i]) * from[i];
+  }
+  sum = block_sum(sum, slots);
+  const double inverse = 1.0 / sqrt(sum / columns + eps);
+  for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) {
+    to[i] = static_cast<float>(from[i] * inverse * weight[i]);
+  }
+}
+
+__global__ void __launch_bounds__(kThreads)
+    copy_kernel(const float* x, int columns, float* out) {
+  const int64_t row = int64_t{blockIdx.x} * columns;
+  for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) out[row + i] = x[row + i];
+}
+
+// A warp has a block of 32.
+__global__ void __launch_bounds__(kThreads)
+    quantize_kernel(const float* x, int64_t blocks, int8_t* codes, BlockScale* scales) {
+  const int64_t block = int64_t{blockIdx.x} * (kThreads / simt::kWarp) + simt::warp_index();
+  if (block >= blocks) return;
+  const int lane = simt::lane_index();
+  const float value = x[block * 32 + lane];
+  // Infinities and NaNs: |x| <= largest finite fails for both.
+  const float size = fabsf(value);
+  float bad = size <= 3.402823466e38f ? 0.0f : 1.0f;
+  bad = simt::warp_max(bad);
+  const float top = simt::warp_max(size);
+  // Below 2^-100 a block counts as zero: 127 / top would soon be no float any more.
+  const float inverse = top > 7.888609e-31f ? 127.0f / top : 0.0f;
+  const int code = bad > 0 ? 0 : simt::round_to_int(value * inverse);
+  codes[block * 32 + lane] = static_cast<int8_t>(code);
+  int sum = code;
+  for (int mask = 8; mask > 0; mask /= 2) sum += simt::shuffle_xor(sum, mask);
+  const int high = simt::shuffle(sum, 16);
+  if (lane == 0) {
+    scales[block].scale = bad > 0 ? simt::from_bits(0x7fc00000u) : top / 127.0f;
+    scales[block].low_sum = static_cast<int16_t>(sum);
+    scales[block].high_sum = static_cast<int16_t>(high);
+  }
+}
+
+__global__ void __launch_bounds__(kThreads)
+    gather_kernel(const float* x, const int64_t* ids, int columns, float* out) {
+  const float* from = x + ids[blockIdx.x] * columns;
+  float* to = out + int64_t{blockIdx.x} * columns;
+  for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) to[i] = from[i];
+}
+
+__global__ void __launch_bounds__(kThreads)
+    embed_kernel(const MatrixView table, const int32_t* ids, float* out) {
+  float* to = out + int64_t{blockIdx.x} * table.columns;
+  const int row = ids[blockIdx.x];
+  for (int i = static_cast<int>(threadIdx.x); i < table.columns; i += kThreads) {
+    to[i] = decode_value(table, row, i);
+  }
+}
+
+__global__ void __launch_bounds__(kThreads)
+    mix_kernel(const float* y, const float* weights, int per_token, int columns, float* x) {
+  const int i = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
+  if (i >= columns) return;
+  const int64_t token = blockIdx.y;
+  float sum = 0;
+  for (int k = 0; k < per_token; ++k) {
+    const int64_t pair = token * per_token + k;
+    sum = fmaf(weights[pair], y[pair * columns + i], sum);
+  }
+  x[token * columns + i] += sum;
+}
+
+}  // namespace
+
+void rms_norm(Stream& stream, const float* x, int64_t count, int32_t columns, int64_t stride,
+              const float* weight, double eps, float* out) {
+  if (count == 0) return;
+  Grid grid;
+  grid.x = static_cast<unsigned>(count);
+  grid.threads = kThreads;
+  if (weight == nullptr) return launch(stream, grid, copy_kernel, x, columns, out);
+  launch(stream, grid, rms_norm_kernel, x, columns, stride, weight, eps, out);
+}
+
+void quantize_rows(Stream& stream, const float* x, int32_t rows, int32_t columns, int8_t* codes,
+                   BlockScale* blocks) {
+  if (rows == 0) return;
+  const int64_t count = int64_t{rows} * (columns / 32);
+  constexpr int64_t kEach = kThreads / simt::kWarp;
+  Grid grid;
+  grid.x = static_cast<unsigned>((count + kEach - 1) / kEach);
+  grid.threads = kThreads;
+  launch(stream, grid, quantize_kernel, x, count, codes, blocks);
+}
+
+void gather(Stream& stream, const float* x, const int64_t* ids, int32_t count, int32_t columns,
+            float* out) {
+  if (count == 0) return;
+  Grid grid;
+  grid.x = static_cast<unsigned>(count);
+  grid.threads = kThreads;
+  launch(stream, grid, gather_kernel, x, ids, columns, out);
+}
+
+void embed(Stream& stream, const MatrixView& table, const int32_t* ids, int32_t count,
+           float* out) {
+  if (count == 0) return;
+  Grid grid;
+  grid.x = static_cast<unsigned>(count);
+  grid.threads = kThreads;
+  launch(stream, grid, embed_kernel, table, ids, out);
+}
+
+void mix_experts(Stream& stream, const float* y, const float* weights, int32_t tokens,
+                 int32_t per_token, int32_t columns, float* x) {
+  for (int32_t first = 0; first < tokens; first += kRowsMax) {
+    Grid grid;
+    grid.x = static_cast<unsigned>((columns + kThreads - 1) / kThreads);
+    grid.y = static_cast<unsigned>(tokens - first < kRowsMax ? tokens - first : kRowsMax);
+    grid.threads = kThreads;
+    const int64_t pairs = int64_t{first} * per_token;
+    launch(stream, grid, mix_kernel, y + pairs * columns, weights + pairs, per_token, columns,
+           x + int64_t{first} * columns);
+  }
+}
+
+}  // namespace hearth::cuda

@@ -1,0 +1,14 @@
+// How fast the device reads its memory: the limit that decoding is held against.
+#pragma once
+
+#include <cstdint>
+
+#include "hearth/backend/cuda/runtime/stream.h"
+
+namespace hearth::cuda {
+
+// Enqueues one pass of reading `bytes` (a multiple of 16) at `from`; `sink` [1] keeps the loads
+// alive.
+void read_all(Stream& stream, const std::byte* from, int64_t bytes, uint32_t* sink);
+
+}  // namespace hearth::cuda
