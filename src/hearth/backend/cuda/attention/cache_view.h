@@ -36,7 +36,8 @@ struct Partials {
   int32_t splits = 0;
   int32_t dims = 0;
 
-  int64_t floats(int64_t rows) const { return rows * heads * splits * (dims + 2); }
+  int64_t mixed_floats(int64_t rows) const { return rows * heads * splits * dims; }
+  int64_t floats(int64_t rows) const { return mixed_floats(rows) + rows * heads * splits * 2; }
 };
 
 }  // namespace hearth::cuda
