@@ -1,0 +1,23 @@
+// Grouped-query attention of generated rows: the history is cut every 512 positions, each piece is
+// a block's work, and `combine` puts the pieces together in order.
+#pragma once
+
+#include "hearth/backend/cuda/attention/cache_view.h"
+#include "hearth/backend/cuda/runtime/stream.h"
+#include "hearth/backend/cuda/step_rows.h"
+
+namespace hearth::cuda {
+
+struct SplitGqa {
+  const float* q = nullptr;  // [rows][heads * head_dim], rotated
+  float scale = 1;
+  Partials partials;  // dims = head_dim, even, at most 256
+};
+void split_gqa(Stream& stream, const StepRows& rows, const CacheView& cache, const SplitGqa& args);
+
+// out [.., heads * dims] = mixed / sum for every generated row: row i of `out`, or, with
+// `to_batch_rows`, its row in the batch.
+void combine(Stream& stream, const StepRows& rows, const Partials& partials, float* out,
+             bool to_batch_rows);
+
+}  // namespace hearth::cuda
