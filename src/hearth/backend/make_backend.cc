@@ -7,6 +7,7 @@
 
 #if defined(HEARTH_CUDA)
 #include "hearth/backend/cuda/cuda_backend.h"
+#include "hearth/backend/cuda/runtime/bandwidth.h"
 #endif
 
 namespace hearth {
@@ -35,6 +36,19 @@ Result<std::unique_ptr<Backend>> make_backend(const BackendOptions& options) {
   }
   return error(Code::invalid, "device: expected auto, cpu, cuda or reference, found `{}`",
                options.device);
+}
+
+Result<std::optional<DeviceMemory>> measure_device([[maybe_unused]] Backend& backend) {
+#if defined(HEARTH_CUDA)
+  if (auto* device = dynamic_cast<CudaBackend*>(&backend)) {
+    DeviceMemory memory;
+    memory.name = device->facts().name;
+    memory.free_bytes = device->stream().free_bytes();
+    TRY_ASSIGN(memory.read_gb_s, cuda::measure_read_gb_s(device->stream()));
+    return std::optional(std::move(memory));
+  }
+#endif
+  return std::optional<DeviceMemory>();
 }
 
 }  // namespace hearth

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,14 @@ struct BackendOptions {
 
 // invalid: no such device.  unsupported: this machine or build lacks it.
 Result<std::unique_ptr<Backend>> make_backend(const BackendOptions& options);
+
+// Of a backend that computes in memory of its own.
+struct DeviceMemory {
+  std::string name;  // of the device
+  int64_t free_bytes = 0;
+  double read_gb_s = 0;  // measured
+};
+// nullopt: it computes in the host's memory.
+Result<std::optional<DeviceMemory>> measure_device(Backend& backend);
 
 }  // namespace hearth

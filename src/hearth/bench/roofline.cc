@@ -49,7 +49,7 @@ Roofline roofline_of(std::span<const Work> steps, double read_gb_s, double gop_s
     const double bytes =
         static_cast<double>(work.weight_bytes) + static_cast<double>(work.kv_bytes);
     const double read = bytes / (read_gb_s * 1e9);
-    const double compute = work.flops / (gop_s * 1e9);
+    const double compute = gop_s > 0 ? work.flops / (gop_s * 1e9) : 0;  // 0: peak not known
     line.bytes += bytes;
     line.operations += work.flops;
     line.seconds += std::max(read, compute);

@@ -2,6 +2,7 @@
 // the machine's memory and arithmetic allow, measured in the same run.
 #include <fmt/ranges.h>
 
+#include "hearth/backend/make_backend.h"
 #include "hearth/bench/report.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/progress.h"
@@ -45,10 +46,16 @@ class Machine {
     can_forget_ = forget_peak_memory();
     return Status::ok();
   }
+  // From now on, of the device's memory: the host's limits say nothing of it.
+  void take_device(const DeviceMemory& device) {
+    on_device_ = true;
+    limits_.read_gb_s = device.read_gb_s;
+    limits_.peaks = {};
+  }
   // Between tests: the bandwidth of a shared machine changes by the minute.
   Status measure_again() {
     TRY(note_peak());
-    if (!can_forget_) return Status::ok();
+    if (!can_forget_ || on_device_) return Status::ok();
     TRY(limits_.measure_bandwidth());
     forget_peak_memory();
     return Status::ok();
@@ -65,6 +72,7 @@ class Machine {
 
   MachineLimits limits_;
   bool can_forget_ = false;
+  bool on_device_ = false;
   int64_t peak_bytes_ = 0;
 };
 
@@ -235,7 +243,9 @@ Status bench(const Options& given, const Session& session) {
   TRY(check_lengths(tests, *subject.opened.loaded.model));
   SpeedSetting& setting = subject.setting;
   setting.device = subject.opened.backend->name();
-  if (const auto cpu = read_cpu()) setting.cpu = cpu->model;
+  TRY_ASSIGN(const auto device, measure_device(*subject.opened.backend));
+  if (device) machine.take_device(*device);
+  if (const auto cpu = read_cpu()) setting.cpu = device ? device->name : cpu->model;
   setting.kv_format = plan.kv_format;
   setting.threads = options.model.threads;
   setting.repeat = options.repeat;
