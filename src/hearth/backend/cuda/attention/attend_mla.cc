@@ -18,6 +18,9 @@ using namespace cuda;
 
 namespace {
 
+// Models of few heads cut histories finer, or a short one would keep few processors busy; those of
+// many heads would need much memory for it.
+constexpr int32_t kFewHeads = 32;
 constexpr int64_t kExpandedBytes = int64_t{256} << 20;  // at most, beyond one head
 
 LatentShape shape_of(const AttendMla& a) {
@@ -109,7 +112,8 @@ void attend_generated(const MlaStep& s) {
   const int64_t rows = s.rows.generated_count;
   Partials partials;
   partials.heads = s.shape.heads;
-  partials.splits = s.rows.generated_end_max / kSplitPositions;
+  if (s.shape.heads <= kFewHeads) partials.positions = kSplitPositions / 4;
+  partials.splits = s.rows.generated_end_max / partials.positions;
   partials.dims = s.shape.rank;
   partials.mixed = floats(partials.floats(rows));
   partials.top = partials.mixed + partials.mixed_floats(rows);

@@ -185,7 +185,7 @@ __global__ void __launch_bounds__(kCombineThreads)
     combine_kernel(Partials partials, const RowPlace* places, const int32_t* generated_rows,
                    float* out, bool to_batch_rows) {
   const int64_t row = generated_rows[blockIdx.x];
-  const int used = places[row].position / kSplitPositions + 1;
+  const int used = places[row].position / partials.positions + 1;
   const int64_t first =
       (int64_t{blockIdx.x} * partials.heads + blockIdx.y) * int64_t{partials.splits};
   const float* tops = partials.top + first * 2;

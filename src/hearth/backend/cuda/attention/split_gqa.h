@@ -11,7 +11,7 @@ namespace hearth::cuda {
 struct SplitGqa {
   const float* q = nullptr;  // [rows][heads * head_dim], rotated
   float scale = 1;
-  Partials partials;  // dims = head_dim, even, at most 256
+  Partials partials;  // dims = head_dim, even, at most 256; positions = 512
 };
 void split_gqa(Stream& stream, const StepRows& rows, const CacheView& cache, const SplitGqa& args);
 

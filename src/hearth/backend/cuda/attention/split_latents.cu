@@ -1,4 +1,4 @@
-// See latents.h: generated rows over latents. A block takes 512 positions of one row for 8 heads,
+// See latents.h: generated rows over latents. A block takes one split of one row for 8 heads,
 // 16 positions at a time, with a running softmax. Scores: each warp takes every eighth quad of the
 // latents' values and a lane 2 positions x 2 heads. Mixing: a thread takes two values and all
 // heads.
@@ -140,7 +140,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     split_latents_kernel(CacheView cache, LatentShape shape, SplitLatents a, Work work) {
   const RowPlace place = work.places[work.generated_rows[blockIdx.x]];
   const int split = static_cast<int>(blockIdx.z);
-  const int begin = split * kSplitPositions;
+  const int begin = split * a.partials.positions;
   if (begin > place.position) return;
   const int head = static_cast<int>(blockIdx.y) * kHeads;
   const int heads = shape.heads - head < kHeads ? shape.heads - head : kHeads;
@@ -154,7 +154,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     room.q[e] = h < heads && d < values ? q[h * values + d] : 0;
   }
   const int32_t* table = work.table + int64_t{place.sequence} * work.table_width;
-  const int last = begin + kSplitPositions - 1;
+  const int last = begin + a.partials.positions - 1;
   const int end = (last < place.position ? last : place.position) + 1;
   Running running;
   float2 acc[kPairs][kHeads] = {};
