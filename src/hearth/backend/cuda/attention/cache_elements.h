@@ -101,11 +101,11 @@ __device__ __forceinline__ void key_quad(const std::byte* keys, int dims, int d,
     for (int j = 0; j < 4; ++j) {
       out[j] = {signed_byte(both.x, j) * scale.x, signed_byte(both.y, j) * scale.y};
     }
-    return;
-  }
-  HEARTH_UNROLL
-  for (int j = 0; j < 4; ++j) {
-    out[j] = d + j < dims ? float_pair<F>(keys, int64_t{d + j} * kSlots + slot) : float2{0, 0};
+  } else {
+    HEARTH_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      out[j] = d + j < dims ? float_pair<F>(keys, int64_t{d + j} * kSlots + slot) : float2{0, 0};
+    }
   }
 }
 

@@ -148,7 +148,7 @@ __global__ void __launch_bounds__(kThreads, 3)
   const int left = place.position + 1 - block * kSlots;
   const int seen = left < 0 ? 0 : left < kSlots ? left : kSlots;
   constexpr int64_t kHeadBytes = int64_t{kSlots} * kDims * 2;
-  const std::byte* keys = nullptr;
+  const std::byte* keys = cache.data;
   float2 s[kHeads] = {};
   if (seen > 0) {
     keys = cache.data +
