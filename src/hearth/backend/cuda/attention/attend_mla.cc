@@ -75,8 +75,9 @@ std::vector<std::byte> encoded(const std::vector<float>& map, bool bf16) {
 
 Result<std::shared_ptr<const BackendForm>> CudaBackend::prepare_latents(const AttendMla& shape) {
   auto maps = std::make_shared<LatentMaps>();
-  maps->k_b.bf16 = shape.k_b.weight->tensor.format == Format::bf16;
-  maps->v_b.bf16 = shape.v_b.weight->tensor.format == Format::bf16;
+  maps->k_b.bf16 = shape.k_b.weight->tensor.format == Format::bf16 &&
+                   shape.v_b.weight->tensor.format == Format::bf16;
+  maps->v_b.bf16 = maps->k_b.bf16;
   const std::vector<std::byte> keys = encoded(key_map(shape), maps->k_b.bf16);
   const std::vector<std::byte> values = encoded(value_map(shape), maps->v_b.bf16);
   const auto key_bytes = static_cast<int64_t>(keys.size() + 255) / 256 * 256;

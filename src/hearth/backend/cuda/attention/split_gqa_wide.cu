@@ -12,7 +12,6 @@ namespace {
 constexpr int kWarps = kGqaSplitPositions / kSlots;
 constexpr int kThreads = kWarps * simt::kWarp;
 constexpr int kInFlight = 8;
-constexpr int kWide = 8;  // numbers in 16 bytes
 
 // Lanes of a warp that share a row of values, and rows read at once.
 template <int kDims>
@@ -28,18 +27,6 @@ struct Room {
   float top[kWarps * kHeads];
   float sums[kWarps * kHeads];
 };
-
-template <CacheFormat F>
-__device__ __forceinline__ void unpack(const uint4& bits, float (&out)[kWide]) {
-  const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
-  HEARTH_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    const auto low = static_cast<uint16_t>(words[i] & 0xffff);
-    const auto high = static_cast<uint16_t>(words[i] >> 16);
-    out[2 * i] = F == CacheFormat::bf16 ? simt::from_bf16(low) : simt::from_f16(low);
-    out[2 * i + 1] = F == CacheFormat::bf16 ? simt::from_bf16(high) : simt::from_f16(high);
-  }
-}
 
 // The half of `from` that the lane's bit selects, with what the lane across has of it added.
 template <int kCount>
