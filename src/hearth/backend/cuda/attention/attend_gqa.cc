@@ -35,7 +35,8 @@ void CudaBackend::attend_gqa(const AttendGqa& args, const Batch& batch, KvCache&
   const ScratchScope scope(*this);
   Partials partials;
   partials.heads = heads;
-  partials.splits = rows.generated_end_max / kSplitPositions;
+  partials.positions = kGqaSplitPositions;
+  partials.splits = rows.generated_end_max / kGqaSplitPositions;
   partials.dims = view.head_dim;
   partials.mixed =
       reinterpret_cast<float*>(scratch_bytes(partials.floats(rows.generated_count) * 4));

@@ -18,6 +18,9 @@ using namespace cuda;
 
 namespace {
 
+// Models of few heads cut histories finer, or a short one would keep few processors busy; those of
+// many heads would need much memory for it.
+constexpr int32_t kFewHeads = 32;
 constexpr int64_t kExpandedBytes = int64_t{256} << 20;  // at most, beyond one head
 
 LatentShape shape_of(const AttendMla& a) {
@@ -72,8 +75,9 @@ std::vector<std::byte> encoded(const std::vector<float>& map, bool bf16) {
 
 Result<std::shared_ptr<const BackendForm>> CudaBackend::prepare_latents(const AttendMla& shape) {
   auto maps = std::make_shared<LatentMaps>();
-  maps->k_b.bf16 = shape.k_b.weight->tensor.format == Format::bf16;
-  maps->v_b.bf16 = shape.v_b.weight->tensor.format == Format::bf16;
+  maps->k_b.bf16 = shape.k_b.weight->tensor.format == Format::bf16 &&
+                   shape.v_b.weight->tensor.format == Format::bf16;
+  maps->v_b.bf16 = maps->k_b.bf16;
   const std::vector<std::byte> keys = encoded(key_map(shape), maps->k_b.bf16);
   const std::vector<std::byte> values = encoded(value_map(shape), maps->v_b.bf16);
   const auto key_bytes = static_cast<int64_t>(keys.size() + 255) / 256 * 256;
@@ -109,7 +113,8 @@ void attend_generated(const MlaStep& s) {
   const int64_t rows = s.rows.generated_count;
   Partials partials;
   partials.heads = s.shape.heads;
-  partials.splits = s.rows.generated_end_max / kSplitPositions;
+  if (s.shape.heads <= kFewHeads) partials.positions = kSplitPositions / 4;
+  partials.splits = s.rows.generated_end_max / partials.positions;
   partials.dims = s.shape.rank;
   partials.mixed = floats(partials.floats(rows));
   partials.top = partials.mixed + partials.mixed_floats(rows);

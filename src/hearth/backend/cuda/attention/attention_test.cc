@@ -131,7 +131,8 @@ TEST_F(CudaAttention, GroupedQueriesOfRealSizes) {
 }
 
 TEST_F(CudaAttention, LatentsOfRealSizes) {
-  constexpr MlaSizes kShapes[] = {{3, 128, 64, 128, 512}, {9, 32, 16, 48, 160}, {1, 6, 2, 3, 700}};
+  constexpr MlaSizes kShapes[] = {
+      {3, 128, 64, 128, 512}, {9, 32, 16, 48, 160}, {1, 6, 2, 3, 700}, {40, 8, 2, 4, 24}};
   for (const MlaSizes& s : kShapes) {
     for (const Format weights : {Format::f32, Format::bf16}) {
       SCOPED_TRACE(fmt::format("{} {} {}", s.heads, s.rank, format_info(weights).name));

@@ -69,6 +69,20 @@ __device__ __forceinline__ float one_float(const std::byte* base, int64_t index)
   return F == CacheFormat::bf16 ? simt::from_bf16(bits) : simt::from_f16(bits);
 }
 
+inline constexpr int kWide = 8;  // numbers of f16 or bf16 in 16 bytes
+
+template <CacheFormat F>
+__device__ __forceinline__ void unpack(const uint4& bits, float (&out)[kWide]) {
+  const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
+  HEARTH_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const auto low = static_cast<uint16_t>(words[i] & 0xffff);
+    const auto high = static_cast<uint16_t>(words[i] >> 16);
+    out[2 * i] = F == CacheFormat::bf16 ? simt::from_bf16(low) : simt::from_f16(low);
+    out[2 * i + 1] = F == CacheFormat::bf16 ? simt::from_bf16(high) : simt::from_f16(high);
+  }
+}
+
 // Where a q8_0 key of dimension d starts: the quad that holds it, and its scale.
 __device__ __forceinline__ const std::byte* q8_group(const std::byte* keys, int dims, int d,
                                                      int slot) {
@@ -101,11 +115,11 @@ __device__ __forceinline__ void key_quad(const std::byte* keys, int dims, int d,
     for (int j = 0; j < 4; ++j) {
       out[j] = {signed_byte(both.x, j) * scale.x, signed_byte(both.y, j) * scale.y};
     }
-    return;
-  }
-  HEARTH_UNROLL
-  for (int j = 0; j < 4; ++j) {
-    out[j] = d + j < dims ? float_pair<F>(keys, int64_t{d + j} * kSlots + slot) : float2{0, 0};
+  } else {
+    HEARTH_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      out[j] = d + j < dims ? float_pair<F>(keys, int64_t{d + j} * kSlots + slot) : float2{0, 0};
+    }
   }
 }
 

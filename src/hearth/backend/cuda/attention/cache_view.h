@@ -7,7 +7,7 @@
 namespace hearth::cuda {
 
 inline constexpr int kSlots = 64;            // tokens of a cache block: kKvBlockTokens
-inline constexpr int kSplitPositions = 512;  // where the history of a generated row is cut
+inline constexpr int kSplitPositions = 512;  // the longest pieces of a history
 
 enum class CacheFormat : int32_t { f32, f16, bf16, q8_0 };
 
@@ -35,6 +35,7 @@ struct Partials {
   int32_t heads = 0;
   int32_t splits = 0;
   int32_t dims = 0;
+  int32_t positions = kSplitPositions;  // of a split: 512, or a part of it
 
   int64_t mixed_floats(int64_t rows) const { return rows * heads * splits * dims; }
   int64_t floats(int64_t rows) const { return mixed_floats(rows) + rows * heads * splits * 2; }

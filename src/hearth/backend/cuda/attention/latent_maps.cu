@@ -1,7 +1,10 @@
 // See latents.h: the products with k_b and v_b. Each row's sums run in an order that depends on the
 // shape alone, so that rows may share a read of the weights freely.
+#include <algorithm>
+
 #include "hearth/backend/cuda/attention/cache_elements.h"
 #include "hearth/backend/cuda/attention/latents.h"
+#include "hearth/backend/cuda/attention/split_tf32.h"
 
 namespace hearth::cuda {
 namespace {
@@ -11,7 +14,8 @@ constexpr int kAbsorbThreads = 128;
 constexpr int kValueThreads = 256;
 constexpr int kValueDims = 32;  // of a block
 constexpr int kTile = 64;
-constexpr int kDepth = 16;
+constexpr int kDepth = 32;
+constexpr int kStride = kDepth + 4;  // puts a fragment's numbers on different banks
 constexpr int kExpandThreads = 256;
 
 template <bool kBf16>
@@ -97,46 +101,68 @@ __global__ void __launch_bounds__(kValueThreads)
 }
 
 struct alignas(16) ExpandTiles {
-  float map[kDepth][kTile + 4];     // [rank][dimension]
-  float latent[kDepth][kTile + 4];  // [rank][slot]
+  float map[kTile][kStride];     // [dimension][rank]
+  float latent[kTile][kStride];  // [slot][rank]
 };
 
-// A 64 x 64 tile of dimensions and slots; a thread takes 4 x 4 of it.
+template <CacheFormat F, bool kBf16>
+__device__ void stage_tiles(const std::byte* map, const std::byte* latents, int values, int rank,
+                            int depth, int dims, int valid, ExpandTiles& tiles) {
+  HEARTH_UNROLL_8
+  for (int e = static_cast<int>(threadIdx.x); e < kTile * kDepth; e += kExpandThreads) {
+    const int i = e / kDepth;
+    const int r = e % kDepth;
+    float x = 0;
+    if (i < dims && depth + r < rank) x = map_value<kBf16>(map, int64_t{i} * rank + depth + r);
+    tiles.map[i][r] = x;
+  }
+  HEARTH_UNROLL_4
+  for (int e = static_cast<int>(threadIdx.x); e < kTile * kDepth / 2; e += kExpandThreads) {
+    const int i = e / (kDepth / 2);
+    const int r = e % (kDepth / 2) * 2;
+    float2 x = {0, 0};
+    if (i < valid) x = row_pair<F>(latents, values, i, depth + r);
+    tiles.latent[i][r] = x.x;
+    tiles.latent[i][r + 1] = x.y;
+  }
+}
+
+// A tile of 64 dimensions and 64 slots: a warp takes 16 dimensions and 32 slots. What lies behind
+// the rank in a latent meets zeros.
 template <CacheFormat F, bool kBf16>
 __device__ void expand_tile(const std::byte* map, const std::byte* latents, int values, int rank,
-                            int dims_left, int valid, ExpandTiles& tiles, float (&acc)[4][4]) {
-  const int thread = static_cast<int>(threadIdx.x);
-  const int d = thread / 16 * 4;
-  const int slot = thread % 16 * 4;
+                            int dims, int valid, ExpandTiles& tiles, float (&acc)[4][4]) {
+  const int g = simt::lane_index() / 4;
+  const int t = simt::lane_index() % 4;
+  const float* a = &tiles.map[simt::warp_index() / 2 * 16 + g][t];
+  const float* b = &tiles.latent[simt::warp_index() % 2 * 32 + g][t];
   for (int depth = 0; depth < rank; depth += kDepth) {
     simt::block_barrier();
-    for (int e = thread; e < kTile * kDepth; e += kExpandThreads) {
-      const int i = e / kDepth;
-      const int r = depth + e % kDepth;
-      tiles.map[e % kDepth][i] =
-          i < dims_left && r < rank ? map_value<kBf16>(map, int64_t{i} * rank + r) : 0;
-    }
-    for (int e = thread; e < kTile * kDepth / 2; e += kExpandThreads) {
-      const int i = e / (kDepth / 2);
-      const int r = e % (kDepth / 2) * 2;
-      const float2 x = i < valid ? row_pair<F>(latents, values, i, depth + r) : float2{0, 0};
-      tiles.latent[r][i] = x.x;
-      tiles.latent[r + 1][i] = x.y;
-    }
+    stage_tiles<F, kBf16>(map, latents, values, rank, depth, dims, valid, tiles);
     simt::block_barrier();
     HEARTH_UNROLL
-    for (int r = 0; r < kDepth; ++r) {
-      const float4 a = *reinterpret_cast<const float4*>(&tiles.map[r][d]);
-      const float4 b = *reinterpret_cast<const float4*>(&tiles.latent[r][slot]);
-      const float left[4] = {a.x, a.y, a.z, a.w};
+    for (int r = 0; r < kDepth; r += 8) {
+      const SplitLeft<kBf16> left(a[r], a[r + 8 * kStride], a[r + 4], a[r + 8 * kStride + 4]);
       HEARTH_UNROLL
-      for (int i = 0; i < 4; ++i) {
-        acc[i][0] += left[i] * b.x;
-        acc[i][1] += left[i] * b.y;
-        acc[i][2] += left[i] * b.z;
-        acc[i][3] += left[i] * b.w;
+      for (int n = 0; n < 4; ++n) {
+        const float* right = b + n * 8 * kStride + r;
+        multiply_split<kWhole<F>>(acc[n], left, right[0], right[4]);
       }
     }
+  }
+}
+
+// The rotated part of the keys, which all heads share: dimensions nope .. nope + rope.
+template <CacheFormat F>
+__device__ void copy_rotated(const std::byte* latents, const LatentShape& shape, int values,
+                             int valid, float* out) {
+  for (int e = static_cast<int>(threadIdx.x); e < shape.rope * kSlots; e += kExpandThreads) {
+    const int d = e / kSlots;
+    const int slot = e % kSlots;
+    const int from = shape.rank + d;
+    float2 x = {0, 0};
+    if (slot < valid) x = row_pair<F>(latents, values, slot, from - from % 2);
+    out[(shape.nope + d) * kSlots + slot] = from % 2 == 0 ? x.x : x.y;
   }
 }
 
@@ -155,29 +181,22 @@ __global__ void __launch_bounds__(kExpandThreads, 2)
   const int dims = keys ? shape.nope : shape.value_dims;
   const std::byte* map =
       (keys ? a.k_b.data : a.v_b.data) + (head * dims + tile) * shape.rank * (kBf16 ? 2 : 4);
-  float acc[4][4] = {};
-  if (tile < dims) {
-    expand_tile<F, kBf16>(map, latents, cache.values, shape.rank, dims - tile, valid, tiles, acc);
-  }
-  const int d0 = tile + static_cast<int>(threadIdx.x) / 16 * 4;
-  const int slot0 = static_cast<int>(threadIdx.x) % 16 * 4;
-  float* block = a.out + blockIdx.y * a.block_floats;
-  float* out = block + int64_t{blockIdx.z} * qk * kSlots;
+  float* out = a.out + blockIdx.y * a.block_floats + int64_t{blockIdx.z} * qk * kSlots;
   if (!keys) {
-    out = block + (int64_t{a.heads} * qk + int64_t{blockIdx.z} * shape.value_dims) * kSlots;
+    out = a.out + blockIdx.y * a.block_floats +
+          (int64_t{a.heads} * qk + int64_t{blockIdx.z} * dims) * kSlots;
   }
-  for (int i = 0; i < 4; ++i) {
-    const int d = d0 + i;
-    for (int j = 0; j < 4; ++j) {
-      const int slot = slot0 + j;
-      if (!keys && d < dims) out[slot * dims + d] = acc[i][j];
-      if (keys && d < dims) out[d * kSlots + slot] = acc[i][j];
-      if (keys && d >= dims && d < qk) {  // the rotated part is the same for all heads
-        const int from = shape.rank + d - dims;
-        const float2 x =
-            slot < valid ? row_pair<F>(latents, cache.values, slot, from - from % 2) : float2{0, 0};
-        out[d * kSlots + slot] = from % 2 == 0 ? x.x : x.y;
-      }
+  if (keys && tile == 0) copy_rotated<F>(latents, shape, cache.values, valid, out);
+  float acc[4][4] = {};
+  expand_tile<F, kBf16>(map, latents, cache.values, shape.rank, dims - tile, valid, tiles, acc);
+  HEARTH_UNROLL
+  for (int n = 0; n < 4; ++n) {
+    HEARTH_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const int d = tile + simt::warp_index() / 2 * 16 + simt::lane_index() / 4 + i / 2 * 8;
+      const int slot = simt::warp_index() % 2 * 32 + n * 8 + 2 * (simt::lane_index() % 4) + i % 2;
+      if (d >= dims) continue;
+      out[keys ? d * kSlots + slot : slot * dims + d] = acc[n][i];
     }
   }
 }
@@ -211,7 +230,7 @@ void expand_mixed(Stream& stream, const StepRows& rows, const LatentShape& shape
 
 void expand_history(Stream& stream, const CacheView& cache, const LatentShape& shape,
                     const ExpandHistory& args) {
-  const unsigned key_tiles = pieces(shape.nope + shape.rope, kTile);
+  const unsigned key_tiles = std::max(1u, pieces(shape.nope, kTile));
   const Grid grid = {key_tiles + pieces(shape.value_dims, kTile), pieces(args.end, kSlots),
                      static_cast<unsigned>(args.heads), kExpandThreads};
   with_cache_format(cache.format, [&]<CacheFormat F>() {

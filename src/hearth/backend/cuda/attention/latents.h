@@ -15,7 +15,7 @@ struct LatentShape {
   int32_t rank = 0;  // at most 1024
 };
 
-// k_b or v_b on the device: [heads][dims][rank], f32 or bf16.
+// k_b or v_b on the device: [heads][dims][rank], both f32 or both bf16.
 struct LatentMap {
   const std::byte* data = nullptr;
   bool bf16 = false;

@@ -2,9 +2,6 @@
 // with a running softmax, each warp 16 rows (FlashAttention-2's partition) on tensor cores. More
 // than 128 dimensions of values are the work of several blocks.
 //
-// Exact as floats: a number is split in two TF32 parts of 11 bits, and the products of the parts
-// are summed, but the smallest. Cached f16 and bf16 are whole in one part, which saves a third.
-//
 // What a row computes for a key block depends on the row alone: blocks behind its position change
 // no bit, as all their shares are zero.
 #include "hearth/backend/cuda/attention/prompt.h"
@@ -12,7 +9,7 @@
 #include <algorithm>
 
 #include "hearth/backend/cuda/attention/cache_elements.h"
-#include "hearth/backend/cuda/simt/mma_tf32.h"
+#include "hearth/backend/cuda/attention/split_tf32.h"
 
 namespace hearth::cuda {
 namespace {
@@ -30,41 +27,6 @@ struct Tile {
   int start;  // position of the first row
   int end;    // of the sequence: cache slots behind it hold nothing
 };
-
-// A number as the sum of two TF32; `kExact`: it is one.
-template <bool kExact>
-struct Split {
-  uint32_t high, low;
-  __device__ explicit Split(float x) {
-    high = kExact ? simt::to_bits(x) : simt::to_tf32(x);
-    low = kExact ? 0 : simt::to_tf32(x - simt::from_bits(high));
-  }
-};
-
-// c += a b, where b is whole in one part or not.
-template <bool kExact>
-__device__ __forceinline__ void multiply_split(float (&c)[4], const uint32_t (&high)[4],
-                                               const uint32_t (&low)[4], float b0, float b1) {
-  const Split<kExact> x(b0);
-  const Split<kExact> y(b1);
-  const uint32_t b_high[2] = {x.high, y.high};
-  simt::mma_tf32(c, low, b_high);
-  if (!kExact) {
-    const uint32_t b_low[2] = {x.low, y.low};
-    simt::mma_tf32(c, high, b_low);
-  }
-  simt::mma_tf32(c, high, b_high);
-}
-
-__device__ __forceinline__ void split_left(const float (&a)[4], uint32_t (&high)[4],
-                                           uint32_t (&low)[4]) {
-  HEARTH_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    const Split<false> x(a[i]);
-    high[i] = x.high;
-    low[i] = x.low;
-  }
-}
 
 __device__ __forceinline__ float quad_max(float v) {
   v = fmaxf(v, simt::shuffle_xor(v, 2));
@@ -118,9 +80,6 @@ __device__ void stage_values(const std::byte* values, int dims, int begin, int f
   }
 }
 
-template <CacheFormat F>
-constexpr bool kWhole = F == CacheFormat::f16 || F == CacheFormat::bf16;
-
 // Scores of the warp's 16 rows with the 64 slots of a block, in 8 fragments.
 template <CacheFormat F>
 __device__ void score_block(const float* q, const std::byte* keys, int dims, int valid, bool needed,
@@ -136,13 +95,11 @@ __device__ void score_block(const float* q, const std::byte* keys, int dims, int
     if (!needed) continue;
     for (int d = 0; d < kDepth && depth + d < dims; d += 8) {
       const float* at = q + depth + d;
-      const float a[4] = {at[0], at[8 * stride], at[4], at[8 * stride + 4]};
-      uint32_t high[4], low[4];
-      split_left(a, high, low);
+      const SplitLeft<false> a(at[0], at[8 * stride], at[4], at[8 * stride + 4]);
       const float* k = staged + (d + t) * kKeyStride + g;
       HEARTH_UNROLL
       for (int n = 0; n < 8; ++n) {
-        multiply_split<kWhole<F>>(s[n], high, low, k[8 * n], k[8 * n + 4 * kKeyStride]);
+        multiply_split<kWhole<F>>(s[n], a, k[8 * n], k[8 * n + 4 * kKeyStride]);
       }
     }
   }
@@ -208,13 +165,11 @@ __device__ void mix_block(const float (&s)[8][4], const std::byte* values, int d
     HEARTH_UNROLL
     for (int i = 0; i < kValueSlots / 8; ++i) {
       const float(&p)[4] = s[half * kValueSlots / 8 + i];
-      const float a[4] = {p[0], p[2], p[1], p[3]};
-      uint32_t high[4], low[4];
-      split_left(a, high, low);
+      const SplitLeft<false> a(p[0], p[2], p[1], p[3]);
       const float* at = v + i * 8 * kStride;
       HEARTH_UNROLL
       for (int n = 0; n < kFragments; ++n) {
-        multiply_split<kWhole<F>>(acc[n], high, low, at[8 * n], at[8 * n + kStride]);
+        multiply_split<kWhole<F>>(acc[n], a, at[8 * n], at[8 * n + kStride]);
       }
     }
   }

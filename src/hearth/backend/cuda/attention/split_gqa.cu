@@ -4,22 +4,16 @@
 #include "hearth/backend/cuda/attention/split_gqa.h"
 
 #include "hearth/backend/cuda/attention/cache_elements.h"
+#include "hearth/backend/cuda/attention/split_parts.h"
 
 namespace hearth::cuda {
 namespace {
 
-constexpr int kWarps = kSplitPositions / kSlots;
+constexpr int kPositions = kGqaSplitPositions;
+constexpr int kWarps = kPositions / kSlots;
 constexpr int kThreads = kWarps * simt::kWarp;
 constexpr int kChunk = 2 * simt::kWarp;  // dimensions of values at a time
 constexpr int kCombineThreads = 128;
-
-struct Work {
-  const RowPlace* places;
-  const int32_t* generated_rows;
-  const int32_t* table;
-  int32_t table_width;
-  int32_t groups;  // of up to kHeads heads that share a kv head
-};
 
 // Where things lie in shared memory, in floats.
 template <int kHeads>
@@ -57,33 +51,6 @@ __device__ __forceinline__ void score_block(const std::byte* keys, int dims, con
       s[g].y += x.x * k[0].y + x.y * k[1].y + x.z * k[2].y + x.w * k[3].y;
     }
   }
-}
-
-// Turns the warp's scores into exponentials under the largest score of the whole block.
-template <int kHeads>
-__device__ __forceinline__ void exponentials(const Room<kHeads>& room, int seen, float scale,
-                                             float2* s) {
-  const int warp = simt::warp_index();
-  const int lane = simt::lane_index();
-  HEARTH_UNROLL
-  for (int g = 0; g < kHeads; ++g) {
-    s[g].x = 2 * lane < seen ? s[g].x * scale : -INFINITY;
-    s[g].y = 2 * lane + 1 < seen ? s[g].y * scale : -INFINITY;
-    const float top = simt::warp_max(fmaxf(s[g].x, s[g].y));
-    if (lane == 0) room.top[warp * kHeads + g] = top;
-  }
-  simt::block_barrier();
-  HEARTH_UNROLL
-  for (int g = 0; g < kHeads; ++g) {
-    float top = room.top[g];
-    for (int w = 1; w < kWarps; ++w) top = fmaxf(top, room.top[w * kHeads + g]);
-    const float2 p = {expf(s[g].x - top), expf(s[g].y - top)};
-    room.p[(warp * kSlots + 2 * lane) * kHeads + g] = p.x;
-    room.p[(warp * kSlots + 2 * lane + 1) * kHeads + g] = p.y;
-    const float total = simt::warp_sum(p.x + p.y);
-    if (lane == 0) room.sums[warp * kHeads + g] = total;
-  }
-  simt::warp_barrier();
 }
 
 // Values d and d + 1 mixed over the `seen` first slots, for each head.
@@ -124,11 +91,11 @@ __device__ __forceinline__ void sum_chunk(const Room<kHeads>& room, const Partia
 
 template <CacheFormat F, int kHeads>
 __global__ void __launch_bounds__(kThreads, 2)
-    split_gqa_kernel(CacheView cache, SplitGqa a, Work work) {
+    split_gqa_kernel(CacheView cache, SplitGqa a, SplitWork work) {
   const int64_t row = work.generated_rows[blockIdx.x];
   const RowPlace place = work.places[row];
   const int split = static_cast<int>(blockIdx.z);
-  if (split * kSplitPositions > place.position) return;
+  if (split * kPositions > place.position) return;
   const int dims = cache.head_dim;
   const int group = a.partials.heads / cache.kv_heads;
   const int kv = static_cast<int>(blockIdx.y) / work.groups;
@@ -159,7 +126,8 @@ __global__ void __launch_bounds__(kThreads, 2)
     values = keys + cache.kv_heads * bytes;
     score_block<F, kHeads>(keys, dims, room.q, q_stride, s);
   }
-  exponentials<kHeads>(room, seen, a.scale, s);
+  const int slot = 2 * simt::lane_index();
+  exponentials<kWarps, kHeads>(room.p, room.top, room.sums, slot, seen, a.scale, s);
   const int64_t first = (int64_t{blockIdx.x} * a.partials.heads + head) * a.partials.splits + split;
   for (int chunk = 0; chunk < dims; chunk += kChunk) {
     const int d = chunk + 2 * simt::lane_index();
@@ -167,25 +135,14 @@ __global__ void __launch_bounds__(kThreads, 2)
     if (d < dims) mix_block<F, kHeads>(values, dims, seen, d, room.p + warp * kSlots * kHeads, mix);
     sum_chunk<kHeads>(room, a.partials, first, heads, chunk, mix);
   }
-  const int g = static_cast<int>(threadIdx.x);
-  if (g < heads) {
-    float top = room.top[g];
-    float total = room.sums[g];
-    for (int w = 1; w < kWarps; ++w) {
-      top = fmaxf(top, room.top[w * kHeads + g]);
-      total += room.sums[w * kHeads + g];
-    }
-    float* out = a.partials.top + (first + int64_t{g} * a.partials.splits) * 2;
-    out[0] = top;
-    out[1] = total;
-  }
+  write_tops<kWarps, kHeads>(room.top, room.sums, heads, a.partials, first);
 }
 
 __global__ void __launch_bounds__(kCombineThreads)
     combine_kernel(Partials partials, const RowPlace* places, const int32_t* generated_rows,
                    float* out, bool to_batch_rows) {
   const int64_t row = generated_rows[blockIdx.x];
-  const int used = places[row].position / kSplitPositions + 1;
+  const int used = places[row].position / partials.positions + 1;
   const int64_t first =
       (int64_t{blockIdx.x} * partials.heads + blockIdx.y) * int64_t{partials.splits};
   const float* tops = partials.top + first * 2;
@@ -208,8 +165,8 @@ template <CacheFormat F, int kHeads>
 void launch_split(Stream& stream, const StepRows& rows, const CacheView& cache,
                   const SplitGqa& args) {
   const int group = args.partials.heads / cache.kv_heads;
-  const Work work = {rows.places, rows.generated_rows, rows.block_table, rows.table_width,
-                     (group + kHeads - 1) / kHeads};
+  const SplitWork work = {rows.places, rows.generated_rows, rows.block_table, rows.table_width,
+                          (group + kHeads - 1) / kHeads};
   const Grid grid = {static_cast<unsigned>(rows.generated_count),
                      static_cast<unsigned>(cache.kv_heads * work.groups),
                      static_cast<unsigned>(args.partials.splits), kThreads,
@@ -221,6 +178,7 @@ void launch_split(Stream& stream, const StepRows& rows, const CacheView& cache,
 
 void split_gqa(Stream& stream, const StepRows& rows, const CacheView& cache, const SplitGqa& args) {
   if (rows.generated_count == 0) return;
+  if (split_gqa_wide(stream, rows, cache, args)) return;
   const int group = args.partials.heads / cache.kv_heads;
   with_cache_format(cache.format, [&]<CacheFormat F>() {
     if (group == 1) return launch_split<F, 1>(stream, rows, cache, args);

@@ -1,4 +1,4 @@
-// Grouped-query attention of generated rows: the history is cut every 512 positions, each piece is
+// Grouped-query attention of generated rows: the history is cut every 256 positions, each piece is
 // a block's work, and `combine` puts the pieces together in order.
 #pragma once
 
@@ -8,12 +8,19 @@
 
 namespace hearth::cuda {
 
+inline constexpr int kGqaSplitPositions = kSplitPositions / 2;
+
 struct SplitGqa {
   const float* q = nullptr;  // [rows][heads * head_dim], rotated
   float scale = 1;
-  Partials partials;  // dims = head_dim, even, at most 256
+  Partials partials;  // dims = head_dim, even, at most 256; positions = kGqaSplitPositions
 };
 void split_gqa(Stream& stream, const StepRows& rows, const CacheView& cache, const SplitGqa& args);
+
+// The same where keys and values are read 16 bytes at a time: f16 and bf16, head_dim 64 or 128.
+// False: it's another case.
+bool split_gqa_wide(Stream& stream, const StepRows& rows, const CacheView& cache,
+                    const SplitGqa& args);
 
 // out [.., heads * dims] = mixed / sum for every generated row: row i of `out`, or, with
 // `to_batch_rows`, its row in the batch.

@@ -1,4 +1,4 @@
-// See latents.h: generated rows over latents. A block takes 512 positions of one row for 8 heads,
+// See latents.h: generated rows over latents. A block takes one split of one row for 8 heads,
 // 16 positions at a time, with a running softmax. Scores: each warp takes every eighth quad of the
 // latents' values and a lane 2 positions x 2 heads. Mixing: a thread takes two values and all
 // heads.
@@ -58,6 +58,42 @@ __device__ void stage_latents(const std::byte* latents, int values, int slot, in
     *reinterpret_cast<float2*>(staged + i * stride + d) = x;
   }
 }
+
+// 16 positions on their way to shared memory, 16 bytes at a time: a warp takes two of them.
+template <CacheFormat F>
+struct Ahead {
+  static constexpr int kValuesMax = 3 * simt::kWarp * kWide;
+  uint4 bits[2][3];
+
+  __device__ __forceinline__ void load(const std::byte* latents, int values, int slot, int valid) {
+    HEARTH_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      const int row = simt::warp_index() + i * kWarps;
+      const auto* from = reinterpret_cast<const uint4*>(latents + int64_t{slot + row} * values * 2);
+      HEARTH_UNROLL
+      for (int j = 0; j < 3; ++j) {
+        const int c = simt::lane_index() + j * simt::kWarp;
+        bits[i][j] = {0, 0, 0, 0};
+        if (row < valid && c * kWide < values) bits[i][j] = from[c];
+      }
+    }
+  }
+  __device__ __forceinline__ void unload(int values, int stride, float* staged) const {
+    HEARTH_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      float* to = staged + (simt::warp_index() + i * kWarps) * stride;
+      HEARTH_UNROLL
+      for (int j = 0; j < 3; ++j) {
+        const int d = (simt::lane_index() + j * simt::kWarp) * kWide;
+        if (d >= values) continue;
+        float x[kWide];
+        unpack<F>(bits[i][j], x);
+        *reinterpret_cast<float4*>(to + d) = {x[0], x[1], x[2], x[3]};
+        *reinterpret_cast<float4*>(to + d + 4) = {x[4], x[5], x[6], x[7]};
+      }
+    }
+  }
+};
 
 __device__ __forceinline__ float dot_quad(float4 a, float4 b, float sum) {
   return sum + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
@@ -135,12 +171,12 @@ __device__ void mix(const Room& room, int stride, int width, float2 (&acc)[kPair
   }
 }
 
-template <CacheFormat F, int kPairs>
+template <CacheFormat F, int kPairs, bool kAhead>
 __global__ void __launch_bounds__(kThreads, 2)
     split_latents_kernel(CacheView cache, LatentShape shape, SplitLatents a, Work work) {
   const RowPlace place = work.places[work.generated_rows[blockIdx.x]];
   const int split = static_cast<int>(blockIdx.z);
-  const int begin = split * kSplitPositions;
+  const int begin = split * a.partials.positions;
   if (begin > place.position) return;
   const int head = static_cast<int>(blockIdx.y) * kHeads;
   const int heads = shape.heads - head < kHeads ? shape.heads - head : kHeads;
@@ -154,16 +190,31 @@ __global__ void __launch_bounds__(kThreads, 2)
     room.q[e] = h < heads && d < values ? q[h * values + d] : 0;
   }
   const int32_t* table = work.table + int64_t{place.sequence} * work.table_width;
-  const int last = begin + kSplitPositions - 1;
+  const int last = begin + a.partials.positions - 1;
   const int end = (last < place.position ? last : place.position) + 1;
   Running running;
   float2 acc[kPairs][kHeads] = {};
+  const auto block_of = [&](int position) {
+    return cache.data + table[position / kSlots] * cache.block_bytes;
+  };
+  const auto valid_from = [&](int first) {
+    return end - first < kPositions ? end - first : kPositions;
+  };
+  Ahead<F> ahead;
+  if (kAhead) ahead.load(block_of(begin), values, begin % kSlots, valid_from(begin));
   for (int first = begin; first < end; first += kPositions) {
-    const int valid = end - first < kPositions ? end - first : kPositions;
-    const std::byte* block = cache.data + table[first / kSlots] * cache.block_bytes;
+    const int valid = valid_from(first);
     simt::block_barrier();  // the latents of the last positions have been mixed
-    stage_latents<F>(block, values, first % kSlots, valid, stride, room.latent);
+    if (kAhead) {
+      ahead.unload(values, stride, room.latent);
+    } else {
+      stage_latents<F>(block_of(first), values, first % kSlots, valid, stride, room.latent);
+    }
     simt::block_barrier();
+    const int next = first + kPositions;
+    if (kAhead && next < end) {
+      ahead.load(block_of(next), values, next % kSlots, valid_from(next));
+    }
     score_parts(room, (values + 3) / 4, stride);
     simt::block_barrier();
     if (threadIdx.x < kScores) fold_in(room, valid, a.scale, running);
@@ -201,8 +252,12 @@ void split_latents(Stream& stream, const StepRows& rows, const CacheView& cache,
                      static_cast<unsigned>(args.partials.splits), kThreads,
                      Room::bytes(stride_of(cache.values))};
   with_cache_format(cache.format, [&]<CacheFormat F>() {
-    const auto kernel =
-        shape.rank <= 2 * kThreads ? split_latents_kernel<F, 1> : split_latents_kernel<F, 2>;
+    constexpr bool kSixteenBits = F == CacheFormat::f16 || F == CacheFormat::bf16;
+    const bool ahead = kSixteenBits && cache.values % kWide == 0 &&
+                       cache.values <= Ahead<F>::kValuesMax && shape.rank <= 2 * kThreads;
+    const auto kernel = ahead                        ? split_latents_kernel<F, 1, kSixteenBits>
+                        : shape.rank <= 2 * kThreads ? split_latents_kernel<F, 1, false>
+                                                     : split_latents_kernel<F, 2, false>;
     launch(stream, grid, kernel, cache, shape, args, work);
   });
 }
