@@ -4,6 +4,7 @@
 #include "hearth/backend/cuda/linear/matvec.h"
 
 #include "hearth/backend/cuda/linear/chunk_dot.h"
+#include "hearth/backend/cuda/linear/storages.h"
 
 namespace hearth::cuda {
 namespace {
@@ -147,29 +148,6 @@ __global__ void __launch_bounds__(kWarps* kWarp) expert_kernel(const ExpertJob j
   if (simt::lane_index() != 0) return;
   out[row] = sums[0][0];
   if (two) out[row + 1] = sums[1][0];
-}
-
-// Calls f.template operator()<storage>().
-template <typename F>
-void with_storage(Storage storage, const F& f) {
-  switch (storage) {
-    case Storage::f32:
-      return f.template operator()<Storage::f32>();
-    case Storage::f16:
-      return f.template operator()<Storage::f16>();
-    case Storage::bf16:
-      return f.template operator()<Storage::bf16>();
-    case Storage::f8:
-      return f.template operator()<Storage::f8>();
-    case Storage::codes8:
-      return f.template operator()<Storage::codes8>();
-    case Storage::q8_0:
-      return f.template operator()<Storage::q8_0>();
-    case Storage::q4_0:
-      return f.template operator()<Storage::q4_0>();
-    case Storage::q4_k:
-      return f.template operator()<Storage::q4_k>();
-  }
 }
 
 unsigned blocks_of(int64_t warps) {
