@@ -19,8 +19,8 @@ void CudaBackend::attend_gqa(const AttendGqa& args, const Batch& batch, KvCache&
   auto* q = reinterpret_cast<float*>(args.q.data);
   auto* out = reinterpret_cast<float*>(args.out.data);
   store_gqa(*stream_, rows, view,
-            {q, reinterpret_cast<float*>(args.k.data),
-             reinterpret_cast<const float*>(args.v.data), heads, view_of(*args.rope, inv_freq)});
+            {q, reinterpret_cast<float*>(args.k.data), reinterpret_cast<const float*>(args.v.data),
+             heads, view_of(*args.rope, inv_freq)});
 
   const KeyBlocks blocks = {view.data,     view.block_bytes, view.format,      view.kv_heads,
                             view.head_dim, view.head_dim,    rows.block_table, rows.table_width};
@@ -37,7 +37,8 @@ void CudaBackend::attend_gqa(const AttendGqa& args, const Batch& batch, KvCache&
   partials.heads = heads;
   partials.splits = rows.generated_end_max / kSplitPositions;
   partials.dims = view.head_dim;
-  partials.mixed = reinterpret_cast<float*>(scratch_bytes(partials.floats(rows.generated_count) * 4));
+  partials.mixed =
+      reinterpret_cast<float*>(scratch_bytes(partials.floats(rows.generated_count) * 4));
   partials.top = partials.mixed + partials.mixed_floats(rows.generated_count);
   split_gqa(*stream_, rows, view, {q, scale, partials});
   combine(*stream_, rows, partials, out, true);

@@ -114,8 +114,8 @@ template <CacheFormat F>
 __device__ __forceinline__ float2 value_pair(const std::byte* values, int dims, int slot, int d) {
   if (F != CacheFormat::q8_0) return float_pair<F>(values, int64_t{slot} * dims + d);
   const uint16_t both = load16(values + slot * dims + d);
-  const float scale = simt::from_f16(
-      load16(values + int64_t{kSlots} * dims + (d / kQ8Values * kSlots + slot) * 2));
+  const float scale =
+      simt::from_f16(load16(values + int64_t{kSlots} * dims + (d / kQ8Values * kSlots + slot) * 2));
   return {signed_byte(both, 0) * scale, signed_byte(both, 1) * scale};
 }
 
@@ -135,10 +135,14 @@ __device__ __forceinline__ float2 row_pair(const std::byte* rows, int dims, int 
 template <typename Fn>
 void with_cache_format(CacheFormat format, const Fn& f) {
   switch (format) {
-    case CacheFormat::f32: return f.template operator()<CacheFormat::f32>();
-    case CacheFormat::f16: return f.template operator()<CacheFormat::f16>();
-    case CacheFormat::bf16: return f.template operator()<CacheFormat::bf16>();
-    case CacheFormat::q8_0: return f.template operator()<CacheFormat::q8_0>();
+    case CacheFormat::f32:
+      return f.template operator()<CacheFormat::f32>();
+    case CacheFormat::f16:
+      return f.template operator()<CacheFormat::f16>();
+    case CacheFormat::bf16:
+      return f.template operator()<CacheFormat::bf16>();
+    case CacheFormat::q8_0:
+      return f.template operator()<CacheFormat::q8_0>();
   }
 }
 

@@ -16,13 +16,13 @@ constexpr int kExpandThreads = 256;
 
 template <bool kBf16>
 __device__ __forceinline__ float map_value(const std::byte* map, int64_t i) {
-  return one_float<kBf16 ? CacheFormat::bf16 : CacheFormat::f32>(map, i);
+  return one_float < kBf16 ? CacheFormat::bf16 : CacheFormat::f32 > (map, i);
 }
 
 template <bool kBf16>
-__global__ void __launch_bounds__(kAbsorbThreads)
-absorb_kernel(LatentShape shape, const std::byte* k_b, const int32_t* generated_rows, int32_t count,
-              const float* q, float* out) {
+__global__ void __launch_bounds__(kAbsorbThreads, 4)
+    absorb_kernel(LatentShape shape, const std::byte* k_b, const int32_t* generated_rows,
+                  int32_t count, const float* q, float* out) {
   auto* staged = reinterpret_cast<float*>(simt::shared_memory());  // [kRows][nope]
   const int head = static_cast<int>(blockIdx.y);
   const int first = static_cast<int>(blockIdx.z) * kRows;
@@ -60,8 +60,8 @@ absorb_kernel(LatentShape shape, const std::byte* k_b, const int32_t* generated_
 // A warp takes every eighth dimension of the block's; its lanes share the rank.
 template <bool kBf16>
 __global__ void __launch_bounds__(kValueThreads)
-expand_mixed_kernel(LatentShape shape, const std::byte* v_b, const int32_t* generated_rows,
-                    int32_t count, const float* mixed, float* out) {
+    expand_mixed_kernel(LatentShape shape, const std::byte* v_b, const int32_t* generated_rows,
+                        int32_t count, const float* mixed, float* out) {
   auto* staged = reinterpret_cast<float*>(simt::shared_memory());  // [kRows][rank]
   const int head = static_cast<int>(blockIdx.y);
   const int first = static_cast<int>(blockIdx.z) * kRows;
@@ -97,7 +97,7 @@ expand_mixed_kernel(LatentShape shape, const std::byte* v_b, const int32_t* gene
 }
 
 struct alignas(16) ExpandTiles {
-  float map[kDepth][kTile + 4];      // [rank][dimension]
+  float map[kDepth][kTile + 4];     // [rank][dimension]
   float latent[kDepth][kTile + 4];  // [rank][slot]
 };
 
@@ -119,8 +119,7 @@ __device__ void expand_tile(const std::byte* map, const std::byte* latents, int 
     for (int e = thread; e < kTile * kDepth / 2; e += kExpandThreads) {
       const int i = e / (kDepth / 2);
       const int r = e % (kDepth / 2) * 2;
-      const float2 x =
-          i < valid ? row_pair<F>(latents, values, i, depth + r) : float2{0, 0};
+      const float2 x = i < valid ? row_pair<F>(latents, values, i, depth + r) : float2{0, 0};
       tiles.latent[r][i] = x.x;
       tiles.latent[r + 1][i] = x.y;
     }
@@ -144,7 +143,7 @@ __device__ void expand_tile(const std::byte* map, const std::byte* latents, int 
 // Grid: tiles of dimensions (keys, then values), cache blocks, heads.
 template <CacheFormat F, bool kBf16>
 __global__ void __launch_bounds__(kExpandThreads, 2)
-expand_history_kernel(CacheView cache, LatentShape shape, ExpandHistory a, int32_t key_tiles) {
+    expand_history_kernel(CacheView cache, LatentShape shape, ExpandHistory a, int32_t key_tiles) {
   __shared__ ExpandTiles tiles;
   const int qk = shape.nope + shape.rope;
   const bool keys = static_cast<int>(blockIdx.x) < key_tiles;
@@ -175,8 +174,8 @@ expand_history_kernel(CacheView cache, LatentShape shape, ExpandHistory a, int32
       if (keys && d < dims) out[d * kSlots + slot] = acc[i][j];
       if (keys && d >= dims && d < qk) {  // the rotated part is the same for all heads
         const int from = shape.rank + d - dims;
-        const float2 x = slot < valid ? row_pair<F>(latents, cache.values, slot, from - from % 2)
-                                      : float2{0, 0};
+        const float2 x =
+            slot < valid ? row_pair<F>(latents, cache.values, slot, from - from % 2) : float2{0, 0};
         out[d * kSlots + slot] = from % 2 == 0 ? x.x : x.y;
       }
     }

@@ -1,21 +1,28 @@
-// See prompt.h. A block of threads takes 32 query rows of one head over all key blocks in order,
-// with a running softmax. A thread takes 2 rows and 4 slots of the scores, then the same 2 rows and
-// every 16th dimension of the output; the 16 threads of a pair of rows are half a warp.
+// See prompt.h. A block of threads takes 64 query rows of one head over all key blocks in order,
+// with a running softmax, each warp 16 rows (FlashAttention-2's partition) on tensor cores. More
+// than 128 dimensions of values are the work of several blocks.
+//
+// Exact as floats: a number is split in two TF32 parts of 11 bits, and the products of the parts
+// are summed, but the smallest. Cached f16 and bf16 are whole in one part, which saves a third.
 //
 // What a row computes for a key block depends on the row alone: blocks behind its position change
 // no bit, as all their shares are zero.
 #include "hearth/backend/cuda/attention/prompt.h"
 
+#include <algorithm>
+
 #include "hearth/backend/cuda/attention/cache_elements.h"
+#include "hearth/backend/cuda/simt/mma_tf32.h"
 
 namespace hearth::cuda {
 namespace {
 
-constexpr int kThreads = 256;
-constexpr int kRows = 32;
-constexpr int kDepth = 32;       // dimensions of keys staged at a time
-constexpr int kValueSlots = 16;  // slots of values staged at a time
-constexpr int kShareStride = kSlots + 1;
+constexpr int kThreads = 128;
+constexpr int kRows = 64;
+constexpr int kDepth = 32;              // dimensions of keys staged at a time
+constexpr int kValueSlots = 32;         // slots of values staged at a time
+constexpr int kKeyStride = kSlots + 8;  // strides that put a fragment's numbers on different banks
+constexpr int kPad = 4;
 
 struct Tile {
   int first_row;  // in the batch
@@ -24,23 +31,67 @@ struct Tile {
   int end;    // of the sequence: cache slots behind it hold nothing
 };
 
-struct alignas(16) Shared {
-  float staged[kValueSlots * 256];  // keys [kDepth][kSlots] or values
-  float q[kRows][kDepth + 1];
-  float share[kRows][kShareStride];
+// A number as the sum of two TF32; `kExact`: it is one.
+template <bool kExact>
+struct Split {
+  uint32_t high, low;
+  __device__ explicit Split(float x) {
+    high = kExact ? simt::to_bits(x) : simt::to_tf32(x);
+    low = kExact ? 0 : simt::to_tf32(x - simt::from_bits(high));
+  }
 };
 
-__device__ __forceinline__ float half_warp_max(float v) {
-  for (int mask = 8; mask > 0; mask /= 2) v = fmaxf(v, simt::shuffle_xor(v, mask));
-  return v;
+// c += a b, where b is whole in one part or not.
+template <bool kExact>
+__device__ __forceinline__ void multiply_split(float (&c)[4], const uint32_t (&high)[4],
+                                               const uint32_t (&low)[4], float b0, float b1) {
+  const Split<kExact> x(b0);
+  const Split<kExact> y(b1);
+  const uint32_t b_high[2] = {x.high, y.high};
+  simt::mma_tf32(c, low, b_high);
+  if (!kExact) {
+    const uint32_t b_low[2] = {x.low, y.low};
+    simt::mma_tf32(c, high, b_low);
+  }
+  simt::mma_tf32(c, high, b_high);
 }
-__device__ __forceinline__ float half_warp_sum(float v) {
-  for (int mask = 8; mask > 0; mask /= 2) v += simt::shuffle_xor(v, mask);
-  return v;
+
+__device__ __forceinline__ void split_left(const float (&a)[4], uint32_t (&high)[4],
+                                           uint32_t (&low)[4]) {
+  HEARTH_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const Split<false> x(a[i]);
+    high[i] = x.high;
+    low[i] = x.low;
+  }
+}
+
+__device__ __forceinline__ float quad_max(float v) {
+  v = fmaxf(v, simt::shuffle_xor(v, 2));
+  return fmaxf(v, simt::shuffle_xor(v, 1));
+}
+__device__ __forceinline__ float quad_sum(float v) {
+  v += simt::shuffle_xor(v, 2);
+  return v + simt::shuffle_xor(v, 1);
+}
+
+__device__ int key_width(int dims) {
+  return (dims + 7) / 8 * 8;
+}
+
+// [row][key_width + kPad], zero where there is no row or dimension.
+__device__ void stage_queries(const float* q, int64_t stride, int rows, int dims, float* staged) {
+  const int width = key_width(dims);
+  for (int e = static_cast<int>(threadIdx.x); e < kRows * width; e += kThreads) {
+    const int r = e / width;
+    const int d = e % width;
+    staged[r * (width + kPad) + d] = r < rows && d < dims ? q[r * stride + d] : 0;
+  }
 }
 
 template <CacheFormat F>
 __device__ void stage_keys(const std::byte* keys, int dims, int depth, int valid, float* staged) {
+  HEARTH_UNROLL_8
   for (int e = static_cast<int>(threadIdx.x); e < kDepth * kSlots / 2; e += kThreads) {
     const int d = e / (kSlots / 2);
     const int slot = e % (kSlots / 2) * 2;
@@ -49,169 +100,204 @@ __device__ void stage_keys(const std::byte* keys, int dims, int depth, int valid
       k = key_pair<F>(keys, dims, depth + d, slot);
       if (slot + 1 >= valid) k.y = 0;
     }
-    *reinterpret_cast<float2*>(staged + d * kSlots + slot) = k;
+    *reinterpret_cast<float2*>(staged + d * kKeyStride + slot) = k;
   }
 }
 
-template <CacheFormat F>
-__device__ void stage_values(const std::byte* values, int dims, int width, int first, int valid,
+// Dimensions from `begin` on.
+template <CacheFormat F, int kWidth>
+__device__ void stage_values(const std::byte* values, int dims, int begin, int first, int valid,
                              float* staged) {
-  for (int e = static_cast<int>(threadIdx.x); e < kValueSlots * width / 2; e += kThreads) {
-    const int slot = first + e / (width / 2);
-    const int d = e % (width / 2) * 2;
+  HEARTH_UNROLL_8
+  for (int e = static_cast<int>(threadIdx.x); e < kValueSlots * kWidth / 2; e += kThreads) {
+    const int slot = e / (kWidth / 2);
+    const int d = e % (kWidth / 2) * 2;
     float2 v = {0, 0};
-    if (d < dims && slot < valid) v = value_pair<F>(values, dims, slot, d);
-    *reinterpret_cast<float2*>(staged + (slot - first) * width + d) = v;
+    if (first + slot < valid) v = row_pair<F>(values, dims, first + slot, begin + d);
+    *reinterpret_cast<float2*>(staged + slot * (kWidth + kPad) + d) = v;
   }
 }
 
-__device__ void stage_queries(const AttendPrompt& a, const float* q, const Tile& tile, int dims,
-                              int depth, Shared& shared) {
-  for (int e = static_cast<int>(threadIdx.x); e < kRows * kDepth; e += kThreads) {
-    const int r = e / kDepth;
-    const int d = depth + e % kDepth;
-    shared.q[r][e % kDepth] = r < tile.rows && d < dims ? q[r * a.q_stride + d] : 0;
-  }
-}
-
-// Scores of the thread's 2 rows and 4 slots.
 template <CacheFormat F>
-__device__ void score_block(const AttendPrompt& a, const float* q, const Tile& tile,
-                            const std::byte* keys, int dims, int valid, Shared& shared,
-                            float (&s)[2][4]) {
-  const int r = static_cast<int>(threadIdx.x) / 16 * 2;
-  const int c = static_cast<int>(threadIdx.x) % 16 * 4;
+constexpr bool kWhole = F == CacheFormat::f16 || F == CacheFormat::bf16;
+
+// Scores of the warp's 16 rows with the 64 slots of a block, in 8 fragments.
+template <CacheFormat F>
+__device__ void score_block(const float* q, const std::byte* keys, int dims, int valid, bool needed,
+                            float* staged, float (&s)[8][4]) {
+  const int g = simt::lane_index() / 4;
+  const int t = simt::lane_index() % 4;
+  const int stride = key_width(dims) + kPad;
+  q += (simt::warp_index() * 16 + g) * stride + t;
   for (int depth = 0; depth < dims; depth += kDepth) {
     simt::block_barrier();
-    stage_keys<F>(keys, dims, depth, valid, shared.staged);
-    stage_queries(a, q, tile, dims, depth, shared);
+    stage_keys<F>(keys, dims, depth, valid, staged);
     simt::block_barrier();
-    HEARTH_UNROLL_8
-    for (int d = 0; d < kDepth; ++d) {
-      const float4 k = *reinterpret_cast<const float4*>(shared.staged + d * kSlots + c);
+    if (!needed) continue;
+    for (int d = 0; d < kDepth && depth + d < dims; d += 8) {
+      const float* at = q + depth + d;
+      const float a[4] = {at[0], at[8 * stride], at[4], at[8 * stride + 4]};
+      uint32_t high[4], low[4];
+      split_left(a, high, low);
+      const float* k = staged + (d + t) * kKeyStride + g;
       HEARTH_UNROLL
-      for (int i = 0; i < 2; ++i) {
-        const float x = shared.q[r + i][d];
-        s[i][0] += x * k.x;
-        s[i][1] += x * k.y;
-        s[i][2] += x * k.z;
-        s[i][3] += x * k.w;
+      for (int n = 0; n < 8; ++n) {
+        multiply_split<kWhole<F>>(s[n], high, low, k[8 * n], k[8 * n + 4 * kKeyStride]);
       }
     }
   }
 }
 
+// Of the lane's two rows, g and g + 8.
 struct Running {
-  float top = -INFINITY;
-  float total = 0;
+  float top[2] = {-INFINITY, -INFINITY};
+  float total[2] = {0, 0};
 };
 
-// Turns scores into shares of the running softmax; returns by what the older sum shrinks.
-__device__ float fold_in(float (&s)[4], int c, int position, int first, float scale, float* share,
-                         Running& running) {
-  float top = running.top;
-  for (int j = 0; j < 4; ++j) {
-    s[j] = first + c + j <= position ? s[j] * scale : -INFINITY;
-    top = fmaxf(top, s[j]);
+// Turns scores into shares of the running softmax, and shrinks what was mixed before.
+template <int kFragments>
+__device__ __forceinline__ void fold_in(float (&s)[8][4], int position, int first, float scale,
+                                        Running& running, float (&acc)[kFragments][4]) {
+  const int slot = first + 2 * (simt::lane_index() % 4);
+  HEARTH_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    float top = running.top[i];
+    HEARTH_UNROLL
+    for (int n = 0; n < 8; ++n) {
+      HEARTH_UNROLL
+      for (int j = 0; j < 2; ++j) {
+        float& x = s[n][2 * i + j];
+        x = slot + 8 * n + j <= position + 8 * i ? x * scale : -INFINITY;
+        top = fmaxf(top, x);
+      }
+    }
+    top = quad_max(top);
+    float total = 0;
+    HEARTH_UNROLL
+    for (int n = 0; n < 8; ++n) {
+      HEARTH_UNROLL
+      for (int j = 0; j < 2; ++j) {
+        s[n][2 * i + j] = expf(s[n][2 * i + j] - top);
+        total += s[n][2 * i + j];
+      }
+    }
+    const float shrink = expf(running.top[i] - top);
+    running.total[i] = running.total[i] * shrink + quad_sum(total);
+    running.top[i] = top;
+    HEARTH_UNROLL
+    for (int n = 0; n < kFragments; ++n) {
+      acc[n][2 * i] *= shrink;
+      acc[n][2 * i + 1] *= shrink;
+    }
   }
-  top = half_warp_max(top);
-  float total = 0;
-  for (int j = 0; j < 4; ++j) {
-    s[j] = expf(s[j] - top);
-    share[c + j] = s[j];
-    total += s[j];
-  }
-  const float shrink = expf(running.top - top);
-  running.total = running.total * shrink + half_warp_sum(total);
-  running.top = top;
-  return shrink;
 }
 
-template <CacheFormat F, int kWide>
-__device__ void mix_block(const std::byte* values, int dims, int valid, Shared& shared,
-                          float (&acc)[2][kWide]) {
-  const int r = static_cast<int>(threadIdx.x) / 16 * 2;
-  const int c = static_cast<int>(threadIdx.x) % 16;
-  for (int first = 0; first < valid; first += kValueSlots) {
+// Scores are laid out as results, but go in as left factors: the order of the slots, free in a sum,
+// is chosen so that a lane has what it needs: k = t is slot 2 t, k = t + 4 slot 2 t + 1.
+template <CacheFormat F, int kFragments>
+__device__ void mix_block(const float (&s)[8][4], const std::byte* values, int dims, int begin,
+                          int valid, bool needed, float* staged, float (&acc)[kFragments][4]) {
+  constexpr int kStride = kFragments * 8 + kPad;
+  const float* v = staged + 2 * (simt::lane_index() % 4) * kStride + simt::lane_index() / 4;
+  HEARTH_UNROLL
+  for (int half = 0; half < kSlots / kValueSlots; ++half) {
     simt::block_barrier();
-    stage_values<F>(values, dims, kWide * 16, first, valid, shared.staged);
+    stage_values<F, kFragments * 8>(values, dims, begin, half * kValueSlots, valid, staged);
     simt::block_barrier();
-    for (int slot = 0; slot < kValueSlots; ++slot) {
-      const float p0 = shared.share[r][first + slot];
-      const float p1 = shared.share[r + 1][first + slot];
+    if (!needed) continue;
+    HEARTH_UNROLL
+    for (int i = 0; i < kValueSlots / 8; ++i) {
+      const float(&p)[4] = s[half * kValueSlots / 8 + i];
+      const float a[4] = {p[0], p[2], p[1], p[3]};
+      uint32_t high[4], low[4];
+      split_left(a, high, low);
+      const float* at = v + i * 8 * kStride;
       HEARTH_UNROLL
-      for (int j = 0; j < kWide; ++j) {
-        const float v = shared.staged[slot * kWide * 16 + c + 16 * j];
-        acc[0][j] += p0 * v;
-        acc[1][j] += p1 * v;
+      for (int n = 0; n < kFragments; ++n) {
+        multiply_split<kWhole<F>>(acc[n], high, low, at[8 * n], at[8 * n + kStride]);
       }
     }
   }
 }
 
-template <CacheFormat F, int kWide>
+template <int kFragments>
+__device__ void write_out(const AttendPrompt& a, const Tile& tile, int head, int dims, int begin,
+                          const Running& running, const float (&acc)[kFragments][4]) {
+  const int t = simt::lane_index() % 4;
+  HEARTH_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    const int r = simt::warp_index() * 16 + simt::lane_index() / 4 + 8 * i;
+    if (r >= tile.rows) continue;
+    float* out = a.out + (tile.first_row + r) * a.out_stride + int64_t{head} * dims;
+    HEARTH_UNROLL
+    for (int n = 0; n < kFragments; ++n) {
+      const int d = begin + 8 * n + 2 * t;
+      if (d < dims) out[d] = acc[n][2 * i] / running.total[i];
+      if (d + 1 < dims) out[d + 1] = acc[n][2 * i + 1] / running.total[i];
+    }
+  }
+}
+
+template <CacheFormat F, int kFragments>
 __global__ void __launch_bounds__(kThreads, 2)
-attend_prompt_kernel(KeyBlocks blocks, AttendPrompt a) {
+    attend_prompt_kernel(KeyBlocks blocks, AttendPrompt a) {
   const SequencePlace sequence = a.sequences[blockIdx.z];
   const int from = static_cast<int>(blockIdx.x) * kRows;
   if (sequence.generated || from >= sequence.rows) return;
   const int left = sequence.rows - from;
-  const Tile tile = {sequence.first_row + from, left < kRows ? left : kRows,
-                     sequence.start + from, sequence.start + sequence.rows};
-  const int head = static_cast<int>(blockIdx.y);
+  const Tile tile = {sequence.first_row + from, left < kRows ? left : kRows, sequence.start + from,
+                     sequence.start + sequence.rows};
+  const int slices = (blocks.value_dims + kFragments * 8 - 1) / (kFragments * 8);
+  const int head = static_cast<int>(blockIdx.y) / slices;
+  const int begin = static_cast<int>(blockIdx.y) % slices * kFragments * 8;
   const int kv = head / (a.heads / blocks.heads);
-  __shared__ Shared shared;
-  const int r = static_cast<int>(threadIdx.x) / 16 * 2;
-  const int c = static_cast<int>(threadIdx.x) % 16;
-  const float* q = a.q + tile.first_row * a.q_stride + int64_t{head} * blocks.key_dims;
+  auto* q = reinterpret_cast<float*>(simt::shared_memory());
+  float* staged = q + kRows * (key_width(blocks.key_dims) + kPad);
+  stage_queries(a.q + tile.first_row * a.q_stride + int64_t{head} * blocks.key_dims, a.q_stride,
+                tile.rows, blocks.key_dims, q);
   const int64_t key_bytes = head_bytes<F>(blocks.key_dims);
   const int64_t value_bytes = head_bytes<F>(blocks.value_dims);
-  Running running[2];
-  float acc[2][kWide] = {};
+  const int warp_start = tile.start + simt::warp_index() * 16;
+  Running running;
+  float acc[kFragments][4] = {};
   for (int first = 0; first < tile.start + tile.rows; first += kSlots) {
     const int64_t b = first / kSlots;
     const int64_t at =
-        blocks.block_table ? blocks.block_table[blockIdx.z * blocks.table_width + b] : b;
-    const std::byte* block = blocks.data + at * blocks.block_bytes;
+        blocks.block_table ? blocks.block_table[blockIdx.z * int64_t{blocks.table_width} + b] : b;
+    const std::byte* keys = blocks.data + at * blocks.block_bytes + kv * key_bytes;
+    const std::byte* values =
+        blocks.data + at * blocks.block_bytes + blocks.heads * key_bytes + kv * value_bytes;
     const int valid = tile.end - first < kSlots ? tile.end - first : kSlots;
-    float s[2][4] = {};
-    score_block<F>(a, q, tile, block + kv * key_bytes, blocks.key_dims, valid, shared, s);
-    HEARTH_UNROLL
-    for (int i = 0; i < 2; ++i) {
-      const float shrink = fold_in(s[i], c * 4, tile.start + r + i, first, a.scale,
-                                   shared.share[r + i], running[i]);
-      for (int j = 0; j < kWide; ++j) acc[i][j] *= shrink;
+    const bool needed = first < warp_start + 16;  // by a row of this warp
+    float s[8][4] = {};
+    score_block<F>(q, keys, blocks.key_dims, valid, needed, staged, s);
+    if (needed) {
+      fold_in(s, warp_start + simt::lane_index() / 4, first, a.scale, running, acc);
     }
-    mix_block<F, kWide>(block + blocks.heads * key_bytes + kv * value_bytes, blocks.value_dims,
-                        valid, shared, acc);
+    mix_block<F>(s, values, blocks.value_dims, begin, valid, needed, staged, acc);
   }
-  HEARTH_UNROLL
-  for (int i = 0; i < 2; ++i) {
-    if (r + i >= tile.rows) continue;
-    float* out = a.out + (tile.first_row + r + i) * a.out_stride +
-                 int64_t{head} * blocks.value_dims;
-    HEARTH_UNROLL
-    for (int j = 0; j < kWide; ++j) {
-      if (c + 16 * j < blocks.value_dims) out[c + 16 * j] = acc[i][j] / running[i].total;
-    }
-  }
+  write_out(a, tile, head, blocks.value_dims, begin, running, acc);
+}
+
+template <CacheFormat F, int kFragments>
+void launch_prompt(Stream& stream, const KeyBlocks& blocks, const AttendPrompt& args) {
+  const int q_width = (blocks.key_dims + 7) / 8 * 8 + kPad;
+  const int staged = std::max(kDepth * kKeyStride, kValueSlots * (kFragments * 8 + kPad));
+  const int slices = (blocks.value_dims + kFragments * 8 - 1) / (kFragments * 8);
+  const Grid grid = {static_cast<unsigned>((args.rows_max + kRows - 1) / kRows),
+                     static_cast<unsigned>(args.heads * slices),
+                     static_cast<unsigned>(args.sequence_count), kThreads,
+                     sizeof(float) * static_cast<size_t>(kRows * q_width + staged)};
+  launch(stream, grid, attend_prompt_kernel<F, kFragments>, blocks, args);
 }
 
 }  // namespace
 
 void attend_prompt(Stream& stream, const KeyBlocks& blocks, const AttendPrompt& args) {
   if (args.rows_max == 0 || args.sequence_count == 0) return;
-  const Grid grid = {static_cast<unsigned>((args.rows_max + kRows - 1) / kRows),
-                     static_cast<unsigned>(args.heads),
-                     static_cast<unsigned>(args.sequence_count), kThreads};
   with_cache_format(blocks.format, [&]<CacheFormat F>() {
-    if (blocks.value_dims <= 64) {
-      return launch(stream, grid, attend_prompt_kernel<F, 4>, blocks, args);
-    }
-    if (blocks.value_dims <= 128) {
-      return launch(stream, grid, attend_prompt_kernel<F, 8>, blocks, args);
-    }
-    launch(stream, grid, attend_prompt_kernel<F, 16>, blocks, args);
+    if (blocks.value_dims <= 64) return launch_prompt<F, 8>(stream, blocks, args);
+    launch_prompt<F, 16>(stream, blocks, args);
   });
 }
 

@@ -15,7 +15,7 @@ struct KeyBlocks {
   CacheFormat format = CacheFormat::f32;
   int32_t heads = 0;
   int32_t key_dims = 0;
-  int32_t value_dims = 0;              // even, as key_dims is; at most 256
+  int32_t value_dims = 0;                // of any number; key_dims: at most 512, even
   const int32_t* block_table = nullptr;  // [sequences][table_width]; null: block i is at place i
   int32_t table_width = 0;
 };

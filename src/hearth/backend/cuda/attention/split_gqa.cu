@@ -37,8 +37,7 @@ struct Room {
         top(mix + kWarps * kHeads * kChunk),
         sums(top + kWarps * kHeads) {}
   static size_t bytes(int q_stride) {
-    return sizeof(float) *
-           (size_t(kHeads) * q_stride + kWarps * kHeads * (kSlots + kChunk + 2));
+    return sizeof(float) * (size_t(kHeads) * q_stride + kWarps * kHeads * (kSlots + kChunk + 2));
   }
 };
 
@@ -106,8 +105,7 @@ __device__ __forceinline__ void mix_block(const std::byte* values, int dims, int
 // The sum over warps of a chunk of dimensions, to the partials from `first` on.
 template <int kHeads>
 __device__ __forceinline__ void sum_chunk(const Room<kHeads>& room, const Partials& partials,
-                                          int64_t first, int heads, int chunk,
-                                          const float2* mix) {
+                                          int64_t first, int heads, int chunk, const float2* mix) {
   const int at = simt::warp_index() * kHeads * kChunk + 2 * simt::lane_index();
   HEARTH_UNROLL
   for (int g = 0; g < kHeads; ++g) {
@@ -126,7 +124,7 @@ __device__ __forceinline__ void sum_chunk(const Room<kHeads>& room, const Partia
 
 template <CacheFormat F, int kHeads>
 __global__ void __launch_bounds__(kThreads, 2)
-split_gqa_kernel(CacheView cache, SplitGqa a, Work work) {
+    split_gqa_kernel(CacheView cache, SplitGqa a, Work work) {
   const int64_t row = work.generated_rows[blockIdx.x];
   const RowPlace place = work.places[row];
   const int split = static_cast<int>(blockIdx.z);
@@ -162,8 +160,7 @@ split_gqa_kernel(CacheView cache, SplitGqa a, Work work) {
     score_block<F, kHeads>(keys, dims, room.q, q_stride, s);
   }
   exponentials<kHeads>(room, seen, a.scale, s);
-  const int64_t first =
-      (int64_t{blockIdx.x} * a.partials.heads + head) * a.partials.splits + split;
+  const int64_t first = (int64_t{blockIdx.x} * a.partials.heads + head) * a.partials.splits + split;
   for (int chunk = 0; chunk < dims; chunk += kChunk) {
     const int d = chunk + 2 * simt::lane_index();
     float2 mix[kHeads] = {};
@@ -185,8 +182,8 @@ split_gqa_kernel(CacheView cache, SplitGqa a, Work work) {
 }
 
 __global__ void __launch_bounds__(kCombineThreads)
-combine_kernel(Partials partials, const RowPlace* places, const int32_t* generated_rows,
-               float* out, bool to_batch_rows) {
+    combine_kernel(Partials partials, const RowPlace* places, const int32_t* generated_rows,
+                   float* out, bool to_batch_rows) {
   const int64_t row = generated_rows[blockIdx.x];
   const int used = places[row].position / kSplitPositions + 1;
   const int64_t first =

@@ -1,6 +1,7 @@
 // See latents.h: generated rows over latents. A block takes 512 positions of one row for 8 heads,
 // 16 positions at a time, with a running softmax. Scores: each warp takes every eighth quad of the
-// latents' values and a lane 2 positions x 2 heads. Mixing: a thread takes two values and all heads.
+// latents' values and a lane 2 positions x 2 heads. Mixing: a thread takes two values and all
+// heads.
 #include "hearth/backend/cuda/attention/cache_elements.h"
 #include "hearth/backend/cuda/attention/latents.h"
 
@@ -33,7 +34,9 @@ struct Room {
 };
 
 // Rows of whole quads whose starts fall on different banks.
-__host__ __device__ constexpr int stride_of(int values) { return (values + 31) / 32 * 32 + 4; }
+__host__ __device__ constexpr int stride_of(int values) {
+  return (values + 31) / 32 * 32 + 4;
+}
 
 struct Work {
   const RowPlace* places;
@@ -134,7 +137,7 @@ __device__ void mix(const Room& room, int stride, int width, float2 (&acc)[kPair
 
 template <CacheFormat F, int kPairs>
 __global__ void __launch_bounds__(kThreads, 2)
-split_latents_kernel(CacheView cache, LatentShape shape, SplitLatents a, Work work) {
+    split_latents_kernel(CacheView cache, LatentShape shape, SplitLatents a, Work work) {
   const RowPlace place = work.places[work.generated_rows[blockIdx.x]];
   const int split = static_cast<int>(blockIdx.z);
   const int begin = split * kSplitPositions;
@@ -167,8 +170,7 @@ split_latents_kernel(CacheView cache, LatentShape shape, SplitLatents a, Work wo
     simt::block_barrier();
     mix<kPairs>(room, stride, shape.rank, acc);
   }
-  const int64_t out =
-      (int64_t{blockIdx.x} * shape.heads + head) * a.partials.splits + split;
+  const int64_t out = (int64_t{blockIdx.x} * shape.heads + head) * a.partials.splits + split;
   HEARTH_UNROLL
   for (int j = 0; j < kPairs; ++j) {
     const int r = 2 * (static_cast<int>(threadIdx.x) + j * kThreads);

@@ -54,8 +54,7 @@ __device__ Q8Place q8_place(const CacheView& cache, std::byte* block, int slot, 
   const int of_head = cache.head_dim / kQ8Values;
   std::byte* base = block + b / of_head * head_bytes<CacheFormat::q8_0>(cache.head_dim);
   if (b >= cache.kv_heads * of_head) return row_place(base, cache.head_dim, slot, b % of_head);
-  std::byte* group =
-      base + (slot / kQ8GroupSlots * of_head + b % of_head) * int64_t{kQ8GroupBytes};
+  std::byte* group = base + (slot / kQ8GroupSlots * of_head + b % of_head) * int64_t{kQ8GroupBytes};
   const int lane = slot % kQ8GroupSlots;
   return {group + lane * 4, kQ8GroupSlots * 4, group + kQ8GroupSlots * kQ8Values + lane * 2};
 }
@@ -108,8 +107,8 @@ __device__ std::byte* block_of(const CacheView& cache, const int32_t* table, int
 
 template <CacheFormat F>
 __global__ void __launch_bounds__(kThreads)
-store_gqa_kernel(CacheView cache, StoreGqa a, const RowPlace* places, const int32_t* table,
-                 int32_t width) {
+    store_gqa_kernel(CacheView cache, StoreGqa a, const RowPlace* places, const int32_t* table,
+                     int32_t width) {
   const auto t = static_cast<int64_t>(blockIdx.x);
   const RowPlace place = places[t];
   auto* cosines = reinterpret_cast<float*>(simt::shared_memory());
@@ -137,8 +136,8 @@ __device__ double block_sum_double(double v, double* slots) {
 
 template <CacheFormat F>
 __global__ void __launch_bounds__(kThreads)
-store_mla_kernel(CacheView cache, StoreMla a, const RowPlace* places, const int32_t* table,
-                 int32_t width) {
+    store_mla_kernel(CacheView cache, StoreMla a, const RowPlace* places, const int32_t* table,
+                     int32_t width) {
   __shared__ double slots[kThreads / simt::kWarp];
   const auto t = static_cast<int64_t>(blockIdx.x);
   const RowPlace place = places[t];

@@ -1,5 +1,7 @@
 // The routed experts of the CUDA backend. Which experts a token has is known on the device alone: a
 // table of all experts' matrices lies there, and grids are as large as tokens * experts of each.
+#include <algorithm>
+
 #include "hearth/backend/cuda/cuda_backend.h"
 #include "hearth/backend/cuda/linear/rows.h"
 
@@ -12,18 +14,18 @@ using cuda::view_of;
 
 const ExpertViews* CudaBackend::expert_table(std::span<const Expert> experts) {
   ExpertTable& table = expert_tables_[experts.data()];
-  std::vector<ExpertViews> views;
-  views.reserve(experts.size());
-  for (const Expert& e : experts) {
-    views.push_back({view_of(e.gate_proj.weight), view_of(e.up_proj.weight),
-                     view_of(e.down_proj.weight)});
-  }
   // Another model may have come to lie where one was freed.
-  const bool known = table.views.size() == views.size() && !views.empty() &&
-                     table.views.front().gate.codes == views.front().gate.codes &&
-                     table.views.back().down.codes == views.back().down.codes;
+  const bool known = std::ranges::equal(table.views, experts, [](const auto& v, const auto& e) {
+    return v.gate.codes == view_of(e.gate_proj.weight).codes &&
+           v.up.codes == view_of(e.up_proj.weight).codes &&
+           v.down.codes == view_of(e.down_proj.weight).codes;
+  });
   if (!known) {
-    table.views = std::move(views);
+    table.views.clear();
+    for (const Expert& e : experts) {
+      table.views.push_back({view_of(e.gate_proj.weight), view_of(e.up_proj.weight),
+                             view_of(e.down_proj.weight)});
+    }
     table.device = constant(std::span<const ExpertViews>(table.views));
   }
   return table.device;

@@ -1,0 +1,72 @@
+// The bundled model on the CUDA backend, emulated or on a device: the CPU's tokens, alone and in a
+// batch, and so again when a step is replayed from its recording.
+#include <gtest/gtest.h>
+
+#include "hearth/backend/cpu/cpu_backend.h"
+#include "hearth/backend/cpu/dispatch.h"
+#include "hearth/backend/cuda/cuda_backend.h"
+#include "hearth/engine/testing.h"
+#include "hearth/engine/text_model.h"
+
+namespace hearth {
+namespace {
+
+using test::Answer;
+
+constexpr const char* kMini = HEARTH_SOURCE_DIR "/assets/mini";
+
+// Greedy answers to the questions, all of one batch.
+std::vector<Answer> answers(Backend& backend, std::span<const char* const> questions,
+                            std::optional<Format> dtype, int64_t tokens) {
+  LoadOptions options;
+  options.dtype = dtype;
+  const auto model = TextModel::load(kMini, backend, options);
+  CHECK(model.has_value());
+  EngineOptions settings;
+  settings.context = 256;
+  settings.kv_blocks = 16;
+  Engine engine((*model)->model(), backend, settings, (*model)->banned());
+  std::vector<Answer> found(questions.size());
+  for (size_t i = 0; i < questions.size(); ++i) {
+    ChatRequest chat;
+    chat.messages = Json::array({{{"role", "user"}, {"content", questions[i]}}});
+    const auto prompt = (*model)->chat(chat);
+    CHECK(prompt.has_value());
+    TokenRequest request;
+    request.prompt = prompt->ids;
+    request.max_tokens = tokens;
+    request.sampling.temperature = 0;
+    const auto submitted = engine.submit(request, test::into(found[i]));
+    EXPECT_TRUE(submitted.has_value());
+  }
+  while (!engine.idle()) engine.step();
+  EXPECT_EQ(engine.health().message(), "");
+  return found;
+}
+
+class CudaModel : public testing::TestWithParam<std::optional<Format>> {};
+
+TEST_P(CudaModel, SaysWhatTheCpuSays) {
+  auto cuda = CudaBackend::open();
+  if (!cuda) GTEST_SKIP() << cuda.status().message();
+  const bool emulated = (*cuda)->facts().name == "emulator";
+  CpuBackend cpu(2, *cpu::available_tables().front());
+  const char* questions[] = {"12+7=?", "48291+7734=?", "37*48=?"};
+  const int64_t tokens = emulated ? 6 : 200;
+  const auto expected = answers(cpu, questions, GetParam(), tokens);
+  EXPECT_EQ(answers(**cuda, questions, GetParam(), tokens), expected);
+  if (emulated) return;
+  for (size_t i = 0; i < std::size(questions); ++i) {
+    EXPECT_EQ(answers(**cuda, {&questions[i], 1}, GetParam(), tokens)[0], expected[i]);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, CudaModel,
+                         testing::Values(std::nullopt, Format::q8_0, Format::q4_k),
+                         [](const auto& info) {
+                           return std::string(info.param ? format_info(*info.param).name
+                                                         : "as_stored");
+                         });
+
+}  // namespace
+}  // namespace hearth
