@@ -129,7 +129,10 @@ __global__ void __launch_bounds__(kWarps* kWarp) matvec_kernel(const MatvecJob j
 
 template <Storage S>
 __global__ void __launch_bounds__(kWarps* kWarp) expert_kernel(const ExpertJob job) {
-  const int pair = static_cast<int>(blockIdx.y);
+  int pair = static_cast<int>(blockIdx.y);
+  if (job.token_ids != nullptr) {
+    pair = job.token_ids[pair / job.per_token] * job.per_token + pair % job.per_token;
+  }
   const ExpertViews expert = job.experts[job.ids[pair]];
   const int ids[1] = {pair / job.per_row};
   const int warp = static_cast<int>(blockIdx.x) * kWarps + simt::warp_index();

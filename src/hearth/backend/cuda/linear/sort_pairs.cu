@@ -9,9 +9,8 @@ namespace {
 using simt::kWarp;
 
 constexpr int kThreads = 1024;
-constexpr int kExperts = 1024;  // at most
 
-// Pairs before thread 0's chunk and the tiles before it, for every expert; expert e by thread e.
+// Where each expert's pairs begin, and the tiles of all.
 __device__ __forceinline__ void place_experts(const int32_t* counts, int32_t* starts,
                                               int32_t experts, ExpertTile* tiles, int tiles_max) {
   if (threadIdx.x == 0) {
@@ -28,16 +27,24 @@ __device__ __forceinline__ void place_experts(const int32_t* counts, int32_t* st
   }
 }
 
+__device__ __forceinline__ int pair_of(const ExpertJob& job, int i) {
+  if (job.token_ids == nullptr) return i;
+  return job.token_ids[i / job.per_token] * job.per_token + i % job.per_token;
+}
+
 __global__ void __launch_bounds__(kThreads)
-    sort_kernel(const int32_t* ids, int32_t pairs, int32_t experts, int32_t* sorted,
-                ExpertTile* tiles, int32_t tiles_max) {
-  __shared__ int32_t counts[kExperts];
-  __shared__ int32_t starts[kExperts];
+    sort_kernel(const ExpertJob job, int32_t experts, int32_t* sorted, ExpertTile* tiles,
+                int32_t tiles_max) {
+  __shared__ int32_t counts[kSortedExperts];
+  __shared__ int32_t starts[kSortedExperts];
   const int warps = kThreads / kWarp;
+  const int pairs = job.pairs;
   // A warp has every 32nd expert and looks at all pairs, in order: no atomics, one order.
   for (int e = simt::warp_index(); e < experts; e += warps) {
     int count = 0;
-    for (int i = simt::lane_index(); i < pairs; i += kWarp) count += ids[i] == e ? 1 : 0;
+    for (int i = simt::lane_index(); i < pairs; i += kWarp) {
+      count += job.ids[pair_of(job, i)] == e ? 1 : 0;
+    }
     for (int mask = kWarp / 2; mask > 0; mask /= 2) count += simt::shuffle_xor(count, mask);
     if (simt::lane_index() == 0) counts[e] = count;
   }
@@ -49,14 +56,15 @@ __global__ void __launch_bounds__(kThreads)
     if (counts[e] == 0) continue;
     for (int first = 0; first < pairs; first += kWarp) {
       const int i = first + simt::lane_index();
-      const int own = i < pairs && ids[i] == e ? 1 : 0;
+      const int pair = pair_of(job, i < pairs ? i : 0);
+      const int own = i < pairs && job.ids[pair] == e ? 1 : 0;
       int before = own;  // inclusive sum over the lanes
       for (int step = 1; step < kWarp; step *= 2) {
         const int lane = simt::lane_index();
         const int other = simt::shuffle(before, lane >= step ? lane - step : lane);
         if (lane >= step) before += other;
       }
-      if (own == 1) sorted[at + before - 1] = i;
+      if (own == 1) sorted[at + before - 1] = pair;
       at += simt::shuffle(before, kWarp - 1);
     }
   }
@@ -64,13 +72,13 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void sort_pairs(Stream& stream, const int32_t* ids, int32_t pairs, int32_t experts, int32_t* sorted,
+void sort_pairs(Stream& stream, const ExpertJob& job, int32_t experts, int32_t* sorted,
                 ExpertTile* tiles) {
-  if (pairs == 0) return;
+  if (job.pairs == 0) return;
   Grid grid;
   grid.threads = kThreads;
-  launch(stream, grid, sort_kernel, ids, pairs, experts, sorted, tiles,
-         expert_tiles_max(pairs, experts));
+  launch(stream, grid, sort_kernel, job, experts, sorted, tiles,
+         expert_tiles_max(job.pairs, experts));
 }
 
 }  // namespace hearth::cuda

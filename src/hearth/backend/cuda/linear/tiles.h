@@ -29,9 +29,10 @@ constexpr int32_t expert_tiles_max(int32_t pairs, int32_t experts) {
   return full < pairs ? full : pairs;
 }
 
-// From ids [pairs]: `sorted` [pairs] the pairs by expert, ascending for each, and tiles
-// [expert_tiles_max], the unused ones with count 0.
-void sort_pairs(Stream& stream, const int32_t* ids, int32_t pairs, int32_t experts, int32_t* sorted,
+// Of the job's pairs: `sorted` [pairs] by expert, ascending for each, and tiles [expert_tiles_max],
+// the unused ones with count 0. Up to kSortedExperts experts.
+inline constexpr int kSortedExperts = 1024;
+void sort_pairs(Stream& stream, const ExpertJob& job, int32_t experts, int32_t* sorted,
                 ExpertTile* tiles);
 
 // What expert_matvec does, in tiles.

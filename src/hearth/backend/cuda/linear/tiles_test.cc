@@ -166,6 +166,64 @@ TEST_P(TilesTest, SwigluMultipliesGateAndUp) {
   }
 }
 
+TEST_P(TilesTest, ExpertsOfChosenTokensAgreeWithPairByPair) {
+  constexpr int kExperts = 3, kTokens = 150, kPerToken = 2;
+  const int64_t columns = columns_of(GetParam());
+  const int32_t inter = 70;
+  std::vector<ExpertViews> views;
+  for (uint32_t e = 0; e < kExperts; ++e) {
+    views.push_back({matrix(make_weight(GetParam(), {inter, columns}, 3 * e)),
+                     matrix(make_weight(GetParam(), {inter, columns}, 3 * e + 1)),
+                     matrix(make_weight(GetParam(), {inter, columns}, 3 * e + 2))});
+  }
+  std::vector<int32_t> ids, tokens;
+  for (int32_t t = 0; t < kTokens; ++t) {
+    if (t % 10 != 3) tokens.push_back(t);
+    ids.push_back(t % 7 == 0 ? 2 : 0);  // expert 0 has more than a tile, expert 1 none
+    ids.push_back(2 - ids.back());
+  }
+  ExpertJob job;
+  job.experts = device(views);
+  job.ids = device(ids);
+  job.token_ids = device(tokens);
+  job.per_token = kPerToken;
+  job.pairs = static_cast<int32_t>(tokens.size()) * kPerToken;
+  job.rows = inter;
+  job.storage = views[0].gate.storage;
+  const int32_t tile_count = expert_tiles_max(job.pairs, kExperts);
+  auto* sorted = device(std::vector<int32_t>(static_cast<size_t>(job.pairs)));
+  auto* tiles = device(std::vector<ExpertTile>(static_cast<size_t>(tile_count)));
+  sort_pairs(*stream_, job, kExperts, sorted, tiles);
+
+  const std::vector<float> x = normal(kTokens * kPerToken * columns, 3);
+  const uint16_t* rows = halves(x, kTokens * kPerToken, static_cast<int32_t>(columns));
+  job.x.columns = static_cast<int32_t>(columns);
+  job.x.floats = device(x);
+  const auto count = static_cast<size_t>(kTokens * kPerToken * inter);
+  for (const bool down : {false, true}) {
+    job.down = down;
+    job.per_row = down ? 1 : kPerToken;
+    job.out = device(std::vector<float>(count, 1e9f));
+    expert_tiles(*stream_, job, rows, sorted, tiles, tile_count);
+    const auto found = host(job.out, count);
+    if (!is_integer(job.storage)) {
+      job.out = device(std::vector<float>(count, 1e9f));
+      expert_matvec(*stream_, job);
+      const auto expected = host(job.out, count);
+      for (size_t i = 0; i < count; ++i) {
+        if (expected[i] == 1e9f) {
+          ASSERT_EQ(found[i], 1e9f) << i;
+        } else {
+          ASSERT_NEAR(found[i], expected[i], 0.05 * std::sqrt(static_cast<double>(columns))) << i;
+        }
+      }
+    }
+    for (int32_t t = 0; t < kTokens * kPerToken; ++t) {
+      EXPECT_EQ(found[static_cast<size_t>(t * inter)] == 1e9f, t / kPerToken % 10 == 3) << t;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Formats, TilesTest,
                          testing::Values(Format::f32, Format::f16, Format::bf16, Format::f8_e4m3,
                                          Format::q8_0, Format::q4_0, Format::q4_k, Format::q6_k,
