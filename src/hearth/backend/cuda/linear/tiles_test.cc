@@ -167,6 +167,7 @@ TEST_P(TilesTest, SwigluMultipliesGateAndUp) {
 }
 
 TEST_P(TilesTest, ExpertsOfChosenTokensAgreeWithPairByPair) {
+  if (format_info(GetParam()).block_elements > 32) GTEST_SKIP() << "slow on the emulator";
   constexpr int kExperts = 3, kTokens = 150, kPerToken = 2;
   const int64_t columns = columns_of(GetParam());
   const int32_t inter = 70;
@@ -214,7 +215,7 @@ TEST_P(TilesTest, ExpertsOfChosenTokensAgreeWithPairByPair) {
         if (expected[i] == 1e9f) {
           ASSERT_EQ(found[i], 1e9f) << i;
         } else {
-          ASSERT_NEAR(found[i], expected[i], 0.05 * std::sqrt(static_cast<double>(columns))) << i;
+          ASSERT_NEAR(found[i], expected[i], 0.03) << i;
         }
       }
     }
