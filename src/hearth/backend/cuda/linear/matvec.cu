@@ -12,7 +12,9 @@ namespace {
 using simt::kWarp;
 
 constexpr int kWarps = 4;    // of a block
-constexpr int kFlight = 4;   // steps of a lane in flight, of each of its rows
+// Steps of a lane in flight, of each of its rows: as many as registers hold.
+template <Storage S, int M>
+constexpr int kFlightOf = !is_integer(S) && (S == Storage::f8 || M >= 4) ? 2 : 4;
 
 // The rows of a warp: of one matrix, or the same of two.
 struct RowPair {
@@ -28,6 +30,7 @@ __device__ __forceinline__ void dot_pair(const RowPair& w, const RowsView& x, co
   using R = Reader<S>;
   HEARTH_UNROLL
   for (int m = 0; m < M; ++m) sums[0][m] = sums[1][m] = 0.0f;
+  constexpr int kFlight = kFlightOf<S, M>;
   const int chunks = w.first.chunks;
   int chunk = simt::lane_index();
   for (; chunk + (kFlight - 1) * kWarp < chunks; chunk += kFlight * kWarp) {
