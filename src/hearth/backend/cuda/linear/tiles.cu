@@ -1,6 +1,6 @@
-// See tiles.h. A block makes 128 rows by 128 weight rows, eight warps with 64 by 32 each, 32 columns
-// a step: while the tensor cores multiply one step's tiles, the next step's activations are copied
-// beside them and its weights wait in registers. Sums go along the columns in one order.
+// See tiles.h. A block makes 128 rows by 128 weight rows, eight warps with 64 by 32 each, 32
+// columns a step: while the tensor cores multiply one step's tiles, the next step's activations are
+// copied beside them and its weights wait in registers. Sums go along the columns in one order.
 #include "hearth/backend/cuda/linear/tiles.h"
 
 #include "hearth/backend/cuda/linear/storages.h"
