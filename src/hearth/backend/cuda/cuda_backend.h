@@ -17,6 +17,7 @@
 #include "hearth/backend/cuda/device_arena.h"
 #include "hearth/backend/cuda/linear/device_matrix.h"
 #include "hearth/backend/cuda/linear/matvec.h"
+#include "hearth/backend/cuda/linear/tiles.h"
 #include "hearth/backend/cuda/runtime/stream.h"
 #include "hearth/backend/cuda/step_rows.h"
 #include "hearth/backend/quantized_bytes.h"
@@ -99,6 +100,14 @@ class CudaBackend : public Backend {
   void multiply(cuda::MatvecJob& job, int64_t rows, bool by_role);
   void multiply_all(Tensor x, const Norm& norm, std::span<const LinearOut> outs, bool by_role);
   const cuda::ExpertViews* expert_table(std::span<const Expert> experts);
+  // A prompt's pairs of token and expert, sorted by expert, on the device.
+  struct PromptPairs {
+    const int32_t* sorted = nullptr;
+    const cuda::ExpertTile* tiles = nullptr;
+    int32_t tile_count = 0;  // 0: no prompt rows
+  };
+  PromptPairs sort_prompt_pairs(cuda::ExpertJob job, int32_t tokens, int64_t experts);
+  void multiply_experts(cuda::ExpertJob& job, int32_t tokens, const PromptPairs& prompt);
 
   std::unique_ptr<cuda::Stream> stream_;
   Activation activation_;

@@ -1,6 +1,7 @@
 // The dense verbs of the CUDA backend: what is multiplied by which kernel.
 #include "hearth/backend/cuda/cuda_backend.h"
 #include "hearth/backend/cuda/linear/rows.h"
+#include "hearth/backend/cuda/linear/tiles.h"
 
 namespace hearth {
 
@@ -50,6 +51,7 @@ Result<Weight> CudaBackend::prepare(Weight weight, WeightUse use) {
 RowsView CudaBackend::quantized(const float* x, int64_t rows, int64_t columns) {
   RowsView view;
   view.columns = static_cast<int32_t>(columns);
+  view.floats = x;
   auto* codes = reinterpret_cast<int8_t*>(scratch_bytes(rows * columns));
   auto* blocks = reinterpret_cast<BlockScale*>(
       scratch_bytes(rows * (columns / 32) * static_cast<int64_t>(sizeof(BlockScale))));
@@ -74,9 +76,24 @@ RowsView CudaBackend::activations(Tensor x, const Norm& norm, bool integers) {
   return view;
 }
 
-void CudaBackend::multiply(MatvecJob& job, int64_t rows, bool /*by_role*/) {
+// Rows of both kinds: each kernel has its own list.
+void CudaBackend::multiply(MatvecJob& job, int64_t rows, bool by_role) {
   job.rows = static_cast<int32_t>(rows);
-  cuda::matvec(*stream_, job);
+  const bool has_prompts =
+      by_role && roles_ != nullptr && roles_->rows == rows && roles_->prompt_count > 0;
+  if (!has_prompts) return cuda::matvec(*stream_, job);
+  if (roles_->generated_count > 0) {
+    job.row_ids = roles_->generated_rows;
+    job.rows = roles_->generated_count;
+    cuda::matvec(*stream_, job);
+  }
+  const int32_t columns = job.x.columns;
+  auto* halves = reinterpret_cast<uint16_t*>(
+      scratch_bytes(rows * cuda::rounded_columns(columns) * int64_t{sizeof(uint16_t)}));
+  cuda::round_rows(*stream_, job.x.floats, halves, rows, columns);
+  job.row_ids = roles_->prompt_rows;
+  job.rows = roles_->prompt_count;
+  cuda::tiles(*stream_, job, halves);
 }
 
 void CudaBackend::multiply_all(Tensor x, const Norm& norm, std::span<const LinearOut> outs,

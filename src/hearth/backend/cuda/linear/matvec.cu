@@ -4,6 +4,7 @@
 #include "hearth/backend/cuda/linear/matvec.h"
 
 #include "hearth/backend/cuda/linear/chunk_dot.h"
+#include "hearth/backend/cuda/linear/storages.h"
 
 namespace hearth::cuda {
 namespace {
@@ -11,7 +12,9 @@ namespace {
 using simt::kWarp;
 
 constexpr int kWarps = 4;    // of a block
-constexpr int kFlight = 4;   // steps of a lane in flight, of each of its rows
+// Steps of a lane in flight, of each of its rows: as many as registers hold.
+template <Storage S, int M>
+constexpr int kFlightOf = !is_integer(S) && (S == Storage::f8 || M >= 4) ? 2 : 4;
 
 // The rows of a warp: of one matrix, or the same of two.
 struct RowPair {
@@ -27,6 +30,7 @@ __device__ __forceinline__ void dot_pair(const RowPair& w, const RowsView& x, co
   using R = Reader<S>;
   HEARTH_UNROLL
   for (int m = 0; m < M; ++m) sums[0][m] = sums[1][m] = 0.0f;
+  constexpr int kFlight = kFlightOf<S, M>;
   const int chunks = w.first.chunks;
   int chunk = simt::lane_index();
   for (; chunk + (kFlight - 1) * kWarp < chunks; chunk += kFlight * kWarp) {
@@ -128,7 +132,10 @@ __global__ void __launch_bounds__(kWarps* kWarp) matvec_kernel(const MatvecJob j
 
 template <Storage S>
 __global__ void __launch_bounds__(kWarps* kWarp) expert_kernel(const ExpertJob job) {
-  const int pair = static_cast<int>(blockIdx.y);
+  int pair = static_cast<int>(blockIdx.y);
+  if (job.token_ids != nullptr) {
+    pair = job.token_ids[pair / job.per_token] * job.per_token + pair % job.per_token;
+  }
   const ExpertViews expert = job.experts[job.ids[pair]];
   const int ids[1] = {pair / job.per_row};
   const int warp = static_cast<int>(blockIdx.x) * kWarps + simt::warp_index();
@@ -147,29 +154,6 @@ __global__ void __launch_bounds__(kWarps* kWarp) expert_kernel(const ExpertJob j
   if (simt::lane_index() != 0) return;
   out[row] = sums[0][0];
   if (two) out[row + 1] = sums[1][0];
-}
-
-// Calls f.template operator()<storage>().
-template <typename F>
-void with_storage(Storage storage, const F& f) {
-  switch (storage) {
-    case Storage::f32:
-      return f.template operator()<Storage::f32>();
-    case Storage::f16:
-      return f.template operator()<Storage::f16>();
-    case Storage::bf16:
-      return f.template operator()<Storage::bf16>();
-    case Storage::f8:
-      return f.template operator()<Storage::f8>();
-    case Storage::codes8:
-      return f.template operator()<Storage::codes8>();
-    case Storage::q8_0:
-      return f.template operator()<Storage::q8_0>();
-    case Storage::q4_0:
-      return f.template operator()<Storage::q4_0>();
-    case Storage::q4_k:
-      return f.template operator()<Storage::q4_k>();
-  }
 }
 
 unsigned blocks_of(int64_t warps) {

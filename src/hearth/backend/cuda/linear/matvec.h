@@ -39,13 +39,15 @@ struct ExpertViews {
 };
 
 // Row p of `out` [pairs][matrix.rows] is the product of expert ids[p]'s matrix with row
-// p / per_row of x.
+// p / per_row of x. Pairs are those of all tokens, or of the tokens `token_ids`.
 struct ExpertJob {
   const ExpertViews* experts = nullptr;  // on the device
-  const int32_t* ids = nullptr;          // [pairs], on the device
+  const int32_t* ids = nullptr;          // an expert for each pair, on the device
+  const int32_t* token_ids = nullptr;    // [pairs / per_token], on the device; null: all
+  int32_t per_token = 1;                 // pairs of a token
   RowsView x;
   float* out = nullptr;
-  int32_t pairs = 0;
+  int32_t pairs = 0;    // to compute
   int32_t per_row = 1;  // pairs that share a row of x
   int32_t rows = 0;     // of the matrices
   Storage storage = Storage::f32;
