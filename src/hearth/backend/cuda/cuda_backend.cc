@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 
 namespace hearth {
@@ -14,6 +15,12 @@ using cuda::SequencePlace;
 // Batches of more rows are not worth a graph: their kernels are longer than the gaps between them.
 constexpr int64_t kRecordedRowsMax = 64;
 constexpr int64_t kSplit = 512;  // positions that one part of a long history has
+
+// Graphs are switched off to see what they gain.
+bool is_off(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && std::string_view(value) == "0";
+}
 
 template <typename T>
 int32_t to_i32(T value) {
@@ -57,6 +64,7 @@ Result<std::unique_ptr<CudaBackend>> CudaBackend::open(Activation activation) {
 CudaBackend::CudaBackend(std::unique_ptr<cuda::Stream> stream, Activation activation)
     : stream_(std::move(stream)),
       activation_(activation),
+      records_(!is_off("HEARTH_CUDA_GRAPHS")),
       arena_([this](int64_t bytes) { return stream_->allocate(bytes); }),
       pinned_([this](int64_t bytes) { return stream_->allocate_pinned(bytes); }) {}
 
@@ -73,7 +81,7 @@ void CudaBackend::begin_step() {
 void CudaBackend::begin_forward(const Batch& batch, const KvCache& cache) {
   begin_step();
   const cuda::StepRows counts = count_rows(batch);
-  if (counts.prompt_count == 0 && counts.rows <= kRecordedRowsMax) {
+  if (records_ && counts.prompt_count == 0 && counts.rows <= kRecordedRowsMax) {
     choose_mode({cache.memory(), counts.rows, counts.sequence_count, counts.table_width,
                  counts.generated_end_max, to_i32(batch.logits_rows.size())});
   }
@@ -126,7 +134,7 @@ Tensor CudaBackend::scratch(const Shape& shape) {
 const std::byte* CudaBackend::hand_over(const void* values, int64_t bytes) {
   std::byte* from = pinned_.take(bytes);
   std::byte* to = arena_.take(bytes);
-  std::memcpy(from, values, static_cast<size_t>(bytes));
+  if (bytes > 0) std::memcpy(from, values, static_cast<size_t>(bytes));
   stream_->copy_in(to, from, bytes);
   return to;
 }

@@ -95,7 +95,7 @@ class CudaBackend : public Backend {
 
   // norm(x) as matrices of a kind want it, in scratch; x itself without a norm.
   cuda::RowsView activations(Tensor x, const Norm& norm, bool integers);
-  cuda::RowsView quantized(const float* x, int64_t rows, int64_t columns);
+  cuda::RowsView rounded_rows(int64_t rows, int64_t columns);
   // Each kind of row by its kernel. `by_role`: x has the rows of the batch.
   void multiply(cuda::MatvecJob& job, int64_t rows, bool by_role);
   void multiply_all(Tensor x, const Norm& norm, std::span<const LinearOut> outs, bool by_role);
@@ -111,6 +111,7 @@ class CudaBackend : public Backend {
 
   std::unique_ptr<cuda::Stream> stream_;
   Activation activation_;
+  bool records_;  // graphs of steps
   std::shared_ptr<std::byte> staging_;  // of uploads
   cuda::DeviceArena arena_;   // device memory of the step
   cuda::DeviceArena pinned_;  // host memory that the step's copies run from

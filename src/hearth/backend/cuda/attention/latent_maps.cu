@@ -27,6 +27,7 @@ template <bool kBf16>
 __global__ void __launch_bounds__(kAbsorbThreads, 4)
     absorb_kernel(LatentShape shape, const std::byte* k_b, const int32_t* generated_rows,
                   int32_t count, const float* q, float* out) {
+  simt::wait_for_inputs();
   auto* staged = reinterpret_cast<float*>(simt::shared_memory());  // [kRows][nope]
   const int head = static_cast<int>(blockIdx.y);
   const int first = static_cast<int>(blockIdx.z) * kRows;
@@ -66,6 +67,7 @@ template <bool kBf16>
 __global__ void __launch_bounds__(kValueThreads)
     expand_mixed_kernel(LatentShape shape, const std::byte* v_b, const int32_t* generated_rows,
                         int32_t count, const float* mixed, float* out) {
+  simt::wait_for_inputs();
   auto* staged = reinterpret_cast<float*>(simt::shared_memory());  // [kRows][rank]
   const int head = static_cast<int>(blockIdx.y);
   const int first = static_cast<int>(blockIdx.z) * kRows;
@@ -170,6 +172,7 @@ __device__ void copy_rotated(const std::byte* latents, const LatentShape& shape,
 template <CacheFormat F, bool kBf16>
 __global__ void __launch_bounds__(kExpandThreads, 2)
     expand_history_kernel(CacheView cache, LatentShape shape, ExpandHistory a, int32_t key_tiles) {
+  simt::wait_for_inputs();
   __shared__ ExpandTiles tiles;
   const int qk = shape.nope + shape.rope;
   const bool keys = static_cast<int>(blockIdx.x) < key_tiles;

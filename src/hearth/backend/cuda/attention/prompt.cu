@@ -196,6 +196,7 @@ __device__ void write_out(const AttendPrompt& a, const Tile& tile, int head, int
 template <CacheFormat F, int kFragments>
 __global__ void __launch_bounds__(kThreads, 2)
     attend_prompt_kernel(KeyBlocks blocks, AttendPrompt a) {
+  simt::wait_for_inputs();
   const SequencePlace sequence = a.sequences[blockIdx.z];
   const int from = static_cast<int>(blockIdx.x) * kRows;
   if (sequence.generated || from >= sequence.rows) return;

@@ -92,6 +92,7 @@ __device__ __forceinline__ void sum_chunk(const Room<kHeads>& room, const Partia
 template <CacheFormat F, int kHeads>
 __global__ void __launch_bounds__(kThreads, 2)
     split_gqa_kernel(CacheView cache, SplitGqa a, SplitWork work) {
+  simt::wait_for_inputs();
   const int64_t row = work.generated_rows[blockIdx.x];
   const RowPlace place = work.places[row];
   const int split = static_cast<int>(blockIdx.z);
@@ -141,6 +142,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 __global__ void __launch_bounds__(kCombineThreads)
     combine_kernel(Partials partials, const RowPlace* places, const int32_t* generated_rows,
                    float* out, bool to_batch_rows) {
+  simt::wait_for_inputs();
   const int64_t row = generated_rows[blockIdx.x];
   const int used = places[row].position / partials.positions + 1;
   const int64_t first =

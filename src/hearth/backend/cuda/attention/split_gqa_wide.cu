@@ -116,6 +116,7 @@ __device__ __forceinline__ void mix_block(const std::byte* values, int seen,
 template <CacheFormat F, int kDims, int kHeads>
 __global__ void __launch_bounds__(kThreads, 3)
     split_gqa_wide_kernel(CacheView cache, SplitGqa a, SplitWork work) {
+  simt::wait_for_inputs();
   auto& room = *reinterpret_cast<Room<kDims, kHeads>*>(simt::shared_memory());
   const int64_t row = work.generated_rows[blockIdx.x];
   const RowPlace place = work.places[row];

@@ -174,6 +174,7 @@ __device__ void mix(const Room& room, int stride, int width, float2 (&acc)[kPair
 template <CacheFormat F, int kPairs, bool kAhead>
 __global__ void __launch_bounds__(kThreads, 2)
     split_latents_kernel(CacheView cache, LatentShape shape, SplitLatents a, Work work) {
+  simt::wait_for_inputs();
   const RowPlace place = work.places[work.generated_rows[blockIdx.x]];
   const int split = static_cast<int>(blockIdx.z);
   const int begin = split * a.partials.positions;

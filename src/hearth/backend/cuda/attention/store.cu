@@ -109,6 +109,7 @@ template <CacheFormat F>
 __global__ void __launch_bounds__(kThreads)
     store_gqa_kernel(CacheView cache, StoreGqa a, const RowPlace* places, const int32_t* table,
                      int32_t width) {
+  simt::wait_for_inputs();
   const auto t = static_cast<int64_t>(blockIdx.x);
   const RowPlace place = places[t];
   auto* cosines = reinterpret_cast<float*>(simt::shared_memory());
@@ -138,6 +139,7 @@ template <CacheFormat F>
 __global__ void __launch_bounds__(kThreads)
     store_mla_kernel(CacheView cache, StoreMla a, const RowPlace* places, const int32_t* table,
                      int32_t width) {
+  simt::wait_for_inputs();
   __shared__ double slots[kThreads / simt::kWarp];
   const auto t = static_cast<int64_t>(blockIdx.x);
   const RowPlace place = places[t];

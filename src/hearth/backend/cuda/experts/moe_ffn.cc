@@ -17,9 +17,8 @@ const ExpertViews* CudaBackend::expert_table(std::span<const Expert> experts) {
   ExpertTable& table = expert_tables_[experts.data()];
   // Another model may have come to lie where one was freed.
   const bool known = std::ranges::equal(table.views, experts, [](const auto& v, const auto& e) {
-    return v.gate.codes == view_of(e.gate_proj.weight).codes &&
-           v.up.codes == view_of(e.up_proj.weight).codes &&
-           v.down.codes == view_of(e.down_proj.weight).codes;
+    return v.gate == view_of(e.gate_proj.weight) && v.up == view_of(e.up_proj.weight) &&
+           v.down == view_of(e.down_proj.weight);
   });
   if (!known) {
     table.views.clear();

@@ -85,6 +85,7 @@ __device__ __forceinline__ void limit_groups(const ChooseJob& job, double* choic
 }
 
 __global__ void __launch_bounds__(kWarp) choose_kernel(const ChooseJob job) {
+  simt::wait_for_inputs();
   __shared__ double scores[kExpertsMax];
   __shared__ double choice[kExpertsMax];
   __shared__ double groups[kExpertsMax];

@@ -48,31 +48,38 @@ Result<Weight> CudaBackend::prepare(Weight weight, WeightUse use) {
   return weight;
 }
 
-RowsView CudaBackend::quantized(const float* x, int64_t rows, int64_t columns) {
+// Room for `rows` rows in eight bits.
+RowsView CudaBackend::rounded_rows(int64_t rows, int64_t columns) {
   RowsView view;
   view.columns = static_cast<int32_t>(columns);
-  view.floats = x;
-  auto* codes = reinterpret_cast<int8_t*>(scratch_bytes(rows * columns));
-  auto* blocks = reinterpret_cast<BlockScale*>(
+  view.codes = reinterpret_cast<int8_t*>(scratch_bytes(rows * columns));
+  view.blocks = reinterpret_cast<BlockScale*>(
       scratch_bytes(rows * (columns / 32) * static_cast<int64_t>(sizeof(BlockScale))));
-  cuda::quantize_rows(*stream_, x, static_cast<int32_t>(rows), view.columns, codes, blocks);
-  view.codes = codes;
-  view.blocks = blocks;
   return view;
 }
 
 RowsView CudaBackend::activations(Tensor x, const Norm& norm, bool integers) {
-  const float* from = floats(x);
-  if (norm.weight.present()) {
-    const Tensor normed = scratch(x.shape);
-    cuda::rms_norm(*stream_, from, x.rows(), static_cast<int32_t>(x.columns()), x.columns(),
-                   norm.weight.vector(), norm.eps, floats(normed));
-    from = floats(normed);
-  }
-  if (integers) return quantized(from, x.rows(), x.columns());
+  const auto rows = static_cast<int32_t>(x.rows());
+  const auto columns = static_cast<int32_t>(x.columns());
   RowsView view;
-  view.floats = from;
-  view.columns = static_cast<int32_t>(x.columns());
+  view.columns = columns;
+  if (integers) view = rounded_rows(rows, columns);
+  view.floats = floats(x);
+  auto* codes = const_cast<int8_t*>(view.codes);
+  auto* blocks = const_cast<BlockScale*>(view.blocks);
+  if (!norm.weight.present()) {
+    if (integers) cuda::quantize_rows(*stream_, view.floats, rows, columns, codes, blocks);
+    return view;
+  }
+  const Tensor normed = scratch(x.shape);
+  view.floats = floats(normed);
+  if (integers) {
+    cuda::norm_quantize_rows(*stream_, floats(x), rows, columns, norm.weight.vector(), norm.eps,
+                             floats(normed), codes, blocks);
+  } else {
+    cuda::rms_norm(*stream_, floats(x), rows, columns, columns, norm.weight.vector(), norm.eps,
+                   floats(normed));
+  }
   return view;
 }
 

@@ -52,6 +52,7 @@ struct MatrixView {
   int32_t scale_columns = 0;  // scales of a row (f8: of a row of tiles)
   int32_t group = 32;         // of codes8
   Storage storage = Storage::f32;
+  bool operator==(const MatrixView&) const = default;
 };
 
 // Activations in eight bits: the scale of 32 codes, and the sums of their halves.

@@ -112,9 +112,32 @@ __device__ __forceinline__ void matvec_plain(const MatvecJob& job, int pair, con
   }
 }
 
+// The beginning of the warp's rows, which no earlier kernel writes, on its way into the cache.
+__device__ __forceinline__ void prefetch_rows(const MatvecJob& job, int warp) {
+  constexpr int kLines = kWarp / 2;  // of 128 bytes, of each row
+  int part = 0, row = 2 * warp;
+  if (job.finish == Finish::swiglu) {
+    row = warp;
+    part = simt::lane_index() < kLines ? 0 : 1;
+  } else {
+    while (part < job.count && row >= job.parts[part].w.rows) {
+      row -= (job.parts[part].w.rows + 1) / 2 * 2;
+      ++part;
+    }
+    if (part == job.count) return;
+    if (simt::lane_index() >= kLines) ++row;
+  }
+  const MatrixView& w = job.parts[part].w;
+  const int64_t bytes = int64_t{w.chunks} * 16;
+  const int64_t at = simt::lane_index() % kLines * 128;
+  if (row < w.rows && at < bytes) simt::prefetch(w.codes + row * bytes + at);
+}
+
 template <Storage S, int M>
 __global__ void __launch_bounds__(kWarps* kWarp) matvec_kernel(const MatvecJob job) {
   const int warp = static_cast<int>(blockIdx.x) * kWarps + simt::warp_index();
+  prefetch_rows(job, warp);
+  simt::wait_for_inputs();
   const int first = static_cast<int>(blockIdx.y) * M;
   const int valid = job.rows - first < M ? job.rows - first : M;
   int ids[M];
@@ -132,6 +155,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) matvec_kernel(const MatvecJob j
 
 template <Storage S>
 __global__ void __launch_bounds__(kWarps* kWarp) expert_kernel(const ExpertJob job) {
+  simt::wait_for_inputs();
   int pair = static_cast<int>(blockIdx.y);
   if (job.token_ids != nullptr) {
     pair = job.token_ids[pair / job.per_token] * job.per_token + pair % job.per_token;

@@ -19,20 +19,26 @@ __device__ __forceinline__ double block_sum(double v, double* slots) {
   return sum;
 }
 
+// 1 / sqrt(mean of squares + eps) of a row, in all threads.
+__device__ __forceinline__ double inverse_root(const float* from, int columns, double eps,
+                                               double* slots) {
+  double sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) {
+    sum += static_cast<double>(from[i]) * from[i];
+  }
+  return 1.0 / sqrt(block_sum(sum, slots) / columns + eps);
+}
+
 // In double precision, as the other backends have it: where the normed row is rounded to eight bits
 // next, a last bit of difference would become a step of 1 / 127.
 __global__ void __launch_bounds__(kThreads)
     rms_norm_kernel(const float* x, int columns, int64_t stride, const float* weight, double eps,
                     float* out) {
+  simt::wait_for_inputs();
   __shared__ double slots[kThreads / simt::kWarp];
   const float* from = x + int64_t{blockIdx.x} * stride;
   float* to = out + int64_t{blockIdx.x} * stride;
-  double sum = 0;
-  for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) {
-    sum += static_cast<double>(from[i]) * from[i];
-  }
-  sum = block_sum(sum, slots);
-  const double inverse = 1.0 / sqrt(sum / columns + eps);
+  const double inverse = inverse_root(from, columns, eps, slots);
   for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) {
     to[i] = static_cast<float>(from[i] * inverse * weight[i]);
   }
@@ -40,38 +46,60 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     copy_kernel(const float* x, int columns, float* out) {
+  simt::wait_for_inputs();
   const int64_t row = int64_t{blockIdx.x} * columns;
   for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) out[row + i] = x[row + i];
+}
+
+// The values of a block of 32, one a lane, to eight bits.
+__device__ __forceinline__ void quantize_block(float value, int8_t* codes, BlockScale* scale) {
+  const int lane = simt::lane_index();
+  // Infinities and NaNs: |x| <= largest finite fails for both.
+  const float size = fabsf(value);
+  const float bad = simt::warp_max(size <= 3.402823466e38f ? 0.0f : 1.0f);
+  const float top = simt::warp_max(size);
+  // Below 2^-100 a block counts as zero: 127 / top would soon be no float any more.
+  const float inverse = top > 7.888609e-31f ? 127.0f / top : 0.0f;
+  const int code = bad > 0 ? 0 : simt::round_to_int(value * inverse);
+  codes[lane] = static_cast<int8_t>(code);
+  int sum = code;
+  for (int mask = 8; mask > 0; mask /= 2) sum += simt::shuffle_xor(sum, mask);
+  const int high = simt::shuffle(sum, 16);
+  if (lane == 0) {
+    scale->scale = bad > 0 ? simt::from_bits(0x7fc00000u) : top / 127.0f;
+    scale->low_sum = static_cast<int16_t>(sum);
+    scale->high_sum = static_cast<int16_t>(high);
+  }
 }
 
 // A warp has a block of 32.
 __global__ void __launch_bounds__(kThreads)
     quantize_kernel(const float* x, int64_t blocks, int8_t* codes, BlockScale* scales) {
+  simt::wait_for_inputs();
   const int64_t block = int64_t{blockIdx.x} * (kThreads / simt::kWarp) + simt::warp_index();
   if (block >= blocks) return;
-  const int lane = simt::lane_index();
-  const float value = x[block * 32 + lane];
-  // Infinities and NaNs: |x| <= largest finite fails for both.
-  const float size = fabsf(value);
-  float bad = size <= 3.402823466e38f ? 0.0f : 1.0f;
-  bad = simt::warp_max(bad);
-  const float top = simt::warp_max(size);
-  // Below 2^-100 a block counts as zero: 127 / top would soon be no float any more.
-  const float inverse = top > 7.888609e-31f ? 127.0f / top : 0.0f;
-  const int code = bad > 0 ? 0 : simt::round_to_int(value * inverse);
-  codes[block * 32 + lane] = static_cast<int8_t>(code);
-  int sum = code;
-  for (int mask = 8; mask > 0; mask /= 2) sum += simt::shuffle_xor(sum, mask);
-  const int high = simt::shuffle(sum, 16);
-  if (lane == 0) {
-    scales[block].scale = bad > 0 ? simt::from_bits(0x7fc00000u) : top / 127.0f;
-    scales[block].low_sum = static_cast<int16_t>(sum);
-    scales[block].high_sum = static_cast<int16_t>(high);
+  quantize_block(x[block * 32 + simt::lane_index()], codes + block * 32, scales + block);
+}
+
+// The norm and the rounding in one; columns are whole blocks of 32.
+__global__ void __launch_bounds__(kThreads)
+    norm_quantize_kernel(const float* x, int columns, const float* weight, double eps, float* out,
+                         int8_t* codes, BlockScale* scales) {
+  simt::wait_for_inputs();
+  __shared__ double slots[kThreads / simt::kWarp];
+  const int64_t at = int64_t{blockIdx.x} * columns;
+  const double inverse = inverse_root(x + at, columns, eps, slots);
+  for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) {
+    const float value = static_cast<float>(x[at + i] * inverse * weight[i]);
+    out[at + i] = value;
+    const int64_t block = (at + i) / 32;
+    quantize_block(value, codes + block * 32, scales + block);
   }
 }
 
 __global__ void __launch_bounds__(kThreads)
     gather_kernel(const float* x, const int64_t* ids, int columns, float* out) {
+  simt::wait_for_inputs();
   const float* from = x + ids[blockIdx.x] * columns;
   float* to = out + int64_t{blockIdx.x} * columns;
   for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) to[i] = from[i];
@@ -79,6 +107,7 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     embed_kernel(const MatrixView table, const int32_t* ids, float* out) {
+  simt::wait_for_inputs();
   float* to = out + int64_t{blockIdx.x} * table.columns;
   const int row = ids[blockIdx.x];
   for (int i = static_cast<int>(threadIdx.x); i < table.columns; i += kThreads) {
@@ -88,6 +117,7 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     mix_kernel(const float* y, const float* weights, int per_token, int columns, float* x) {
+  simt::wait_for_inputs();
   const int i = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
   if (i >= columns) return;
   const int64_t token = blockIdx.y;
@@ -120,6 +150,16 @@ void quantize_rows(Stream& stream, const float* x, int32_t rows, int32_t columns
   grid.x = static_cast<unsigned>((count + kEach - 1) / kEach);
   grid.threads = kThreads;
   launch(stream, grid, quantize_kernel, x, count, codes, blocks);
+}
+
+void norm_quantize_rows(Stream& stream, const float* x, int32_t rows, int32_t columns,
+                        const float* weight, double eps, float* out, int8_t* codes,
+                        BlockScale* blocks) {
+  if (rows == 0) return;
+  Grid grid;
+  grid.x = static_cast<unsigned>(rows);
+  grid.threads = kThreads;
+  launch(stream, grid, norm_quantize_kernel, x, columns, weight, eps, out, codes, blocks);
 }
 
 void gather(Stream& stream, const float* x, const int64_t* ids, int32_t count, int32_t columns,

@@ -16,6 +16,11 @@ void rms_norm(Stream& stream, const float* x, int64_t count, int32_t columns, in
 void quantize_rows(Stream& stream, const float* x, int32_t rows, int32_t columns, int8_t* codes,
                    BlockScale* blocks);
 
+// Both: the normed rows to out, and rounded.
+void norm_quantize_rows(Stream& stream, const float* x, int32_t rows, int32_t columns,
+                        const float* weight, double eps, float* out, int8_t* codes,
+                        BlockScale* blocks);
+
 // out[i] = row ids[i] of x [.., columns].
 void gather(Stream& stream, const float* x, const int64_t* ids, int32_t count, int32_t columns,
             float* out);

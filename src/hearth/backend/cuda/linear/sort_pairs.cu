@@ -35,6 +35,7 @@ __device__ __forceinline__ int pair_of(const ExpertJob& job, int i) {
 __global__ void __launch_bounds__(kThreads)
     sort_kernel(const ExpertJob job, int32_t experts, int32_t* sorted, ExpertTile* tiles,
                 int32_t tiles_max) {
+  simt::wait_for_inputs();
   __shared__ int32_t counts[kSortedExperts];
   __shared__ int32_t starts[kSortedExperts];
   const int warps = kThreads / kWarp;

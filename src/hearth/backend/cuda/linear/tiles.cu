@@ -176,6 +176,7 @@ __device__ __forceinline__ void finish(const Tile& tile, const Output& to, const
 
 template <Storage S>
 __global__ void __launch_bounds__(kThreads) tiles_kernel(const MatvecJob job, const uint16_t* x) {
+  simt::wait_for_inputs();
   const bool paired = job.finish == Finish::swiglu;
   const int out_rows = paired ? kTileOut / 2 : kTileOut;
   int part = 0;
@@ -199,6 +200,7 @@ template <Storage S>
 __global__ void __launch_bounds__(kThreads)
     expert_tiles_kernel(const ExpertJob job, const uint16_t* x, const int32_t* sorted,
                         const ExpertTile* tiles) {
+  simt::wait_for_inputs();
   const ExpertTile t = tiles[blockIdx.x];
   if (t.count == 0) return;
   const ExpertViews& e = job.experts[t.expert];
@@ -213,6 +215,7 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     round_kernel(const float* x, uint16_t* out, int32_t columns, int32_t stride) {
+  simt::wait_for_inputs();
   const float* from = x + int64_t{blockIdx.x} * columns;
   uint16_t* to = out + int64_t{blockIdx.x} * stride;
   for (int i = static_cast<int>(threadIdx.x); i < stride; i += kThreads) {

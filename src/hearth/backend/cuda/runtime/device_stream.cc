@@ -3,6 +3,8 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 
 #include "hearth/backend/cuda/runtime/stream.h"
 #include "hearth/base/status.h"
@@ -11,6 +13,11 @@ namespace hearth::cuda {
 namespace {
 
 constexpr size_t kSharedBytesPlain = 48 << 10;  // more must be asked for
+
+bool is_off(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && std::string_view(value) == "0";
+}
 
 class DeviceGraph : public Graph {
  public:
@@ -21,7 +28,11 @@ class DeviceGraph : public Graph {
 
 class DeviceStream : public Stream {
  public:
-  DeviceStream(cudaStream_t stream, DeviceFacts facts) : stream_(stream), facts_(std::move(facts)) {}
+  DeviceStream(cudaStream_t stream, DeviceFacts facts)
+      : stream_(stream),
+        facts_(std::move(facts)),
+        // HEARTH_CUDA_OVERLAP=0: each kernel waits for the one before, to see what the overlap gains.
+        overlap_(facts_.sm >= 90 && !is_off("HEARTH_CUDA_OVERLAP")) {}
   ~DeviceStream() override { cudaStreamDestroy(stream_); }
 
   const DeviceFacts& facts() const override { return facts_; }
@@ -100,9 +111,17 @@ class DeviceStream : public Stream {
                                 static_cast<int>(grid.shared_bytes)),
            "shared memory of a kernel");
     }
-    note(cudaLaunchKernel(kernel, dim3(grid.x, grid.y, grid.z), dim3(grid.threads), arguments,
-                          grid.shared_bytes, stream_),
-         "kernel launch");
+    cudaLaunchAttribute overlap{};
+    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    overlap.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(grid.x, grid.y, grid.z);
+    config.blockDim = dim3(grid.threads);
+    config.dynamicSmemBytes = grid.shared_bytes;
+    config.stream = stream_;
+    config.attrs = &overlap;
+    config.numAttrs = overlap_ ? 1 : 0;
+    note(cudaLaunchKernelExC(&config, kernel, arguments), "kernel launch");
   }
   void run(const Grid&, std::function<void()>) override { CHECK(false); }
 
@@ -120,6 +139,7 @@ class DeviceStream : public Stream {
 
   cudaStream_t stream_;
   DeviceFacts facts_;
+  bool overlap_;
   Status status_;
 };
 

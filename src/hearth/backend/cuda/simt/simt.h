@@ -35,6 +35,19 @@ template <typename T>
 __device__ __forceinline__ T shuffle_xor(T value, int mask) {
   return __shfl_xor_sync(0xffffffffu, value, mask);
 }
+// First thing of every kernel: until then a kernel may run beside the one before it (programmatic
+// dependent launch) and must touch nothing that is not constant; from then on all is written, and
+// the next kernel may come that far.
+__device__ __forceinline__ void wait_for_inputs() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+// A hint: the cache line of `p` will be read.
+__device__ __forceinline__ void prefetch(const void* p) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
+}
 // d + sum of four products of signed bytes.
 __device__ __forceinline__ int dot4(uint32_t a, uint32_t b, int d) {
   return __dp4a(static_cast<int>(a), static_cast<int>(b), d);
