@@ -59,9 +59,8 @@ class CpuBackend : public Backend {
 
   // The matrices of latent_maps.h from rows of a weight, or from its columns.
   Format rebuilt_format(Format stored, int64_t columns) const;
-  Result<cpu::HeadMap> build_map(
-      Format format, int64_t heads, int64_t out, int64_t in,
-      const FunctionRef<void(int64_t head, int64_t i, float* row)>& row_of);
+  Result<cpu::HeadMap> build_map(Format format, int64_t heads, int64_t out, int64_t in,
+                                 const FunctionRef<void(int64_t head, float* map)>& map_of);
   Result<cpu::HeadMap> map_of_rows(const HeadRows& rows, int64_t heads, int64_t out);
   Result<cpu::HeadMap> map_of_columns(const HeadRows& rows, int64_t heads, int64_t in);
 

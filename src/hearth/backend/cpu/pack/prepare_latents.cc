@@ -12,8 +12,8 @@ using cpu::HeadMap;
 
 constexpr int64_t kAlign = cpu::kPairRows;
 
-// Writes row i of a head's map.
-using RowOf = FunctionRef<void(int64_t head, int64_t i, float* row)>;
+// Writes a head's map, [out][in].
+using MapOf = FunctionRef<void(int64_t head, float* map)>;
 
 Tensor as_matrix(const Tensor& t) {
   return Tensor::packed(t.format, {t.rows(), t.columns()}, t.data);
@@ -36,17 +36,17 @@ Format CpuBackend::rebuilt_format(Format stored, int64_t columns) const {
 }
 
 Result<HeadMap> CpuBackend::build_map(Format format, int64_t heads, int64_t out, int64_t in,
-                                      const RowOf& row_of) {
+                                      const MapOf& map_of) {
   HeadMap map;
   map.out = out;
   map.stride = round_up(out, kAlign);
   Buffer memory(heads * map.stride * Tensor::packed_row_bytes(format, in));
   const Tensor rows = Tensor::packed(format, {heads * map.stride, in}, memory.data());
   pool_.parallel_for(heads, [&](int64_t head) {
-    std::vector<float> row(static_cast<size_t>(in));
+    std::vector<float> values(static_cast<size_t>(out * in));
+    map_of(head, values.data());
     for (int64_t i = 0; i < out; ++i) {
-      row_of(head, i, row.data());
-      encode_row(row.data(), rows, head * map.stride + i);
+      encode_row(values.data() + i * in, rows, head * map.stride + i);
     }
   });
   TRY_ASSIGN(map.weight.form, pack(rows, false));
@@ -66,19 +66,26 @@ Result<HeadMap> CpuBackend::map_of_rows(const HeadRows& rows, int64_t heads, int
   }
   const int64_t in = stored.columns();
   return build_map(rebuilt_format(stored.format, in), heads, out, in,
-                   [&](int64_t head, int64_t i, float* row) {
-                     decode_row(stored, rows.row(head, i), 0, in, row);
+                   [&](int64_t head, float* map) {
+                     for (int64_t i = 0; i < out; ++i) {
+                       decode_row(stored, rows.row(head, i), 0, in, map + i * in);
+                     }
                    });
 }
 
 Result<HeadMap> CpuBackend::map_of_columns(const HeadRows& rows, int64_t heads, int64_t in) {
   const Tensor& stored = rows.weight->tensor;
   const int64_t out = stored.columns();
-  // Element (i, c) of a head's map is column i of its row c.
+  // Element (i, c) of a head's map is column i of its row c. Rows are decoded whole: a single
+  // element costs as much as its block.
   return build_map(rebuilt_format(stored.format, in), heads, out, in,
-                   [&](int64_t head, int64_t i, float* row) {
+                   [&](int64_t head, float* map) {
+                     std::vector<float> row(static_cast<size_t>(out));
                      for (int64_t c = 0; c < in; ++c) {
-                       decode_row(stored, rows.row(head, c), i, 1, row + c);
+                       decode_row(stored, rows.row(head, c), 0, out, row.data());
+                       for (int64_t i = 0; i < out; ++i) {
+                         map[i * in + c] = row[static_cast<size_t>(i)];
+                       }
                      }
                    });
 }
