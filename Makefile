@@ -6,8 +6,8 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 MODEL ?=
 
-.PHONY: help deps build run serve bench test dev tsan clang neon rings fuzz tidy format format-check golden \
-  install soak clean
+.PHONY: help deps build run serve bench test cuda gpu-bundle dev tsan clang neon rings fuzz tidy format \
+  format-check golden install soak clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,14 @@ test: deps  ## build and run all tests; the last line counts them
 	@cmake --preset release > /dev/null
 	@cmake --build --preset release -j $(JOBS)
 	@tools/run-tests build
+
+CUDA_TARGETS := hearth cuda_test cuda_model_test backend_test
+cuda: deps  ## build/cuda/hearth, with the CUDA backend (needs nvcc, no GPU)
+	@cmake --preset cuda > /dev/null
+	@cmake --build --preset cuda -j $(JOBS) --target $(CUDA_TARGETS)
+
+gpu-bundle: cuda  ## build/gpu.tgz: checks and measures the CUDA backend where there is a driver (gpu-check)
+	@tools/gpu-bundle build/cuda build/gpu
 
 UNIT_TESTS := base tensor formats files sensors backend text models engine host eval bench serve
 dev:  ## the unit tests under AddressSanitizer and UBSan

@@ -2,7 +2,7 @@
 // batch, and so again when a step is replayed from its recording.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <filesystem>
 
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
@@ -15,15 +15,14 @@ namespace {
 
 using test::Answer;
 
-// Where the tests run away from the sources (tools/gpu-check), HEARTH_MINI says where it lies.
-const char* mini() {
-  const char* given = std::getenv("HEARTH_MINI");
-  return given != nullptr ? given : HEARTH_SOURCE_DIR "/assets/mini";
+// Away from the sources (tools/gpu-check) it lies where the test is started.
+std::string mini() {
+  return std::filesystem::exists("assets/mini") ? "assets/mini" : HEARTH_SOURCE_DIR "/assets/mini";
 }
 
-// Greedy answers to the questions, all of one batch.
+// Greedy answers to the questions, to their end, all of one batch.
 std::vector<std::vector<int32_t>> answers(Backend& backend, std::span<const char* const> questions,
-                            std::optional<Format> dtype, int64_t tokens) {
+                                          std::optional<Format> dtype, int64_t tokens) {
   LoadOptions options;
   options.dtype = dtype;
   const auto model = TextModel::load(mini(), backend, options);
@@ -41,6 +40,7 @@ std::vector<std::vector<int32_t>> answers(Backend& backend, std::span<const char
     TokenRequest request;
     request.prompt = prompt->ids;
     request.max_tokens = tokens;
+    request.stop_ids = (*model)->stop_ids();
     request.sampling.temperature = 0;
     const auto submitted = engine.submit(request, test::into(found[i]));
     EXPECT_TRUE(submitted.has_value());

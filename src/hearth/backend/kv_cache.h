@@ -69,7 +69,8 @@ class KvCache {
     return data_.get() + (layer * blocks_ + block) * kKvBlockTokens * spec_.row_bytes();
   }
 
-  // In host memory only. What a token stores, [values]: MLA latent and key; GQA the keys of all heads, then the values.
+  // In host memory only. What a token stores, [values]: MLA latent and key; GQA the keys of all
+  // heads, then the values.
   void store(int64_t layer, const SequenceRows& rows, int64_t position, const float* in) const;
   void load(int64_t layer, const SequenceRows& rows, int64_t position, float* out) const;
 

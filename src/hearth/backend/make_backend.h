@@ -16,6 +16,8 @@ struct BackendOptions {
   int threads = 1;
   std::string cpu_isa;  // "" = the best this machine has
   Activation activation = Activation::automatic;
+  bool cuda_graphs = true;   // off: to see what recording steps gains
+  bool cuda_overlap = true;  // off: to see what overlapping kernels gains
 };
 
 // invalid: no such device.  unsupported: this machine or build lacks it.

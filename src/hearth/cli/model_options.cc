@@ -66,6 +66,12 @@ Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options) {
   backend.threads = options.threads > 0 ? options.threads : default_threads();
   if (options.activations == "f32") backend.activation = Activation::f32;
   if (const char* isa = std::getenv("HEARTH_CPU_ISA")) backend.cpu_isa = isa;
+  const auto is_off = [](const char* variable) {
+    const char* value = std::getenv(variable);
+    return value != nullptr && std::string_view(value) == "0";
+  };
+  backend.cuda_graphs = !is_off("HEARTH_CUDA_GRAPHS");
+  backend.cuda_overlap = !is_off("HEARTH_CUDA_OVERLAP");
   return make_backend(backend);
 }
 

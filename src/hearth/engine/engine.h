@@ -102,7 +102,7 @@ class Engine {
   EngineOptions options_;
   std::vector<uint8_t> banned_;
   std::vector<uint8_t> masked_;  // banned_ and what a sequence's mask adds
-  Status health_;  // first failure of the device; nothing is computed after it
+  Status health_;                // first failure of the device; nothing is computed after it
   KvCache cache_;
   Scheduler scheduler_;
   std::map<int64_t, std::unique_ptr<Live>> live_;

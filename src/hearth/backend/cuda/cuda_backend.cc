@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <cstring>
 
 namespace hearth {
@@ -15,12 +14,6 @@ using cuda::SequencePlace;
 // Batches of more rows are not worth a graph: their kernels are longer than the gaps between them.
 constexpr int64_t kRecordedRowsMax = 64;
 constexpr int64_t kSplit = 512;  // positions that one part of a long history has
-
-// Graphs are switched off to see what they gain.
-bool is_off(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value != nullptr && std::string_view(value) == "0";
-}
 
 template <typename T>
 int32_t to_i32(T value) {
@@ -56,15 +49,14 @@ cuda::StepRows count_rows(const Batch& batch) {
 
 }  // namespace
 
-Result<std::unique_ptr<CudaBackend>> CudaBackend::open(Activation activation) {
-  TRY_ASSIGN(auto stream, cuda::Stream::open());
-  return std::make_unique<CudaBackend>(std::move(stream), activation);
+Result<std::unique_ptr<CudaBackend>> CudaBackend::open(const CudaOptions& options) {
+  TRY_ASSIGN(auto stream, cuda::Stream::open(options.overlap));
+  return std::make_unique<CudaBackend>(std::move(stream), options);
 }
 
-CudaBackend::CudaBackend(std::unique_ptr<cuda::Stream> stream, Activation activation)
+CudaBackend::CudaBackend(std::unique_ptr<cuda::Stream> stream, const CudaOptions& options)
     : stream_(std::move(stream)),
-      activation_(activation),
-      records_(!is_off("HEARTH_CUDA_GRAPHS")),
+      options_(options),
       arena_([this](int64_t bytes) { return stream_->allocate(bytes); }),
       pinned_([this](int64_t bytes) { return stream_->allocate_pinned(bytes); }) {}
 
@@ -81,14 +73,15 @@ void CudaBackend::begin_step() {
 void CudaBackend::begin_forward(const Batch& batch, const KvCache& cache) {
   begin_step();
   const cuda::StepRows counts = count_rows(batch);
-  if (records_ && counts.prompt_count == 0 && counts.rows <= kRecordedRowsMax) {
+  if (options_.graphs && counts.prompt_count == 0 && counts.rows <= kRecordedRowsMax) {
     choose_mode({cache.memory(), counts.rows, counts.sequence_count, counts.table_width,
                  counts.generated_end_max, to_i32(batch.logits_rows.size())});
   }
   roles_ = &step_rows(batch);
 }
 
-// A step of a new kind runs directly, which makes its scratch and constants; the second is recorded.
+// A step of a new kind runs directly, which makes its scratch and constants; the second is
+// recorded.
 void CudaBackend::choose_mode(const StepKey& key) {
   const int64_t generation = arena_.generation() + pinned_.generation();
   if (generation != recorded_generation_) recorded_.clear();
@@ -170,7 +163,8 @@ const cuda::StepRows& CudaBackend::step_rows(const Batch& batch) {
 const std::byte* CudaBackend::constant_bytes(const void* values, int64_t bytes) {
   Constant& constant = constants_[values];
   const auto* from = static_cast<const std::byte*>(values);
-  if (constant.memory && std::ranges::equal(constant.values, std::span(from, static_cast<size_t>(bytes)))) {
+  if (constant.memory &&
+      std::ranges::equal(constant.values, std::span(from, static_cast<size_t>(bytes)))) {
     return constant.memory.get();
   }
   CHECK(mode_ == Mode::direct);  // the direct run of this kind of step has made it

@@ -24,13 +24,18 @@
 
 namespace hearth {
 
+struct CudaOptions {
+  Activation activation = Activation::automatic;
+  // Both can be switched off to see what they gain.
+  bool graphs = true;   // steps that only generate are recorded and replayed
+  bool overlap = true;  // a kernel may start while the one before it ends (sm_90)
+};
+
 class CudaBackend : public Backend {
  public:
   // unsupported: no driver or device.
-  static Result<std::unique_ptr<CudaBackend>> open(
-      Activation activation = Activation::automatic);
-  explicit CudaBackend(std::unique_ptr<cuda::Stream> stream,
-                       Activation activation = Activation::automatic);
+  static Result<std::unique_ptr<CudaBackend>> open(const CudaOptions& options = {});
+  explicit CudaBackend(std::unique_ptr<cuda::Stream> stream, const CudaOptions& options = {});
   ~CudaBackend() override;
 
   std::string_view name() const override { return "cuda"; }
@@ -88,8 +93,8 @@ class CudaBackend : public Backend {
   // Values that never change, such as a rope's frequencies, by the address they are read from.
   template <typename T>
   const T* constant(std::span<const T> values) {
-    return reinterpret_cast<const T*>(constant_bytes(
-        values.data(), static_cast<int64_t>(values.size_bytes())));
+    return reinterpret_cast<const T*>(
+        constant_bytes(values.data(), static_cast<int64_t>(values.size_bytes())));
   }
   const std::byte* constant_bytes(const void* values, int64_t bytes);
 
@@ -110,11 +115,10 @@ class CudaBackend : public Backend {
   void multiply_experts(cuda::ExpertJob& job, int32_t tokens, const PromptPairs& prompt);
 
   std::unique_ptr<cuda::Stream> stream_;
-  Activation activation_;
-  bool records_;  // graphs of steps
+  CudaOptions options_;
   std::shared_ptr<std::byte> staging_;  // of uploads
-  cuda::DeviceArena arena_;   // device memory of the step
-  cuda::DeviceArena pinned_;  // host memory that the step's copies run from
+  cuda::DeviceArena arena_;             // device memory of the step
+  cuda::DeviceArena pinned_;            // host memory that the step's copies run from
   cuda::StepRows rows_;
   bool rows_made_ = false;
   const cuda::StepRows* roles_ = nullptr;  // rows_ where the step's roles are known, else all rows

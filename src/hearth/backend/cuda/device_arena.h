@@ -1,5 +1,5 @@
-// DeviceArena: step-long memory of a Stream, in chunks as Arena has them. The addresses it hands out
-// are the same in every step that asks for the same sizes, as recorded graphs need, until
+// DeviceArena: step-long memory of a Stream, in chunks as Arena has them. The addresses it hands
+// out are the same in every step that asks for the same sizes, as recorded graphs need, until
 // `generation` changes.
 #pragma once
 

@@ -23,20 +23,20 @@ struct SequencePlace {
 
 struct StepRows {
   // On the device.
-  const RowPlace* places = nullptr;            // [rows]
-  const SequencePlace* sequences = nullptr;    // [sequence_count]
-  const int32_t* block_table = nullptr;        // [sequence_count][table_width]
-  const int32_t* prompt_rows = nullptr;        // row numbers of prompt rows, ascending
-  const int32_t* generated_rows = nullptr;     // and of generated ones
+  const RowPlace* places = nullptr;          // [rows]
+  const SequencePlace* sequences = nullptr;  // [sequence_count]
+  const int32_t* block_table = nullptr;      // [sequence_count][table_width]
+  const int32_t* prompt_rows = nullptr;      // row numbers of prompt rows, ascending
+  const int32_t* generated_rows = nullptr;   // and of generated ones
   // On the host: what grids are chosen by. A captured graph serves every batch that has the same.
   int32_t rows = 0;
   int32_t sequence_count = 0;
   int32_t table_width = 0;
   int32_t prompt_count = 0;
   int32_t generated_count = 0;
-  int32_t prompt_rows_max = 0;        // most rows of one prompt sequence
-  int32_t generated_end_max = 0;      // longest history of a generated row, rounded up to 512 * 2^n
-  int32_t prompt_end_max = 0;         // longest history of a prompt row
+  int32_t prompt_rows_max = 0;    // most rows of one prompt sequence
+  int32_t generated_end_max = 0;  // longest history of a generated row, rounded up to 512 * 2^n
+  int32_t prompt_end_max = 0;     // longest history of a prompt row
 };
 
 }  // namespace hearth::cuda

@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kAbsorbThreads, 4)
   for (int d = 0; d < shape.nope; ++d) {
     const float w = map_value<kBf16>(k_b, column + int64_t{d} * shape.rank);
     HEARTH_UNROLL
-    for (int j = 0; j < kRows; ++j) sums[j] += staged[j * shape.nope + d] * w;
+    for (int j = 0; j < kRows; ++j) sums[j] = fmaf(staged[j * shape.nope + d], w, sums[j]);
   }
   HEARTH_UNROLL
   for (int j = 0; j < kRows; ++j) {
@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(kValueThreads)
     for (int r = simt::lane_index(); r < shape.rank; r += simt::kWarp) {
       const float w = map_value<kBf16>(v_b, row + r);
       HEARTH_UNROLL
-      for (int j = 0; j < kRows; ++j) sums[j] += staged[j * shape.rank + r] * w;
+      for (int j = 0; j < kRows; ++j) sums[j] = fmaf(staged[j * shape.rank + r], w, sums[j]);
     }
     HEARTH_UNROLL
     for (int j = 0; j < kRows; ++j) {

@@ -47,8 +47,8 @@ __device__ __forceinline__ void score_block(const std::byte* keys, int dims, con
     HEARTH_UNROLL
     for (int g = 0; g < kHeads; ++g) {
       const float4 x = *reinterpret_cast<const float4*>(q + g * q_stride + d);
-      s[g].x += x.x * k[0].x + x.y * k[1].x + x.z * k[2].x + x.w * k[3].x;
-      s[g].y += x.x * k[0].y + x.y * k[1].y + x.z * k[2].y + x.w * k[3].y;
+      s[g].x = fmaf(x.w, k[3].x, fmaf(x.z, k[2].x, fmaf(x.y, k[1].x, fmaf(x.x, k[0].x, s[g].x))));
+      s[g].y = fmaf(x.w, k[3].y, fmaf(x.z, k[2].y, fmaf(x.y, k[1].y, fmaf(x.x, k[0].y, s[g].y))));
     }
   }
 }
@@ -63,8 +63,8 @@ __device__ __forceinline__ void mix_block(const std::byte* values, int dims, int
     HEARTH_UNROLL
     for (int g = 0; g < kHeads; ++g) {
       const float share = p[slot * kHeads + g];
-      mix[g].x += share * v.x;
-      mix[g].y += share * v.y;
+      mix[g].x = fmaf(share, v.x, mix[g].x);
+      mix[g].y = fmaf(share, v.y, mix[g].y);
     }
   }
 }

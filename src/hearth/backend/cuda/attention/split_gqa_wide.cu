@@ -59,7 +59,7 @@ __device__ __forceinline__ void score_block(const std::byte* keys, const float (
       for (int g = 0; g < kHeads; ++g) {
         const float x = q[g][d + 4 * i + part];
         HEARTH_UNROLL
-        for (int j = 0; j < kWide; ++j) sums[g][j] += x * k[j];
+        for (int j = 0; j < kWide; ++j) sums[g][j] = fmaf(x, k[j], sums[g][j]);
       }
     }
   }
@@ -100,7 +100,7 @@ __device__ __forceinline__ void mix_block(const std::byte* values, int seen,
       for (int g = 0; g < kHeads; ++g) {
         const float share = p[slot + i * kRows + part][g];
         HEARTH_UNROLL
-        for (int j = 0; j < kWide; ++j) mix[g][j] += share * v[j];
+        for (int j = 0; j < kWide; ++j) mix[g][j] = fmaf(share, v[j], mix[g][j]);
       }
     }
   }

@@ -96,7 +96,7 @@ struct Ahead {
 };
 
 __device__ __forceinline__ float dot_quad(float4 a, float4 b, float sum) {
-  return sum + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+  return fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, fmaf(a.x, b.x, sum))));
 }
 
 // The warp's part of all scores: `parts` [position][head].
@@ -164,8 +164,8 @@ __device__ void mix(const Room& room, int stride, int width, float2 (&acc)[kPair
       HEARTH_UNROLL
       for (int h = 0; h < kHeads; ++h) {
         const float p = room.share[i * kHeads + h];
-        acc[j][h].x += p * x.x;
-        acc[j][h].y += p * x.y;
+        acc[j][h].x = fmaf(p, x.x, acc[j][h].x);
+        acc[j][h].y = fmaf(p, x.y, acc[j][h].y);
       }
     }
   }

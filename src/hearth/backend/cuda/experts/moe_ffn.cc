@@ -23,8 +23,8 @@ const ExpertViews* CudaBackend::expert_table(std::span<const Expert> experts) {
   if (!known) {
     table.views.clear();
     for (const Expert& e : experts) {
-      table.views.push_back({view_of(e.gate_proj.weight), view_of(e.up_proj.weight),
-                             view_of(e.down_proj.weight)});
+      table.views.push_back(
+          {view_of(e.gate_proj.weight), view_of(e.up_proj.weight), view_of(e.down_proj.weight)});
     }
     table.device = constant(std::span<const ExpertViews>(table.views));
   }

@@ -130,8 +130,8 @@ struct IntegerReader {
                                              const RowsView& x, int row, int chunk, float& sum) {
     const int block = chunk * kValues / 32;
     const BlockScale b = x.blocks[int64_t{row} * (x.columns / 32) + block];
-    const auto* codes = reinterpret_cast<const uint4*>(x.codes + int64_t{row} * x.columns +
-                                                       chunk * kValues);
+    const auto* codes =
+        reinterpret_cast<const uint4*>(x.codes + int64_t{row} * x.columns + chunk * kValues);
     const uint4 low = codes[0];
     int products = 0;
     int sums;

@@ -186,7 +186,8 @@ Result<std::shared_ptr<DeviceMatrix>> DeviceMatrix::upload(Stream& stream, std::
   std::byte* mins = scales + rows * layout.scale_row_bytes;
   for (int64_t first = 0; first < stored.rows(); first += rows) {
     const int64_t count = std::min(rows, stored.rows() - first);
-    if (layout.code_row_bytes > 0) std::memset(codes, 0, static_cast<size_t>(count * layout.code_row_bytes));
+    if (layout.code_row_bytes > 0)
+      std::memset(codes, 0, static_cast<size_t>(count * layout.code_row_bytes));
     for (int64_t r = 0; r < count; ++r) {
       repack_row(stored, layout, first + r, codes + r * layout.code_row_bytes,
                  scales + r * layout.scale_row_bytes, mins + r * layout.min_row_bytes);

@@ -27,7 +27,7 @@ inline const MatrixView& view_of(const Weight& weight) {
 
 // Where the bytes of a matrix go, known before any byte is moved.
 struct PlaneLayout {
-  MatrixView view;           // without pointers
+  MatrixView view;              // without pointers
   int64_t code_row_bytes = 0;   // of the codes plane
   int64_t scale_row_bytes = 0;  // 0 for floats and f8
   int64_t min_row_bytes = 0;

@@ -40,7 +40,7 @@ Result<Weight> CudaBackend::prepare(Weight weight, WeightUse use) {
     return weight;
   }
   TRY_ASSIGN(weight.form, DeviceMatrix::upload(*stream_, staging_.get(), stored,
-                                               activation_ == Activation::automatic));
+                                               options_.activation == Activation::automatic));
   if (use == WeightUse::multiply && weight.owner) {
     weight.owner.reset();
     weight.tensor.data = nullptr;
@@ -156,15 +156,14 @@ void CudaBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& g
 }
 
 void CudaBackend::qk_norm(Tensor x, const Norm& norm, int64_t head_dim) {
-  cuda::rms_norm(*stream_, floats(x), x.shape.elements() / head_dim,
-                 static_cast<int32_t>(head_dim), head_dim, norm.weight.vector(), norm.eps,
-                 floats(x));
+  cuda::rms_norm(*stream_, floats(x), x.shape.elements() / head_dim, static_cast<int32_t>(head_dim),
+                 head_dim, norm.weight.vector(), norm.eps, floats(x));
 }
 
 void CudaBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) {
   const auto count = static_cast<int64_t>(ids.size());
-  cuda::embed(*stream_, view_of(table), handed_over(ids.data(), count),
-              static_cast<int32_t>(count), floats(out));
+  cuda::embed(*stream_, view_of(table), handed_over(ids.data(), count), static_cast<int32_t>(count),
+              floats(out));
 }
 
 void CudaBackend::gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) {

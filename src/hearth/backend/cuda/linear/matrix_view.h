@@ -48,7 +48,7 @@ struct MatrixView {
   const float* mins = nullptr;  // of codes8; null: none
   int32_t rows = 0;
   int32_t columns = 0;
-  int32_t chunks = 0;  // of a row
+  int32_t chunks = 0;         // of a row
   int32_t scale_columns = 0;  // scales of a row (f8: of a row of tiles)
   int32_t group = 32;         // of codes8
   Storage storage = Storage::f32;

@@ -11,16 +11,18 @@ namespace {
 
 using simt::kWarp;
 
-constexpr int kWarps = 4;    // of a block
+constexpr int kPairsEnough = 16;  // pairs of rows of a processor that keep it busy
+constexpr int kWarps = 4;         // of a block
 // Steps of a lane in flight, of each of its rows: as many as registers hold.
 template <Storage S, int M>
 constexpr int kFlightOf = !is_integer(S) && (S == Storage::f8 || M >= 4) ? 2 : 4;
 
-// The rows of a warp: of one matrix, or the same of two.
+// The rows of a warp: of one matrix, or the same of two; and which of their chunks are its share.
 struct RowPair {
   const MatrixView& first;
   const MatrixView& second;
   int first_row, second_row;
+  int begin, end;
 };
 
 // sums[0..M) of the first row with x rows ids[0..M), sums[M..2M) of the second; in every lane.
@@ -31,8 +33,8 @@ __device__ __forceinline__ void dot_pair(const RowPair& w, const RowsView& x, co
   HEARTH_UNROLL
   for (int m = 0; m < M; ++m) sums[0][m] = sums[1][m] = 0.0f;
   constexpr int kFlight = kFlightOf<S, M>;
-  const int chunks = w.first.chunks;
-  int chunk = simt::lane_index();
+  const int chunks = w.end;
+  int chunk = w.begin + simt::lane_index();
   for (; chunk + (kFlight - 1) * kWarp < chunks; chunk += kFlight * kWarp) {
     typename R::Loaded a[kFlight], b[kFlight];
     HEARTH_UNROLL
@@ -65,6 +67,43 @@ __device__ __forceinline__ void dot_pair(const RowPair& w, const RowsView& x, co
   }
 }
 
+// The pair of rows that a warp works for, and its share of their chunks: all, or where a matrix has
+// too few rows for the device, a quarter, the block's warps sharing the pair.
+struct Share {
+  int pair, begin, end;
+};
+__device__ __forceinline__ Share share_of(int split, int chunks) {
+  if (split == 1) {
+    return {static_cast<int>(blockIdx.x) * kWarps + simt::warp_index(), 0, chunks};
+  }
+  const int each = (chunks + kWarps - 1) / kWarps;
+  const int begin = simt::warp_index() * each;
+  return {static_cast<int>(blockIdx.x), begin, begin + each < chunks ? begin + each : chunks};
+}
+// Adds the warps' sums, in order; true where this thread has them and stores.
+template <int M>
+__device__ __forceinline__ bool complete(int split, float (&sums)[2][M]) {
+  if (split == 1) return simt::lane_index() == 0;
+  __shared__ float shares[kWarps][2 * M];
+  if (simt::lane_index() == 0) {
+    HEARTH_UNROLL
+    for (int m = 0; m < M; ++m) {
+      shares[simt::warp_index()][m] = sums[0][m];
+      shares[simt::warp_index()][M + m] = sums[1][m];
+    }
+  }
+  simt::block_barrier();
+  if (threadIdx.x != 0) return false;
+  HEARTH_UNROLL
+  for (int m = 0; m < M; ++m) {
+    for (int w = 1; w < kWarps; ++w) {
+      sums[0][m] += shares[w][m];
+      sums[1][m] += shares[w][M + m];
+    }
+  }
+  return true;
+}
+
 __device__ __forceinline__ float silu(float x) {
   return x / (1.0f + expf(-x));
 }
@@ -76,14 +115,15 @@ __device__ __forceinline__ void put(float value, Finish finish, float* out) {
 }
 
 template <Storage S, int M>
-__device__ __forceinline__ void matvec_swiglu(const MatvecJob& job, int row, const int (&ids)[M],
-                                              int valid) {
+__device__ __forceinline__ void matvec_swiglu(const MatvecJob& job, const Share& share,
+                                              const int (&ids)[M], int valid) {
   const MatvecPart& gate = job.parts[0];
   const MatvecPart& up = job.parts[1];
+  const int row = share.pair;
   if (row >= gate.w.rows) return;
   float sums[2][M];
-  dot_pair<S, M>({gate.w, up.w, row, row}, job.x, ids, sums);
-  if (simt::lane_index() != 0) return;
+  dot_pair<S, M>({gate.w, up.w, row, row, share.begin, share.end}, job.x, ids, sums);
+  if (!complete<M>(job.split, sums)) return;
   for (int m = 0; m < valid; ++m) {
     const float g = biased(sums[0][m], gate.bias, row);
     gate.out[int64_t{ids[m]} * gate.w.rows + row] = silu(g) * biased(sums[1][m], up.bias, row);
@@ -91,9 +131,10 @@ __device__ __forceinline__ void matvec_swiglu(const MatvecJob& job, int row, con
 }
 
 template <Storage S, int M>
-__device__ __forceinline__ void matvec_plain(const MatvecJob& job, int pair, const int (&ids)[M],
-                                             int valid) {
+__device__ __forceinline__ void matvec_plain(const MatvecJob& job, const Share& share,
+                                             const int (&ids)[M], int valid) {
   int part = 0;
+  int pair = share.pair;
   while (part < job.count && pair >= (job.parts[part].w.rows + 1) / 2) {
     pair -= (job.parts[part].w.rows + 1) / 2;
     ++part;
@@ -103,8 +144,8 @@ __device__ __forceinline__ void matvec_plain(const MatvecJob& job, int pair, con
   const int row = 2 * pair;
   const bool two = row + 1 < p.w.rows;
   float sums[2][M];
-  dot_pair<S, M>({p.w, p.w, row, two ? row + 1 : row}, job.x, ids, sums);
-  if (simt::lane_index() != 0) return;
+  dot_pair<S, M>({p.w, p.w, row, two ? row + 1 : row, share.begin, share.end}, job.x, ids, sums);
+  if (!complete<M>(job.split, sums)) return;
   for (int m = 0; m < valid; ++m) {
     float* out = p.out + int64_t{ids[m]} * p.w.rows + row;
     put(biased(sums[0][m], p.bias, row), job.finish, out);
@@ -135,8 +176,8 @@ __device__ __forceinline__ void prefetch_rows(const MatvecJob& job, int warp) {
 
 template <Storage S, int M>
 __global__ void __launch_bounds__(kWarps* kWarp) matvec_kernel(const MatvecJob job) {
-  const int warp = static_cast<int>(blockIdx.x) * kWarps + simt::warp_index();
-  prefetch_rows(job, warp);
+  const Share share = share_of(job.split, job.parts[0].w.chunks);
+  prefetch_rows(job, share.pair);
   simt::wait_for_inputs();
   const int first = static_cast<int>(blockIdx.y) * M;
   const int valid = job.rows - first < M ? job.rows - first : M;
@@ -147,9 +188,9 @@ __global__ void __launch_bounds__(kWarps* kWarp) matvec_kernel(const MatvecJob j
     ids[m] = job.row_ids == nullptr ? i : job.row_ids[i];
   }
   if (job.finish == Finish::swiglu) {
-    matvec_swiglu<S, M>(job, warp, ids, valid);
+    matvec_swiglu<S, M>(job, share, ids, valid);
   } else {
-    matvec_plain<S, M>(job, warp, ids, valid);
+    matvec_plain<S, M>(job, share, ids, valid);
   }
 }
 
@@ -167,14 +208,15 @@ __global__ void __launch_bounds__(kWarps* kWarp) expert_kernel(const ExpertJob j
   float sums[2][1];
   if (!job.down) {
     if (warp >= job.rows) return;
-    dot_pair<S, 1>({expert.gate, expert.up, warp, warp}, job.x, ids, sums);
+    dot_pair<S, 1>({expert.gate, expert.up, warp, warp, 0, expert.gate.chunks}, job.x, ids, sums);
     if (simt::lane_index() == 0) out[warp] = silu(sums[0][0]) * sums[1][0];
     return;
   }
   const int row = 2 * warp;
   if (row >= job.rows) return;
   const bool two = row + 1 < job.rows;
-  dot_pair<S, 1>({expert.down, expert.down, row, two ? row + 1 : row}, job.x, ids, sums);
+  dot_pair<S, 1>({expert.down, expert.down, row, two ? row + 1 : row, 0, expert.down.chunks}, job.x,
+                 ids, sums);
   if (simt::lane_index() != 0) return;
   out[row] = sums[0][0];
   if (two) out[row + 1] = sums[1][0];
@@ -186,7 +228,13 @@ unsigned blocks_of(int64_t warps) {
 
 }  // namespace
 
-void matvec(Stream& stream, const MatvecJob& job) {
+int split_of(int64_t pairs, int chunks, int processors) {
+  const bool few = pairs < int64_t{processors} * kPairsEnough;
+  return few && chunks >= kWarps * kWarp ? kWarps : 1;
+}
+
+void matvec(Stream& stream, const MatvecJob& given) {
+  MatvecJob job = given;
   if (job.rows == 0) return;
   int64_t warps = 0;
   if (job.finish == Finish::swiglu) {
@@ -194,8 +242,9 @@ void matvec(Stream& stream, const MatvecJob& job) {
   } else {
     for (int i = 0; i < job.count; ++i) warps += (job.parts[i].w.rows + 1) / 2;
   }
+  job.split = split_of(warps, job.parts[0].w.chunks, stream.facts().processors);
   Grid grid;
-  grid.x = blocks_of(warps);
+  grid.x = job.split == 1 ? blocks_of(warps) : static_cast<unsigned>(warps);
   grid.threads = kWarps * kWarp;
   const int m = job.rows == 1 ? 1 : job.rows == 2 ? 2 : job.rows <= 4 ? 4 : 8;
   grid.y = static_cast<unsigned>((job.rows + m - 1) / m);

@@ -12,12 +12,12 @@ namespace {
 using simt::kWarp;
 
 constexpr int kThreads = 256;
-constexpr int kTileOut = 128;  // weight rows
-constexpr int kStep = 32;      // columns
+constexpr int kTileOut = 128;       // weight rows
+constexpr int kStep = 32;           // columns
 constexpr int kStride = kStep + 8;  // in shared memory: rows of a fragment lie in different banks
-constexpr int kWarpsOut = 4;   // warps along the weight rows
-constexpr int kTall = 4;       // fragments of 16 rows of a warp
-constexpr int kWide = 4;       // fragments of 8 weight rows of a warp
+constexpr int kWarpsOut = 4;        // warps along the weight rows
+constexpr int kTall = 4;            // fragments of 16 rows of a warp
+constexpr int kWide = 4;            // fragments of 8 weight rows of a warp
 
 struct alignas(16) Shared {
   uint16_t x[2][kTileRows][kStride];
@@ -189,8 +189,9 @@ __global__ void __launch_bounds__(kThreads) tiles_kernel(const MatvecJob job, co
   const MatvecPart& second = paired ? job.parts[1] : p;
   const int row = static_cast<int>(blockIdx.x) * kTileRows;
   const int count = job.rows - row < kTileRows ? job.rows - row : kTileRows;
-  const Tile tile{p.w, second.w, paired, block * out_rows,
-                  job.row_ids == nullptr ? nullptr : job.row_ids + row, row, count, 1};
+  const Tile tile{
+      p.w, second.w, paired, block * out_rows, job.row_ids == nullptr ? nullptr : job.row_ids + row,
+      row, count,    1};
   Sums sums;
   multiply<S>(tile, x, sums);
   finish(tile, {p.out, p.bias, second.bias, job.finish}, sums);
@@ -206,8 +207,8 @@ __global__ void __launch_bounds__(kThreads)
   const ExpertViews& e = job.experts[t.expert];
   const bool paired = !job.down;
   const int out_row = static_cast<int>(blockIdx.y) * (paired ? kTileOut / 2 : kTileOut);
-  const Tile tile{paired ? e.gate : e.down, e.up, paired, out_row, sorted + t.first, 0,
-                  t.count, job.per_row};
+  const Tile tile{paired ? e.gate : e.down, e.up, paired,  out_row,
+                  sorted + t.first,         0,    t.count, job.per_row};
   Sums sums;
   multiply<S>(tile, x, sums);
   finish(tile, {job.out, nullptr, nullptr, paired ? Finish::swiglu : Finish::store}, sums);

@@ -105,8 +105,8 @@ TEST_P(TilesTest, StoresProductsOfSeveralMatricesWithBias) {
   for (const int64_t t : {0, 7, 8, 63, 64, 127, 128, 130}) {
     for (int64_t o = 0; o < 130; ++o) {
       const Expected e = product(a.tensor, o, x.data() + t * columns);
-      ASSERT_NEAR(found_a[static_cast<size_t>(t * 130 + o)],
-                  e.value + bias[static_cast<size_t>(o)], e.bound + 1e-6)
+      ASSERT_NEAR(found_a[static_cast<size_t>(t * 130 + o)], e.value + bias[static_cast<size_t>(o)],
+                  e.bound + 1e-6)
           << t << " " << o;
       if (o >= 5) continue;
       const Expected f = product(b.tensor, o, x.data() + t * columns);

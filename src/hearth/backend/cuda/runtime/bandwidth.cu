@@ -8,8 +8,8 @@ namespace {
 
 constexpr int kLoads = 8;  // in flight in a thread
 
-__global__ void __launch_bounds__(512) read_kernel(const uint4* from, int64_t count,
-                                                   uint32_t* sink) {
+__global__ void __launch_bounds__(512)
+    read_kernel(const uint4* from, int64_t count, uint32_t* sink) {
   simt::wait_for_inputs();
   const int64_t step = int64_t{gridDim.x} * blockDim.x;
   uint32_t sum = 0;

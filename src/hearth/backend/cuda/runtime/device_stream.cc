@@ -1,10 +1,8 @@
-// The Stream of a real device, on the CUDA runtime (linked statically; the driver is looked for when
-// the program runs).
+// The Stream of a real device, on the CUDA runtime (linked statically; the driver is looked for
+// when the program runs).
 #include <cuda_runtime.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <string_view>
 
 #include "hearth/backend/cuda/runtime/stream.h"
 #include "hearth/base/status.h"
@@ -13,11 +11,6 @@ namespace hearth::cuda {
 namespace {
 
 constexpr size_t kSharedBytesPlain = 48 << 10;  // more must be asked for
-
-bool is_off(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value != nullptr && std::string_view(value) == "0";
-}
 
 class DeviceGraph : public Graph {
  public:
@@ -28,11 +21,8 @@ class DeviceGraph : public Graph {
 
 class DeviceStream : public Stream {
  public:
-  DeviceStream(cudaStream_t stream, DeviceFacts facts)
-      : stream_(stream),
-        facts_(std::move(facts)),
-        // HEARTH_CUDA_OVERLAP=0: each kernel waits for the one before, to see what the overlap gains.
-        overlap_(facts_.sm >= 90 && !is_off("HEARTH_CUDA_OVERLAP")) {}
+  DeviceStream(cudaStream_t stream, DeviceFacts facts, bool overlap)
+      : stream_(stream), facts_(std::move(facts)), overlap_(overlap && facts_.sm >= 90) {}
   ~DeviceStream() override { cudaStreamDestroy(stream_); }
 
   const DeviceFacts& facts() const override { return facts_; }
@@ -145,7 +135,7 @@ class DeviceStream : public Stream {
 
 }  // namespace
 
-Result<std::unique_ptr<Stream>> Stream::open() {
+Result<std::unique_ptr<Stream>> Stream::open(bool overlap) {
   int devices = 0;
   const cudaError_t e = cudaGetDeviceCount(&devices);
   if (e != cudaSuccess || devices == 0) {
@@ -164,7 +154,7 @@ Result<std::unique_ptr<Stream>> Stream::open() {
   facts.sm = p.major * 10 + p.minor;
   facts.processors = p.multiProcessorCount;
   facts.memory_bytes = static_cast<int64_t>(p.totalGlobalMem);
-  return std::unique_ptr<Stream>(std::make_unique<DeviceStream>(stream, std::move(facts)));
+  return std::unique_ptr<Stream>(std::make_unique<DeviceStream>(stream, std::move(facts), overlap));
 }
 
 }  // namespace hearth::cuda

@@ -38,19 +38,20 @@ class EmulatedStream : public Stream {
       return error(Code::no_memory, "{} bytes asked of the device, {} are free", bytes,
                    free_bytes());
     }
-    auto* memory = static_cast<std::byte*>(::operator new(size_of(bytes), std::align_val_t{256}));
+    auto* memory = static_cast<std::byte*>(::operator new (size_of(bytes), std::align_val_t{256}));
     std::memset(memory, 0xff, size_of(bytes));
     held_ += bytes;
     extents_[memory] = bytes;
     return std::shared_ptr<std::byte>(memory, [this, bytes](std::byte* p) {
       held_ -= bytes;
       extents_.erase(p);
-      ::operator delete(p, std::align_val_t{256});
+      ::operator delete (p, std::align_val_t{256});
     });
   }
   Result<std::shared_ptr<std::byte>> allocate_pinned(int64_t bytes) override {
     CHECK(!graph_);
-    return std::shared_ptr<std::byte>(new std::byte[size_of(bytes)], std::default_delete<std::byte[]>());
+    return std::shared_ptr<std::byte>(new std::byte[size_of(bytes)],
+                                      std::default_delete<std::byte[]>());
   }
 
   void copy_in(void* device, const void* host, int64_t bytes) override {
@@ -126,7 +127,7 @@ class EmulatedStream : public Stream {
 
 }  // namespace
 
-Result<std::unique_ptr<Stream>> Stream::open() {
+Result<std::unique_ptr<Stream>> Stream::open(bool /*overlap*/) {
   return std::unique_ptr<Stream>(std::make_unique<EmulatedStream>());
 }
 

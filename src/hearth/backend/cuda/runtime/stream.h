@@ -45,8 +45,9 @@ class Graph {
 
 class Stream {
  public:
+  // `overlap`: kernels may overlap (programmatic dependent launch), where the device can.
   // unsupported: no driver or no device, in words.
-  static Result<std::unique_ptr<Stream>> open();
+  static Result<std::unique_ptr<Stream>> open(bool overlap);
   virtual ~Stream() = default;
 
   virtual const DeviceFacts& facts() const = 0;

@@ -3,8 +3,9 @@
 // that switch at barriers, so that the kernels' tests run on machines without a GPU.
 //
 // A kernel is an ordinary __global__ function started by `launch` (runtime/stream.h). Shared memory
-// is __shared__ of a fixed size, or shared_memory() of the size given at the launch. Every thread of
-// a warp must reach every warp operation; lanes that have left the kernel must not be waited for.
+// is __shared__ of a fixed size, or shared_memory() of the size given at the launch. Every thread
+// of a warp must reach every warp operation; lanes that have left the kernel must not be waited
+// for.
 #pragma once
 
 #include <cmath>
@@ -25,8 +26,12 @@ __device__ __forceinline__ unsigned char* shared_memory() {
   extern __shared__ __align__(16) unsigned char memory[];
   return memory;
 }
-__device__ __forceinline__ void block_barrier() { __syncthreads(); }
-__device__ __forceinline__ void warp_barrier() { __syncwarp(); }
+__device__ __forceinline__ void block_barrier() {
+  __syncthreads();
+}
+__device__ __forceinline__ void warp_barrier() {
+  __syncwarp();
+}
 template <typename T>
 __device__ __forceinline__ T shuffle(T value, int lane) {
   return __shfl_sync(0xffffffffu, value, lane);
@@ -60,8 +65,12 @@ __device__ __forceinline__ uint4 load_once(const uint4* p) {
                : "l"(p));
   return v;
 }
-__device__ __forceinline__ float from_f16(uint16_t h) { return __half2float(__ushort_as_half(h)); }
-__device__ __forceinline__ uint16_t to_f16(float x) { return __half_as_ushort(__float2half_rn(x)); }
+__device__ __forceinline__ float from_f16(uint16_t h) {
+  return __half2float(__ushort_as_half(h));
+}
+__device__ __forceinline__ uint16_t to_f16(float x) {
+  return __half_as_ushort(__float2half_rn(x));
+}
 __device__ __forceinline__ float from_bf16(uint16_t h) {
   return __uint_as_float(static_cast<uint32_t>(h) << 16);
 }
@@ -71,10 +80,16 @@ __device__ __forceinline__ uint16_t to_bf16(float x) {
 __device__ __forceinline__ float from_f8_e4m3(uint8_t v) {
   return __half2float(__half(__nv_cvt_fp8_to_halfraw(v, __NV_E4M3)));
 }
-__device__ __forceinline__ float from_bits(uint32_t bits) { return __uint_as_float(bits); }
-__device__ __forceinline__ uint32_t to_bits(float x) { return __float_as_uint(x); }
+__device__ __forceinline__ float from_bits(uint32_t bits) {
+  return __uint_as_float(bits);
+}
+__device__ __forceinline__ uint32_t to_bits(float x) {
+  return __float_as_uint(x);
+}
 // To the nearest integer, ties to even.
-__device__ __forceinline__ int round_to_int(float x) { return __float2int_rn(x); }
+__device__ __forceinline__ int round_to_int(float x) {
+  return __float2int_rn(x);
+}
 
 }  // namespace hearth::simt
 
@@ -88,8 +103,12 @@ namespace hearth::simt {
 
 inline constexpr int kWarp = 32;
 
-__device__ __forceinline__ int warp_index() { return static_cast<int>(threadIdx.x) / kWarp; }
-__device__ __forceinline__ int lane_index() { return static_cast<int>(threadIdx.x) % kWarp; }
+__device__ __forceinline__ int warp_index() {
+  return static_cast<int>(threadIdx.x) / kWarp;
+}
+__device__ __forceinline__ int lane_index() {
+  return static_cast<int>(threadIdx.x) % kWarp;
+}
 
 // Over the warp, the same in all lanes, in a fixed order.
 __device__ __forceinline__ float warp_sum(float v) {
