@@ -39,6 +39,7 @@ function(hearth_folder name)
   if(HEARTH_TESTS AND fuzzers)
     add_library(${name}_fuzz_objects OBJECT ${fuzzers})
     target_link_libraries(${name}_fuzz_objects PRIVATE hearth_${name})
+    target_compile_options(${name}_fuzz_objects PRIVATE -O0)  # never run; gcc 12 warns of itself at -O3
   endif()
   if(HEARTH_FUZZ)
     foreach(source IN LISTS fuzzers)

@@ -23,7 +23,7 @@ constexpr Role kRoles[kRows] = {Role::prompt, Role::prompt,    Role::prompt,
 class RolesTest : public testing::TestWithParam<Format> {
  protected:
   void SetUp() override {
-    auto opened = CudaBackend::open(Activation::automatic);
+    auto opened = CudaBackend::open();
     if (!opened) GTEST_SKIP() << opened.status().message();
     backend_ = *std::move(opened);
     const int64_t block = format_info(GetParam()).block_elements;

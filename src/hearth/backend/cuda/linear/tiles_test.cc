@@ -25,7 +25,7 @@ float rounded(float x) {
 class TilesTest : public testing::TestWithParam<Format> {
  protected:
   void SetUp() override {
-    auto opened = Stream::open();
+    auto opened = Stream::open(true);
     if (!opened) GTEST_SKIP() << opened.status().message();
     stream_ = *std::move(opened);
     staging_ = *stream_->allocate_pinned(kStagingBytes);
