@@ -281,6 +281,12 @@ void EngineLoop::end(Live& live) {
     usage.completion_tokens += choice->text.tokens();
     usage.reasoning_tokens += choice->text.reasoning_tokens();
   }
+  {
+    // Before the client is told: it may ask again at once, and the room must be there.
+    std::lock_guard lock(mutex_);
+    live_ -= live.job.choices();
+    prompt_tokens_ -= live.job.prompt_tokens();
+  }
   const Abandon abandoned = live.job.channel->abandoned();
   const Clock::time_point now = Clock::now();
   if (live.failure) {
@@ -297,11 +303,6 @@ void EngineLoop::end(Live& live) {
   const double gap = seconds_of(now - last_end_);
   seconds_between_ends_ = 0.8 * seconds_between_ends_ + 0.2 * std::min(gap, 60.0);
   last_end_ = now;
-  {
-    std::lock_guard lock(mutex_);
-    live_ -= live.job.choices();
-    prompt_tokens_ -= live.job.prompt_tokens();
-  }
 }
 
 void EngineLoop::step() {

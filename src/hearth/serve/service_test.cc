@@ -204,6 +204,20 @@ TEST(Service, AFullQueueSaysWhenToComeAgain) {
   EXPECT_FALSE(server.loop->ready());
 }
 
+// Who was told that its answer is complete finds its room free.
+TEST(Service, AnEndedAnswerHoldsNoRoom) {
+  LoopOptions limits;
+  limits.sequences_max = 1;
+  Server server(limits);
+  for (int i = 0; i < 300; ++i) {
+    const HttpReply reply =
+        server.post("/v1/completions", R"({"prompt":"1","max_tokens":1,"temperature":0})");
+    ASSERT_TRUE(reply.pending) << "at " << i << ": " << reply.body;
+    while (!reply.pending->poll(false).whole) {
+    }
+  }
+}
+
 TEST(Service, AStreamThatNobodyReadsIsGivenUp) {
   Server server({}, 512);
   const HttpReply made = server.post(

@@ -1,0 +1,79 @@
+// A device that fails, or has no room: every request is told so, and none is left waiting.
+#include <gtest/gtest.h>
+
+#include "hearth/backend/cpu/cpu_backend.h"
+#include "hearth/backend/cpu/dispatch.h"
+#include "hearth/engine/testing.h"
+#include "hearth/models/load.h"
+
+namespace hearth {
+namespace {
+
+// Computes like the CPU, until it breaks.
+class BreakingBackend : public CpuBackend {
+ public:
+  BreakingBackend() : CpuBackend(1, *cpu::available_tables().front()) {}
+
+  Result<Tensor> end_forward(Tensor logits) override {
+    if (steps_left-- > 0) return logits;
+    return error(Code::internal, "the device fell off the bus");
+  }
+  Result<std::shared_ptr<std::byte>> cache_memory(int64_t bytes) override {
+    if (has_room) return CpuBackend::cache_memory(bytes);
+    return error(Code::no_memory, "{} bytes asked, none is free", bytes);
+  }
+
+  int steps_left = 1000;
+  bool has_room = true;
+};
+
+struct Fixture {
+  Fixture() {
+    auto opened = Checkpoint::open(HEARTH_SOURCE_DIR "/tests/golden/qwen2");
+    CHECK(opened.has_value());
+    checkpoint = std::make_unique<Checkpoint>(*std::move(opened));
+    auto made = load_model(*checkpoint, backend, {});
+    CHECK(made.has_value());
+    loaded = *std::move(made);
+    request.prompt = {1, 2, 3};
+    request.max_tokens = 20;
+    request.sampling.temperature = 0;
+  }
+
+  BreakingBackend backend;
+  std::unique_ptr<Checkpoint> checkpoint;
+  LoadedModel loaded;
+  TokenRequest request;
+};
+
+TEST(DeviceFailure, EndsEveryRequestAndRefusesNewOnes) {
+  Fixture f;
+  Engine engine(*f.loaded.model, f.backend, {}, {});
+  test::Answer answers[2];
+  for (test::Answer& answer : answers) {
+    ASSERT_TRUE(engine.submit(f.request, test::into(answer)).has_value());
+  }
+  f.backend.steps_left = 4;
+  for (int i = 0; i < 10 && !engine.idle(); ++i) engine.step();
+  EXPECT_TRUE(engine.idle());
+  for (const test::Answer& answer : answers) EXPECT_EQ(answer.reason, FinishReason::failed);
+  EXPECT_EQ(engine.health().code(), Code::internal);
+  test::Answer late;
+  const auto refused = engine.submit(f.request, test::into(late));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.status().message(), "the device fell off the bus");
+}
+
+TEST(DeviceFailure, NoRoomForTheCacheIsSaidToWhoAsks) {
+  Fixture f;
+  f.backend.has_room = false;
+  Engine engine(*f.loaded.model, f.backend, {}, {});
+  test::Answer answer;
+  const auto refused = engine.submit(f.request, test::into(answer));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.status().code(), Code::no_memory);
+  EXPECT_TRUE(refused.status().message().starts_with("KV cache: "));
+}
+
+}  // namespace
+}  // namespace hearth
