@@ -146,7 +146,12 @@ void CudaBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
 void CudaBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate,
                                      const Linear& up, Tensor out) {
   const cuda::MatrixView& w = view_of(gate.weight);
-  CHECK(w.storage == view_of(up.weight).storage);
+  if (w.storage != view_of(up.weight).storage) {  // as some mixes of formats have them
+    const LinearOut outs[] = {{&gate, out}, {&up, scratch(out.shape)}};
+    multiply_all(x, norm, outs, true);
+    cuda::swiglu(*stream_, floats(out), floats(outs[1].out), out.shape.elements());
+    return;
+  }
   MatvecJob job;
   job.x = activations(x, norm, is_integer(w.storage));
   job.parts[job.count++] = {w, vector_or_null(gate.bias), floats(out)};

@@ -117,6 +117,13 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 __global__ void __launch_bounds__(kThreads)
+    swiglu_kernel(float* gate, const float* up, int64_t count) {
+  simt::wait_for_inputs();
+  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (i < count) gate[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+}
+
+__global__ void __launch_bounds__(kThreads)
     mix_kernel(const float* y, const float* weights, int per_token, int columns, float* x) {
   simt::wait_for_inputs();
   const int i = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
@@ -179,6 +186,14 @@ void embed(Stream& stream, const MatrixView& table, const int32_t* ids, int32_t 
   grid.x = static_cast<unsigned>(count);
   grid.threads = kThreads;
   launch(stream, grid, embed_kernel, table, ids, out);
+}
+
+void swiglu(Stream& stream, float* gate, const float* up, int64_t count) {
+  if (count == 0) return;
+  Grid grid;
+  grid.x = static_cast<unsigned>((count + kThreads - 1) / kThreads);
+  grid.threads = kThreads;
+  launch(stream, grid, swiglu_kernel, gate, up, count);
 }
 
 void mix_experts(Stream& stream, const float* y, const float* weights, int32_t tokens,

@@ -28,6 +28,9 @@ void gather(Stream& stream, const float* x, const int64_t* ids, int32_t count, i
 // out[i] [table.columns] = row ids[i] of the table, as floats.
 void embed(Stream& stream, const MatrixView& table, const int32_t* ids, int32_t count, float* out);
 
+// gate[i] = silu(gate[i]) * up[i].
+void swiglu(Stream& stream, float* gate, const float* up, int64_t count);
+
 // x[t] += sum over k, in order, of weights[t, k] * y[t, k].
 void mix_experts(Stream& stream, const float* y, const float* weights, int32_t tokens,
                  int32_t per_token, int32_t columns, float* x);
