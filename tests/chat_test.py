@@ -40,21 +40,12 @@ class Terminal:
     def shown(self) -> str:
         return self.bytes.decode(errors="replace").replace("\r\n", "\n")
 
-    def wait_for(self, pattern: str, since: int = 0, seconds: float = 60, again: str = "") -> int:
-        """Reads on until the pattern shows after `since`; the place behind it. `again`: a key that
-        is pressed once more when nothing has come of it: on a busy machine one that falls between
-        the prompt and the line editor's first read is lost, and a person would press it again."""
+    def wait_for(self, pattern: str, since: int = 0, seconds: float = 60) -> int:
+        """Reads on until the pattern shows after `since`; the place behind it."""
         end = time.monotonic() + seconds
-        quiet = time.monotonic()
         while not (match := re.compile(pattern, re.DOTALL).search(self.shown, since)):
-            before = len(self.bytes)
             if time.monotonic() > end or not self.read():
                 raise AssertionError(f"expected {pattern!r}, shown {self.shown[since:]!r}")
-            if len(self.bytes) > before:
-                quiet = time.monotonic()
-            elif again and time.monotonic() - quiet > 3:
-                self.type(again)
-                quiet = time.monotonic()
         return match.end()
 
     def read(self) -> bool:
@@ -73,19 +64,10 @@ class Terminal:
         os.write(self.fd, text.encode())
         return len(self.shown)
 
-    def leave(self, again: str = "") -> int:
-        """Waits for the end; the exit code as a shell tells it. `again` as for wait_for."""
+    def leave(self) -> int:
+        """Waits for the end; the exit code as a shell tells it."""
         end = time.monotonic() + 60
-        quiet = time.monotonic()
-        while True:
-            before = len(self.bytes)
-            if not self.read():
-                break
-            if len(self.bytes) > before:
-                quiet = time.monotonic()
-            elif again and time.monotonic() - quiet > 3:
-                self.type(again)
-                quiet = time.monotonic()
+        while self.read():
             if time.monotonic() > end:
                 os.kill(self.pid, signal.SIGKILL)
                 raise AssertionError(f"expected the end, shown {self.shown[-400:]!r}")
@@ -107,7 +89,7 @@ class Chat(unittest.TestCase):
         self.assertNotIn("think>", shown)
         self.assertIn("42", answer)
         chat.type("\x04")
-        self.assertEqual(chat.leave(again="\x04"), 0)
+        self.assertEqual(chat.leave(), 0)
 
     def test_ctrl_d_during_an_answer(self):
         chat = Terminal()
@@ -116,7 +98,7 @@ class Chat(unittest.TestCase):
         chat.wait_for(re.escape(DIM), start)
         chat.type("\x04")
         chat.wait_for(SPEED, start)
-        self.assertEqual(chat.leave(again="\x04"), 0)
+        self.assertEqual(chat.leave(), 0)
 
     def test_chinese(self):
         chat = Terminal(LC_ALL="", LANG="zh_CN.UTF-8", HEARTH_LANG="zh_CN")
@@ -126,7 +108,7 @@ class Chat(unittest.TestCase):
         self.assertIn("计算 482+77", chat.shown[start:end])  # libedit shows what was typed
         self.assertIn("559", chat.shown[start:end].rpartition(PLAIN + "\n")[0])
         chat.type("/bye\n")
-        self.assertEqual(chat.leave(again="/bye\n"), 0)
+        self.assertEqual(chat.leave(), 0)
 
     def test_no_color(self):
         chat = Terminal("12+30=?", NO_COLOR="1")
@@ -154,16 +136,16 @@ class Chat(unittest.TestCase):
         chat = self.interrupt(question="12+30=?")
         chat.wait_for("> $")
         start = chat.type("/new\n")
-        chat.wait_for("\n> $", start, again="/new\n")
+        chat.wait_for("\n> $", start)
         start = chat.type("what I")
         chat.wait_for("what I$", start)  # the line editor echoes: it reads by now
         time.sleep(0.2)
         start = chat.type("\x03")
-        chat.wait_for("\n> $", start, again="\x03")
+        chat.wait_for("\n> $", start)
         start = chat.type("7+8=?\n")
         chat.wait_for(SPEED + ".*> ", start)
         chat.type("\x04")
-        self.assertEqual(chat.leave(again="\x04"), 0)
+        self.assertEqual(chat.leave(), 0)
 
     def test_ctrl_c_ends_a_single_answer_with_130(self):
         chat = self.interrupt("12+30=?")
@@ -180,7 +162,7 @@ class Chat(unittest.TestCase):
             chat.wait_for(SPEED + ".*> ")
             os.truncate(copy / "model.safetensors", 4096)
             start = chat.type("12+30=?\n\x04")
-            code = chat.leave(again="\x04")
+            code = chat.leave()
             if code != 0:
                 self.assertEqual(code, 1)
                 self.assertIn("hearth: a file of the model was truncated", chat.shown[start:])

@@ -160,6 +160,11 @@ class BadInput(unittest.TestCase):
     def test_wrong_path(self):
         self.one_line("run", "/no/such/model", "hi", says="/no/such/model")
 
+    def test_wrong_device(self):
+        self.one_line("run", "--device", "gpu", "hi", says="expected auto, cpu, cuda or reference")
+        # In a build without CUDA; in one with it, on a machine without a GPU.
+        self.one_line("run", "--device", "cuda", "hi", says="")
+
     def test_truncated_file(self):
         with tempfile.TemporaryDirectory() as folder:
             copy = self.model_copy(folder)

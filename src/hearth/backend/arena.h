@@ -1,9 +1,14 @@
-// Arena: step-long memory. Grows in the first steps, then allocates nothing; reset is free.
+// Arena: step-long memory. Grows in the first steps, then allocates nothing; reset is free. The
+// addresses it hands out are the same in every step that asks for the same sizes, as recorded
+// graphs of a device need, until `generation` changes.
 // Owner: a backend. Pointers are valid until reset().
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "hearth/base/checked_math.h"
@@ -13,18 +18,28 @@ namespace hearth {
 
 class Arena {
  public:
-  static constexpr int64_t kUnit = 64;  // what requests are rounded up to
+  static constexpr int64_t kUnit = 64;  // what requests are rounded up to in host memory
+
+  // Where chunks come from, of at least `chunk_bytes`; requests are rounded up to `unit`.
+  struct Source {
+    std::function<std::shared_ptr<std::byte>(int64_t bytes)> allocate = host_memory;
+    int64_t unit = kUnit;
+    int64_t chunk_bytes = 1 << 20;
+  };
+
+  Arena() = default;
+  explicit Arena(Source source) : source_(std::move(source)) {}
 
   std::byte* take(int64_t bytes) {
-    const int64_t size = round_up(bytes, kUnit);
+    const int64_t size = round_up(bytes, source_.unit);
     used_ += size;
     used_max_ = std::max(used_max_, used_);
-    while (chunk_ < chunks_.size() && offset_ + size > chunks_[chunk_].bytes()) {
+    while (chunk_ < chunks_.size() && offset_ + size > chunks_[chunk_].bytes) {
       ++chunk_;
       offset_ = 0;
     }
-    if (chunk_ == chunks_.size()) chunks_.emplace_back(std::max(size, kChunkBytes));
-    std::byte* data = chunks_[chunk_].data() + offset_;
+    if (chunk_ == chunks_.size()) add_chunk(std::max(size, source_.chunk_bytes));
+    std::byte* data = chunks_[chunk_].memory.get() + offset_;
     offset_ += size;
     return data;
   }
@@ -45,27 +60,35 @@ class Arena {
     used_ = mark.used;
   }
 
-  // Forgets everything; several chunks are merged into one of the size that was needed.
+  // Forgets everything; several chunks are merged into one of the size that was needed, which
+  // moves what comes.
   void reset() {
     if (chunks_.size() > 1) {
       chunks_.clear();
-      chunks_.emplace_back(used_max_);
+      ++generation_;
+      add_chunk(used_max_);
     }
-    chunk_ = 0;
-    offset_ = 0;
-    used_ = 0;
+    release({0, 0, 0});
   }
 
-  // Most bytes held at once in a step so far, each request rounded up to kUnit.
+  int64_t generation() const { return generation_; }
+  // Most bytes held at once in a step so far, each request rounded up to the unit.
   int64_t used_max() const { return used_max_; }
 
  private:
-  static constexpr int64_t kChunkBytes = 1 << 20;
-  std::vector<Buffer> chunks_;
+  struct Chunk {
+    std::shared_ptr<std::byte> memory;
+    int64_t bytes;
+  };
+  void add_chunk(int64_t bytes) { chunks_.push_back({source_.allocate(bytes), bytes}); }
+
+  Source source_;
+  std::vector<Chunk> chunks_;
   size_t chunk_ = 0;
   int64_t offset_ = 0;
   int64_t used_ = 0;
   int64_t used_max_ = 0;
+  int64_t generation_ = 0;
 };
 
 }  // namespace hearth

@@ -166,7 +166,7 @@ class Backend {
   virtual Result<Tensor> end_forward(Tensor logits) { return logits; }
   // Zeroed memory of the device for a KvCache.  no_memory: it doesn't fit.
   virtual Result<std::shared_ptr<std::byte>> cache_memory(int64_t bytes) {
-    return host_cache_memory(bytes);
+    return host_memory(bytes);
   }
   virtual Tensor scratch(const Shape& shape) = 0;  // f32
   virtual std::byte* scratch_bytes(int64_t bytes) = 0;
@@ -202,6 +202,12 @@ class Backend {
   // logits [rows, vocab] = head(norm(x))
   virtual void head_logits(Tensor x, const Norm& norm, const Linear& head, Tensor logits) = 0;
 };
+
+// A cache of `blocks` in the backend's memory.  no_memory: it doesn't fit.
+inline Result<KvCache> make_cache(Backend& backend, const KvSpec& spec, int64_t blocks) {
+  TRY_ASSIGN(auto memory, backend.cache_memory(spec.block_bytes() * blocks));
+  return KvCache(spec, blocks, std::move(memory));
+}
 
 // Gives back at its end what scratch was taken during its life.
 class ScratchScope {

@@ -82,13 +82,8 @@ Status KvSpec::check() const {
                kv_heads == 0 ? "kv_lora_rank + qk_rope_head_dim" : "head_dim", kBlockValues, width);
 }
 
-std::shared_ptr<std::byte> host_cache_memory(int64_t bytes) {
-  auto buffer = std::make_shared<Buffer>(bytes);
-  return {buffer, buffer->data()};
-}
-
 KvCache::KvCache(const KvSpec& spec, int64_t blocks)
-    : KvCache(spec, blocks, host_cache_memory(spec.block_bytes() * blocks)) {}
+    : KvCache(spec, blocks, host_memory(spec.block_bytes() * blocks)) {}
 
 void KvCache::store(int64_t layer, const SequenceRows& rows, int64_t position,
                     const float* in) const {

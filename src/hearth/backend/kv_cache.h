@@ -44,9 +44,6 @@ struct KvSpec {
   Status check() const;
 };
 
-// Zeroed memory of the host for a cache.
-std::shared_ptr<std::byte> host_cache_memory(int64_t bytes);
-
 class KvCache {
  public:
   // In memory of the host, zeroed.

@@ -75,12 +75,12 @@ class Steps {
 
 class Run {
  public:
-  Run(const Model& model, Backend& backend, const SpeedTest& test, Format kv_format)
+  Run(const Model& model, Backend& backend, const SpeedTest& test, KvCache cache)
       : model_(model),
         backend_(backend),
         test_(test),
         steps_(model, test),
-        cache_(make_cache(model.kv_spec(kv_format), blocks_each(test) * test.batch)) {
+        cache_(std::move(cache)) {
     for (int64_t s = 0; s < test.batch; ++s) {
       for (const Batch& chunk : steps_.chunks(s, 0, test.depth)) forward(chunk);
     }
@@ -102,19 +102,17 @@ class Run {
     }
   }
 
+  // The first failure of the device; nothing is computed after it.
+  const Status& status() const { return status_; }
+
  private:
   void generate(int64_t i) { forward(steps_.generate(test_.batch, test_.depth + i)); }
 
-  KvCache make_cache(const KvSpec& spec, int64_t blocks) const {
-    auto memory = backend_.cache_memory(spec.block_bytes() * blocks);
-    CHECK(memory.has_value());
-    return {spec, blocks, *std::move(memory)};
-  }
-
   void forward(const Batch& batch) {
+    if (!status_.is_ok()) return;
     backend_.begin_forward(batch, cache_);
-    const auto logits = backend_.end_forward(model_.forward(backend_, batch, cache_));
-    CHECK(logits.has_value());
+    auto logits = backend_.end_forward(model_.forward(backend_, batch, cache_));
+    if (!logits) status_ = std::move(logits).status();
   }
 
   const Model& model_;
@@ -122,6 +120,7 @@ class Run {
   const SpeedTest& test_;
   Steps steps_;
   KvCache cache_;
+  Status status_;
 };
 
 }  // namespace
@@ -153,9 +152,11 @@ std::vector<SpeedTest> speed_tests(const std::vector<int64_t>& prompts,
   return tests;
 }
 
-Spread run_speed_test(const Model& model, Backend& backend, const SpeedTest& test, Format kv_format,
-                      int repeat) {
-  Run run(model, backend, test, kv_format);
+Result<Spread> run_speed_test(const Model& model, Backend& backend, const SpeedTest& test,
+                              Format kv_format, int repeat) {
+  TRY_ASSIGN(KvCache cache,
+             make_cache(backend, model.kv_spec(kv_format), blocks_each(test) * test.batch));
+  Run run(model, backend, test, std::move(cache));
   run.warm_up();
   std::vector<double> tok_s;
   for (int i = 0; i < repeat; ++i) {
@@ -164,6 +165,7 @@ Spread run_speed_test(const Model& model, Backend& backend, const SpeedTest& tes
     const double elapsed = std::max(seconds_now() - begin, 1e-9);
     tok_s.push_back(static_cast<double>(test.tokens()) / elapsed);
   }
+  if (!run.status().is_ok()) return run.status();
   return spread_of(std::move(tok_s));
 }
 

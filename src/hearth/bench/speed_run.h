@@ -31,9 +31,9 @@ std::vector<SpeedTest> speed_tests(const std::vector<int64_t>& prompts,
                                    const std::vector<int64_t>& batches);
 
 // Tokens a second, all sequences together, of `repeat` runs after one that warms up. Must fit the
-// model's context.
-Spread run_speed_test(const Model& model, Backend& backend, const SpeedTest& test, Format kv_format,
-                      int repeat);
+// model's context.  no_memory: the backend has no room for the cache.  internal: its device failed.
+Result<Spread> run_speed_test(const Model& model, Backend& backend, const SpeedTest& test,
+                              Format kv_format, int repeat);
 
 // What each step of the test reads and computes; a generated token stands for all, in the middle of
 // their way.

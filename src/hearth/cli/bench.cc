@@ -210,8 +210,8 @@ Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
   std::vector<Json> lines;
   for (const SpeedTest& test : tests) {
     SpeedMeasurement measured{test, {}, trace_speed_test(model, test, kv_format), 0};
-    measured.tok_s =
-        run_speed_test(model, *subject.opened.backend, test, kv_format, options.repeat);
+    TRY_ASSIGN(measured.tok_s,
+               run_speed_test(model, *subject.opened.backend, test, kv_format, options.repeat));
     TRY(machine.measure_again());
     measured.peak_rss_bytes = machine.peak_bytes();
     lines.push_back(speed_line(subject.setting, measured, machine.limits()));

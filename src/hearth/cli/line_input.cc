@@ -24,6 +24,13 @@ bool end_was_typed_ahead() {
          ::ioctl(STDIN_FILENO, FIONREAD, &bytes) == 0 && bytes == 0;
 }
 
+// libedit shows the prompt first and leaves line mode at its first read: a Ctrl-D typed in between
+// would be an end of file in line mode and nothing afterwards. So line mode is left before.
+int leave_line_mode() {
+  ::rl_prep_terminal(1);
+  return 0;
+}
+
 }  // namespace
 
 bool stdin_is_terminal() {
@@ -34,6 +41,7 @@ LineInput::LineInput() {
   // libedit counts columns by the locale: without a UTF-8 one Chinese would be misplaced.
   const char* set = std::setlocale(LC_CTYPE, "");
   if (!set || MB_CUR_MAX < 4) std::setlocale(LC_CTYPE, "C.UTF-8");
+  if (stdin_is_terminal()) ::rl_pre_input_hook = leave_line_mode;
 }
 
 std::optional<std::string> LineInput::read(const char* prompt) {

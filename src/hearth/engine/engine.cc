@@ -63,9 +63,9 @@ Engine::~Engine() = default;
 
 KvCache Engine::make_cache() {
   const KvSpec spec = model_.kv_spec(options_.kv_format);
-  auto memory = backend_.cache_memory(spec.block_bytes() * options_.kv_blocks);
-  if (memory) return {spec, options_.kv_blocks, *std::move(memory)};
-  health_ = std::move(memory).status().at("KV cache");
+  auto cache = hearth::make_cache(backend_, spec, options_.kv_blocks);
+  if (cache) return *std::move(cache);
+  health_ = std::move(cache).status().at("KV cache");
   return {spec, options_.kv_blocks, nullptr};
 }
 

@@ -91,4 +91,9 @@ Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
   std::memset(data_.get(), 0, size);
 }
 
+std::shared_ptr<std::byte> host_memory(int64_t bytes) {
+  auto buffer = std::make_shared<Buffer>(bytes);
+  return {buffer, buffer->data()};
+}
+
 }  // namespace hearth

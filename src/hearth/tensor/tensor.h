@@ -90,4 +90,7 @@ class Buffer {
   int64_t bytes_ = 0;
 };
 
+// The same in shared hands.
+std::shared_ptr<std::byte> host_memory(int64_t bytes);
+
 }  // namespace hearth

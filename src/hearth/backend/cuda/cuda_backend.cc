@@ -15,6 +15,16 @@ using cuda::SequencePlace;
 constexpr int64_t kRecordedRowsMax = 64;
 constexpr int64_t kSplit = 512;  // positions that one part of a long history has
 
+constexpr int64_t kArenaUnit = 256;  // what the device aligns its own allocations to
+constexpr int64_t kArenaChunkBytes = int64_t{4} << 20;
+
+// Memory of a step. A verb can't fail, so that room for it must have been left: that it was not is
+// our bug, told with what was asked and free.
+std::shared_ptr<std::byte> step_memory(Result<std::shared_ptr<std::byte>> memory) {
+  if (!memory) CHECK_EQ(memory.status().message(), std::string());
+  return *std::move(memory);
+}
+
 template <typename T>
 int32_t to_i32(T value) {
   return static_cast<int32_t>(value);
@@ -57,8 +67,10 @@ Result<std::unique_ptr<CudaBackend>> CudaBackend::open(const CudaOptions& option
 CudaBackend::CudaBackend(std::unique_ptr<cuda::Stream> stream, const CudaOptions& options)
     : stream_(std::move(stream)),
       options_(options),
-      arena_([this](int64_t bytes) { return stream_->allocate(bytes); }),
-      pinned_([this](int64_t bytes) { return stream_->allocate_pinned(bytes); }) {}
+      arena_({[this](int64_t bytes) { return step_memory(stream_->allocate(bytes)); }, kArenaUnit,
+              kArenaChunkBytes}),
+      pinned_({[this](int64_t bytes) { return step_memory(stream_->allocate_pinned(bytes)); },
+               kArenaUnit, kArenaChunkBytes}) {}
 
 CudaBackend::~CudaBackend() = default;
 
@@ -162,6 +174,7 @@ const cuda::StepRows& CudaBackend::step_rows(const Batch& batch) {
 
 const std::byte* CudaBackend::constant_bytes(const void* values, int64_t bytes) {
   Constant& constant = constants_[values];
+  if (mode_ == Mode::replaying) return constant.memory.get();  // what is launched is dropped
   const auto* from = static_cast<const std::byte*>(values);
   if (constant.memory &&
       std::ranges::equal(constant.values, std::span(from, static_cast<size_t>(bytes)))) {
@@ -169,9 +182,7 @@ const std::byte* CudaBackend::constant_bytes(const void* values, int64_t bytes) 
   }
   CHECK(mode_ == Mode::direct);  // the direct run of this kind of step has made it
   constant.values.assign(from, from + bytes);
-  auto memory = stream_->allocate(bytes);
-  if (!memory) CHECK_EQ(memory.status().message(), std::string());
-  constant.memory = *std::move(memory);
+  constant.memory = step_memory(stream_->allocate(bytes));
   stream_->copy_in(constant.memory.get(), constant.values.data(), bytes);
   stream_->synchronize();
   return constant.memory.get();

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "hearth/backend/backend.h"
-#include "hearth/backend/cuda/device_arena.h"
 #include "hearth/backend/cuda/linear/device_matrix.h"
 #include "hearth/backend/cuda/linear/matvec.h"
 #include "hearth/backend/cuda/linear/tiles.h"
@@ -98,6 +97,13 @@ class CudaBackend : public Backend {
   }
   const std::byte* constant_bytes(const void* values, int64_t bytes);
 
+  // Whether `rows` are those of the batch, and some, or all, of them prompt rows.
+  bool has_prompts(int64_t rows) const {
+    return roles_ != nullptr && roles_->rows == rows && roles_->prompt_count > 0;
+  }
+  bool only_prompts(int64_t rows) const {
+    return has_prompts(rows) && roles_->generated_count == 0;
+  }
   // norm(x) as matrices of a kind want it, in scratch; x itself without a norm.
   cuda::RowsView activations(Tensor x, const Norm& norm, bool integers);
   cuda::RowsView rounded_rows(int64_t rows, int64_t columns);
@@ -117,8 +123,8 @@ class CudaBackend : public Backend {
   std::unique_ptr<cuda::Stream> stream_;
   CudaOptions options_;
   std::shared_ptr<std::byte> staging_;  // of uploads
-  cuda::DeviceArena arena_;             // device memory of the step
-  cuda::DeviceArena pinned_;            // host memory that the step's copies run from
+  Arena arena_;                         // device memory of the step
+  Arena pinned_;                        // host memory that the step's copies run from
   cuda::StepRows rows_;
   bool rows_made_ = false;
   const cuda::StepRows* roles_ = nullptr;  // rows_ where the step's roles are known, else all rows

@@ -15,6 +15,7 @@ using cuda::view_of;
 
 const ExpertViews* CudaBackend::expert_table(std::span<const Expert> experts) {
   ExpertTable& table = expert_tables_[experts.data()];
+  if (mode_ == Mode::replaying) return table.device;  // what is launched is dropped
   // Another model may have come to lie where one was freed.
   const bool known = std::ranges::equal(table.views, experts, [](const auto& v, const auto& e) {
     return v.gate == view_of(e.gate_proj.weight) && v.up == view_of(e.up_proj.weight) &&
@@ -45,7 +46,7 @@ void CudaBackend::moe_ffn(const MoeFfn& args) {
   job.per_token = per_token;
   const PromptPairs prompt = sort_prompt_pairs(job, tokens, std::ssize(args.experts));
 
-  job.x = activations(args.x, *args.norm, is_integer(gate.storage));
+  job.x = activations(args.x, *args.norm, is_integer(gate.storage) && !only_prompts(tokens));
   job.per_row = per_token;
   job.rows = gate.rows;
   job.storage = gate.storage;
@@ -53,7 +54,7 @@ void CudaBackend::moe_ffn(const MoeFfn& args) {
   job.out = hidden.f32_row(0);
   multiply_experts(job, tokens, prompt);
 
-  job.x = activations(hidden, Norm{}, is_integer(down.storage));
+  job.x = activations(hidden, Norm{}, is_integer(down.storage) && !only_prompts(tokens));
   job.per_row = 1;
   job.rows = down.rows;
   job.storage = down.storage;
@@ -68,7 +69,7 @@ void CudaBackend::moe_ffn(const MoeFfn& args) {
 CudaBackend::PromptPairs CudaBackend::sort_prompt_pairs(ExpertJob job, int32_t tokens,
                                                         int64_t experts) {
   PromptPairs prompt;
-  if (roles_ == nullptr || roles_->rows != tokens || roles_->prompt_count == 0) return prompt;
+  if (!has_prompts(tokens)) return prompt;
   CHECK(experts <= cuda::kSortedExperts);
   job.token_ids = roles_->prompt_rows;
   job.pairs = roles_->prompt_count * job.per_token;

@@ -86,9 +86,7 @@ RowsView CudaBackend::activations(Tensor x, const Norm& norm, bool integers) {
 // Rows of both kinds: each kernel has its own list.
 void CudaBackend::multiply(MatvecJob& job, int64_t rows, bool by_role) {
   job.rows = static_cast<int32_t>(rows);
-  const bool has_prompts =
-      by_role && roles_ != nullptr && roles_->rows == rows && roles_->prompt_count > 0;
-  if (!has_prompts) return cuda::matvec(*stream_, job);
+  if (!by_role || !has_prompts(rows)) return cuda::matvec(*stream_, job);
   if (roles_->generated_count > 0) {
     job.row_ids = roles_->generated_rows;
     job.rows = roles_->generated_count;
@@ -111,7 +109,8 @@ void CudaBackend::multiply_all(Tensor x, const Norm& norm, std::span<const Linea
     if (done[first]) continue;
     const auto storage = view_of(outs[first].linear->weight).storage;
     RowsView& view = views[is_integer(storage) ? 1 : 0];
-    if (view.columns == 0) view = activations(x, norm, is_integer(storage));
+    const bool in_tiles = by_role && only_prompts(x.rows());
+    if (view.columns == 0) view = activations(x, norm, is_integer(storage) && !in_tiles);
     MatvecJob job;
     job.x = view;
     for (size_t i = first; i < outs.size() && job.count < cuda::kPartsMax; ++i) {
@@ -137,7 +136,7 @@ void CudaBackend::head_logits(Tensor x, const Norm& norm, const Linear& head, Te
 void CudaBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
   const cuda::MatrixView& w = view_of(linear.weight);
   MatvecJob job;
-  job.x = activations(x, Norm{}, is_integer(w.storage));
+  job.x = activations(x, Norm{}, is_integer(w.storage) && !only_prompts(x.rows()));
   job.parts[job.count++] = {w, vector_or_null(linear.bias), floats(residual)};
   job.finish = Finish::add;
   multiply(job, x.rows(), true);
@@ -153,7 +152,7 @@ void CudaBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& g
     return;
   }
   MatvecJob job;
-  job.x = activations(x, norm, is_integer(w.storage));
+  job.x = activations(x, norm, is_integer(w.storage) && !only_prompts(x.rows()));
   job.parts[job.count++] = {w, vector_or_null(gate.bias), floats(out)};
   job.parts[job.count++] = {view_of(up.weight), vector_or_null(up.bias), nullptr};
   job.finish = Finish::swiglu;
