@@ -215,7 +215,7 @@ void absorb_queries(Stream& stream, const StepRows& rows, const LatentShape& sha
   if (rows.generated_count == 0) return;
   const Grid grid = {pieces(shape.rank, kAbsorbThreads), static_cast<unsigned>(shape.heads),
                      pieces(rows.generated_count, kRows), kAbsorbThreads,
-                     sizeof(float) * kRows * shape.nope};
+                     sizeof(float) * kRows * size_t(shape.nope)};
   const auto kernel = k_b.bf16 ? absorb_kernel<true> : absorb_kernel<false>;
   launch(stream, grid, kernel, shape, k_b.data, rows.generated_rows, rows.generated_count, q, out);
 }
@@ -225,7 +225,7 @@ void expand_mixed(Stream& stream, const StepRows& rows, const LatentShape& shape
   if (rows.generated_count == 0) return;
   const Grid grid = {pieces(shape.value_dims, kValueDims), static_cast<unsigned>(shape.heads),
                      pieces(rows.generated_count, kRows), kValueThreads,
-                     sizeof(float) * kRows * shape.rank};
+                     sizeof(float) * kRows * size_t(shape.rank)};
   const auto kernel = v_b.bf16 ? expand_mixed_kernel<true> : expand_mixed_kernel<false>;
   launch(stream, grid, kernel, shape, v_b.data, rows.generated_rows, rows.generated_count, mixed,
          out);

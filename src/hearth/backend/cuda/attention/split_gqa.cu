@@ -31,7 +31,8 @@ struct Room {
         top(mix + kWarps * kHeads * kChunk),
         sums(top + kWarps * kHeads) {}
   static size_t bytes(int q_stride) {
-    return sizeof(float) * (size_t(kHeads) * q_stride + kWarps * kHeads * (kSlots + kChunk + 2));
+    return sizeof(float) *
+           (size_t(kHeads) * size_t(q_stride) + kWarps * kHeads * (kSlots + kChunk + 2));
   }
 };
 

@@ -29,7 +29,7 @@ struct Room {
         shrink(share + kScores) {}
   static size_t bytes(int stride) {
     return sizeof(float) *
-           (size_t(kHeads + kPositions) * stride + kWarps * kScores + kScores + kHeads);
+           (size_t(kHeads + kPositions) * size_t(stride) + kWarps * kScores + kScores + kHeads);
   }
 };
 

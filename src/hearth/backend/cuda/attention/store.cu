@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 Grid row_grid(const StepRows& rows, const RopeView& rope) {
-  return {static_cast<unsigned>(rows.rows), 1, 1, kThreads, sizeof(float) * rope.dims};
+  return {static_cast<unsigned>(rows.rows), 1, 1, kThreads, sizeof(float) * size_t(rope.dims)};
 }
 
 }  // namespace
