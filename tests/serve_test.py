@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import importlib.util
 import json
+import re
 import resource
 import selectors
 import signal
@@ -95,6 +96,14 @@ class Protocol(unittest.TestCase):
         self.assertEqual(headers["X-Request-Id"], "abc-1")
         _, headers, _ = self.server.ask("GET", "/health", **{"X-Request-Id": "a b"})
         self.assertTrue(headers["X-Request-Id"].startswith("req-"))
+
+    def test_the_dashboard_shows_what_there_is(self):
+        source = (REPO / "src/hearth/serve/metrics.cc").read_text()
+        made = re.findall(r'(counters|gauge|histogram)\(\s*"hearth_(\w+)"', source)
+        there = {name + ("_bucket" if kind == "histogram" else "") for kind, name in made}
+        shown = set(re.findall(r"hearth_(\w+)", (REPO / "deploy/grafana/hearth.json").read_text()))
+        self.assertGreater(len(shown), 10)
+        self.assertEqual(shown - there, set())
 
     def test_many_requests_on_one_connection(self):
         with contextlib.closing(self.server.connect()) as connection:

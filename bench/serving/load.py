@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""How Hearth serves many at once, beside llama.cpp's server on the same GGUF file, in turn: A B A B.
+
+    HEARTH_PEER_LLAMA=.../llama.cpp/build/bin \\
+        bench/serving/load.py --pairs 3 --threads 2 model-Q8_0.gguf
+
+The servers run one after the other, never together; each pair gives one ratio for each figure, the
+table shows the median of the ratios with their ends. Workloads:
+
+  closed   8 streams, each asks again as soon as it is answered: prompts of 128, answers of 64 tokens
+  trace    requests at the times of --trace FILE (Azure's TIMESTAMP,ContextTokens,GeneratedTokens),
+           --trace-speed times as fast, lengths cut to 1,024 and 64 tokens
+  behind   a prompt of 128 tokens behind seven busy streams, beside the same prompt alone
+  prefix   a prompt of 1,000 tokens again: time to its first token when it is known, and when not
+
+Prompts are random token ids from a seed; an answer's end is never drawn (logit_bias), so that every
+answer has its length. Standard output is a markdown table; --json FILE keeps every single figure.
+"""
+
+import argparse
+import asyncio
+import csv
+import datetime
+import itertools
+import json
+import pathlib
+import random
+import statistics
+import sys
+import time
+
+from stream import Answer, Server, complete, environment
+
+PROMPT, ANSWER = 128, 64
+CONTEXT = 2048  # of one stream
+TRACE_PROMPT_MAX = 1024
+
+
+class Asker:
+    """Makes requests of given lengths; the same ones in the same order for every server."""
+
+    def __init__(self, port: int, vocab: int, end_id: int):
+        self.port, self.vocab, self.end_id = port, vocab, end_id
+        self.random = random.Random(20261127)
+
+    def prompt(self, tokens: int) -> list[int]:
+        return [self.random.randrange(self.vocab // 2, self.vocab - 1000) for _ in range(tokens)]
+
+    async def ask(self, prompt: list[int], tokens: int) -> Answer:
+        return await complete(self.port, {
+            "model": "any", "prompt": prompt, "max_tokens": tokens, "temperature": 0,
+            "logit_bias": {str(self.end_id): -100}})
+
+
+def checked(answers: list[Answer], tokens: int | None = None) -> list[Answer]:
+    """A figure of answers that broke would be no figure."""
+    for a in answers:
+        if a.error or not a.ended or not a.arrivals or (tokens and a.tokens != tokens):
+            raise RuntimeError(f"expected a whole answer, found {a.tokens} tokens {a.error}")
+    return answers
+
+
+def quantile(values: list[float], share: float) -> float:
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+async def closed(asker: Asker, options) -> dict:
+    async def client() -> list[Answer]:
+        return [await asker.ask(asker.prompt(PROMPT), ANSWER) for _ in range(options.requests)]
+
+    start = time.monotonic()
+    nested = await asyncio.gather(*[client() for _ in range(options.streams)])
+    seconds = time.monotonic() - start
+    answers = checked(list(itertools.chain(*nested)), ANSWER)
+    gaps = [gap for a in answers for gap in a.gaps]
+    return {"closed tok/s": sum(a.tokens for a in answers) / seconds,
+            "closed p95 gap ms": 1e3 * quantile(gaps, 0.95),
+            "closed median first ms": 1e3 * statistics.median(a.first for a in answers)}
+
+
+def read_trace(path: str, count: int) -> list[tuple[float, int, int]]:
+    """(seconds since the first, prompt tokens, answer tokens) of the first `count` requests."""
+    out = []
+    with open(path, newline="") as file:
+        for row in itertools.islice(csv.DictReader(file), count):
+            at = datetime.datetime.fromisoformat(row["TIMESTAMP"][:26]).timestamp()
+            out.append((at, min(int(row["ContextTokens"]), TRACE_PROMPT_MAX),
+                        max(2, min(int(row["GeneratedTokens"]), ANSWER))))
+    return [(at - out[0][0], prompt, answer) for at, prompt, answer in out]
+
+
+async def trace(asker: Asker, options) -> dict:
+    requests = read_trace(options.trace, options.trace_requests)
+    start = time.monotonic()
+
+    async def one(at: float, prompt: int, answer: int) -> Answer:
+        await asyncio.sleep(max(0.0, start + at / options.trace_speed - time.monotonic()))
+        return await asker.ask(asker.prompt(prompt), answer)
+
+    answers = checked(await asyncio.gather(*[one(*r) for r in requests]))
+    seconds = time.monotonic() - start
+    gaps = [gap for a in answers for gap in a.gaps]
+    return {"trace tok/s": sum(a.tokens for a in answers) / seconds,
+            "trace p95 gap ms": 1e3 * quantile(gaps, 0.95),
+            "trace p95 first ms": 1e3 * quantile([a.first for a in answers], 0.95)}
+
+
+async def behind(asker: Asker, options) -> dict:
+    alone = [checked([await asker.ask(asker.prompt(PROMPT), 2)])[0].first for _ in range(5)]
+    busy = [asyncio.create_task(asker.ask(asker.prompt(PROMPT), 1200)) for _ in range(7)]
+    await asyncio.sleep(options.settle_seconds)
+    crowded = [checked([await asker.ask(asker.prompt(PROMPT), 2)])[0].first for _ in range(5)]
+    still_busy = all(not task.done() for task in busy)
+    for task in busy:
+        task.cancel()
+    await asyncio.gather(*busy, return_exceptions=True)
+    if not still_busy:
+        raise RuntimeError("the seven streams ended before they were measured against")
+    return {"behind first ms, alone": 1e3 * statistics.median(alone),
+            "behind first ms, behind 7": 1e3 * statistics.median(crowded)}
+
+
+async def prefix(asker: Asker, options) -> dict:
+    miss, hit = [], []
+    for _ in range(3):
+        prompt = asker.prompt(1000)
+        miss.append(checked([await asker.ask(prompt, 2)])[0].first)
+        hit.append(checked([await asker.ask(prompt, 2)])[0].first)
+    return {"prefix first ms, miss": 1e3 * statistics.median(miss),
+            "prefix first ms, hit": 1e3 * statistics.median(hit)}
+
+
+WORKLOADS = {"closed": closed, "trace": trace, "behind": behind, "prefix": prefix}
+
+
+def run(server: Server, options) -> dict:
+    with server:
+        asker = Asker(server.port, options.vocab, options.end_id)
+        asyncio.run(asker.ask(asker.prompt(16), 4))  # warms up
+        out = {}
+        for name in options.workloads:
+            out |= asyncio.run(WORKLOADS[name](asker, options))
+    print(f"{server.name}: {json.dumps({k: round(v, 2) for k, v in out.items()})}",
+          file=sys.stderr)
+    return out
+
+
+def table(ours: list[dict], theirs: list[dict]) -> str:
+    lines = ["| figure | Hearth | llama.cpp | ratio (ends) |", "|---|---|---|---|"]
+    for name in ours[0]:
+        mine = statistics.median(run[name] for run in ours)
+        if not theirs:
+            lines.append(f"| {name} | {mine:.1f} | – | – |")
+            continue
+        ratios = sorted(a[name] / b[name] for a, b in zip(ours, theirs))
+        peer = statistics.median(run[name] for run in theirs)
+        lines.append(f"| {name} | {mine:.1f} | {peer:.1f} | {statistics.median(ratios):.2f} "
+                     f"({ratios[0]:.2f}–{ratios[-1]:.2f}) |")
+    return "\n".join(lines)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="GGUF file")
+    parser.add_argument("--workloads", default="closed,behind,prefix")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--streams", type=int, default=8)
+    parser.add_argument("--requests", type=int, default=3, help="of each stream")
+    parser.add_argument("--settle-seconds", type=float, default=20)
+    parser.add_argument("--vocab", type=int, default=151643)
+    parser.add_argument("--end-id", type=int, default=151643, help="end of sequence")
+    parser.add_argument("--trace", help="CSV of arrival times")
+    parser.add_argument("--trace-requests", type=int, default=40)
+    parser.add_argument("--trace-speed", type=float, default=1.0)
+    parser.add_argument("--json", help="where to keep every figure")
+    options = parser.parse_args()
+    options.workloads = options.workloads.split(",")
+    for name in options.workloads:
+        if name not in WORKLOADS:
+            parser.error(f"--workloads: expected some of {', '.join(WORKLOADS)}, found {name}")
+    if "trace" in options.workloads and not options.trace:
+        parser.error("--trace: expected a file for the workload `trace`, found none")
+    return options
+
+
+def main():
+    options = parse()
+    binary, peer = environment()
+    ours, theirs = [], []
+    for _ in range(options.pairs):
+        ours.append(run(Server.hearth(binary, options.model, options.streams, options.threads,
+                                      CONTEXT), options))
+        if peer:
+            theirs.append(run(Server.llama(peer, options.model, options.streams, options.threads,
+                                           CONTEXT), options))
+    print(table(ours, theirs))
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps({"hearth": ours, "llama.cpp": theirs}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""One streamed completion, timed as its client sees it, and the servers that are asked. Both speak
+OpenAI's `/v1/completions` over server-sent events. Standard library only."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import time
+import urllib.request
+
+REPO = pathlib.Path(__file__).resolve().parent.parent.parent
+START_SECONDS_MAX = 300
+
+
+@dataclasses.dataclass
+class Answer:
+    """When each token of an answer arrived, in seconds of one clock."""
+    sent: float
+    arrivals: list[float] = dataclasses.field(default_factory=list)
+    tokens: int = 0
+    cached: int = 0
+    ended: bool = False  # by [DONE]
+    error: str = ""      # what the server, or the connection, said instead of an answer
+
+    @property
+    def first(self) -> float:
+        return self.arrivals[0] - self.sent
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between tokens that came one after the other."""
+        return [b - a for a, b in zip(self.arrivals, self.arrivals[1:])]
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+class Server:
+    """A server of one model file; `with` starts it, waits until it is ready, and ends it."""
+
+    def __init__(self, name: str, command: list[str], port: int):
+        self.name, self.command, self.port = name, command, port
+
+    @staticmethod
+    def hearth(binary: str, model: str, streams: int, threads: int, context: int,
+               *more: str) -> "Server":
+        port = free_port()
+        return Server("hearth", [
+            binary, "serve", "--model", model, "--port", str(port), "--threads", str(threads),
+            "--ctx", str(context), "--max-sequences", str(streams), "--no-log-requests", *more],
+            port)
+
+    @staticmethod
+    def llama(folder: str, model: str, streams: int, threads: int, context: int) -> "Server":
+        port = free_port()
+        return Server("llama.cpp", [
+            str(pathlib.Path(folder) / "llama-server"), "-m", model, "--port", str(port),
+            "-t", str(threads), "-tb", str(threads), "-c", str(context * streams),
+            "-np", str(streams), "-fa", "on", "--no-webui"], port)
+
+    def __enter__(self) -> "Server":
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        end = time.monotonic() + START_SECONDS_MAX
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{' '.join(self.command)}: does not serve")
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(timeout=60)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health") as reply:
+                return reply.status == 200
+        return False
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as reply:
+            return reply.read().decode()
+
+    def peak_bytes(self) -> int:
+        """Most memory of the process so far."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+
+
+async def complete(port: int, body: dict, path: str = "/v1/completions") -> Answer:
+    """Asks for a stream and reads it to its end."""
+    answer = Answer(sent=time.monotonic())
+    data = json.dumps({**body, "stream": True, "stream_options": {"include_usage": True}}).encode()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+        try:
+            answer.sent = time.monotonic()
+            writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+                         f"\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+                         + data)
+            await _read(reader, answer)
+        finally:
+            writer.close()
+    except (OSError, asyncio.IncompleteReadError, ValueError) as failure:
+        answer.error = answer.error or f"{type(failure).__name__}: {failure}"
+    return answer
+
+
+async def _read(reader: asyncio.StreamReader, answer: Answer):
+    status = (await reader.readline()).split(b" ")[1:2]
+    while (await reader.readline()).strip():
+        pass
+    if status != [b"200"]:
+        answer.error = (await reader.read(4096)).decode(errors="replace").strip()
+        return
+    while line := await reader.readline():
+        if not line.startswith(b"data: "):  # a chunk's length, a comment, an empty line
+            continue
+        text = line[6:].strip()
+        if text == b"[DONE]":
+            answer.ended = True
+            return
+        _take(json.loads(text), answer)
+
+
+def _take(event: dict, answer: Answer):
+    if "error" in event:
+        answer.error = json.dumps(event["error"])
+    usage = event.get("usage")
+    if usage and not event.get("choices"):
+        answer.tokens = usage["completion_tokens"]
+        answer.cached = usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
+    elif event.get("choices"):
+        answer.arrivals.append(time.monotonic())
+
+
+def environment() -> tuple[str, str | None]:
+    """Our binary, and the folder of llama.cpp's programs if it was named."""
+    return (os.environ.get("HEARTH_BINARY", str(REPO / "build/hearth")),
+            os.environ.get("HEARTH_PEER_LLAMA"))
