@@ -27,7 +27,7 @@ class AnswerStream {
 
   // What became certain with a token; no part is empty. Once stopped() there is nothing to push.
   std::vector<StreamPart> push(int32_t id);
-  // The end: what was held back.
+  // The end of a text: what was held back. More may follow, as a text of its own.
   std::vector<StreamPart> finish();
 
   bool in_thought() const { return form_ != Form::raw && splitter_.in_thought(); }

@@ -66,6 +66,7 @@ Status TextModel::load_text() {
   TRY_ASSIGN(Tokenizer tokenizer, load_tokenizer(*checkpoint_));
   tokenizer_ = std::make_unique<Tokenizer>(std::move(tokenizer));
   TRY_ASSIGN(template_, load_chat_template(*checkpoint_));
+  if (template_) tool_manner_ = find_tool_manner(*template_, *tokenizer_);
   return Status::ok();
 }
 
@@ -103,13 +104,37 @@ Status TextModel::load_defaults() {
   return Status::ok();
 }
 
+// Tools first put into the form that the template takes.
+Result<RenderedPrompt> TextModel::render(const ChatRequest& request) const {
+  const auto calls = [](const Json& message) { return message.contains("tool_calls"); };
+  const bool offers = request.tools.is_array() && !request.tools.empty();
+  if (!offers && std::none_of(request.messages.begin(), request.messages.end(), calls)) {
+    return template_->render(request, tokenizer_->bos_text(), tokenizer_->eos_text());
+  }
+  if (!tool_manner_) {
+    return error(Code::unsupported, "{}: the model has no way to call tools", path_);
+  }
+  ChatRequest fitted = request;
+  const std::string description = apply_tool_manner(*tool_manner_, fitted);
+  TRY_ASSIGN(RenderedPrompt rendered,
+             template_->render(fitted, tokenizer_->bos_text(), tokenizer_->eos_text()));
+  const size_t found = rendered.text.find(description);
+  if (!description.empty() && found != std::string::npos) {
+    // The marks of our own example are marks; what it says of the tools is the client's text.
+    const size_t end = found + description.size();
+    const size_t begin = end - tool_call_example(tool_manner_->dialect).size();
+    rendered.trusted.push_back({static_cast<int64_t>(begin), static_cast<int64_t>(end)});
+    std::ranges::sort(rendered.trusted, {}, &ByteRange::begin);
+  }
+  return rendered;
+}
+
 Result<Prompt> TextModel::chat(const ChatRequest& request) const {
   if (!template_) {
     return error(Code::unsupported,
                  "{}: the checkpoint has no chat template; use a plain prompt instead", path_);
   }
-  TRY_ASSIGN(RenderedPrompt rendered,
-             template_->render(request, tokenizer_->bos_text(), tokenizer_->eos_text()));
+  TRY_ASSIGN(RenderedPrompt rendered, render(request));
   // DeepSeek's guide: an R1 prompt must end in "<think>\n", which older templates leave out.
   const bool forced = request.add_generation_prompt && rendered.text.ends_with(kAssistant) &&
                       tokenizer_->find(kThink).has_value();

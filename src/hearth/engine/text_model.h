@@ -13,6 +13,7 @@
 #include "hearth/models/load.h"
 #include "hearth/text/template/chat_template.h"
 #include "hearth/text/tokenizer/tokenizer.h"
+#include "hearth/text/tools/tool_manner.h"
 
 namespace hearth {
 
@@ -33,6 +34,8 @@ class TextModel {
   const LoadedModel& loaded() const { return loaded_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const ChatTemplate* chat_template() const { return template_ ? &*template_ : nullptr; }
+  // How the model calls tools; nullopt: it knows no way to.
+  const std::optional<ToolManner>& tool_manner() const { return tool_manner_; }
   const std::string& path() const { return path_; }
 
   const SamplingParams& defaults() const { return defaults_; }
@@ -40,8 +43,8 @@ class TextModel {
   const std::vector<uint8_t>& banned() const { return banned_; }  // ids without a token
 
   // A conversation through the model's own template. Text of messages never becomes a control
-  // token. unsupported: the checkpoint has no template.  invalid: the template refuses the
-  // messages.
+  // token. unsupported: the checkpoint has no template, or no way to call the request's tools.
+  // invalid: the template refuses the messages.
   Result<Prompt> chat(const ChatRequest& request) const;
   // Plain text after the beginning-of-sequence token (unless `raw`: nothing is added).
   Prompt plain(std::string_view text, bool raw) const;
@@ -49,6 +52,7 @@ class TextModel {
  private:
   TextModel() = default;
   Status load_text();
+  Result<RenderedPrompt> render(const ChatRequest& request) const;
   Status load_defaults();
 
   std::string path_;
@@ -56,6 +60,7 @@ class TextModel {
   LoadedModel loaded_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::optional<ChatTemplate> template_;
+  std::optional<ToolManner> tool_manner_;
   SamplingParams defaults_;
   std::vector<int32_t> stop_ids_;
   std::vector<uint8_t> banned_;

@@ -21,8 +21,8 @@ int64_t bytes_of(const Piece& piece) {
 
 // Whether `next` may join `last`: the same choice and kind, and the choice goes on.
 bool melts(const Piece& last, const Piece& next) {
-  return last.choice == next.choice && last.thought == next.thought && last.finish.empty() &&
-         next.finish.empty();
+  return last.choice == next.choice && last.thought == next.thought && last.call == next.call &&
+         !last.call_name && !next.call_name && last.finish.empty() && next.finish.empty();
 }
 
 }  // namespace

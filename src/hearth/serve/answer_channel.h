@@ -28,9 +28,11 @@ struct TokenLogprob {
 struct Piece {
   int32_t choice = 0;
   bool thought = false;
+  int32_t call = -1;  // of a tool, counted in its choice; the text is then its name or arguments
+  bool call_name = false;  // the name: whole, and before the arguments
   std::string text;
   std::vector<TokenLogprob> logprobs;
-  std::string finish;  // "stop" or "length" in a choice's last piece; else ""
+  std::string finish;  // "stop", "length" or "tool_calls" in a choice's last piece; else ""
 };
 
 struct Usage {

@@ -59,6 +59,40 @@ TEST(AnswerText, StopsCutTheReplyOnly) {
   EXPECT_EQ(text_of("45=7", AnswerText::Form::raw, {"=7"}).text, "45");
 }
 
+// "text|name(arguments)" of an answer in DeepSeek's form, and its finish.
+std::string calls_of(const std::string& answer, bool single) {
+  const Tokenizer& tokenizer = mini().tokenizer();
+  EncodeOptions options;
+  options.add_special_prefix_suffix = false;
+  options.parse_special = true;
+  AnswerText text(tokenizer, AnswerText::Form::chat_in_thought, {"never", "=9"}, 0);
+  text.read_tool_calls(ToolDialect::deepseek, single);
+  std::vector<Piece> pieces;
+  for (int32_t id : tokenizer.encode(answer, options)) {
+    if (!text.push(id, nullptr, pieces)) break;
+  }
+  text.finish("stop", pieces);
+  WholeChoice whole;
+  for (Piece& p : pieces) whole.add(std::move(p));
+  std::string out = whole.text;
+  for (const WholeCall& c : whole.calls) out += "|" + c.name + "(" + c.arguments + ")";
+  return out + " " + whole.finish;
+}
+
+TEST(AnswerText, CallsOfToolsApart) {
+  const std::string begin = "<｜tool▁calls▁begin｜>", end = "<｜tool▁calls▁end｜>";
+  const auto call = [](const std::string& name, const std::string& arguments) {
+    return "<｜tool▁call▁begin｜>function<｜tool▁sep｜>" + name + "\n```json\n" + arguments +
+           "\n```<｜tool▁call▁end｜>";
+  };
+  const std::string two = begin + call("a", R"({"x":"=9 你"})") + "\n" + call("b", "{}") + end;
+  EXPECT_EQ(calls_of("1</think>so" + two, false), R"(so|a({"x":"=9 你"})|b({}) tool_calls)");
+  EXPECT_EQ(calls_of("1</think>so" + two, true), R"(so|a({"x":"=9 你"}) tool_calls)");
+  EXPECT_EQ(calls_of(two + "</think>ne", false), "ne stop") << "a thought calls nothing";
+  EXPECT_EQ(calls_of("</think>1=9" + two, false), "1 stop");
+  EXPECT_EQ(calls_of("</think>12+30", false), "12+30 stop");
+}
+
 Piece piece(int32_t choice, bool thought, std::string text, std::string finish = "") {
   Piece out;
   out.choice = choice;
@@ -158,6 +192,32 @@ TEST(WriteReply, ChunksAreOneLineOfJson) {
   EXPECT_EQ(last["usage"]["total_tokens"], 15);
   EXPECT_EQ(last["usage"]["prompt_cache_miss_tokens"], 6);
   EXPECT_EQ(last["usage"]["completion_tokens_details"]["reasoning_tokens"], 3);
+}
+
+TEST(WriteReply, CallsOfTools) {
+  ReplyHead head;
+  head.id = "id";
+  Piece name = piece(1, false, "f");
+  name.call = 2;
+  name.call_name = true;
+  Piece arguments = piece(1, false, "{\"a\"");
+  arguments.call = 2;
+  const Json first = parsed(chunk_json(head, name, mini().tokenizer()));
+  const Json begun = first["choices"][0]["delta"]["tool_calls"][0];
+  EXPECT_EQ(begun["index"], 2);
+  EXPECT_EQ(begun["function"], (Json{{"name", "f"}, {"arguments", ""}}));
+  const Json more = parsed(chunk_json(head, arguments, mini().tokenizer()));
+  EXPECT_EQ(more["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"], "{\"a\"");
+  EXPECT_FALSE(more["choices"][0]["delta"]["tool_calls"][0].contains("id"));
+  WholeChoice whole;
+  whole.calls = {{"f", "{}"}};
+  whole.finish = "tool_calls";
+  const Json reply = parsed(reply_json(head, {whole}, {}, mini().tokenizer()));
+  const Json& message = reply["choices"][0]["message"];
+  EXPECT_TRUE(message["content"].is_null());
+  EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "f");
+  EXPECT_EQ(message["tool_calls"][0]["type"], "function");
+  EXPECT_NE(message["tool_calls"][0]["id"], begun["id"]);
 }
 
 TEST(WriteReply, ErrorsAndHeads) {

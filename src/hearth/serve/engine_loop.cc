@@ -44,7 +44,9 @@ int64_t GenerationJob::prompt_tokens() const {
 
 struct EngineLoop::Choice {
   Choice(const Tokenizer& tokenizer, const GenerationJob& job, const Prompt& prompt, int64_t index)
-      : text(tokenizer, form_of(job, prompt), job.stop, static_cast<int32_t>(index)) {}
+      : text(tokenizer, form_of(job, prompt), job.stop, static_cast<int32_t>(index)) {
+    if (job.tools) text.read_tool_calls(*job.tools, job.single_call);
+  }
 
   AnswerText text;
   Live* job = nullptr;

@@ -28,9 +28,11 @@ struct GenerationJob {
   SamplingParams sampling;  // the seed is that of choice 0
   int64_t max_tokens = 0;
   std::vector<std::string> stop;
-  uint64_t tenant = 0;              // only its own requests share cached prompts with it
-  bool raw = false;                 // a completion: no thought is split off
-  std::optional<int64_t> logprobs;  // how many alternatives; absent: none are wanted
+  uint64_t tenant = 0;               // only its own requests share cached prompts with it
+  bool raw = false;                  // a completion: no thought is split off
+  std::optional<ToolDialect> tools;  // calls of tools are read from the reply
+  bool single_call = false;          // the first of them ends it
+  std::optional<int64_t> logprobs;   // how many alternatives; absent: none are wanted
   std::shared_ptr<AnswerChannel> channel;
   std::function<void(const Usage&)> on_end;  // told by the engine's thread; may be empty
 

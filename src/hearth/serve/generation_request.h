@@ -29,8 +29,9 @@ struct RawPrompt {
 
 struct GenerationRequest {
   Endpoint endpoint = Endpoint::chat;
-  std::string model;               // "": the one that is served
-  ChatRequest chat;                // messages and template variables of a chat
+  std::string model;  // "": the one that is served
+  ChatRequest chat;   // messages, tools and template variables of a chat
+  bool parallel_tool_calls = true;
   std::vector<RawPrompt> prompts;  // of a completion, at least one
   int64_t n = 1;
   bool stream = false;

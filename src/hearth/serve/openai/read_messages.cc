@@ -46,6 +46,26 @@ void read_content(Fields& fields, bool optional, Json& out) {
   out["content"] = std::move(text);
 }
 
+// Calls that the assistant made: `function` with its name and its arguments as JSON text.
+void read_calls(const Json& calls, Fields& fields, Json& out) {
+  if (!calls.is_array()) return fields.wrong_type("tool_calls", "an array", calls);
+  Json read = Json::array();
+  for (const Json& call : calls) {
+    const Json* function = json_find(call, "function");
+    const Json* name = function ? json_find(*function, "name") : nullptr;
+    const Json* arguments = function ? json_find(*function, "arguments") : nullptr;
+    if (!name || !name->is_string() || !arguments || !arguments->is_string()) {
+      return fields.fail("tool_calls", "invalid_type",
+                         "expected {\"type\": \"function\", \"function\": {\"name\": TEXT, "
+                         "\"arguments\": TEXT}} in each");
+    }
+    Json one = {{"type", "function"}, {"function", {{"name", *name}, {"arguments", *arguments}}}};
+    if (const Json* id = json_find(call, "id"); id && id->is_string()) one["id"] = *id;
+    read.push_back(std::move(one));
+  }
+  if (!read.empty()) out["tool_calls"] = std::move(read);
+}
+
 void read_role(Fields& fields, std::string& role) {
   fields.string("role", role);
   for (std::string_view known : kRoles) {
@@ -74,8 +94,12 @@ std::optional<ApiError> read_message(const Json& message, std::string place, Jso
   fields.string("reasoning_content", reasoning);
   if (!name.empty()) out["name"] = name;
   if (!reasoning.empty()) out["reasoning_content"] = reasoning;
-  if (calls && !calls->is_array()) fields.wrong_type("tool_calls", "an array", *calls);
-  if (calls && !calls->empty()) out["tool_calls"] = *calls;
+  if (role == "tool") {
+    std::string id;
+    fields.string("tool_call_id", id);
+    if (!id.empty()) out["tool_call_id"] = id;
+  }
+  if (calls) read_calls(*calls, fields, out);
   return fields.error();
 }
 

@@ -14,9 +14,9 @@ constexpr int64_t kTokensMax = std::numeric_limits<int32_t>::max();
 constexpr size_t kPromptIdsMax = 1 << 22;
 
 // Known to OpenAI's clients and without an effect on what is said here.
-constexpr std::array<std::string_view, 12> kWithoutEffect = {
+constexpr std::array<std::string_view, 11> kWithoutEffect = {
     "user",  "safety_identifier", "metadata",         "store",      "service_tier", "verbosity",
-    "audio", "modalities",        "prompt_cache_key", "prediction", "functions",    "tool_choice"};
+    "audio", "modalities",        "prompt_cache_key", "prediction", "functions"};
 
 void read_stop(Fields& fields, std::vector<std::string>& out) {
   const Json* stop = fields.any("stop");
@@ -122,9 +122,6 @@ void refuse_what_is_missing(Fields& fields) {
   const auto refuse = [&](std::string_view key) {
     fields.fail(key, "unsupported_parameter", "this server does not offer it");
   };
-  if (const Json* tools = fields.any("tools"); tools && !(tools->is_array() && tools->empty())) {
-    refuse("tools");
-  }
   if (const Json* suffix = fields.any("suffix"); suffix && *suffix != "") refuse("suffix");
   if (const Json* format = fields.any("response_format")) {
     const Json* type = json_find(*format, "type");
@@ -237,6 +234,7 @@ std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body
     const Json* messages = fields.any("messages");
     inner = read_messages(messages ? *messages : Json(), out.chat.messages);
     read_template_variables(fields, out.chat);
+    read_tools(fields, out);
   } else {
     read_prompts(fields, vocab_size, out.prompts);
     fields.boolean("echo", out.echo);

@@ -9,6 +9,7 @@
 
 #include "hearth/serve/api_error.h"
 #include "hearth/serve/generation_request.h"
+#include "hearth/serve/openai/fields.h"
 
 namespace hearth::serve {
 
@@ -16,6 +17,10 @@ namespace hearth::serve {
 // against `vocab_size`.
 std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body,
                                         int64_t vocab_size, GenerationRequest& out);
+
+// `tools` and `tool_choice` of a chat: the tools as the template takes them; null where none may be
+// called.
+void read_tools(Fields& fields, GenerationRequest& out);
 
 // `messages` as the chat template takes them: roles known, contents text, earlier thoughts as
 // `reasoning_content`.

@@ -193,6 +193,44 @@ TEST(ReadRequest, OtherFieldsOfWrongKinds) {
   }
 }
 
+TEST(ReadRequest, Tools) {
+  const std::string good =
+      R"({"type":"function","function":{"name":"f","parameters":{"type":"object"}}})";
+  GenerationRequest r;
+  const std::string messages =
+      R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,)"
+      R"("tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},)"
+      R"({"role":"tool","tool_call_id":"1","content":"r"}],)";
+  const std::string body =
+      messages + "\"tools\":[" + good + R"(],"tool_choice":"auto","parallel_tool_calls":false})";
+  ASSERT_FALSE(read_generation(Endpoint::chat, body, kVocab, r).has_value());
+  EXPECT_EQ(r.chat.tools[0]["function"]["name"], "f");
+  EXPECT_FALSE(r.parallel_tool_calls);
+  EXPECT_EQ(r.chat.messages[1]["tool_calls"][0]["function"]["arguments"], "{}");
+  EXPECT_EQ(r.chat.messages[2]["tool_call_id"], "1");
+  EXPECT_TRUE(r.ignored.empty());
+  GenerationRequest none;
+  const std::string silent = messages + "\"tools\":[" + good + R"(],"tool_choice":"none"})";
+  ASSERT_FALSE(read_generation(Endpoint::chat, silent, kVocab, none).has_value());
+  EXPECT_TRUE(none.chat.tools.is_null());
+  for (const char* tools :
+       {"5", "[5]", R"([{"type":"function"}])", R"([{"type":"mcp","function":{"name":"f"}}])",
+        R"([{"type":"function","function":{"name":"a b"}}])",
+        R"([{"type":"function","function":{"name":""}}])",
+        R"([{"type":"function","function":{"name":"f","parameters":5}}])",
+        R"([{"type":"function","function":{"name":"f","description":5}}])"}) {
+    EXPECT_EQ(refused_with(std::string("\"tools\":") + tools), "tools") << tools;
+  }
+  EXPECT_EQ(refused_with("\"tools\":[" + good + "," + good + "]"), "tools") << "one name twice";
+  EXPECT_EQ(refused_with(R"("tool_choice":"sometimes")"), "tool_choice");
+  for (const char* calls : {"5", "[5]", R"([{"function":{"name":"f"}}])",
+                            R"([{"function":{"name":"f","arguments":{}}}])"}) {
+    EXPECT_EQ(refused_messages(std::string(R"([{"role":"assistant","tool_calls":)") + calls + "}]"),
+              "messages[0].tool_calls")
+        << calls;
+  }
+}
+
 TEST(ReadRequest, TokenizeAndDetokenize) {
   TokenizeRequest t;
   EXPECT_FALSE(read_tokenize(R"({"content":"a","add_special":false})", t).has_value());

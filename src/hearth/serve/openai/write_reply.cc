@@ -87,6 +87,35 @@ Json logprobs_json(const ReplyHead& head, const std::vector<TokenLogprob>& reply
   return out;
 }
 
+// The same for the same answer, and known nowhere else.
+std::string call_id(const ReplyHead& head, int32_t choice, int32_t call) {
+  return fmt::format("call_{}_{}_{}", head.id, choice, call);
+}
+
+Json call_json(const ReplyHead& head, int32_t choice, int32_t call, const std::string& name,
+               const std::string& arguments) {
+  return {{"id", call_id(head, choice, call)},
+          {"type", "function"},
+          {"function", {{"name", name}, {"arguments", arguments}}}};
+}
+
+Json calls_json(const ReplyHead& head, int32_t choice, const std::vector<WholeCall>& calls) {
+  Json out = Json::array();
+  for (const WholeCall& c : calls) {
+    const auto number = static_cast<int32_t>(out.size());
+    out.push_back(call_json(head, choice, number, c.name, c.arguments));
+  }
+  return out;
+}
+
+// A call begins with its id and name; more of its arguments carry its index alone.
+Json call_delta(const ReplyHead& head, const Piece& piece) {
+  Json call = piece.call_name ? call_json(head, piece.choice, piece.call, piece.text, "")
+                              : Json{{"function", {{"arguments", piece.text}}}};
+  call["index"] = piece.call;
+  return Json::array({std::move(call)});
+}
+
 void set_reasoning(Json& message, const std::string& text, ReasoningField field) {
   if (field != ReasoningField::reasoning) message["reasoning_content"] = text;
   if (field != ReasoningField::reasoning_content) message["reasoning"] = text;
@@ -106,7 +135,13 @@ std::string with_choice(const ReplyHead& head, Json choice) {
 }  // namespace
 
 void WholeChoice::add(Piece piece) {
-  (piece.thought ? reasoning : text) += piece.text;
+  if (piece.call_name) {
+    calls.push_back({std::move(piece.text), ""});
+  } else if (piece.call >= 0) {
+    calls[static_cast<size_t>(piece.call)].arguments += piece.text;
+  } else {
+    (piece.thought ? reasoning : text) += piece.text;
+  }
   auto& to = piece.thought ? reasoning_logprobs : logprobs;
   std::move(piece.logprobs.begin(), piece.logprobs.end(), std::back_inserter(to));
   if (!piece.finish.empty()) finish = piece.finish;
@@ -132,7 +167,9 @@ std::string chunk_json(const ReplyHead& head, const Piece& piece, const Tokenize
     choice["text"] = piece.text;
   } else {
     Json delta = Json::object();
-    if (piece.thought) {
+    if (piece.call >= 0) {
+      delta["tool_calls"] = call_delta(head, piece);
+    } else if (piece.thought) {
       set_reasoning(delta, piece.text, head.field);
     } else if (!piece.text.empty()) {
       delta["content"] = piece.text;
@@ -167,6 +204,10 @@ std::string reply_json(const ReplyHead& head, const std::vector<WholeChoice>& ch
     } else {
       Json message = {{"role", "assistant"}, {"content", c.text}, {"refusal", nullptr}};
       if (!c.reasoning.empty()) set_reasoning(message, c.reasoning, head.field);
+      if (!c.calls.empty()) {
+        if (c.text.empty()) message["content"] = nullptr;
+        message["tool_calls"] = calls_json(head, static_cast<int32_t>(i), c.calls);
+      }
       choice["message"] = std::move(message);
     }
     choice["logprobs"] = logprobs_json(head, c.logprobs, c.reasoning_logprobs, tokenizer);

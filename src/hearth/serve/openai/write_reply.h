@@ -29,9 +29,14 @@ struct ReplyHead {
   bool top_logprobs = false;
 };
 
+struct WholeCall {
+  std::string name, arguments;
+};
+
 // One answer of a whole reply.
 struct WholeChoice {
   std::string text, reasoning, finish;
+  std::vector<WholeCall> calls;
   std::vector<TokenLogprob> logprobs, reasoning_logprobs;
 
   void add(Piece piece);

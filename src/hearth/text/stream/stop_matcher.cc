@@ -71,6 +71,7 @@ std::string StopMatcher::push(std::string_view text) {
 std::string StopMatcher::finish() {
   std::string out = std::move(held_);
   held_.clear();
+  at_ = 0;
   return out;
 }
 

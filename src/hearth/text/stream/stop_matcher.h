@@ -17,7 +17,7 @@ class StopMatcher {
 
   // The text that is certain. After a match nothing more comes.
   std::string push(std::string_view text);
-  // The end without a match: what was held back.
+  // The end of a text without a match: what was held back. Another text may follow.
   std::string finish();
 
   bool matched() const { return matched_; }

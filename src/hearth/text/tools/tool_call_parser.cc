@@ -33,8 +33,8 @@ std::string_view trimmed(std::string_view text) {
 // Names of functions as OpenAI's API has them.
 bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= 256 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
   });
 }
 
@@ -54,8 +54,8 @@ std::optional<HermesCall> hermes_call(std::string_view text) {
     return std::nullopt;
   }
   if (!arguments) return HermesCall{*name, "{}"};
-  return HermesCall{*name, arguments->is_string() ? arguments->get<std::string>()
-                                                  : arguments->dump()};
+  return HermesCall{*name,
+                    arguments->is_string() ? arguments->get<std::string>() : arguments->dump()};
 }
 
 // `{"name": "NAME", "arguments": ` as Qwen writes it, and where the arguments begin; nullopt: not
@@ -110,7 +110,8 @@ void ToolCallParser::look_for_marks(bool at_end, std::vector<ToolEvent>& out) {
   }
   size_t held = 0;  // the longest end of the text that may become a mark
   for (std::string_view mark : marks) {
-    for (size_t n = std::min(pending_.size(), std::max<size_t>(mark.size(), 1) - 1); n > held; --n) {
+    for (size_t n = std::min(pending_.size(), std::max<size_t>(mark.size(), 1) - 1); n > held;
+         --n) {
       if (pending_.ends_with(mark.substr(0, n))) held = n;
     }
   }
@@ -194,6 +195,7 @@ void ToolCallParser::read_head(std::vector<ToolEvent>& out) {
 void ToolCallParser::begin_call(std::string name, std::vector<ToolEvent>& out) {
   out.push_back({ToolEvent::Kind::name, calls_++, std::move(name)});
   value_ = {};
+  open_ = true;
   state_ = State::arguments;
 }
 
@@ -212,6 +214,7 @@ void ToolCallParser::end_call(std::vector<ToolEvent>& out) {
     add(ToolEvent::Kind::arguments, calls_ - 1, call->arguments, out);
   }
   if (state_ == State::text || state_ == State::between) return;
+  open_ = false;
   state_ = dialect_ == ToolDialect::hermes ? State::text : State::between;
 }
 

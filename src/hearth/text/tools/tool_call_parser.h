@@ -36,6 +36,8 @@ class ToolCallParser {
   // Between the first mark and the last: nothing of this is for the reader.
   bool in_calls() const { return state_ != State::text; }
   int32_t calls() const { return calls_; }
+  // Of these, those that ended: by their mark, or with the answer.
+  int32_t whole_calls() const { return calls_ - (open_ ? 1 : 0); }
 
  private:
   // text: before the calls. between: inside, no call open. head: of a call, before its arguments.
@@ -53,12 +55,13 @@ class ToolCallParser {
   const ToolDialect dialect_;
   const bool marks_in_text_;
   State state_ = State::text;
-  std::string pending_;    // in text mode: may be the beginning of a mark
-  std::string head_;       // of the open call
-  bool separated_ = false; // its separator was there
+  std::string pending_;     // in text mode: may be the beginning of a mark
+  std::string head_;        // of the open call
+  bool separated_ = false;  // its separator was there
   size_t before_separator_ = 0;
-  JsonValueEnd value_;     // of its arguments
+  JsonValueEnd value_;  // of its arguments
   int32_t calls_ = 0;
+  bool open_ = false;  // the last of them has not ended
 };
 
 }  // namespace hearth

@@ -5,7 +5,8 @@
 //             ```json
 //             {ARGUMENTS}
 //             ```<｜tool▁call▁end｜> more calls <｜tool▁calls▁end｜>                V3, R1
-//             <｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{ARGUMENTS}<｜tool▁call▁end｜>     V3.1 and later
+//             <｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{ARGUMENTS}<｜tool▁call▁end｜>     V3.1 and
+//             later
 //   hermes    <tool_call>
 //             {"name": "NAME", "arguments": {ARGUMENTS}}
 //             </tool_call>                                                  Qwen

@@ -49,25 +49,15 @@ std::optional<ToolDialect> dialect_of(std::string_view text, const Tokenizer& to
   return std::nullopt;
 }
 
-std::string example_of(ToolDialect dialect) {
-  const auto& marks = tool_mark_texts(dialect);
-  const auto mark = [&](ToolMark m) { return std::string(marks[static_cast<size_t>(m)]); };
-  if (dialect == ToolDialect::hermes) {
-    return mark(ToolMark::call_begin) + "\n{\"name\": \"NAME\", \"arguments\": {...}}\n" +
-           mark(ToolMark::call_end);
-  }
-  return mark(ToolMark::calls_begin) + mark(ToolMark::call_begin) + "function" +
-         mark(ToolMark::separator) + "NAME\n```json\n{...}\n```" + mark(ToolMark::call_end) +
-         mark(ToolMark::calls_end);
-}
-
 std::string description_of(ToolDialect dialect, const Json& tools) {
   std::string out = "# Tools\n\nYou may call these functions, given as JSON:\n";
   for (const Json& tool : tools) {
     const Json* function = json_find(tool, "function");
-    out += (function ? *function : tool).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    out +=
+        (function ? *function : tool).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
-  return out + "\nTo call them, answer in this form, once for each call:\n" + example_of(dialect);
+  return out + "\nTo call them, answer in this form, once for each call:\n" +
+         tool_call_example(dialect);
 }
 
 // Before the conversation, behind what its own first system message says.
@@ -83,12 +73,23 @@ void put_first(std::string text, Json& messages) {
 
 }  // namespace
 
+std::string tool_call_example(ToolDialect dialect) {
+  const auto& marks = tool_mark_texts(dialect);
+  const auto mark = [&](ToolMark m) { return std::string(marks[static_cast<size_t>(m)]); };
+  if (dialect == ToolDialect::hermes) {
+    return mark(ToolMark::call_begin) + "\n{\"name\": \"NAME\", \"arguments\": {...}}\n" +
+           mark(ToolMark::call_end);
+  }
+  return mark(ToolMark::calls_begin) + mark(ToolMark::call_begin) + "function" +
+         mark(ToolMark::separator) + "NAME\n```json\n{...}\n```" + mark(ToolMark::call_end) +
+         mark(ToolMark::calls_end);
+}
+
 std::optional<ToolManner> find_tool_manner(const ChatTemplate& chat_template,
                                            const Tokenizer& tokenizer) {
   ToolManner out;
   const std::string as_text = shown(chat_template, Json(kArguments), false);
-  const std::string as_object =
-      shown(chat_template, Json{{"hearth_argument", 1}}, false);
+  const std::string as_object = shown(chat_template, Json{{"hearth_argument", 1}}, false);
   const auto dialect = dialect_of(as_text + as_object, tokenizer);
   if (!dialect) return std::nullopt;
   out.dialect = *dialect;
@@ -100,7 +101,7 @@ std::optional<ToolManner> find_tool_manner(const ChatTemplate& chat_template,
   return out;
 }
 
-void apply_tool_manner(const ToolManner& manner, ChatRequest& request) {
+std::string apply_tool_manner(const ToolManner& manner, ChatRequest& request) {
   for (Json& message : request.messages) {
     const auto calls = message.find("tool_calls");
     if (calls == message.end() || !manner.object_arguments) continue;
@@ -110,9 +111,11 @@ void apply_tool_manner(const ToolManner& manner, ChatRequest& request) {
       if (parsed) arguments = *std::move(parsed);
     }
   }
-  if (manner.shows_tools || !request.tools.is_array() || request.tools.empty()) return;
-  put_first(description_of(manner.dialect, request.tools), request.messages);
+  if (manner.shows_tools || !request.tools.is_array() || request.tools.empty()) return "";
+  std::string description = description_of(manner.dialect, request.tools);
+  put_first(description, request.messages);
   request.tools = nullptr;
+  return description;
 }
 
 }  // namespace hearth

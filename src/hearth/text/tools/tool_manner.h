@@ -22,8 +22,11 @@ std::optional<ToolManner> find_tool_manner(const ChatTemplate& chat_template,
                                            const Tokenizer& tokenizer);
 
 // Fits a request to the template: arguments of earlier calls in the form it wants, and the tools
-// described in the first system message where it doesn't list them itself. `request.messages` must
-// be well-formed: `tool_calls` an array of {function: {name, arguments: text}}.
-void apply_tool_manner(const ToolManner& manner, ChatRequest& request);
+// described in the first system message where it doesn't list them itself; that description is
+// returned, else "". `request.messages` must be well-formed: `tool_calls` an array of
+// {function: {name, arguments: text}}.
+std::string apply_tool_manner(const ToolManner& manner, ChatRequest& request);
+// How a call is written: the end of each description.
+std::string tool_call_example(ToolDialect dialect);
 
 }  // namespace hearth

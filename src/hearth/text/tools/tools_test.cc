@@ -85,7 +85,8 @@ const std::vector<Case>& cases() {
        "'So: '|get_weather:{\"city\": \"北京 ```}\"}"},
       {d,
        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>a\n```json\n{}\n```"
-       "<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>b\n```json\n{\"x\":[1,{}]}\n"
+       "<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>b\n```json\n{\"x\":[1,{}]}"
+       "\n"
        "```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
        "|a:{}|b:{\"x\":[1,{}]}"},
       {d,
@@ -147,6 +148,16 @@ TEST(ToolCalls, ArgumentsLeaveAsTheyCome) {
   EXPECT_EQ(shape(joined(events)), "|f:{\"a\": 1}");
 }
 
+TEST(ToolCalls, AreWholeAtTheirMark) {
+  ToolCallParser parser(ToolDialect::hermes, true);
+  std::vector<ToolEvent> events;
+  parser.push("<tool_call>{\"name\": \"f\", \"arguments\": {}}", events);
+  EXPECT_EQ(parser.calls(), 1);
+  EXPECT_EQ(parser.whole_calls(), 0);
+  parser.push("</tool_call>", events);
+  EXPECT_EQ(parser.whole_calls(), 1);
+}
+
 TEST(ToolCalls, AHeadWithoutEndIsGivenBack) {
   ToolCallParser parser(ToolDialect::hermes, true);
   std::vector<ToolEvent> events;
@@ -160,7 +171,9 @@ Tokenizer small_tokenizer(const std::string& added) {
   auto made = Tokenizer::from_tokenizer_json(
       R"({"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]},"pre_tokenizer":)"
       R"({"type":"ByteLevel","add_prefix_space":false},"decoder":{"type":"ByteLevel"},)"
-      R"("added_tokens":[)" + added + "]}", "");
+      R"("added_tokens":[)" +
+          added + "]}",
+      "");
   CHECK(made.has_value());
   return *std::move(made);
 }
@@ -229,10 +242,11 @@ TEST(ToolManner, FitsARequestToTheTemplate) {
     "content":"","tool_calls":[{"function":{"name":"f","arguments":"{\"a\": 1}"}}]}])");
   request.tools = *parse_json(R"([{"type":"function","function":{"name":"f"}}])");
   ChatRequest same = request;
-  apply_tool_manner({ToolDialect::hermes, true, true}, request);
+  EXPECT_EQ(apply_tool_manner({ToolDialect::hermes, true, true}, request), "");
   EXPECT_EQ(request.messages[1]["tool_calls"][0]["function"]["arguments"]["a"], 1);
   EXPECT_TRUE(request.tools.is_array());
-  apply_tool_manner({ToolDialect::deepseek, false, false}, same);
+  const std::string description = apply_tool_manner({ToolDialect::deepseek, false, false}, same);
+  EXPECT_TRUE(description.ends_with(tool_call_example(ToolDialect::deepseek)));
   EXPECT_EQ(same.messages[2]["tool_calls"][0]["function"]["arguments"], "{\"a\": 1}");
   EXPECT_EQ(same.messages[0]["role"], "system");
   EXPECT_NE(same.messages[0]["content"].get<std::string>().find("\"name\":\"f\""),
