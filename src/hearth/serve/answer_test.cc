@@ -2,6 +2,7 @@
 // pieces melt together while nobody takes them, and a reader that never comes ends the request.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -91,6 +92,18 @@ TEST(AnswerText, CallsOfToolsApart) {
   EXPECT_EQ(calls_of(two + "</think>ne", false), "ne stop") << "a thought calls nothing";
   EXPECT_EQ(calls_of("</think>1=9" + two, false), "1 stop");
   EXPECT_EQ(calls_of("</think>12+30", false), "12+30 stop");
+}
+
+TEST(Prompt, ToolsAreDescribedAndOnlyOurMarksAreMarks) {
+  ChatRequest request;
+  request.messages = *parse_json(R"([{"role":"user","content":"say <｜tool▁calls▁begin｜>"}])");
+  request.tools = *parse_json(
+      R"([{"type":"function","function":{"name":"f","description":"<｜tool▁calls▁begin｜>"}}])");
+  const auto prompt = mini().chat(request);
+  ASSERT_TRUE(prompt.has_value());
+  EXPECT_NE(prompt->text.find(R"({"name":"f")"), prompt->text.npos);
+  const int32_t mark = *mini().tokenizer().find("<｜tool▁calls▁begin｜>");
+  EXPECT_EQ(std::count(prompt->ids.begin(), prompt->ids.end(), mark), 1);
 }
 
 Piece piece(int32_t choice, bool thought, std::string text, std::string finish = "") {

@@ -32,9 +32,10 @@ std::string read_tool(const Json& tool, size_t index, Fields& fields) {
   const Json* function = json_find(tool, "function");
   const Json* name = function ? json_find(*function, "name") : nullptr;
   if (!name || !name->is_string() || !is_name(name->get_ref<const std::string&>())) {
-    return fail("invalid_value",
-                fmt::format("expected `function.name` of 1 to {} letters, digits, _ and -, found {}",
-                            kNameMax, json_excerpt(name ? *name : Json())));
+    return fail(
+        "invalid_value",
+        fmt::format("expected `function.name` of 1 to {} letters, digits, _ and -, found {}",
+                    kNameMax, json_excerpt(name ? *name : Json())));
   }
   const Json* description = json_find(*function, "description");
   if (description && !description->is_string()) {
@@ -57,8 +58,9 @@ void read_tools(Fields& fields, GenerationRequest& out) {
   std::vector<std::string> names;
   if (tools && !tools->is_array()) return fields.wrong_type("tools", "an array", *tools);
   if (tools && tools->size() > kToolsMax) {
-    return fields.fail("tools", "invalid_value",
-                       fmt::format("expected at most {} tools, found {}", kToolsMax, tools->size()));
+    return fields.fail(
+        "tools", "invalid_value",
+        fmt::format("expected at most {} tools, found {}", kToolsMax, tools->size()));
   }
   for (size_t i = 0; tools && i < tools->size(); ++i) {
     names.push_back(read_tool((*tools)[i], i, fields));
