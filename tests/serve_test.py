@@ -61,6 +61,27 @@ class Protocol(unittest.TestCase):
         self.assertEqual(same[0], same[1])
         self.assertNotEqual(same[0][0]["message"], same[0][1]["message"])
 
+    def test_a_thought_keeps_its_budget(self):
+        for budget in (0, 5, 64):
+            for stream in (False, True):
+                asked = {"thinking_budget": budget, "max_tokens": 300, "temperature": 0}
+                if stream:
+                    events = self.server.events("37*48=?", **asked,
+                                                stream_options={"include_usage": True})
+                    content, usage = text_of(events), events[-1]["usage"]
+                    thought = text_of(events, "reasoning_content")
+                else:
+                    reply = self.server.chat("37*48=?", **asked)[2]
+                    message, usage = reply["choices"][0]["message"], reply["usage"]
+                    content, thought = message["content"], message["reasoning_content"]
+                self.assertTrue(content)
+                self.assertTrue(thought.endswith("will answer now."), thought)
+                spent = usage["completion_tokens_details"]["reasoning_tokens"]
+                self.assertLessEqual(spent, budget + 60)
+        free = self.server.chat("37*48=?", temperature=0)[2]["choices"][0]["message"]
+        high = self.server.chat("37*48=?", temperature=0, reasoning_effort="high")[2]
+        self.assertEqual(high["choices"][0]["message"], free)
+
     def test_prompts_are_cached_and_shared(self):
         question = "".join(f"{n}+{n * 7}=? " for n in range(60))
         cold, warm = (self.server.chat(question, temperature=0, max_tokens=8)[2] for _ in range(2))

@@ -55,6 +55,7 @@ TextRequest request_of(const Options& options, const TextModel& model, bool stre
   request.max_tokens =
       options.sampling.max_tokens > 0 ? options.sampling.max_tokens : options.model.context;
   request.stop = options.sampling.stop;
+  request.thought = options.sampling.thought;
   if (streams) {
     request.on_token = [](int32_t, std::string_view text, bool) {
       fmt::print("{}", text);

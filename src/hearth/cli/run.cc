@@ -97,6 +97,7 @@ class Chat {
     request.max_tokens =
         options_.sampling.max_tokens > 0 ? options_.sampling.max_tokens : options_.model.context;
     request.stop = options_.sampling.stop;
+    request.thought = options_.sampling.thought;
     return request;
   }
 

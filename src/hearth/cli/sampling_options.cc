@@ -21,6 +21,10 @@ void SamplingOptions::declare(CLI::App& verb) {
   verb.add_option("--presence-penalty", presence_penalty, "0: none")
       ->check(CLI::Range(-10.0, 10.0));
   verb.add_option("--seed", seed, "same seed, same text");
+  verb.add_option("--thinking-budget", thought.tokens_max,
+                  "longest thought in tokens: then it is closed, and the answer follows")
+      ->check(CLI::Range(0, 1 << 24));
+  verb.add_flag("--end-thought-loops", thought.end_loops, "close a thought that repeats itself");
   verb.add_option("--stop", stop, "end the answer before this text; may be given again")
       ->allow_extra_args(false);
 }

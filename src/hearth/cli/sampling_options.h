@@ -13,6 +13,7 @@ namespace hearth::cli {
 struct SamplingOptions : SamplingOverrides {
   int64_t max_tokens = 0;  // 0: what the context leaves
   std::vector<std::string> stop;
+  ThoughtOptions thought;
 
   void declare(CLI::App& verb);
 };

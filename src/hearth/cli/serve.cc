@@ -23,6 +23,8 @@ struct Options {
   std::string new_api_key;
   std::vector<std::string> names;
   std::string reasoning_field = "reasoning_content";
+  std::vector<int64_t> effort_budgets;
+  std::string thought_ending = ServiceOptions().thought_ending;
   bool insecure = false;
   bool log_json = false;
   bool quiet = false;  // no line for each request
@@ -97,6 +99,10 @@ ServiceOptions service_options(const Options& options, const TextModel& model, i
   out.version = HEARTH_VERSION;
   out.context = context;
   if (options.reasoning_field == "reasoning") out.reasoning_field = ReasoningField::reasoning;
+  if (!options.effort_budgets.empty()) {
+    std::ranges::copy(options.effort_budgets, out.effort_budgets.begin());
+  }
+  out.thought_ending = options.thought_ending;
   if (options.reasoning_field == "both") out.reasoning_field = ReasoningField::both;
   return out;
 }
@@ -218,6 +224,14 @@ void add_serve(CLI::App& app, Session& session) {
                    "where thoughts go: reasoning_content, reasoning or both")
       ->check(CLI::IsMember({"reasoning_content", "reasoning", "both"}))
       ->capture_default_str();
+  verb->add_option("--effort-budgets", options->effort_budgets,
+                   "tokens of a thought at reasoning_effort low, medium and high; else 1024, 4096, "
+                   "16384")
+      ->expected(3)
+      ->delimiter(',')
+      ->check(CLI::Range(0, 1 << 24));
+  verb->add_option("--thought-ending", options->thought_ending,
+                   "what closes a thought that reaches its budget, before </think>");
   verb->add_flag("--log-json", options->log_json, "log as JSON lines");
   verb->add_flag("--no-log-requests", options->quiet,
                  "no log line for each request (a line never has its text)");

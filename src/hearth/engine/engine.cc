@@ -161,27 +161,37 @@ std::span<const uint8_t> Engine::banned_for(const Live& live) {
   return masked_;
 }
 
-// Samples the next token of a sequence and decides whether it goes on.
+// nullopt: the answer ends, by a stop id or because nothing may come.
+std::optional<int32_t> Engine::next_token(const Live& live, std::span<const float> logits) {
+  const Sequence& s = live.sequence;
+  const std::span<const int32_t> tokens(s.tokens);
+  if (live.request.forced) {
+    const auto id = live.request.forced(tokens.subspan(static_cast<size_t>(s.prompt_length)));
+    if (id) return id;
+  }
+  const std::span<const uint8_t> banned = banned_for(live);
+  if (live.request.mask && std::ranges::find(banned, 0) == banned.end()) return std::nullopt;
+  const int32_t id = sample(logits, live.request.sampling, {s.tokens, s.prompt_length}, banned);
+  const auto& stops = live.request.stop_ids;
+  if (std::find(stops.begin(), stops.end(), id) != stops.end()) return std::nullopt;
+  return id;
+}
+
+// Gives a sequence its next token and decides whether it goes on.
 void Engine::accept(Live& live, std::span<const float> logits) {
   Sequence& s = live.sequence;
   if (s.length() >= s.length_max) {
     live.finished = FinishReason::length;  // nothing was asked for, or all of it is there
     return;
   }
-  const std::span<const uint8_t> banned = banned_for(live);
-  if (live.request.mask && std::ranges::find(banned, 0) == banned.end()) {
+  const std::optional<int32_t> id = next_token(live, logits);
+  if (!id) {
     live.finished = FinishReason::stop;
     return;
   }
-  const int32_t id = sample(logits, live.request.sampling, {s.tokens, s.prompt_length}, banned);
-  const auto& stops = live.request.stop_ids;
-  if (std::find(stops.begin(), stops.end(), id) != stops.end()) {
-    live.finished = FinishReason::stop;
-    return;
-  }
-  s.tokens.push_back(id);
+  s.tokens.push_back(*id);
   if (live.sink.on_token_logits) live.sink.on_token_logits(logits);
-  if (live.sink.on_token && !live.sink.on_token(id)) {
+  if (live.sink.on_token && !live.sink.on_token(*id)) {
     live.finished = FinishReason::stop;
   } else if (s.length() >= s.length_max && !live.sink.on_logits) {
     live.finished = FinishReason::length;

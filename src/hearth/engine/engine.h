@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -28,6 +29,10 @@ std::string_view finish_reason_name(FinishReason reason);
 // what was generated so far, `banned` [vocab]. When nothing is left the answer ends with `stop`.
 using TokenMask = std::function<void(std::span<const int32_t> answer, std::span<uint8_t> banned)>;
 
+// The id that must come next, whatever the model and the mask say; nullopt: they decide. Asked
+// before each token; `answer` is what was generated so far.
+using ForcedToken = std::function<std::optional<int32_t>(std::span<const int32_t> answer)>;
+
 struct TokenRequest {
   std::vector<int32_t> prompt;  // at least one id, all below the vocabulary's size
   int64_t max_tokens = 256;     // of the answer; cut to what the context leaves
@@ -37,6 +42,7 @@ struct TokenRequest {
   // as it would have then. Part of the answer's length; not told to the sink again.
   std::vector<int32_t> generated;
   TokenMask mask;        // may be empty
+  ForcedToken forced;    // may be empty; an id that it gives must be below the vocabulary's size
   int32_t priority = 0;  // higher ones go first, and make lower ones wait
   PrefixScope scope;     // who may share cached blocks with it
   // An earlier request with the same prompt (a choice of the same `n`): waits for its prompt, to
@@ -91,6 +97,7 @@ class Engine {
   Status check(const TokenRequest& request) const;
   void take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count);
   void accept(Live& live, std::span<const float> logits);
+  std::optional<int32_t> next_token(const Live& live, std::span<const float> logits);
   std::span<const uint8_t> banned_for(const Live& live);
   void finish(int64_t id, FinishReason reason);
   void apply_cancellations();

@@ -34,12 +34,16 @@ class Answer {
     sink.on_finish = [this](FinishReason reason) { finish(reason); };
     return sink;
   }
-  TokenRequest token_request() const {
+  Result<TokenRequest> token_request() const {
     TokenRequest out;
     out.prompt = request_.prompt.ids;
     out.max_tokens = request_.max_tokens;
     out.sampling = request_.sampling;
     out.stop_ids = model_.stop_ids();
+    if (request_.thought.limits()) {
+      TRY_ASSIGN(out.forced,
+                 make_thought_limit(model_, request_.prompt.opens_thought, request_.thought));
+    }
     return out;
   }
 
@@ -115,7 +119,12 @@ Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
   for (TextRequest& request : requests) {
     measured.prefill_tokens += static_cast<int64_t>(request.prompt.ids.size());
     answers.push_back(std::make_unique<Answer>(model, std::move(request)));
-    auto id = engine.submit(answers.back()->token_request(), answers.back()->sink());
+    Result<int64_t> id = 0;
+    if (auto asked = answers.back()->token_request()) {
+      id = engine.submit(*std::move(asked), answers.back()->sink());
+    } else {
+      id = std::move(asked).status();
+    }
     if (!id) {
       for (int64_t earlier : ids) engine.cancel(earlier);
       engine.step();  // the answers die with this call: their requests must not outlive them

@@ -9,6 +9,7 @@
 
 #include "hearth/engine/engine.h"
 #include "hearth/engine/text_model.h"
+#include "hearth/engine/thought_limit.h"
 
 namespace hearth {
 
@@ -17,6 +18,7 @@ struct TextRequest {
   SamplingParams sampling;
   int64_t max_tokens = 1024;      // thought and answer together
   std::vector<std::string> stop;  // the answer ends before the first of these
+  ThoughtOptions thought;
   // Called for each token, and once more with id -1 when text was held back to the end. `text` is
   // whole UTF-8 characters that became certain, possibly none. False ends the answer.
   std::function<bool(int32_t id, std::string_view text, bool thought)> on_token;
@@ -42,6 +44,7 @@ struct Timings {
 };
 
 // Runs all requests together and returns when all are done; reply i belongs to request i.
+// unsupported: a bound of the thought, of a model that has no marks around one.
 // `each_step` is called after every step, on this thread; false cancels what still runs.
 Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
                                         std::vector<TextRequest> requests,

@@ -201,6 +201,14 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   if (job.logprobs) {
     sink.on_token_logits = [&choice](std::span<const float> row) { choice.row = row; };
   }
+  if (job.thought.limits()) {
+    auto limit = make_thought_limit(model_, prompt.opens_thought, job.thought);
+    if (!limit) {
+      live.failure = error_of(limit.status(), "thinking_budget");
+      return false;
+    }
+    request.forced = *std::move(limit);
+  }
   const Result<int64_t> id = engine_.submit(std::move(request), std::move(sink));
   if (!id) {
     live.failure = error_of(id.status(), job.raw ? "prompt" : "messages");

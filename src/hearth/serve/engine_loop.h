@@ -16,6 +16,7 @@
 
 #include "hearth/engine/engine.h"
 #include "hearth/engine/text_model.h"
+#include "hearth/engine/thought_limit.h"
 #include "hearth/serve/answer_channel.h"
 #include "hearth/serve/metrics.h"
 
@@ -31,8 +32,9 @@ struct GenerationJob {
   uint64_t tenant = 0;               // only its own requests share cached prompts with it
   bool raw = false;                  // a completion: no thought is split off
   std::optional<ToolDialect> tools;  // calls of tools are read from the reply
-  bool single_call = false;          // the first of them ends it
-  std::optional<int64_t> logprobs;   // how many alternatives; absent: none are wanted
+  ThoughtOptions thought;
+  bool single_call = false;         // the first of them ends it
+  std::optional<int64_t> logprobs;  // how many alternatives; absent: none are wanted
   std::shared_ptr<AnswerChannel> channel;
   std::function<void(const Usage&)> on_end;  // told by the engine's thread; may be empty
 

@@ -32,6 +32,9 @@ struct GenerationRequest {
   std::string model;  // "": the one that is served
   ChatRequest chat;   // messages, tools and template variables of a chat
   bool parallel_tool_calls = true;
+  std::optional<int64_t> thinking_budget;  // tokens of the thought, at most
+  std::string reasoning_effort;            // "", low, medium or high: a budget of the server's
+  bool end_thought_loops = false;
   std::vector<RawPrompt> prompts;  // of a completion, at least one
   int64_t n = 1;
   bool stream = false;

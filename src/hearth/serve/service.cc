@@ -216,6 +216,20 @@ ReplyHead Service::head_of(const GenerationRequest& request, const RequestContex
   return head;
 }
 
+// An effort in words asks nothing of a model that doesn't think.
+ThoughtOptions Service::thought_of(const GenerationRequest& request) const {
+  ThoughtOptions out;
+  out.tokens_max = request.thinking_budget;
+  out.end_loops = request.end_thought_loops;
+  out.ending = options_.thought_ending;
+  constexpr std::array<std::string_view, 3> kEfforts = {"low", "medium", "high"};
+  for (size_t i = 0; i < kEfforts.size(); ++i) {
+    const bool asked = request.reasoning_effort == kEfforts[i] && !out.tokens_max;
+    if (asked && model_.tokenizer().find("</think>")) out.tokens_max = options_.effort_budgets[i];
+  }
+  return out;
+}
+
 HttpReply Service::chat(const RequestHead&, const RequestContext& context, std::string_view body) {
   return generate(Endpoint::chat, context, body);
 }
@@ -243,6 +257,7 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
     }
   }
   GenerationJob job = make_job(model_, request, options_.context, std::move(prompts));
+  job.thought = thought_of(request);
   const int64_t choices = job.choices();
   const int64_t buffer = request.stream ? options_.stream_buffer * choices : kWholeReplyMax;
   job.channel = std::make_shared<AnswerChannel>(request.stream, buffer);

@@ -2,6 +2,7 @@
 // sockets, and the HTTP side knows nothing of JSON.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ struct ServiceOptions {
   std::string version;
   ReasoningField reasoning_field = ReasoningField::reasoning_content;
   int64_t context = 4096;
+  std::array<int64_t, 3> effort_budgets = {1024, 4096, 16384};  // low, medium, high: of a thought
+  std::string thought_ending = ThoughtOptions().ending;
   int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
 };
 
@@ -55,6 +58,7 @@ class Service {
   HttpReply metrics(const RequestHead&, const RequestContext&, std::string_view);
 
   std::optional<ApiError> check_model(const std::string& name) const;
+  ThoughtOptions thought_of(const GenerationRequest& request) const;
   ReplyHead head_of(const GenerationRequest& request, const RequestContext& context) const;
 
   const TextModel& model_;

@@ -172,6 +172,19 @@ void read_length(Fields& fields, GenerationRequest& out) {
   if (!out.max_tokens && out.endpoint == Endpoint::completion) out.max_tokens = 16;
 }
 
+// A budget in tokens, or in words: which budget a word means is the server's to say.
+void read_thought(Fields& fields, GenerationRequest& out) {
+  fields.integer("thinking_budget", 0, kTokensMax, out.thinking_budget);
+  fields.boolean("end_thought_loops", out.end_thought_loops);
+  fields.string("reasoning_effort", out.reasoning_effort);
+  for (std::string_view known : {"", "low", "medium", "high"}) {
+    if (out.reasoning_effort == known) return;
+  }
+  fields.fail("reasoning_effort", "invalid_value",
+              fmt::format("expected low, medium or high, found {}",
+                          json_excerpt(Json(out.reasoning_effort))));
+}
+
 void read_choices(Fields& fields, GenerationRequest& out) {
   std::optional<int64_t> n, best_of;
   fields.integer("n", 1, kChoicesMax, n);
@@ -235,6 +248,7 @@ std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body
     inner = read_messages(messages ? *messages : Json(), out.chat.messages);
     read_template_variables(fields, out.chat);
     read_tools(fields, out);
+    read_thought(fields, out);
   } else {
     read_prompts(fields, vocab_size, out.prompts);
     fields.boolean("echo", out.echo);

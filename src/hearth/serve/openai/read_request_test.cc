@@ -231,6 +231,20 @@ TEST(ReadRequest, Tools) {
   }
 }
 
+TEST(ReadRequest, BoundsOfAThought) {
+  GenerationRequest r;
+  const std::string body = R"({"messages":[{"role":"user","content":"q"}],"thinking_budget":0,)"
+                           R"("reasoning_effort":"low","end_thought_loops":true})";
+  ASSERT_FALSE(read_generation(Endpoint::chat, body, kVocab, r).has_value());
+  EXPECT_EQ(r.thinking_budget, 0);
+  EXPECT_EQ(r.reasoning_effort, "low");
+  EXPECT_TRUE(r.end_thought_loops);
+  EXPECT_EQ(refused_with(R"("thinking_budget":-1)"), "thinking_budget");
+  EXPECT_EQ(refused_with(R"("thinking_budget":"much")"), "thinking_budget");
+  EXPECT_EQ(refused_with(R"("reasoning_effort":"utmost")"), "reasoning_effort");
+  EXPECT_EQ(refused_with(R"("end_thought_loops":1)"), "end_thought_loops");
+}
+
 TEST(ReadRequest, TokenizeAndDetokenize) {
   TokenizeRequest t;
   EXPECT_FALSE(read_tokenize(R"({"content":"a","add_special":false})", t).has_value());

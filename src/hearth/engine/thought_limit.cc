@@ -1,0 +1,72 @@
+// See thought_limit.h.
+#include "hearth/engine/thought_limit.h"
+
+#include <memory>
+#include <utility>
+
+namespace hearth {
+
+ThoughtLimit::ThoughtLimit(bool open, int32_t begin, int32_t end, std::vector<int32_t> closing,
+                           const ThoughtOptions& options)
+    : begin_(begin),
+      end_(end),
+      closing_(std::move(closing)),
+      tokens_max_(options.tokens_max.value_or(-1)),
+      end_loops_(options.end_loops),
+      thinking_(open) {
+  if (open && tokens_max_ == 0) closing_from_ = 0;
+}
+
+std::optional<int32_t> ThoughtLimit::next(std::span<const int32_t> answer) {
+  while (read_ < answer.size() && !closing_from_) read(answer.first(++read_));
+  if (!closing_from_) return std::nullopt;
+  const size_t at = answer.size() - *closing_from_;
+  return at < closing_.size() ? std::optional(closing_[at]) : std::nullopt;
+}
+
+// One more token, the last of `answer`.
+void ThoughtLimit::read(std::span<const int32_t> answer) {
+  const int32_t id = answer.back();
+  if (!thinking_) {
+    thinking_ = answer.size() == 1 && id == begin_;
+  } else if (id == end_) {
+    thinking_ = false;
+  } else {
+    ++thought_;
+  }
+  if (!thinking_) return;
+  if (thought_ == tokens_max_ || (end_loops_ && repeats(answer))) closing_from_ = answer.size();
+}
+
+bool ThoughtLimit::repeats(std::span<const int32_t> answer) {
+  bool found = false;
+  for (size_t period = 1; period <= kPeriodMax && period < answer.size(); ++period) {
+    const bool same = answer.back() == answer[answer.size() - 1 - period];
+    same_[period] = same ? same_[period] + 1 : 0;
+    const auto rounds = kLoopRounds * static_cast<int64_t>(period);
+    found = found || same_[period] >= std::max(kLoopTokens, rounds);
+  }
+  return found;
+}
+
+Result<ForcedToken> make_thought_limit(const TextModel& model, bool opens_thought,
+                                       const ThoughtOptions& options) {
+  const Tokenizer& tokenizer = model.tokenizer();
+  const auto begin = tokenizer.find("<think>");
+  const auto end = tokenizer.find("</think>");
+  if (!begin || !end) {
+    return error(Code::unsupported,
+                 "a bound of the thought: the model's vocabulary has no <think> and </think>");
+  }
+  EncodeOptions plain;
+  plain.add_special_prefix_suffix = false;
+  std::vector<int32_t> closing = tokenizer.encode(options.ending + "\n", plain);
+  closing.push_back(*end);
+  const std::vector<int32_t> breaks = tokenizer.encode("\n\n", plain);
+  closing.insert(closing.end(), breaks.begin(), breaks.end());
+  auto limit = std::make_shared<ThoughtLimit>(opens_thought, *begin, *end, std::move(closing),
+                                              options);
+  return ForcedToken([limit](std::span<const int32_t> answer) { return limit->next(answer); });
+}
+
+}  // namespace hearth

@@ -1,0 +1,65 @@
+// Ends a thought that grows too long, or goes round in circles: from then on the closing words come
+// instead of what the model would say, and the answer follows. What comes next is a function of the
+// answer so far, so that an answer that is resumed ends its thought at the same place.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hearth/base/status.h"
+#include "hearth/engine/engine.h"
+#include "hearth/engine/text_model.h"
+
+namespace hearth {
+
+struct ThoughtOptions {
+  std::optional<int64_t> tokens_max;  // of the thought; 0: it is closed at once
+  bool end_loops = false;
+  std::string ending = "\n\nI have thought long enough and will answer now.";  // before </think>
+
+  bool limits() const { return tokens_max.has_value() || end_loops; }
+};
+
+// Of one answer; asked before each of its tokens.
+class ThoughtLimit {
+ public:
+  // `open`: the prompt ends inside the thought. `begin`, `end`: the ids of <think> and </think>.
+  // `closing`: what ends the thought, `end` included.
+  ThoughtLimit(bool open, int32_t begin, int32_t end, std::vector<int32_t> closing,
+               const ThoughtOptions& options);
+
+  // The id that must come behind `answer`; nullopt: the model decides. `answer` only grows from one
+  // call to the next.
+  std::optional<int32_t> next(std::span<const int32_t> answer);
+
+ private:
+  // A thought repeats itself when its last kLoopTokens equal those one period before, kLoopRounds
+  // times over.
+  static constexpr size_t kPeriodMax = 128;
+  static constexpr int64_t kLoopTokens = 192;
+  static constexpr int64_t kLoopRounds = 4;
+
+  void read(std::span<const int32_t> answer);
+  bool repeats(std::span<const int32_t> answer);
+
+  const int32_t begin_, end_;
+  const std::vector<int32_t> closing_;
+  const int64_t tokens_max_;  // -1: no bound
+  const bool end_loops_;
+  size_t read_ = 0;  // tokens of the answer
+  bool thinking_;
+  int64_t thought_ = 0;                           // its tokens
+  std::optional<size_t> closing_from_;            // place in the answer
+  std::array<int64_t, kPeriodMax + 1> same_ = {};  // tokens that equal those `period` before
+};
+
+// For a request whose prompt `opens_thought`. unsupported: the model's vocabulary has no tokens
+// <think> and </think>.
+Result<ForcedToken> make_thought_limit(const TextModel& model, bool opens_thought,
+                                       const ThoughtOptions& options);
+
+}  // namespace hearth
