@@ -40,6 +40,7 @@ class Answer {
     out.max_tokens = request_.max_tokens;
     out.sampling = request_.sampling;
     out.stop_ids = model_.stop_ids();
+    out.adapter = request_.adapter;
     return out;
   }
 

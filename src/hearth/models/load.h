@@ -25,7 +25,7 @@ struct LoadOptions {
 struct LoadedModel {
   std::unique_ptr<Model> model;
   CheckpointKind kind = CheckpointKind::hugging_face;  // how its rows are arranged
-  std::vector<std::string> notices;  // lines that the user should read
+  std::vector<std::string> notices;                    // lines that the user should read
   int64_t parameters = 0;
   int64_t weight_bytes = 0;  // as held, mapped or owned
 };

@@ -1,6 +1,8 @@
 // See match_adapter.h.
 #include "hearth/models/adapters/match_adapter.h"
 
+#include <fmt/ranges.h>
+
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -83,7 +85,7 @@ class Matcher {
     }
     if (takes_deltas(found->second.spec)) return found->second;
     return error(Code::unsupported, "`{}`: expected the weight of a linear, found {}", delta.weight,
-                 found->second.spec.expert >= 0             ? "that of routed experts"
+                 found->second.spec.expert >= 0                  ? "that of routed experts"
                  : found->second.spec.kind == TensorKind::router ? "that of a router"
                  : found->second.spec.shape.rank() == 3          ? "a part of `kv_b_proj`"
                                                                  : "one of another kind");
@@ -129,6 +131,21 @@ class Matcher {
 };
 
 }  // namespace
+
+std::string MatchedDelta::target() const {
+  return last_word(spec.name.empty() ? spec.gguf_name : spec.name);
+}
+
+void add_delta(const MatchedDelta& delta, int64_t row, std::span<float> values) {
+  for (size_t c = 0; c < values.size(); ++c) {
+    double sum = 0;
+    for (int64_t r = 0; r < delta.rank; ++r) {
+      sum += static_cast<double>(delta.b[static_cast<size_t>(row * delta.rank + r)]) *
+             delta.a[static_cast<size_t>(r) * values.size() + c];
+    }
+    values[c] = static_cast<float>(values[c] + sum);
+  }
+}
 
 Result<std::vector<MatchedDelta>> match_adapter(const StoredAdapter& adapter, const Model& model,
                                                 CheckpointKind base_kind) {

@@ -16,7 +16,12 @@ struct MatchedDelta {
   int64_t rank = 0;
   std::vector<float> a;  // [rank, in]
   std::vector<float> b;  // [out, rank], times the scale
+
+  std::string target() const;  // "q_proj"
 };
+
+// values [in] += row `row` of b a.
+void add_delta(const MatchedDelta& delta, int64_t row, std::span<float> values);
 
 // `base_kind`: where the model's weights come from, which decides how rotary rows lie. The model's
 // slots need not be filled.

@@ -15,8 +15,8 @@ constexpr std::array<std::string_view, 5> kFlags = {"use_dora", "fan_in_fan_out"
                                                     "use_qalora", "use_bdlora"};
 // Settings that must be absent, null or empty.
 constexpr std::array<std::string_view, 10> kSettings = {
-    "modules_to_save", "trainable_token_indices", "target_parameters",  "layer_replication",
-    "megatron_config", "alora_invocation_tokens", "arrow_config",       "velora_config",
+    "modules_to_save", "trainable_token_indices", "target_parameters", "layer_replication",
+    "megatron_config", "alora_invocation_tokens", "arrow_config",      "velora_config",
     "kasa_config",     "monteclora_config"};
 // Initialisations that leave the base's weights as they are.
 constexpr std::array<std::string_view, 3> kPlainInits = {"gaussian", "eva", "orthogonal"};
@@ -44,13 +44,12 @@ Status check_init(const Json& config) {
 
 // Whether PEFT's pattern says `module` or the end of it. A pattern is a regular expression there;
 // Hearth reads those that are plain names.
-Result<bool> pattern_fits(std::string_view key, std::string_view pattern,
-                          std::string_view module) {
+Result<bool> pattern_fits(std::string_view key, std::string_view pattern, std::string_view module) {
   const bool whole = pattern.starts_with('^');
   if (whole) pattern.remove_prefix(1);
   const bool plain = !pattern.empty() && std::ranges::all_of(pattern, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
   });
   if (!plain) {
     return error(Code::unsupported, "`{}`: expected names of modules, found the expression {}", key,
@@ -106,8 +105,8 @@ Result<PeftScale> peft_scale(const Json& config, const std::string& module) {
   TRY_ASSIGN(const int64_t r, json_int_or(config, "r", 8, 1, kAdapterRankMax));
   TRY_ASSIGN(const double lora_alpha, json_number_or(config, "lora_alpha", 8, 0, kAlphaMax));
   TRY_ASSIGN(const bool rslora, json_bool_or(config, "use_rslora", false));
-  TRY_ASSIGN(const double rank, patterned(config, "rank_pattern", module,
-                                          static_cast<double>(r), 1, kRankMax));
+  TRY_ASSIGN(const double rank,
+             patterned(config, "rank_pattern", module, static_cast<double>(r), 1, kRankMax));
   TRY_ASSIGN(const double alpha,
              patterned(config, "alpha_pattern", module, lora_alpha, 0, kAlphaMax));
   return PeftScale{std::lround(rank), alpha / (rslora ? std::sqrt(rank) : rank)};

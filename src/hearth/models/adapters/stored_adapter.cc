@@ -134,7 +134,8 @@ Result<StoredAdapter> StoredAdapter::from_gguf(Gguf file) {
                  excerpt(type), excerpt(adapter.value_or("none")));
   }
   if (gguf.find_value("adapter.alora.invocation_tokens")) {
-    return error(Code::unsupported, "`adapter.alora.invocation_tokens`: expected nothing, found it");
+    return error(Code::unsupported,
+                 "`adapter.alora.invocation_tokens`: expected nothing, found it");
   }
   TRY_ASSIGN(const std::string_view architecture, gguf.get_string("general.architecture"));
   out.architecture_ = architecture;

@@ -34,7 +34,9 @@ class StoredAdapter {
   static Result<StoredAdapter> from_peft(const Json& config, Safetensors weights);
   static Result<StoredAdapter> from_gguf(Gguf file);
 
-  CheckpointKind kind() const { return gguf_ ? CheckpointKind::gguf : CheckpointKind::hugging_face; }
+  CheckpointKind kind() const {
+    return gguf_ ? CheckpointKind::gguf : CheckpointKind::hugging_face;
+  }
   std::span<const StoredDelta> deltas() const { return deltas_; }
   // GGUF: general.architecture of the base; "" for PEFT, which doesn't say.
   const std::string& architecture() const { return architecture_; }

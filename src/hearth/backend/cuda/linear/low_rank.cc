@@ -1,5 +1,5 @@
-// The deltas of adapters on the GPU: both products by the matrix-vector kernel, whatever the role of
-// the rows, so that a row's result depends on the row alone.
+// The deltas of adapters on the GPU: both products by the matrix-vector kernel, whatever the role
+// of the rows, so that a row's result depends on the row alone.
 #include "hearth/backend/cuda/cuda_backend.h"
 #include "hearth/backend/cuda/linear/rows.h"
 
