@@ -35,9 +35,9 @@ void expect_golden(const std::string& name, const Opened& base, Backend& backend
   ASSERT_TRUE(golden.has_value()) << golden.status().message();
   const Model& model = *base.loaded.model;
   const auto prompt = ids_of(*golden, "input_ids");
-  EXPECT_LE(compare(run(model, backend, prompt, 0, 512, adapter).logits, 0,
-                    rows_of(*golden, "logits")),
-            kTolerance);
+  EXPECT_LE(
+      compare(run(model, backend, prompt, 0, 512, adapter).logits, 0, rows_of(*golden, "logits")),
+      kTolerance);
   const auto generated = ids_of(*golden, "generated_ids");
   const auto length = prompt_length(*golden);
   const std::vector<int32_t> start(prompt.begin(),

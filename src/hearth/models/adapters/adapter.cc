@@ -116,10 +116,10 @@ Result<bool> AdapterLoad::prepare(Backend& backend, int64_t bytes) {
     LowRank made;
     const int64_t in = delta.spec.shape[1];
     const int64_t out = delta.spec.shape[0];
-    TRY_ASSIGN(made.a, backend.prepare(from_values(delta.a, {delta.rank, in}),
-                                       WeightUse::multiply));
-    TRY_ASSIGN(made.b, backend.prepare(from_values(delta.b, {out, delta.rank}),
-                                       WeightUse::multiply));
+    TRY_ASSIGN(made.a,
+               backend.prepare(from_values(delta.a, {delta.rank, in}), WeightUse::multiply));
+    TRY_ASSIGN(made.b,
+               backend.prepare(from_values(delta.b, {out, delta.rank}), WeightUse::multiply));
     bytes -= made.a.bytes() + made.b.bytes();
     deltas.linears.emplace(delta.weight, std::move(made));
     delta.a = {};

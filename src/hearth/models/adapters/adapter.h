@@ -1,6 +1,6 @@
-// Adapter: the deltas of one fine-tuning, beside the model that they are for. Loaded in two moves, so
-// that a server can go on in between: `AdapterLoad::read` does the work of files and checks on any
-// thread, `prepare` hands the backend a few matrices at a time between two steps.
+// Adapter: the deltas of one fine-tuning, beside the model that they are for. Loaded in two moves,
+// so that a server can go on in between: `AdapterLoad::read` does the work of files and checks on
+// any thread, `prepare` hands the backend a few matrices at a time between two steps.
 //
 // Adapters are shared: who computes with one holds it, and its memory goes with the last holder.
 #pragma once
@@ -44,8 +44,8 @@ class Adapter {
 class AdapterLoad {
  public:
   // A PEFT directory or a GGUF file for this model, which must outlive the adapter. Errors as of
-  // StoredAdapter::open and match_adapter; unsupported: a change of MLA's expansion `kv_b_proj` where
-  // the base keeps it in two parts or the backend can't attend by it.
+  // StoredAdapter::open and match_adapter; unsupported: a change of MLA's expansion `kv_b_proj`
+  // where the base keeps it in two parts or the backend can't attend by it.
   static Result<AdapterLoad> read(const std::string& path, const LoadedModel& base,
                                   const Backend& backend);
 

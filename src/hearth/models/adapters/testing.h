@@ -45,7 +45,8 @@ struct RandomAdapter {
 };
 
 // Names and shapes of the weights of `model` that `targets` say.
-inline std::vector<TensorSpec> targeted(const Model& model, const std::vector<std::string>& targets) {
+inline std::vector<TensorSpec> targeted(const Model& model,
+                                        const std::vector<std::string>& targets) {
   std::vector<TensorSpec> out;
   model.visit_weights([&](const TensorSpec& spec, const Weight&) {
     if (spec.expert >= 0 || spec.name.empty()) return;
