@@ -17,7 +17,7 @@ namespace hearth {
 namespace {
 
 const std::vector<std::string> kEveryTarget = {
-    "q_proj", "k_proj",  "v_proj",    "o_proj",  "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa",
+    "q_proj",  "k_proj",    "v_proj",    "o_proj",  "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa",
     "lm_head", "kv_b_proj", "gate_proj", "up_proj", "down_proj"};
 
 struct Network {
@@ -90,17 +90,18 @@ TEST_P(Adapters, ADeltaOfNothingChangesNoBit) {
   EXPECT_FALSE(same_bits(n.logits(something), n.logits(nullptr)));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, Adapters,
-    testing::Values(Kind{"qwen2", true, Format::f32}, Kind{"qwen2", false, Format::bf16},
-                    Kind{"llama", false, Format::q4_k}, Kind{"deepseek_v3", true, Format::f32},
-                    Kind{"deepseek_v3", false, Format::f32},
-                    Kind{"deepseek_v3", false, Format::q8_0}),
-    [](const auto& info) {
-      return fmt::format("{}_{}_{}", info.param.architecture,
-                         info.param.reference ? "reference" : "cpu",
-                         format_info(info.param.format).name);
-    });
+INSTANTIATE_TEST_SUITE_P(Models, Adapters,
+                         testing::Values(Kind{"qwen2", true, Format::f32},
+                                         Kind{"qwen2", false, Format::bf16},
+                                         Kind{"llama", false, Format::q4_k},
+                                         Kind{"deepseek_v3", true, Format::f32},
+                                         Kind{"deepseek_v3", false, Format::f32},
+                                         Kind{"deepseek_v3", false, Format::q8_0}),
+                         [](const auto& info) {
+                           return fmt::format("{}_{}_{}", info.param.architecture,
+                                              info.param.reference ? "reference" : "cpu",
+                                              format_info(info.param.format).name);
+                         });
 
 TEST(AdapterLife, MemoryGoesWithTheLastAnswer) {
   Network n("qwen3", cpu(), Format::bf16);
