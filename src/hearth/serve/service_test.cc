@@ -27,11 +27,13 @@ struct Server {
     gate = *std::move(opened);
     engine = mini_engine(kContext, 4);
     loop = std::make_unique<EngineLoop>(mini(), *engine, metrics, limits);
+    adapters = std::make_unique<Adapters>(mini().loaded(), mini_backend(), *loop, metrics,
+                                          folder.path().string());
     ServiceOptions options;
     options.model_names = {"mini"};
     options.context = kContext;
     options.stream_buffer = stream_buffer;
-    service = std::make_unique<Service>(mini(), *loop, *gate, metrics, options);
+    service = std::make_unique<Service>(mini(), *loop, *adapters, *gate, metrics, options);
     CHECK(loop->start().is_ok());
   }
   ~Server() { loop->stop(); }

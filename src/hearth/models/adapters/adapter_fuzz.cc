@@ -1,6 +1,6 @@
 // The readers of adapters on any bytes, held against the tiny DeepSeek-V3: a GGUF file, or an
-// adapter_config.json, a NUL, a safetensors file. What is taken fits the model; what is not costs one
-// line.
+// adapter_config.json, a NUL, a safetensors file. What is taken fits the model; what is not costs
+// one line.
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -17,9 +17,8 @@ namespace {
 
 // Of tests/golden/deepseek_v3, whose adapters are the seeds.
 constexpr std::pair<std::string_view, int64_t> kShape[] = {
-    {"hidden_size", 32},      {"num_hidden_layers", 3}, {"num_attention_heads", 4},
-    {"q_lora_rank", 20},      {"kv_lora_rank", 24},     {"qk_nope_head_dim", 16},
-    {"qk_rope_head_dim", 8},  {"v_head_dim", 12},
+    {"hidden_size", 32},  {"num_hidden_layers", 3}, {"num_attention_heads", 4}, {"q_lora_rank", 20},
+    {"kv_lora_rank", 24}, {"qk_nope_head_dim", 16}, {"qk_rope_head_dim", 8},    {"v_head_dim", 12},
 };
 
 const Model& tiny_model() {

@@ -1,5 +1,5 @@
-// What adapters are refused for: every setting and tensor that Hearth can't honour, every difference
-// to the base, each in one line that names it.
+// What adapters are refused for: every setting and tensor that Hearth can't honour, every
+// difference to the base, each in one line that names it.
 #include "hearth/models/adapters/adapter.h"
 
 #include <gtest/gtest.h>
