@@ -23,9 +23,9 @@ ApiError refusal(int status, std::string param, std::string code, std::string me
 }
 
 ApiError no_adapter(const std::string& path) {
-  return refusal(404, "path", "adapter_not_found",
-                 fmt::format("`path`: there is no `{}` in the directory of adapters",
-                             excerpt(path)));
+  return refusal(
+      404, "path", "adapter_not_found",
+      fmt::format("`path`: there is no `{}` in the directory of adapters", excerpt(path)));
 }
 
 // Its place on this machine is nothing that a client must know.

@@ -28,9 +28,10 @@ std::optional<ApiError> Service::find_model(const std::string& asked, NamedModel
   }
   ApiError error;
   error.status = 404;
-  error.message = fmt::format("`model`: expected `{}`, alone or with `:` and a loaded adapter, "
-                              "found `{}`",
-                              names[0], excerpt(asked));
+  error.message = fmt::format(
+      "`model`: expected `{}`, alone or with `:` and a loaded adapter, "
+      "found `{}`",
+      names[0], excerpt(asked));
   error.param = "model";
   error.code = "model_not_found";
   return error;

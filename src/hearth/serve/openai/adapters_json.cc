@@ -14,16 +14,11 @@ std::string dump(const Json& json) {
 
 Json entry(const LoadedAdapter& loaded, const std::string& base) {
   const AdapterFacts& facts = loaded.adapter->facts();
-  return {{"id", loaded.name},
-          {"object", "adapter"},
-          {"model", base + ":" + loaded.name},
-          {"created", loaded.created},
-          {"format", facts.format},
-          {"base", facts.base},
-          {"targets", facts.targets},
-          {"rank", facts.rank},
-          {"parameters", facts.parameters},
-          {"bytes", facts.bytes}};
+  return {
+      {"id", loaded.name},         {"object", "adapter"},    {"model", base + ":" + loaded.name},
+      {"created", loaded.created}, {"format", facts.format}, {"base", facts.base},
+      {"targets", facts.targets},  {"rank", facts.rank},     {"parameters", facts.parameters},
+      {"bytes", facts.bytes}};
 }
 
 }  // namespace
