@@ -48,6 +48,15 @@ inline Rows rows_of(const Safetensors& file, const char* name) {
   return rows;
 }
 
+// How many of input_ids the greedy continuation of a golden file follows.
+inline size_t prompt_length(const Safetensors& file) {
+  for (const auto& [key, value] : file.metadata()) {
+    if (key == "prompt_length") return std::stoul(value);
+  }
+  ADD_FAILURE() << "golden.safetensors: no prompt_length";
+  return 0;
+}
+
 struct Outcome {
   Rows logits;
   std::vector<int32_t> generated;
@@ -56,7 +65,8 @@ struct Outcome {
 
 // All logits of a prompt and of the greedy answer, with `chunk` rows in a step at most.
 inline Outcome run(const Model& model, Backend& backend, const std::vector<int32_t>& prompt,
-                   int64_t answer, int64_t chunk) {
+                   int64_t answer, int64_t chunk,
+                   const std::shared_ptr<const Adapter>& adapter = nullptr) {
   EngineOptions options;
   options.limits.batch_tokens_max = chunk;
   options.kv_format = Format::f32;
@@ -66,6 +76,7 @@ inline Outcome run(const Model& model, Backend& backend, const std::vector<int32
   request.prompt = prompt;
   request.max_tokens = answer;
   request.sampling.temperature = 0;
+  request.adapter = adapter;
   TokenSink sink;
   sink.on_logits = [&](std::span<const float> row) {
     out.logits.emplace_back(row.begin(), row.end());

@@ -11,14 +11,6 @@
 namespace hearth::golden {
 namespace {
 
-size_t prompt_length(const Safetensors& file) {
-  for (const auto& [key, value] : file.metadata()) {
-    if (key == "prompt_length") return std::stoul(value);
-  }
-  ADD_FAILURE() << "golden.safetensors: no prompt_length";
-  return 0;
-}
-
 class Golden : public testing::TestWithParam<std::string> {
  protected:
   // Compares prompt and generated logits of one backend with transformers'.

@@ -46,6 +46,7 @@ struct LoadSettings {
   std::string device = "auto";  // auto, cpu, reference
   int threads = 0;              // 0: one for each physical core
   int64_t context = 4096;       // tokens of the longest prompt and answer together
+  std::string adapter;          // LoRA: a PEFT directory or GGUF file for this model; "": none
 };
 
 struct Turn {

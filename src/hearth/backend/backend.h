@@ -65,6 +65,20 @@ struct Norm {
   double eps = 1e-6;
 };
 
+// What an adapter adds to a linear: y += b (a x) (LoRA, arXiv 2106.09685, section 4.1).
+struct LowRank {
+  Weight a;  // [rank, in]
+  Weight b;  // [out, rank], the adapter's scale in it
+};
+
+// A delta for rows [first_row, first_row + rows) of a verb's input and output.
+struct LowRankAdd {
+  const LowRank* delta;
+  int64_t first_row;
+  int64_t rows;
+  Tensor out;  // [tokens, delta->b.out]
+};
+
 struct LinearOut {
   const Linear* linear;
   Tensor out;  // [tokens, linear.out]
@@ -196,6 +210,15 @@ class Backend {
   // out = silu(gate(n)) * up(n), n = norm(x); out [tokens, gate.out]
   virtual void norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate, const Linear& up,
                                   Tensor out) = 0;
+  // The two verbs that adapters need (see adapted/). Of each add, for its rows: out += b (a n), n =
+  // norm(x) in float, whatever the linears of these inputs round it to. No element of an output
+  // belongs to two adds.
+  virtual void add_low_rank(Tensor x, const Norm& norm, std::span<const LowRankAdd> adds) = 0;
+  // gate = silu(gate) * up, with the bits that norm_linear_swiglu makes of the same two.
+  virtual void swiglu(Tensor gate, Tensor up) = 0;
+  // Whether attend_mla may be called for a step's sequences in several parts: where adapters change
+  // MLA's expansion, each has maps of its own.
+  virtual bool attends_in_parts() const { return true; }
   virtual void route_experts(const RouteExperts& args) = 0;
   virtual void moe_ffn(const MoeFfn& args) = 0;
   virtual void gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) = 0;

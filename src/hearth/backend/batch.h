@@ -22,6 +22,7 @@ struct SequenceRows {
   int64_t start = 0;
   Role role = Role::prompt;
   std::vector<int32_t> blocks;  // KV block of positions [64 i, 64 i + 64); covers start + rows
+  uint64_t adapter = 0;         // id of the adapter of these rows; 0: the bare model
 
   int64_t end() const { return start + rows; }
 };

@@ -164,6 +164,93 @@ Units norm_linear_swiglu(const Run& run) {
   return units;
 }
 
+// Two adapters of different rank, each with some of the rows, and rows that have none.
+constexpr int64_t kAdaptedRows[] = {0, 3, 5, 75};  // rows [0, 3): the first, [5, 75): the second
+constexpr int64_t kAdaptedTokens = 77;
+
+struct Delta {
+  LowRank low_rank;
+  int64_t first, end;
+
+  Delta(const Run& run, int64_t rank, int64_t out, int64_t in, size_t which)
+      : first(kAdaptedRows[2 * which]), end(kAdaptedRows[2 * which + 1]) {
+    const auto seed = static_cast<uint32_t>(60 + 10 * which);
+    low_rank.a = prepared(run.backend, make_weight(Format::f32, {rank, in}, seed));
+    low_rank.b = prepared(run.backend, make_weight(Format::f32, {out, rank}, seed + 1));
+  }
+  bool has(int64_t row) const { return row >= first && row < end; }
+};
+
+// What a row of `out` may differ by after the delta.
+std::vector<double> low_rank_bound(const LowRank& delta, const std::vector<float>& n,
+                                   const std::vector<float>& found) {
+  std::vector<float> low(static_cast<size_t>(delta.a.out()));
+  reference::apply({delta.a, {}}, n.data(), low.data());
+  const std::vector<double> of_low = linear_bound({delta.a, {}}, n);
+  std::vector<double> bound = linear_bound({delta.b, {}}, low);
+  for (size_t o = 0; o < bound.size(); ++o) {
+    const auto b = testing_backend::decoded_row(delta.b.tensor, static_cast<int64_t>(o));
+    for (size_t r = 0; r < b.size(); ++r) bound[o] += std::abs(b[r]) * of_low[r];
+    bound[o] += 2 * kUnit * std::abs(found[o]);
+  }
+  return bound;
+}
+
+Units add_low_rank(const Run& run) {
+  struct LowRankShape {
+    int64_t in, out, rank;
+    bool norm;
+  };
+  constexpr LowRankShape kLowRankShapes[] = {{37, 130, 3, true}, {130, 33, 40, false}};
+  const auto [in, out, rank, has_norm] = kLowRankShapes[run.shape];
+  const Matrix whole_x(kAdaptedTokens, in, 1);
+  const Matrix whole_y(kAdaptedTokens, out, 50);
+  const int64_t begin = run.only ? static_cast<int64_t>(*run.only) : 0;
+  const int64_t tokens = run.only ? 1 : kAdaptedTokens;
+  const Matrix x(whole_x, begin, tokens);
+  const Matrix y(whole_y, begin, tokens);
+  const Norm norm = has_norm ? make_norm(in, 2) : Norm{};
+  const Delta deltas[] = {{run, rank, out, in, 0}, {run, rank + 1, out, in, 1}};
+  std::vector<LowRankAdd> adds;
+  for (const Delta& d : deltas) {
+    const int64_t first = std::max<int64_t>(d.first - begin, 0);
+    const int64_t end = std::min(d.end - begin, tokens);
+    if (first < end) adds.push_back({&d.low_rank, first, end - first, y.tensor});
+  }
+  run.backend.add_low_rank(x.tensor, norm, adds);
+  Units units;
+  for (int64_t t = 0; t < tokens; ++t) {
+    units.found.push_back(y.row(t));
+    if (!run.bounds) continue;
+    units.bound.emplace_back(static_cast<size_t>(out), 0.0);
+    std::vector<float> n(static_cast<size_t>(in));
+    reference::rms_norm(x.tensor.f32_row(t), in, norm, n.data());
+    for (const Delta& d : deltas) {
+      if (d.has(begin + t)) units.bound.back() = low_rank_bound(d.low_rank, n, y.row(t));
+    }
+  }
+  return units;
+}
+
+// By definition: the same bits as the fused verb makes of the same products.
+Units swiglu(const Run& run) {
+  constexpr int64_t kWidths[] = {16, 37};
+  const int64_t width = kWidths[run.shape];
+  const Matrix gates(5, width, 1);
+  const Matrix ups(5, width, 2);
+  const int64_t begin = run.only ? static_cast<int64_t>(*run.only) : 0;
+  const Matrix gate(gates, begin, run.only ? 1 : 5);
+  const Matrix up(ups, begin, run.only ? 1 : 5);
+  run.backend.swiglu(gate.tensor, up.tensor);
+  Units units;
+  for (int64_t t = 0; t < gate.tensor.rows(); ++t) {
+    units.found.push_back(gate.row(t));
+    units.bound.emplace_back();
+    for (float v : units.found.back()) units.bound.back().push_back(8 * kUnit * std::abs(v));
+  }
+  return units;
+}
+
 Units gather_rows(const Run& run) {
   const Matrix x(7, 33, 1);
   std::vector<int64_t> rows = {6, 0, 3, 3};
@@ -198,6 +285,8 @@ constexpr VerbCase kCases[] = {
     {"qk_norm", qk_norm, kNoWeights, 3},
     {"linear_add", linear_add, kWeightFormats, kDenseShapes},
     {"norm_linear_swiglu", norm_linear_swiglu, kWeightFormats, kDenseShapes},
+    {"add_low_rank", add_low_rank, kNoWeights, 2},
+    {"swiglu", swiglu, kNoWeights, 2},
     {"gather_rows", gather_rows, kNoWeights, 1},
     {"head_logits", head_logits, kWeightFormats, kDenseShapes},
 };

@@ -14,6 +14,7 @@ namespace {
 struct Options {
   ModelOptions model;
   SamplingOptions sampling;
+  std::string adapter;
   std::string prompt;
   std::vector<int32_t> prompt_ids;
   std::string chat;
@@ -71,8 +72,10 @@ Status run_generate(const Options& options, const Session& session) {
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
   const std::chrono::duration<double, std::milli> load = std::chrono::steady_clock::now() - start;
   const TextModel& model = *opened.model;
+  TRY_ASSIGN(auto adapter, open_adapter(options.adapter, opened));
   TextRequest request = request_of(options, model, !session.json);
   TRY_ASSIGN(request.prompt, prompt_of(options, model));
+  request.adapter = std::move(adapter);
   const std::vector<int32_t> prompt_ids = request.prompt.ids;
   Engine engine(model.model(), *opened.backend, engine_options_of(options.model), model.banned());
   Timings timings;
@@ -104,6 +107,7 @@ void add_generate(CLI::App& app, Session& session) {
       "hearth generate --model mini --prompt '37*48=?' --temperature 0 --json",
       [options, &session] { return run_generate(*options, session); });
   options->model.declare(*verb, true);
+  declare_adapter(*verb, options->adapter);
   options->sampling.declare(*verb);
   auto* source = verb->add_option_group("prompt", "what to complete (one of these)");
   source->add_option("--prompt", options->prompt, "text; the chat template is put around it");

@@ -151,6 +151,17 @@ Result<OpenedText> open_text_model(const ModelOptions& options, const Session& s
   return opened;
 }
 
+void declare_adapter(CLI::App& verb, std::string& path) {
+  verb.add_option("--adapter", path,
+                  "LoRA adapter for the model: a PEFT directory, or a GGUF file of llama.cpp");
+}
+
+Result<std::shared_ptr<const Adapter>> open_adapter(const std::string& path,
+                                                    const OpenedText& opened) {
+  if (path.empty()) return std::shared_ptr<const Adapter>();
+  return load_adapter(path, opened.model->loaded(), *opened.backend);
+}
+
 EngineOptions engine_options_of(const ModelOptions& options) {
   EngineOptions out;
   out.context = options.context;

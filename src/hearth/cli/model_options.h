@@ -47,6 +47,10 @@ Result<std::optional<Format>> dtype_of(const ModelOptions& options);
 Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options);
 Result<OpenedModel> open_model(const ModelOptions& options, const Session& session);
 Result<OpenedText> open_text_model(const ModelOptions& options, const Session& session);
+// An adapter of an opened model; "": none.
+void declare_adapter(CLI::App& verb, std::string& path);
+Result<std::shared_ptr<const Adapter>> open_adapter(const std::string& path,
+                                                    const OpenedText& opened);
 Format kv_format_of(const ModelOptions& options);
 // An engine for one conversation.
 EngineOptions engine_options_of(const ModelOptions& options);

@@ -18,6 +18,7 @@ namespace {
 struct Options {
   ModelOptions model;
   SamplingOptions sampling;
+  std::string adapter;
   std::vector<std::string> words;  // [MODEL] [PROMPT]
   std::string prompt;
   std::string system;
@@ -50,10 +51,12 @@ Status place_words(Options& options) {
 // One conversation and the engine it runs on.
 class Chat {
  public:
-  Chat(const Options& options, const Session& session, OpenedText opened)
+  Chat(const Options& options, const Session& session, OpenedText opened,
+       std::shared_ptr<const Adapter> adapter)
       : options_(options),
         session_(session),
         opened_(std::move(opened)),
+        adapter_(std::move(adapter)),
         engine_(opened_.model->model(), *opened_.backend, engine_options_of(options.model),
                 opened_.model->banned()) {
     start_over();
@@ -98,12 +101,14 @@ class Chat {
         options_.sampling.max_tokens > 0 ? options_.sampling.max_tokens : options_.model.context;
     request.stop = options_.sampling.stop;
     request.thought = options_.sampling.thought;
+    request.adapter = adapter_;
     return request;
   }
 
   const Options& options_;
   const Session& session_;
   OpenedText opened_;
+  std::shared_ptr<const Adapter> adapter_;
   Engine engine_;
   Json messages_;
 };
@@ -132,7 +137,8 @@ Status converse(Chat& chat, const Session& session) {
 Status run(Options options, const Session& session) {
   TRY(place_words(options));
   TRY_ASSIGN(OpenedText opened, open_text_model(options.model, session));
-  Chat chat(options, session, std::move(opened));
+  TRY_ASSIGN(auto adapter, open_adapter(options.adapter, opened));
+  Chat chat(options, session, std::move(opened), std::move(adapter));
   if (!options.prompt.empty()) return chat.answer(options.prompt);
   if (stdin_is_terminal()) return converse(chat, session);
   const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
@@ -152,6 +158,7 @@ void add_run(CLI::App& app, Session& session) {
   verb->add_option("WORDS", options->words, "a model, a prompt, or both in this order")
       ->type_name("[MODEL] [PROMPT]");
   options->model.declare(*verb, false);
+  declare_adapter(*verb, options->adapter);
   options->sampling.declare(*verb);
   verb->add_option("--system", options->system, "a system message before the conversation");
 }

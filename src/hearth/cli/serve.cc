@@ -22,6 +22,8 @@ struct Options {
   GateOptions gate;
   std::string new_api_key;
   std::vector<std::string> names;
+  std::vector<std::string> adapters;  // NAME=PATH
+  std::string adapter_directory;
   std::string reasoning_field = "reasoning_content";
   std::vector<int64_t> effort_budgets;
   std::string thought_ending = ServiceOptions().thought_ending;
@@ -107,6 +109,23 @@ ServiceOptions service_options(const Options& options, const TextModel& model, i
   return out;
 }
 
+Status open_adapters(const Options& options, Adapters& adapters) {
+  for (const std::string& option : options.adapters) {
+    const size_t equals = option.find('=');
+    if (equals == option.npos) {
+      return error(Code::invalid, "--adapter: expected NAME=PATH, found `{}`", option);
+    }
+    TRY(adapters.open(option.substr(0, equals), option.substr(equals + 1)).at("--adapter"));
+  }
+  std::error_code ignored;
+  if (options.adapter_directory.empty() ||
+      std::filesystem::is_directory(options.adapter_directory, ignored)) {
+    return Status::ok();
+  }
+  return error(Code::not_found, "--adapter-dir: there is no directory {}",
+               options.adapter_directory);
+}
+
 // A connection is a file: as many as the system lets us have.
 void raise_file_limit() {
   rlimit limit{};
@@ -148,7 +167,9 @@ Status run_serve(Options& options, const Session& session) {
   LoopOptions limits;
   limits.sequences_max = options.sequences + options.queue;
   EngineLoop loop(model, engine, metrics, limits);
-  Service service(model, loop, *gate, metrics, settings);
+  Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
+  TRY(open_adapters(options, adapters));
+  Service service(model, loop, adapters, *gate, metrics, settings);
   options.http.body_bytes_max = options.body_megabytes * kMegabyte;
   TRY_ASSIGN(const std::unique_ptr<HttpServer> server,
              HttpServer::open(service, loop, *gate, metrics, log, options.http));
@@ -220,6 +241,13 @@ void add_serve(CLI::App& app, Session& session) {
   verb->add_option("--served-name", options->names,
                    "name of the model in requests, else its file's; may be given again")
       ->allow_extra_args(false);
+  verb->add_option("--adapter", options->adapters,
+                   "NAME=PATH: a LoRA adapter (PEFT directory or GGUF file) that requests reach as "
+                   "`model:NAME`; may be given again")
+      ->allow_extra_args(false);
+  verb->add_option("--adapter-dir", options->adapter_directory,
+                   "the directory that /v1/adapters may load from; without it nothing is loaded "
+                   "over HTTP");
   verb->add_option("--reasoning-field", options->reasoning_field,
                    "where thoughts go: reasoning_content, reasoning or both")
       ->check(CLI::IsMember({"reasoning_content", "reasoning", "both"}))

@@ -54,6 +54,7 @@ Engine::Engine(const Model& model, Backend& backend, const EngineOptions& option
                std::vector<uint8_t> banned)
     : model_(model),
       backend_(backend),
+      adapted_(backend),
       options_(resolved(options, model)),
       banned_(std::move(banned)),
       cache_(make_cache()),
@@ -101,6 +102,7 @@ Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
   s.id = next_id_++;
   s.priority = request.priority;
   s.scope = request.scope;
+  s.scope.adapter = request.adapter ? request.adapter->id() : 0;
   s.tokens = request.prompt;
   s.prompt_length = s.length();
   s.tokens.insert(s.tokens.end(), request.generated.begin(), request.generated.end());
@@ -209,6 +211,20 @@ void Engine::take_logits(Live& live, const Tensor& logits, int64_t first_row, in
   }
 }
 
+// Steps without an adapter run on the backend itself.
+Tensor Engine::forward(const Scheduler::Plan& plan) {
+  deltas_.clear();
+  bool any = false;
+  for (const Sequence* s : plan.owners) {
+    const Adapter* adapter = live_.at(s->id)->request.adapter.get();
+    deltas_.push_back(adapter ? &adapter->deltas() : nullptr);
+    any = any || adapter;
+  }
+  if (!any) return model_.forward(backend_, plan.batch, cache_);
+  adapted_.set_adapters(plan.batch, deltas_);
+  return model_.forward(adapted_, plan.batch, cache_);
+}
+
 void Engine::step() {
   apply_cancellations();
   const Scheduler::Plan& plan = scheduler_.plan();
@@ -219,8 +235,7 @@ void Engine::step() {
     live.started = true;
   }
   backend_.begin_forward(plan.batch, cache_);
-  const Result<Tensor> computed =
-      backend_.end_forward(model_.forward(backend_, plan.batch, cache_));
+  const Result<Tensor> computed = backend_.end_forward(forward(plan));
   if (!computed) {
     health_ = computed.status();
     return fail_all();

@@ -13,9 +13,11 @@
 #include <set>
 #include <vector>
 
+#include "hearth/backend/adapted/adapted_backend.h"
 #include "hearth/backend/backend.h"
 #include "hearth/engine/sampler.h"
 #include "hearth/engine/scheduler.h"
+#include "hearth/models/adapters/adapter.h"
 #include "hearth/models/model.h"
 
 namespace hearth {
@@ -41,10 +43,13 @@ struct TokenRequest {
   // The beginning of the answer, from an earlier run of this request that broke off: the rest comes
   // as it would have then. Part of the answer's length; not told to the sink again.
   std::vector<int32_t> generated;
-  TokenMask mask;        // may be empty
-  ForcedToken forced;    // may be empty; an id that it gives must be below the vocabulary's size
+  TokenMask mask;      // may be empty
+  ForcedToken forced;  // may be empty; an id that it gives must be below the vocabulary's size
+  // Of this engine's model, or null: the bare model. Held until the request ends, so that whoever
+  // unloads it waits for nobody. Requests with different ones run in one step.
+  std::shared_ptr<const Adapter> adapter;
   int32_t priority = 0;  // higher ones go first, and make lower ones wait
-  PrefixScope scope;     // who may share cached blocks with it
+  PrefixScope scope;     // who may share cached blocks with it; its adapter is set by the engine
   // An earlier request with the same prompt (a choice of the same `n`): waits for its prompt, to
   // share the blocks. 0, or one that has ended: waits for nobody.
   int64_t shares_prompt_with = 0;
@@ -102,10 +107,12 @@ class Engine {
   void finish(int64_t id, FinishReason reason);
   void apply_cancellations();
   void fail_all();
+  Tensor forward(const Scheduler::Plan& plan);
   KvCache make_cache();
 
   const Model& model_;
   Backend& backend_;
+  AdaptedBackend adapted_;  // of backend_, for steps with adapters
   EngineOptions options_;
   std::vector<uint8_t> banned_;
   std::vector<uint8_t> masked_;  // banned_ and what a sequence's mask adds
@@ -113,6 +120,7 @@ class Engine {
   KvCache cache_;
   Scheduler scheduler_;
   std::map<int64_t, std::unique_ptr<Live>> live_;
+  std::vector<const AdapterDeltas*> deltas_;            // of the step's sequences
   std::vector<std::pair<int64_t, FinishReason>> done_;  // in this step
   int64_t next_id_ = 1;
   std::mutex cancel_mutex_;

@@ -44,6 +44,7 @@ class Answer {
       TRY_ASSIGN(out.forced,
                  make_thought_limit(model_, request_.prompt.opens_thought, request_.thought));
     }
+    out.adapter = request_.adapter;
     return out;
   }
 

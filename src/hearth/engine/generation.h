@@ -16,8 +16,9 @@ namespace hearth {
 struct TextRequest {
   Prompt prompt;
   SamplingParams sampling;
-  int64_t max_tokens = 1024;      // thought and answer together
-  std::vector<std::string> stop;  // the answer ends before the first of these
+  int64_t max_tokens = 1024;               // thought and answer together
+  std::vector<std::string> stop;           // the answer ends before the first of these
+  std::shared_ptr<const Adapter> adapter;  // of this model; null: the bare model
   ThoughtOptions thought;
   // Called for each token, and once more with id -1 when text was held back to the end. `text` is
   // whole UTF-8 characters that became certain, possibly none. False ends the answer.

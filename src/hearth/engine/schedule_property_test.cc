@@ -1,7 +1,7 @@
 // The promise of the engine on random schedules: whatever arrives beside a request, is cancelled,
-// goes first, shares its blocks or takes them away, its logits and tokens are bit by bit those that
-// it gets alone, from an engine without a cache. Latent and grouped attention, and the bundled
-// model.
+// goes first, has another adapter, shares its blocks or takes them away, its logits and tokens are
+// bit by bit those that it gets alone, from an engine without a cache. Latent and grouped
+// attention, and the bundled model.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -12,6 +12,7 @@
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
 #include "hearth/engine/testing.h"
+#include "hearth/models/adapters/testing.h"
 #include "hearth/models/load.h"
 #include "hearth/models/tiny/random_model.h"
 #include "hearth/models/tiny/tiny.h"
@@ -32,8 +33,24 @@ struct Network {
     }
   }
   const Model& model() const { return *loaded.model; }
+  std::shared_ptr<const Adapter> adapter(const test::RandomAdapter& options) {
+    const std::string path = folder / std::to_string(written++);
+    auto made = load_adapter(test::write_random_adapter(path, model(), options), loaded, backend);
+    CHECK(made.has_value());
+    return *std::move(made);
+  }
+  // None, twice; two that change other weights; one that changes MLA's expansion, where there is
+  // one.
+  std::vector<std::shared_ptr<const Adapter>> some_adapters() {
+    return {nullptr, nullptr,
+            adapter({{"q_proj", "v_proj", "q_b_proj", "up_proj", "lm_head"}, 4, 0.5, 1}),
+            adapter({{"k_proj", "q_a_proj", "o_proj", "gate_proj", "down_proj"}, 9, 0.5, 2}),
+            adapter({{"o_proj", "kv_b_proj", "kv_a_proj_with_mqa"}, 2, 0.5, 3})};
+  }
 
   CpuBackend backend;
+  test::AdapterFolder folder;
+  int written = 0;
   std::unique_ptr<Checkpoint> checkpoint;
   LoadedModel loaded;
 };
@@ -77,7 +94,9 @@ struct Random {
 };
 
 // Prompts with beginnings in common and without.
-std::vector<TokenRequest> random_requests(Random& random, int64_t vocab, int count) {
+std::vector<TokenRequest> random_requests(
+    Random& random, int64_t vocab, int count,
+    const std::vector<std::shared_ptr<const Adapter>>& adapters) {
   std::vector<int32_t> common(200);
   for (int32_t& id : common) id = static_cast<int32_t>(random.below(vocab));
   std::vector<TokenRequest> requests(static_cast<size_t>(count));
@@ -89,6 +108,7 @@ std::vector<TokenRequest> random_requests(Random& random, int64_t vocab, int cou
     r.max_tokens = 1 + random.below(200);
     r.priority = static_cast<int32_t>(random.below(3));
     r.scope.tenant = static_cast<uint64_t>(random.below(4) / 3);
+    r.adapter = adapters[static_cast<size_t>(random.below(static_cast<int64_t>(adapters.size())))];
     r.sampling.temperature = random.below(2) ? 0 : 0.9;
     r.sampling.top_p = random.below(2) ? 1 : 0.8;
     r.sampling.repetition_penalty = random.below(3) ? 1 : 1.2;
@@ -133,7 +153,7 @@ class Schedules : public testing::TestWithParam<const char*> {};
 TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
   Network n(GetParam());
   Random random{std::mt19937(11)};
-  const auto requests = random_requests(random, n.model().info().vocab_size, 14);
+  const auto requests = random_requests(random, n.model().info().vocab_size, 14, n.some_adapters());
   std::vector<Answer> expected;
   for (const TokenRequest& r : requests) expected.push_back(alone(n, r));
   SchedulerStats total;
@@ -170,7 +190,8 @@ TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
 TEST_P(Schedules, AResumedAnswerIsTheSame) {
   Network n(GetParam());
   Random random{std::mt19937(12)};
-  for (TokenRequest& request : random_requests(random, n.model().info().vocab_size, 4)) {
+  for (TokenRequest& request :
+       random_requests(random, n.model().info().vocab_size, 4, n.some_adapters())) {
     request.max_tokens = 150;
     const Answer whole = alone(n, request);
     ASSERT_EQ(whole.tokens.size(), 150u);

@@ -203,6 +203,7 @@ void Scheduler::add_rows(Sequence& sequence, int64_t rows) {
   part.rows = rows;
   part.start = sequence.computed;
   part.role = sequence.in_prompt() ? Role::prompt : Role::generated;
+  part.adapter = sequence.scope.adapter;
   part.blocks.reserve(sequence.blocks.capacity());
   part.blocks.assign(sequence.blocks.begin(),
                      sequence.blocks.begin() + blocks_for(sequence.computed + rows));

@@ -15,6 +15,7 @@ namespace hearth {
 struct LanguageModel::State {
   std::unique_ptr<Backend> backend;
   std::unique_ptr<TextModel> model;
+  std::shared_ptr<const Adapter> adapter;
   std::unique_ptr<Engine> engine;
   std::atomic<bool> cancelled{false};
 };
@@ -90,6 +91,10 @@ Expected<LanguageModel> LanguageModel::load(const std::string& path, const LoadS
     backend.threads = settings.threads > 0 ? settings.threads : default_threads();
     TRY_ASSIGN(state->backend, make_backend(backend));
     TRY_ASSIGN(state->model, TextModel::load(path, *state->backend, options));
+    if (!settings.adapter.empty()) {
+      TRY_ASSIGN(state->adapter,
+                 load_adapter(settings.adapter, state->model->loaded(), *state->backend));
+    }
     EngineOptions engine;
     engine.context = settings.context;
     engine.kv_format = kv_format;
@@ -109,6 +114,7 @@ Expected<std::vector<Reply>> LanguageModel::generate(const std::vector<GenerateR
     for (const GenerateRequest& request : requests) {
       TRY_ASSIGN(TextRequest one, translate(*state_->model, request));
       prompts.push_back(one.prompt.ids);
+      one.adapter = state_->adapter;
       translated.push_back(std::move(one));
     }
     state_->cancelled = false;

@@ -6,14 +6,6 @@
 namespace hearth {
 namespace {
 
-// Row of Hugging Face's order (all first halves, then all second halves of a head) that stands at
-// `r` when pairs lie side by side.
-int64_t rotary_row(int64_t r, int64_t rows, int64_t heads) {
-  const int64_t width = rows / heads;
-  const int64_t i = r % width;
-  return r - i + i / 2 + i % 2 * (width / 2);
-}
-
 struct RotaryHeads {
   int64_t q = 0;  // 0: this architecture keeps Hugging Face's order
   int64_t k = 0;
@@ -82,6 +74,12 @@ class LayoutBuilder {
 };
 
 }  // namespace
+
+int64_t rotary_row(int64_t r, int64_t rows, int64_t heads) {
+  const int64_t width = rows / heads;
+  const int64_t i = r % width;
+  return r - i + i / 2 + i % 2 * (width / 2);
+}
 
 GgufTensor::Origin GgufTensor::origin(int64_t r) const {
   if (sources.size() > 1 || shape.rank() == 3) {

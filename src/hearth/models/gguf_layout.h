@@ -39,6 +39,10 @@ struct GgufTensor {
   int64_t element_origin(int64_t i) const;
 };
 
+// Row of Hugging Face's order (of each head all first halves, then all second halves) that stands
+// at `r` where pairs lie side by side.
+int64_t rotary_row(int64_t r, int64_t rows, int64_t heads);
+
 // All tensors of a model made from `config`, in the order of the forward pass. Its slots are not
 // touched.
 Result<std::vector<GgufTensor>> gguf_layout(Model& model, const Json& config);

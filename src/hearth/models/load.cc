@@ -122,6 +122,7 @@ class WeightLoader {
 Result<LoadedModel> load_model(const Checkpoint& checkpoint, Backend& backend,
                                const LoadOptions& options) {
   LoadedModel loaded;
+  loaded.kind = checkpoint.kind();
   TRY_ASSIGN(loaded.model, make_model(checkpoint, loaded.notices, options.hints));
   auto tensors = StoredTensors::of(checkpoint);
   if (!tensors) return std::move(tensors).status().at(checkpoint.path());

@@ -24,7 +24,8 @@ struct LoadOptions {
 
 struct LoadedModel {
   std::unique_ptr<Model> model;
-  std::vector<std::string> notices;  // lines that the user should read
+  CheckpointKind kind = CheckpointKind::hugging_face;  // how its rows are arranged
+  std::vector<std::string> notices;                    // lines that the user should read
   int64_t parameters = 0;
   int64_t weight_bytes = 0;  // as held, mapped or owned
 };

@@ -29,6 +29,10 @@ class Model {
 
   // Declares every tensor, in the order of the forward pass. `slot` points into this model.
   virtual void visit_tensors(const TensorVisitor& visit) = 0;
+  // The same for who only looks: visit_tensors hands slots out and changes none itself.
+  void visit_weights(const std::function<void(const TensorSpec&, const Weight&)>& visit) const {
+    const_cast<Model*>(this)->visit_tensors(visit);
+  }
   // Called when all slots are set: checks what only the whole can tell.
   virtual Status finish_load(Backend&) { return Status::ok(); }
 

@@ -119,6 +119,42 @@ std::optional<ApiError> EngineLoop::submit(GenerationJob job) {
   return std::nullopt;
 }
 
+bool EngineLoop::run_between_steps(std::function<bool()> work) {
+  auto asked = std::make_unique<Work>();
+  asked->run = std::move(work);
+  std::future<bool> done = asked->done.get_future();
+  {
+    std::lock_guard lock(mutex_);
+    if (over_) return false;
+    work_.push_back(std::move(asked));
+  }
+  wake_.notify_one();
+  return done.get();
+}
+
+void EngineLoop::do_work() {
+  std::vector<std::unique_ptr<Work>> asked;
+  {
+    std::lock_guard lock(mutex_);
+    asked.swap(work_);
+  }
+  for (std::unique_ptr<Work>& work : asked) {
+    if (work->run()) {
+      work->done.set_value(true);
+    } else {
+      std::lock_guard lock(mutex_);
+      work_.push_back(std::move(work));
+    }
+  }
+}
+
+void EngineLoop::drop_work() {
+  std::lock_guard lock(mutex_);
+  over_ = true;
+  for (const std::unique_ptr<Work>& work : work_) work->done.set_value(false);
+  work_.clear();
+}
+
 bool EngineLoop::ready() const {
   const double age = static_cast<double>(milliseconds_now() - last_step_ms_) / 1000;
   return !draining_ && age < options_.stuck_seconds;
@@ -131,6 +167,7 @@ int EngineLoop::retry_after() const {
 void EngineLoop::run() {
   while (true) {
     for (GenerationJob& job : take_new()) begin(std::move(job));
+    do_work();
     give_up_the_abandoned();
     count_sequences();
     {
@@ -144,6 +181,7 @@ void EngineLoop::run() {
       probe();
     }
   }
+  drop_work();
   // What is left ends here, counted: cancelled in the engine, told to its connection.
   for (GenerationJob& job : take_new()) begin(std::move(job));
   for (const auto& live : jobs_) live->job.channel->abandon(Abandon::stopped);
@@ -154,7 +192,7 @@ void EngineLoop::run() {
 // Waits while there is nothing to do, no longer than to the next probe.
 std::vector<GenerationJob> EngineLoop::take_new() {
   std::unique_lock lock(mutex_);
-  if (engine_.idle() && !stop_ && submitted_.empty()) {
+  if (engine_.idle() && !stop_ && submitted_.empty() && work_.empty()) {
     wake_.wait_for(lock, std::chrono::duration<double>(options_.probe_seconds));
   }
   return std::exchange(submitted_, {});
@@ -190,6 +228,7 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   request.sampling.seed += static_cast<uint64_t>(index) * 0x9e3779b97f4a7c15u;
   request.stop_ids = model_.stop_ids();
   request.scope.tenant = job.tenant;
+  request.adapter = job.adapter;
   const int64_t first = index - index % job.n;  // of the choices with this prompt
   if (first != index) {
     request.shares_prompt_with = live.choices[static_cast<size_t>(first)]->id;

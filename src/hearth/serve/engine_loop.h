@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,8 +34,9 @@ struct GenerationJob {
   bool raw = false;                  // a completion: no thought is split off
   std::optional<ToolDialect> tools;  // calls of tools are read from the reply
   ThoughtOptions thought;
-  bool single_call = false;         // the first of them ends it
-  std::optional<int64_t> logprobs;  // how many alternatives; absent: none are wanted
+  bool single_call = false;                // the first of them ends it
+  std::optional<int64_t> logprobs;         // how many alternatives; absent: none are wanted
+  std::shared_ptr<const Adapter> adapter;  // null: the bare model
   std::shared_ptr<AnswerChannel> channel;
   std::function<void(const Usage&)> on_end;  // told by the engine's thread; may be empty
 
@@ -62,6 +64,9 @@ class EngineLoop {
 
   // Any thread. The reason why it was not taken, or nullopt: its channel tells the rest.
   std::optional<ApiError> submit(GenerationJob job);
+  // Calls `work` on the engine's thread, once before each step, until it returns true; returns
+  // then. False: the loop ended first. Any thread but the engine's; never before start().
+  bool run_between_steps(std::function<bool()> work);
   // Ends the thread; what still runs is told to its channel. Called once more by the destructor.
   void stop();
   // Nothing more is taken; what runs goes on.
@@ -77,8 +82,14 @@ class EngineLoop {
   using Clock = std::chrono::steady_clock;
   struct Live;
   struct Choice;
+  struct Work {
+    std::function<bool()> run;
+    std::promise<bool> done;
+  };
 
   void run();
+  void do_work();
+  void drop_work();
   std::vector<GenerationJob> take_new();
   void begin(GenerationJob job);
   bool begin_choice(Live& live, int64_t index);
@@ -101,6 +112,8 @@ class EngineLoop {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<GenerationJob> submitted_;
+  std::vector<std::unique_ptr<Work>> work_;  // asked for by run_between_steps
+  bool over_ = false;                        // the thread has ended: no work is taken any more
   bool stop_ = false;
   int64_t prompt_tokens_ = 0;  // of live sequences
 

@@ -73,6 +73,8 @@ struct Metrics::Series {
   Counter& preemptions =
       counters("hearth_num_preemptions_total", "Sequences that gave their blocks back for a while")
           .Add({});
+  Gauge& adapters = gauge("hearth_adapters_loaded", "Adapters that requests may name");
+  Gauge& adapter_bytes = gauge("hearth_adapter_memory_bytes", "Memory of these adapters");
   Gauge& open = gauge("hearth_connections_open", "HTTP connections");
   Histogram& first = histogram("hearth_time_to_first_token_seconds",
                                "From admission to the first token", kFirstToken);
@@ -136,6 +138,11 @@ void Metrics::next_token(double seconds_since_last) {
 void Metrics::step(int64_t sequences, double seconds) {
   series_->together.Observe(static_cast<double>(sequences));
   series_->steps.Observe(seconds);
+}
+
+void Metrics::adapters(int64_t loaded, int64_t bytes) {
+  series_->adapters.Set(static_cast<double>(loaded));
+  series_->adapter_bytes.Set(static_cast<double>(bytes));
 }
 
 void Metrics::in_engine(const SchedulerStats& stats, int64_t waiting) {

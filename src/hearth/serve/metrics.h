@@ -31,6 +31,8 @@ class Metrics {
   // `waiting`: choices that were taken and don't run.
   void in_engine(const SchedulerStats& stats, int64_t waiting);
 
+  void adapters(int64_t loaded, int64_t bytes);
+
   void response(int status);            // every HTTP answer
   void rejected(std::string_view why);  // requests that were never admitted
   void connections(int64_t open);

@@ -12,6 +12,7 @@
 #include "hearth/files/outside_bytes.h"
 #include "hearth/serve/completions.h"
 #include "hearth/serve/openai/read_request.h"
+#include "hearth/serve/word.h"
 
 namespace hearth::serve {
 namespace {
@@ -19,14 +20,6 @@ namespace {
 constexpr size_t kRequestIdMax = 128;
 constexpr size_t kIgnoredShown = 16;
 constexpr int64_t kWholeReplyMax = int64_t{256} << 20;  // a reply that is not streamed
-
-bool is_word(std::string_view text, size_t bytes_max) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-  };
-  return !text.empty() && text.size() <= bytes_max && std::all_of(text.begin(), text.end(), good);
-}
 
 std::string random_id() {
   std::array<unsigned char, 12> bytes;
@@ -79,6 +72,9 @@ const std::vector<Service::Route>& Service::routes() {
       {"/v1/chat/completions", "POST", Scope::generate, false, true, &Service::chat},
       {"/v1/completions", "POST", Scope::generate, false, true, &Service::complete},
       {"/v1/models", "GET", Scope::generate, false, false, &Service::models},
+      {"/v1/adapters", "GET", Scope::admin, false, false, &Service::list_adapters},
+      {"/v1/adapters", "POST", Scope::admin, false, true, &Service::load_adapter},
+      {"/v1/adapters/", "DELETE", Scope::admin, false, true, &Service::unload_adapter},
       {"/tokenize", "POST", Scope::generate, false, true, &Service::tokenize},
       {"/detokenize", "POST", Scope::generate, false, true, &Service::detokenize},
       {"/health", "GET", Scope::generate, true, false, &Service::health},
@@ -88,18 +84,31 @@ const std::vector<Service::Route>& Service::routes() {
   return table;
 }
 
-const Service::Route* Service::find_route(std::string_view path) {
+// The route of a path; one of another method where none has this one.
+const Service::Route* Service::find_route(const RequestHead& head) {
+  std::string_view path = head.path();
   if (path.starts_with("/v1/models/")) path = "/v1/models";
+  if (path.starts_with("/v1/adapters/")) path = "/v1/adapters/";
+  const Route* found = nullptr;
   for (const Route& route : routes()) {
-    if (route.path == path) return &route;
+    if (route.path == path && (!found || route.method == head.method)) found = &route;
   }
-  return nullptr;
+  return found;
 }
 
-Service::Service(const TextModel& model, EngineLoop& loop, Gate& gate, Metrics& metrics,
-                 ServiceOptions options)
+std::string Service::methods_of(std::string_view path) {
+  std::string out;
+  for (const Route& route : routes()) {
+    if (route.path == path) out += (out.empty() ? "" : ", ") + std::string(route.method);
+  }
+  return out;
+}
+
+Service::Service(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
+                 Metrics& metrics, ServiceOptions options)
     : model_(model),
       loop_(loop),
+      adapters_(adapters),
       gate_(gate),
       metrics_(metrics),
       options_(std::move(options)),
@@ -125,7 +134,7 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
   if (auto error = gate_.check_host(head.host)) return error_reply(*error);
   if (auto error = gate_.check_origin(head.origin, head.host)) return error_reply(*error);
   if (auto reply = preflight(head)) return reply;
-  const Route* route = find_route(head.path());
+  const Route* route = find_route(head);
   if (!route || !route->open) {
     const Scope scope = route ? route->scope : Scope::generate;
     if (auto error = gate_.check_key(presented_key(head), scope, context.caller)) {
@@ -142,11 +151,12 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
   }
   if (head.method != route->method) {
     error.status = 405;
-    error.message = fmt::format("{}: expected {}, found {}", route->path, route->method,
-                                excerpt(head.method, 20));
+    const std::string methods = methods_of(route->path);
+    error.message =
+        fmt::format("{}: expected {}, found {}", route->path, methods, excerpt(head.method, 20));
     error.code = "method_not_allowed";
     HttpReply reply = error_reply(error);
-    reply.headers.emplace_back("Allow", std::string(route->method));
+    reply.headers.emplace_back("Allow", methods);
     return reply;
   }
   if (!route->limited) return std::nullopt;
@@ -174,7 +184,7 @@ HttpReply Service::handle(const RequestHead& head, const RequestContext& context
 
 HttpReply Service::answer(const RequestHead& head, const RequestContext& context,
                           std::string_view body) {
-  const Route* route = find_route(head.path());
+  const Route* route = find_route(head);
   CHECK(route != nullptr);
   return (this->*route->work)(head, context, body);
 }
@@ -189,25 +199,13 @@ HttpReply Service::protocol_error(int status, std::string_view message, RequestC
   return error_reply(error);
 }
 
-std::optional<ApiError> Service::check_model(const std::string& name) const {
-  const auto& names = options_.model_names;
-  if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) {
-    return std::nullopt;
-  }
-  ApiError error;
-  error.status = 404;
-  error.message = fmt::format("`model`: expected `{}`, found `{}`", names[0], excerpt(name));
-  error.param = "model";
-  error.code = "model_not_found";
-  return error;
-}
-
-ReplyHead Service::head_of(const GenerationRequest& request, const RequestContext& context) const {
+ReplyHead Service::head_of(const GenerationRequest& request, const RequestContext& context,
+                           const std::string& model) const {
   ReplyHead head;
   head.endpoint = request.endpoint;
   head.id = (request.endpoint == Endpoint::chat ? "chatcmpl-" : "cmpl-") + context.id;
   head.created = std::time(nullptr);
-  head.model = options_.model_names[0];
+  head.model = model;
   head.fingerprint = "hearth-" + options_.version;
   head.field = options_.reasoning_field;
   head.include_usage = request.include_usage;
@@ -244,7 +242,8 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   GenerationRequest request;
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_generation(endpoint, body, vocab, request)) return error_reply(*error);
-  if (auto error = check_model(request.model)) return error_reply(*error);
+  NamedModel named;
+  if (auto error = find_model(request.model, named)) return error_reply(*error);
   std::vector<Prompt> prompts;
   if (auto error = make_prompts(model_, request, options_.context, prompts)) {
     return error_reply(*error);
@@ -258,6 +257,7 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   }
   GenerationJob job = make_job(model_, request, options_.context, std::move(prompts));
   job.thought = thought_of(request);
+  job.adapter = std::move(named.adapter);
   const int64_t choices = job.choices();
   const int64_t buffer = request.stream ? options_.stream_buffer * choices : kWholeReplyMax;
   job.channel = std::make_shared<AnswerChannel>(request.stream, buffer);
@@ -268,7 +268,7 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   };
   HttpReply reply;
   reply.pending =
-      pending_completion(model_.tokenizer(), head_of(request, context), request.stream,
+      pending_completion(model_.tokenizer(), head_of(request, context, named.name), request.stream,
                          std::move(echo), warning_headers(request.ignored), job.channel, choices);
   if (auto error = loop_.submit(std::move(job))) {
     metrics_.rejected(error->code);
@@ -280,20 +280,18 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
 HttpReply Service::models(const RequestHead& head, const RequestContext&, std::string_view) {
   std::string_view path = head.path();
   constexpr std::string_view kList = "/v1/models";
-  if (path == kList) {
-    return json_reply(models_json(options_.model_names, created_, options_.context));
-  }
-  const std::string name(path.substr(kList.size() + 1));
-  if (name.empty())
-    return json_reply(models_json(options_.model_names, created_, options_.context));
-  if (auto error = check_model(name)) return error_reply(*error);
+  const std::string name(path.substr(std::min(path.size(), kList.size() + 1)));
+  if (name.empty()) return json_reply(models_json(all_models(), created_, options_.context));
+  NamedModel named;
+  if (auto error = find_model(name, named)) return error_reply(*error);
   return json_reply(model_json(name, created_, options_.context));
 }
 
 HttpReply Service::tokenize(const RequestHead&, const RequestContext&, std::string_view body) {
   TokenizeRequest request;
   if (auto error = read_tokenize(body, request)) return error_reply(*error);
-  if (auto error = check_model(request.model)) return error_reply(*error);
+  NamedModel named;
+  if (auto error = find_model(request.model, named)) return error_reply(*error);
   Prompt prompt;
   if (request.messages) {
     ChatRequest chat;
@@ -312,7 +310,8 @@ HttpReply Service::detokenize(const RequestHead&, const RequestContext&, std::st
   DetokenizeRequest request;
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_detokenize(body, vocab, request)) return error_reply(*error);
-  if (auto error = check_model(request.model)) return error_reply(*error);
+  NamedModel named;
+  if (auto error = find_model(request.model, named)) return error_reply(*error);
   return json_reply(text_json(model_.tokenizer().decode(request.tokens, false)));
 }
 

@@ -10,6 +10,7 @@
 
 #include "hearth/engine/text_model.h"
 #include "hearth/serve/access/gate.h"
+#include "hearth/serve/adapters.h"
 #include "hearth/serve/engine_loop.h"
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/metrics.h"
@@ -30,8 +31,8 @@ struct ServiceOptions {
 // Thread-safe.
 class Service {
  public:
-  Service(const TextModel& model, EngineLoop& loop, Gate& gate, Metrics& metrics,
-          ServiceOptions options);
+  Service(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
+          Metrics& metrics, ServiceOptions options);
 
   // Decides on the head alone; an answer means that the body is not read. Fills `context`.
   std::optional<HttpReply> refuse(const RequestHead& head, RequestContext& context);
@@ -42,7 +43,8 @@ class Service {
 
  private:
   struct Route;
-  static const Route* find_route(std::string_view path);
+  static const Route* find_route(const RequestHead& head);
+  static std::string methods_of(std::string_view path);
   static const std::vector<Route>& routes();
 
   std::optional<HttpReply> preflight(const RequestHead& head) const;
@@ -57,12 +59,24 @@ class Service {
   HttpReply ready(const RequestHead&, const RequestContext&, std::string_view);
   HttpReply metrics(const RequestHead&, const RequestContext&, std::string_view);
 
-  std::optional<ApiError> check_model(const std::string& name) const;
+  HttpReply list_adapters(const RequestHead&, const RequestContext&, std::string_view);
+  HttpReply load_adapter(const RequestHead&, const RequestContext&, std::string_view body);
+  HttpReply unload_adapter(const RequestHead& head, const RequestContext&, std::string_view);
+
+  // What a request's `model` says: a name of ours, with an adapter or without.
+  struct NamedModel {
+    std::string name;  // as replies say it
+    std::shared_ptr<const Adapter> adapter;
+  };
+  std::optional<ApiError> find_model(const std::string& asked, NamedModel& out) const;
+  std::vector<std::string> all_models() const;
   ThoughtOptions thought_of(const GenerationRequest& request) const;
-  ReplyHead head_of(const GenerationRequest& request, const RequestContext& context) const;
+  ReplyHead head_of(const GenerationRequest& request, const RequestContext& context,
+                    const std::string& model) const;
 
   const TextModel& model_;
   EngineLoop& loop_;
+  Adapters& adapters_;
   Gate& gate_;
   Metrics& metrics_;
   const ServiceOptions options_;

@@ -5,12 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 
-#include "hearth/files/json.h"
-#include "hearth/serve/testing.h"
+#include "hearth/serve/test_server.h"
 
 namespace hearth::serve {
 namespace {
@@ -18,80 +16,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr int64_t kContext = 512;
-
-struct Server {
-  explicit Server(LoopOptions limits = {}, int64_t stream_buffer = 256 << 10) {
-    auto opened = Gate::open({});
-    CHECK(opened.has_value());
-    gate = *std::move(opened);
-    engine = mini_engine(kContext, 4);
-    loop = std::make_unique<EngineLoop>(mini(), *engine, metrics, limits);
-    ServiceOptions options;
-    options.model_names = {"mini"};
-    options.context = kContext;
-    options.stream_buffer = stream_buffer;
-    service = std::make_unique<Service>(mini(), *loop, *gate, metrics, options);
-    CHECK(loop->start().is_ok());
-  }
-  ~Server() { loop->stop(); }
-
-  HttpReply post(const std::string& path, const std::string& body) {
-    RequestHead head;
-    head.method = "POST";
-    head.target = path;
-    head.host = "localhost";
-    RequestContext context;
-    auto refused = service->refuse(head, context);
-    return refused ? *std::move(refused) : service->handle(head, context, body);
-  }
-  // A counter or gauge, summed over its labels.
-  double metric(const std::string& name) const {
-    double sum = 0;
-    std::istringstream lines(metrics.text());
-    for (std::string line; std::getline(lines, line);) {
-      if (line.starts_with(name + "{")) sum += std::stod(line.substr(line.rfind(' ')));
-    }
-    return sum;
-  }
-
-  Metrics metrics{"mini"};
-  std::unique_ptr<Gate> gate;
-  std::unique_ptr<Engine> engine;
-  std::unique_ptr<EngineLoop> loop;
-  std::unique_ptr<Service> service;
-};
-
-std::string chat_body(const std::string& question, const std::string& members = "") {
-  return R"({"messages":[{"role":"user","content":")" + question + "\"}]" + members + "}";
-}
-
-// Everything that a pending answer says: an event stream, or the body of the whole reply.
-std::string wait_for(PendingAnswer& pending, int* status = nullptr) {
-  std::string bytes;
-  const auto end = steady_clock::now() + std::chrono::seconds(120);
-  while (steady_clock::now() < end) {
-    PendingAnswer::Progress p = pending.poll(!bytes.empty());
-    bytes += p.bytes;
-    if (p.whole) {
-      if (status) *status = p.whole->status;
-      return p.whole->body;
-    }
-    if (p.ended) return bytes;
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  ADD_FAILURE() << "no end";
-  return bytes;
-}
-
-Json parsed(const std::string& text) {
-  auto json = parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *std::move(json) : Json();
-}
-
 TEST(Service, AStreamSaysWhatTheWholeReplySays) {
-  Server server;
+  TestServer server;
   const HttpReply whole = server.post("/v1/chat/completions", chat_body("12+30=?"));
   ASSERT_TRUE(whole.pending);
   const Json reply = parsed(wait_for(*whole.pending));
@@ -121,7 +47,7 @@ TEST(Service, AStreamSaysWhatTheWholeReplySays) {
 }
 
 TEST(Service, ChoicesLogprobsAndStops) {
-  Server server;
+  TestServer server;
   const HttpReply made = server.post(
       "/v1/chat/completions",
       chat_body("12+30=?", R"(,"n":3,"seed":7,"temperature":1,"logprobs":true,"top_logprobs":2)"));
@@ -148,7 +74,7 @@ TEST(Service, ChoicesLogprobsAndStops) {
 }
 
 TEST(Service, ABiasChoosesTheToken) {
-  Server server;
+  TestServer server;
   const HttpReply made = server.post(
       "/v1/completions", R"({"prompt":"12","max_tokens":3,"logit_bias":{"20":100},"echo":true})");
   const std::string token(mini().tokenizer().token_bytes(20));
@@ -156,7 +82,7 @@ TEST(Service, ABiasChoosesTheToken) {
 }
 
 TEST(Service, EachWrongRequestIsOneClearAnswer) {
-  Server server;
+  TestServer server;
   const std::string lots(20 * kContext, '7');
   const struct {
     const char* path;
@@ -187,7 +113,7 @@ TEST(Service, EachWrongRequestIsOneClearAnswer) {
 TEST(Service, AFullQueueSaysWhenToComeAgain) {
   LoopOptions limits;
   limits.sequences_max = 2;
-  Server server(limits);
+  TestServer server(limits);
   const std::string body = chat_body("12+30=?", R"(,"n":2,"temperature":100)");
   const HttpReply first = server.post("/v1/chat/completions", body);
   ASSERT_TRUE(first.pending);
@@ -208,7 +134,7 @@ TEST(Service, AFullQueueSaysWhenToComeAgain) {
 TEST(Service, AnEndedAnswerHoldsNoRoom) {
   LoopOptions limits;
   limits.sequences_max = 1;
-  Server server(limits);
+  TestServer server(limits);
   for (int i = 0; i < 300; ++i) {
     const HttpReply reply =
         server.post("/v1/completions", R"({"prompt":"1","max_tokens":1,"temperature":0})");
@@ -219,7 +145,7 @@ TEST(Service, AnEndedAnswerHoldsNoRoom) {
 }
 
 TEST(Service, AStreamThatNobodyReadsIsGivenUp) {
-  Server server({}, 512);
+  TestServer server({}, 512);
   const HttpReply made = server.post(
       "/v1/chat/completions",
       chat_body("12+30=?", R"(,"stream":true,"temperature":100,"logprobs":true,"max_tokens":400)"));
@@ -233,7 +159,7 @@ TEST(Service, AStreamThatNobodyReadsIsGivenUp) {
 
 // Clients of all kinds from several threads: whole, streamed, gone at some time, wrong.
 TEST(Service, EveryAdmittedRequestIsCountedOnce) {
-  Server server;
+  TestServer server;
   std::vector<std::thread> clients;
   for (unsigned c = 0; c < 4; ++c) {
     clients.emplace_back([&server, c] {

@@ -12,6 +12,7 @@ using cuda::RowPlace;
 using cuda::SequencePlace;
 
 // Batches of more rows are not worth a graph: their kernels are longer than the gaps between them.
+// Nor are rows with adapters recorded: the graph would hold whose they were.
 constexpr int64_t kRecordedRowsMax = 64;
 constexpr int64_t kSplit = 512;  // positions that one part of a long history has
 
@@ -85,7 +86,9 @@ void CudaBackend::begin_step() {
 void CudaBackend::begin_forward(const Batch& batch, const KvCache& cache) {
   begin_step();
   const cuda::StepRows counts = count_rows(batch);
-  if (options_.graphs && counts.prompt_count == 0 && counts.rows <= kRecordedRowsMax) {
+  const bool adapted =
+      std::ranges::any_of(batch.sequences, [](const SequenceRows& s) { return s.adapter != 0; });
+  if (options_.graphs && !adapted && counts.prompt_count == 0 && counts.rows <= kRecordedRowsMax) {
     choose_mode({cache.memory(), counts.rows, counts.sequence_count, counts.table_width,
                  counts.generated_end_max, to_i32(batch.logits_rows.size())});
   }

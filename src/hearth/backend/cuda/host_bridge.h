@@ -85,6 +85,20 @@ class HostBridge : public Backend {
     device_->norm_linear_swiglu(taken(x), *norm_of(norm), *linear_of(gate), *linear_of(up), to);
     bring_back(to, out);
   }
+  void add_low_rank(Tensor x, const Norm& norm, std::span<const LowRankAdd> adds) override {
+    std::vector<LowRankAdd> to(adds.begin(), adds.end());
+    for (LowRankAdd& add : to) add.out = taken(add.out);
+    device_->add_low_rank(taken(x), *norm_of(norm), to);
+    for (size_t i = 0; i < to.size(); ++i) {
+      bring_back(to[i].out.row(to[i].first_row), adds[i]);
+    }
+  }
+  void swiglu(Tensor gate, Tensor up) override {
+    const Tensor at = taken(gate);
+    device_->swiglu(at, taken(up));
+    bring_back(at, gate);
+  }
+  bool attends_in_parts() const override { return device_->attends_in_parts(); }
   void route_experts(const RouteExperts& args) override {
     RouteExperts r = args;
     const int64_t bytes = args.x.rows() * args.num_experts_per_tok * 4;
@@ -136,6 +150,10 @@ class HostBridge : public Backend {
     device_->stream().synchronize();
     const Status status = device_->stream().status();
     CHECK_EQ(status.message(), std::string());
+  }
+  // The rows of an add alone: others may be written by another.
+  void bring_back(const std::byte* at, const LowRankAdd& add) {
+    bring_back(add.out.row(add.first_row), at, add.rows * add.out.row_bytes);
   }
   void bring_back(const Tensor& at, const Tensor& host) {
     bring_back(host.data, at.data, host.bytes());

@@ -63,6 +63,15 @@ void ObservedBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linea
   child_.norm_linear_swiglu(x, norm, gate, up, out);
 }
 
+// An observer is told what the model's own weights see.
+void ObservedBackend::add_low_rank(Tensor x, const Norm& norm, std::span<const LowRankAdd> adds) {
+  child_.add_low_rank(x, norm, adds);
+}
+
+void ObservedBackend::swiglu(Tensor gate, Tensor up) {
+  child_.swiglu(gate, up);
+}
+
 void ObservedBackend::route_experts(const RouteExperts& args) {
   {
     const ScratchScope scope(child_);

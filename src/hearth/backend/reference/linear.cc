@@ -67,6 +67,28 @@ void ReferenceBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Line
   }
 }
 
+void ReferenceBackend::add_low_rank(Tensor x, const Norm& norm, std::span<const LowRankAdd> adds) {
+  std::vector<float> normed(static_cast<size_t>(x.columns()));
+  for (const LowRankAdd& add : adds) {
+    std::vector<float> low(static_cast<size_t>(add.delta->a.out()));
+    std::vector<float> y(static_cast<size_t>(add.delta->b.out()));
+    for (int64_t t = add.first_row; t < add.first_row + add.rows; ++t) {
+      rms_norm(x.f32_row(t), x.columns(), norm, normed.data());
+      apply({add.delta->a, {}}, normed.data(), low.data());
+      apply({add.delta->b, {}}, low.data(), y.data());
+      float* to = add.out.f32_row(t);
+      for (size_t i = 0; i < y.size(); ++i) to[i] += y[i];
+    }
+  }
+}
+
+void ReferenceBackend::swiglu(Tensor gate, Tensor up) {
+  for (int64_t t = 0; t < gate.rows(); ++t) {
+    float* y = gate.f32_row(t);
+    for (int64_t i = 0; i < gate.columns(); ++i) y[i] = silu(y[i]) * up.f32_row(t)[i];
+  }
+}
+
 void ReferenceBackend::gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) {
   for (size_t i = 0; i < rows.size(); ++i) {
     std::copy_n(x.f32_row(rows[i]), x.columns(), out.f32_row(static_cast<int64_t>(i)));

@@ -170,6 +170,24 @@ void TraceBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& 
   record("norm_linear_swiglu", x.shape, out.shape, work);
 }
 
+// CpuBackend's: normed rows, then the low-rank rows of each add.
+void TraceBackend::add_low_rank(Tensor x, const Norm& norm, std::span<const LowRankAdd> adds) {
+  take_activations(x, norm, false);
+  Work work;
+  int64_t columns = 0;
+  for (const LowRankAdd& add : adds) {
+    scratch({add.rows, add.delta->a.out()});
+    work += of_linear({add.delta->a, {}}, add.rows);
+    work += of_linear({add.delta->b, {}}, add.rows);
+    columns += add.out.columns();
+  }
+  record("add_low_rank", x.shape, {x.rows(), columns}, work);
+}
+
+void TraceBackend::swiglu(Tensor gate, Tensor up) {
+  record("swiglu", up.shape, gate.shape, {0, 0, 4 * real(gate.shape.elements())});
+}
+
 void TraceBackend::route_experts(const RouteExperts& args) {
   take_activations(args.x, *args.norm, false);
   const Tensor logits = scratch({args.x.rows(), args.gate->out()});

@@ -54,6 +54,8 @@ class TraceBackend : public Backend {
   void linear_add(Tensor x, const Linear& linear, Tensor residual) override;
   void norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate, const Linear& up,
                           Tensor out) override;
+  void add_low_rank(Tensor x, const Norm& norm, std::span<const LowRankAdd> adds) override;
+  void swiglu(Tensor gate, Tensor up) override;
   void route_experts(const RouteExperts& args) override;
   void moe_ffn(const MoeFfn& args) override;
   void gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) override;

@@ -13,6 +13,7 @@
 #include "hearth/base/mapped_file.h"
 #include "hearth/base/sha256.h"
 #include "hearth/files/outside_bytes.h"
+#include "hearth/serve/word.h"
 
 namespace hearth::serve {
 namespace {
@@ -27,15 +28,6 @@ std::string sha256_of(std::string_view text) {
   Sha256 hash;
   hash.update(text);
   return hash.hex();
-}
-
-bool is_name(std::string_view name) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-  };
-  return !name.empty() && name.size() <= kNameBytesMax &&
-         std::all_of(name.begin(), name.end(), good);
 }
 
 bool is_hash(std::string_view digits) {
@@ -90,7 +82,7 @@ Result<ApiKey> read_key(const std::string& line) {
   ApiKey key;
   std::string hash;
   words >> key.name >> hash;
-  if (!is_name(key.name)) {
+  if (!is_word(key.name, kNameBytesMax)) {
     return error(Code::corrupt, "expected a name of letters, digits, `-`, `_`, `.`, found `{}`",
                  excerpt(key.name));
   }
@@ -144,7 +136,7 @@ const ApiKey* ApiKeys::find(std::string_view presented) const {
 }
 
 Result<NewApiKey> make_api_key(const std::string& name) {
-  if (!is_name(name)) {
+  if (!is_word(name, kNameBytesMax)) {
     return error(Code::invalid,
                  "key name: expected at most {} letters, digits, `-`, `_`, `.`, found `{}`",
                  kNameBytesMax, excerpt(name));

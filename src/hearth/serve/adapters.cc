@@ -1,0 +1,170 @@
+// See adapters.h.
+#include "hearth/serve/adapters.h"
+
+#include <ctime>
+#include <filesystem>
+#include <utility>
+
+#include "hearth/files/outside_bytes.h"
+#include "hearth/sensors/memory.h"
+#include "hearth/serve/word.h"
+
+namespace hearth::serve {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kBytesBetweenSteps = 4 << 20;  // packed within a few milliseconds
+
+ApiError refusal(int status, std::string param, std::string code, std::string message) {
+  ApiError error = bad_field(std::move(param), std::move(code), std::move(message));
+  error.status = status;
+  return error;
+}
+
+ApiError no_adapter(const std::string& path) {
+  return refusal(
+      404, "path", "adapter_not_found",
+      fmt::format("`path`: there is no `{}` in the directory of adapters", excerpt(path)));
+}
+
+// Its place on this machine is nothing that a client must know.
+Status without_directory(Status status, const std::string& place, const std::string& path) {
+  std::string message = status.message();
+  if (message.starts_with(place)) message = path + message.substr(place.size());
+  return {status.code(), std::move(message)};
+}
+
+Status check_memory(const AdapterFacts& facts) {
+  const auto memory = read_memory();
+  if (!memory || facts.bytes <= memory->usable_available_bytes()) return Status::ok();
+  return error(Code::no_memory, "the adapter needs {} MB, {} MB are free", facts.bytes / 1'000'000,
+               memory->usable_available_bytes() / 1'000'000);
+}
+
+}  // namespace
+
+Adapters::Adapters(const LoadedModel& base, Backend& backend, EngineLoop& loop, Metrics& metrics,
+                   std::string directory)
+    : base_(base),
+      backend_(backend),
+      loop_(loop),
+      metrics_(metrics),
+      directory_(std::move(directory)) {}
+
+Status Adapters::open(const std::string& name, const std::string& path) {
+  if (auto refused = check_new(name)) return {Code::invalid, refused->message};
+  TRY_ASSIGN(auto adapter, load_adapter(path, base_, backend_));
+  put(name, std::move(adapter));
+  return Status::ok();
+}
+
+std::optional<ApiError> Adapters::check_new(const std::string& name) const {
+  if (!is_word(name, kAdapterNameMax)) {
+    return bad_field("name", "invalid_value",
+                     fmt::format("`name`: expected up to {} letters, digits, `-`, `_` and `.`, "
+                                 "found `{}`",
+                                 kAdapterNameMax, excerpt(name)));
+  }
+  if (!find(name)) return std::nullopt;
+  return refusal(409, "name", "adapter_exists",
+                 fmt::format("`name`: there is an adapter `{}` already", name));
+}
+
+// Whatever is wrong with a path is one answer: a client learns nothing of the file system.
+std::optional<ApiError> Adapters::place_of(const std::string& path, std::string& out) const {
+  if (directory_.empty()) {
+    return refusal(403, "path", "adapters_closed",
+                   "this server was started without --adapter-dir: it loads none over HTTP");
+  }
+  std::error_code failure;
+  const fs::path top = fs::canonical(directory_, failure);
+  if (failure || path.empty() || path.find('\0') != path.npos || fs::path(path).is_absolute()) {
+    return no_adapter(path);
+  }
+  const fs::path place = fs::canonical(top / path, failure);  // links followed
+  if (failure) return no_adapter(path);
+  const fs::path inside = place.lexically_relative(top);
+  if (inside.empty() || *inside.begin() == ".." || *inside.begin() == ".") return no_adapter(path);
+  out = place.string();
+  return std::nullopt;
+}
+
+Status Adapters::prepare(AdapterLoad& load) {
+  Status status;
+  const bool ran = loop_.run_between_steps([&] {
+    auto done = load.prepare(backend_, kBytesBetweenSteps);
+    if (!done) status = std::move(done).status();
+    return !status.is_ok() || *done;
+  });
+  if (!ran) return error(Code::busy, "the server is shutting down");
+  return status;
+}
+
+std::optional<ApiError> Adapters::load(const std::string& name, const std::string& path) {
+  const std::unique_lock only(loading_, std::try_to_lock);
+  if (!only) {
+    ApiError busy = refusal(503, "", "busy", "another adapter is being loaded");
+    busy.retry_after = 1;
+    return busy;
+  }
+  if (auto refused = check_new(name)) return refused;
+  std::string place;
+  if (auto refused = place_of(path, place)) return refused;
+  auto read = AdapterLoad::read(place, base_, backend_);
+  Status status = read ? check_memory(read->facts()) : std::move(read).status();
+  if (status.is_ok()) status = prepare(*read);
+  if (!status.is_ok()) {
+    return error_of(without_directory(std::move(status), place, path), "path");
+  }
+  put(name, read->finish());
+  return std::nullopt;
+}
+
+std::optional<ApiError> Adapters::unload(const std::string& name) {
+  std::shared_ptr<const Adapter> unloaded;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = adapters_.find(name);
+    if (found == adapters_.end()) {
+      return refusal(404, "", "adapter_not_found",
+                     fmt::format("there is no adapter `{}`", excerpt(name)));
+    }
+    unloaded = std::move(found->second.adapter);
+    adapters_.erase(found);
+    count();
+  }
+  // Memory of a backend is given back on its own thread.
+  loop_.run_between_steps([&] {
+    unloaded.reset();
+    return true;
+  });
+  return std::nullopt;
+}
+
+void Adapters::put(const std::string& name, std::shared_ptr<const Adapter> adapter) {
+  const std::lock_guard lock(mutex_);
+  adapters_[name] = {name, std::move(adapter), std::time(nullptr)};
+  count();
+}
+
+void Adapters::count() const {
+  int64_t bytes = 0;
+  for (const auto& [name, loaded] : adapters_) bytes += loaded.adapter->facts().bytes;
+  metrics_.adapters(static_cast<int64_t>(adapters_.size()), bytes);
+}
+
+std::shared_ptr<const Adapter> Adapters::find(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = adapters_.find(name);
+  return found == adapters_.end() ? nullptr : found->second.adapter;
+}
+
+std::vector<LoadedAdapter> Adapters::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<LoadedAdapter> out;
+  for (const auto& [name, loaded] : adapters_) out.push_back(loaded);
+  return out;
+}
+
+}  // namespace hearth::serve
