@@ -52,8 +52,8 @@ class ThoughtLimit {
   const bool end_loops_;
   size_t read_ = 0;  // tokens of the answer
   bool thinking_;
-  int64_t thought_ = 0;                           // its tokens
-  std::optional<size_t> closing_from_;            // place in the answer
+  int64_t thought_ = 0;                            // its tokens
+  std::optional<size_t> closing_from_;             // place in the answer
   std::array<int64_t, kPeriodMax + 1> same_ = {};  // tokens that equal those `period` before
 };
 

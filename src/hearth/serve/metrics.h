@@ -32,8 +32,10 @@ class Metrics {
   void in_engine(const SchedulerStats& stats, int64_t waiting);
 
   void response(int status);            // every HTTP answer
+  void rpc(std::string_view code);      // every gRPC call's status
   void rejected(std::string_view why);  // requests that were never admitted
   void connections(int64_t open);
+  void calls(int64_t open);  // gRPC
 
   std::string text() const;  // Prometheus' text format
 
