@@ -90,6 +90,42 @@ TEST(Grpc, AStreamIsHttpsAnswerTokenForToken) {
   EXPECT_EQ(text, told);
 }
 
+// The prompt of a request with all of a conversation in it, tools included, is HTTP's.
+TEST(Grpc, ToolsAndHistoryMakeHttpsPrompt) {
+  RpcTestServer server;
+  const Json whole = http_answer(server, R"({"messages":[{"role":"user","content":"3+4=?"},
+      {"role":"assistant","reasoning_content":"hm","tool_calls":[{"id":"1","type":"function",
+       "function":{"name":"add","arguments":"{\"a\":3}"}}]},
+      {"role":"tool","tool_call_id":"1","content":"7"}],
+      "tools":[{"type":"function","function":{"name":"add","description":"adds",
+       "parameters":{"type":"object","b":1}}}],"max_tokens":40,"seed":3,"thinking_budget":8})");
+  v1::ChatRequest request = question("3+4=?");
+  v1::Message& called = *request.add_messages();
+  called.set_role("assistant");
+  called.set_reasoning_content("hm");
+  called.add_tool_calls()->set_id("1");
+  called.mutable_tool_calls(0)->mutable_function()->set_name("add");
+  called.mutable_tool_calls(0)->mutable_function()->set_arguments(R"({"a":3})");
+  v1::Message& result = *request.add_messages();
+  result.set_role("tool");
+  result.set_tool_call_id("1");
+  result.set_content("7");
+  auto& tool = *request.add_tools()->mutable_function();
+  tool.set_name("add");
+  tool.set_description("adds");
+  tool.set_parameters(R"({"type":"object","b":1})");
+  request.mutable_options()->set_max_tokens(40);
+  request.mutable_options()->set_seed(3);
+  request.set_thinking_budget(8);
+  const Answer answer = ask(*server.stub, request);
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_EQ(answer.usage.prompt_tokens(), whole["usage"]["prompt_tokens"]);
+  EXPECT_EQ(answer.usage.cached_tokens(), (answer.usage.prompt_tokens() - 1) / 64 * 64);
+  const Json& message = whole["choices"][0]["message"];
+  EXPECT_EQ(answer.reasoning, message.value("reasoning_content", ""));
+  EXPECT_EQ(answer.content, message.value("content", ""));
+}
+
 TEST(Grpc, GenerateTakesTextAndTokens) {
   RpcTestServer server;
   v1::TokenizeRequest asked;
@@ -150,6 +186,11 @@ const std::vector<WrongRequest>& wrong_requests() {
       {"logit_bias", [](auto& r) { (*r.mutable_options()->mutable_logit_bias())[-1] = 1; }},
       {"logit_bias", [](auto& r) { (*r.mutable_options()->mutable_logit_bias())[1] = kNan; }},
       {"stop", [](auto& r) { r.mutable_options()->add_stop(); }},
+      {"tools", [](auto& r) { r.add_tools(); }},
+      {"tools", [](auto& r) { r.add_tools()->mutable_function()->set_parameters("{"); }},
+      {"tool_choice", [](auto& r) { r.set_tool_choice("sometimes"); }},
+      {"thinking_budget", [](auto& r) { r.set_thinking_budget(-1); }},
+      {"reasoning_effort", [](auto& r) { r.set_reasoning_effort("utmost"); }},
       {"stop",
        [](auto& r) {
          for (int i = 0; i < 10'000; ++i) r.mutable_options()->add_stop(std::string(1, 'a'));

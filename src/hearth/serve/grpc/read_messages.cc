@@ -147,13 +147,41 @@ Json flat(const pb::Message& request) {
   return object;
 }
 
-Json chat_json(const v1::ChatRequest& request) {
-  Json object = flat(request);
-  const auto logprobs = object.find("logprobs");
-  if (logprobs == object.end()) return object;
-  object["top_logprobs"] = *logprobs;
-  object["logprobs"] = true;
-  return object;
+// A tool of text becomes one of JSON: its kind is said, its schema parsed.
+std::optional<ApiError> complete_tool(Json& tool) {
+  tool["type"] = "function";
+  const auto function = tool.find("function");
+  if (function == tool.end() || !function->contains("parameters")) return std::nullopt;
+  Json& schema = (*function)["parameters"];
+  JsonLimits limits;
+  limits.depth_max = kDepthMax;
+  limits.values_max = kFieldsMax;
+  auto parsed = parse_json(schema.get_ref<const std::string&>(), limits);
+  if (!parsed) {
+    return bad_field("tools", "invalid_json",
+                     "`tools`: function.parameters: " + parsed.status().message());
+  }
+  schema = *std::move(parsed);
+  return std::nullopt;
+}
+
+std::optional<ApiError> chat_json(const v1::ChatRequest& request, Json& object) {
+  object = flat(request);
+  if (const auto tools = object.find("tools"); tools != object.end()) {
+    for (Json& tool : *tools) {
+      if (auto error = complete_tool(tool)) return error;
+    }
+  }
+  for (Json& message : object["messages"]) {
+    const auto calls = message.find("tool_calls");
+    if (calls == message.end()) continue;
+    for (Json& call : *calls) call["type"] = "function";
+  }
+  if (const auto logprobs = object.find("logprobs"); logprobs != object.end()) {
+    object["top_logprobs"] = *logprobs;
+    object["logprobs"] = true;
+  }
+  return std::nullopt;
 }
 
 Json generate_json(const v1::GenerateRequest& request) {
@@ -191,7 +219,7 @@ std::optional<ApiError> read_rpc_generation(Endpoint endpoint, std::string_view 
   if (endpoint == Endpoint::chat) {
     v1::ChatRequest request;
     if (auto error = parse_message(bytes, request)) return error;
-    object = chat_json(request);
+    if (auto error = chat_json(request, object)) return error;
   } else {
     v1::GenerateRequest request;
     if (auto error = parse_message(bytes, request)) return error;

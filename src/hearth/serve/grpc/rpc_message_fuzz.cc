@@ -56,6 +56,10 @@ std::string whole_request(bool chat) {
   if (chat) {
     request.add_messages()->set_role("user");
     request.mutable_messages(0)->set_content("a");
+    request.mutable_messages(0)->add_tool_calls()->mutable_function()->set_name("f");
+    request.add_tools()->mutable_function()->set_name("f");
+    request.mutable_tools(0)->mutable_function()->set_parameters("{\"a\":1}");
+    request.set_thinking_budget(5);
     (*request.mutable_chat_template_kwargs())["thinking"].set_bool_value(true);
     return request.SerializeAsString();
   }

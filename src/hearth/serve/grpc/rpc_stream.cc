@@ -17,7 +17,13 @@ void write_chance(const TokenChance& chance, const Tokenizer& tokenizer, v1::Tok
 std::string piece_message(Piece piece, const Tokenizer& tokenizer) {
   v1::GenerateResponse out;
   out.set_choice(piece.choice);
-  (piece.thought ? out.mutable_reasoning_content() : out.mutable_content())->swap(piece.text);
+  if (piece.call >= 0) {
+    v1::ToolCallPart& call = *out.mutable_tool_call();
+    call.set_index(piece.call);
+    (piece.call_name ? call.mutable_name() : call.mutable_arguments())->swap(piece.text);
+  } else {
+    (piece.thought ? out.mutable_reasoning_content() : out.mutable_content())->swap(piece.text);
+  }
   for (const TokenLogprob& token : piece.logprobs) {
     v1::TokenLogprob& to = *out.add_logprobs();
     write_chance(token.chosen, tokenizer, *to.mutable_chosen());
@@ -25,6 +31,7 @@ std::string piece_message(Piece piece, const Tokenizer& tokenizer) {
   }
   if (piece.finish == "stop") out.set_finish_reason(v1::FINISH_REASON_STOP);
   if (piece.finish == "length") out.set_finish_reason(v1::FINISH_REASON_LENGTH);
+  if (piece.finish == "tool_calls") out.set_finish_reason(v1::FINISH_REASON_TOOL_CALLS);
   return out.SerializeAsString();
 }
 
