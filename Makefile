@@ -42,7 +42,7 @@ cuda: deps  ## build/cuda/hearth, with the CUDA backend (needs nvcc, no GPU)
 gpu-bundle: cuda  ## build/gpu.tgz: checks and measures the CUDA backend where there is a driver (gpu-check)
 	@tools/gpu-bundle build/cuda build/gpu
 
-UNIT_TESTS := base tensor formats files sensors backend text models engine host eval bench serve
+UNIT_TESTS := base tensor formats files sensors backend text models engine host eval bench serve grpc
 dev:  ## the unit tests under AddressSanitizer and UBSan
 	@cmake --preset dev > /dev/null
 	@cmake --build --preset dev -j $(JOBS) --target $(UNIT_TESTS:%=%_test)
@@ -50,8 +50,8 @@ dev:  ## the unit tests under AddressSanitizer and UBSan
 
 tsan:  ## the threaded tests under ThreadSanitizer
 	@cmake --preset tsan > /dev/null
-	@cmake --build --preset tsan -j $(JOBS) --target base_test backend_test engine_test serve_test golden_test
-	@tools/run-tests build/tsan -R '^(base|backend|engine|serve|golden_test)$$'
+	@cmake --build --preset tsan -j $(JOBS) --target base_test backend_test engine_test serve_test grpc_test golden_test
+	@tools/run-tests build/tsan -R '^(base|backend|engine|serve|grpc|golden_test)$$'
 
 clang:  ## the whole tree with clang, warnings as errors
 	@cmake --preset clang > /dev/null && cmake --build --preset clang -j $(JOBS)

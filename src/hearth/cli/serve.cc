@@ -1,13 +1,17 @@
-// hearth serve: the OpenAI-compatible server of one model.
+// hearth serve: the server of one model, OpenAI-compatible over HTTP, and over gRPC beside it.
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "hearth/cli/model_options.h"
 #include "hearth/sensors/memory.h"
 #include "hearth/serve/http/http_server.h"
+#if defined(HEARTH_GRPC)
+#include "hearth/serve/grpc/grpc_server.h"
+#endif
 
 namespace hearth::cli {
 namespace {
@@ -28,6 +32,7 @@ struct Options {
   std::vector<int64_t> effort_budgets;
   std::string thought_ending = ServiceOptions().thought_ending;
   bool insecure = false;
+  std::optional<uint16_t> grpc_port;  // absent: no gRPC
   bool log_json = false;
   bool quiet = false;  // no line for each request
   int64_t sequences = 16;
@@ -62,6 +67,11 @@ Status check_options(const Options& options) {
   if (options.http.tls_certificate.empty() != options.http.tls_key.empty()) {
     return error(Code::invalid, "--tls-cert and --tls-key: expected both or neither");
   }
+#if !defined(HEARTH_GRPC)
+  if (options.grpc_port) {
+    return error(Code::unsupported, "--grpc-port: this hearth was built without gRPC");
+  }
+#endif
   return Status::ok();
 }
 
@@ -134,22 +144,42 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+struct Ports {
+  uint16_t http = 0;
+  std::optional<uint16_t> grpc;
+};
+
 // Where it listens, for people; with --json for scripts, which wait for this line.
-void announce(const Options& options, const ServiceOptions& service, uint16_t port,
+void announce(const Options& options, const ServiceOptions& service, const Ports& ports,
               const Session& session) {
   const bool tls = !options.http.tls_certificate.empty();
   const bool six = options.http.host.find(':') != std::string::npos;
   const std::string host = six ? "[" + options.http.host + "]" : options.http.host;
-  const std::string url = fmt::format("http{}://{}:{}", tls ? "s" : "", host, port);
+  const std::string url = fmt::format("http{}://{}:{}", tls ? "s" : "", host, ports.http);
   if (session.json) {
-    const Json out = {{"url", url}, {"port", port}, {"model", service.model_names[0]}};
+    Json out = {{"url", url}, {"port", ports.http}, {"model", service.model_names[0]}};
+    if (ports.grpc) out["grpc_port"] = *ports.grpc;
     fmt::print("{}\n", out.dump());
   } else {
     fmt::print("{} {} {} {}/v1\n", session.say("serving", "正在提供"), service.model_names[0],
                session.say("at", "地址"), url);
+    if (ports.grpc) fmt::print("gRPC {} {}:{}\n", session.say("at", "地址"), host, *ports.grpc);
   }
   std::fflush(stdout);
 }
+
+#if defined(HEARTH_GRPC)
+GrpcOptions grpc_options(const Options& options) {
+  GrpcOptions out;
+  out.host = options.http.host;
+  out.port = options.grpc_port.value_or(0);
+  out.message_bytes_max = options.body_megabytes * kMegabyte;
+  out.calls_max = options.http.connections_max;
+  out.tls_certificate = options.http.tls_certificate;
+  out.tls_key = options.http.tls_key;
+  return out;
+}
+#endif
 
 Status run_serve(Options& options, const Session& session) {
   if (!options.new_api_key.empty()) return print_new_key(options.new_api_key, session);
@@ -174,8 +204,21 @@ Status run_serve(Options& options, const Session& session) {
   TRY_ASSIGN(const std::unique_ptr<HttpServer> server,
              HttpServer::open(service, loop, *gate, metrics, log, options.http));
   TRY(loop.start());
-  announce(options, settings, server->port(), session);
+  Ports ports{server->port(), std::nullopt};
+#if defined(HEARTH_GRPC)
+  RpcService rpc_service(model, loop, adapters, *gate, metrics, settings);
+  std::unique_ptr<GrpcServer> rpc_server;
+  if (options.grpc_port) {
+    TRY_ASSIGN(rpc_server,
+               GrpcServer::open(rpc_service, loop, metrics, log, grpc_options(options)));
+    ports.grpc = rpc_server->port();
+  }
+#endif
+  announce(options, settings, ports, session);
   server->run();
+#if defined(HEARTH_GRPC)
+  rpc_server.reset();  // its calls end while the loop still runs
+#endif
   loop.stop();  // before the connections that it tells
   return Status::ok();
 }
@@ -183,6 +226,7 @@ Status run_serve(Options& options, const Session& session) {
 void declare_access(CLI::App& verb, Options& options) {
   verb.add_option("--host", options.http.host, "address to listen on")->capture_default_str();
   verb.add_option("--port", options.http.port, "0: any free one")->capture_default_str();
+  verb.add_option("--grpc-port", options.grpc_port, "serve gRPC too, there; 0: any free one");
   verb.add_option("--api-keys", options.gate.keys_path, "file of key hashes; see --new-api-key");
   verb.add_option("--new-api-key", options.new_api_key, "make a key of this name, and no more");
   verb.add_flag("--insecure", options.insecure, "let others reach a server without keys");
@@ -213,10 +257,11 @@ void declare_limits(CLI::App& verb, Options& options) {
                   "full: memory for an answer's whole length before it starts, so that none pauses")
       ->check(CLI::IsMember({"auto", "full"}))
       ->capture_default_str();
-  verb.add_option("--max-body", options.body_megabytes, "MB of one request")
+  verb.add_option("--max-body", options.body_megabytes, "MB of one request or gRPC message")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  verb.add_option("--max-connections", options.http.connections_max, "open at once")
+  verb.add_option("--max-connections", options.http.connections_max,
+                  "open at once; as many gRPC calls beside them")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   verb.add_option("--drain-seconds", options.http.drain_seconds,

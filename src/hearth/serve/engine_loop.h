@@ -37,6 +37,7 @@ struct GenerationJob {
   bool single_call = false;                // the first of them ends it
   std::optional<int64_t> logprobs;         // how many alternatives; absent: none are wanted
   std::shared_ptr<const Adapter> adapter;  // null: the bare model
+  std::optional<std::chrono::steady_clock::time_point> deadline;  // the client's
   std::shared_ptr<AnswerChannel> channel;
   std::function<void(const Usage&)> on_end;  // told by the engine's thread; may be empty
 

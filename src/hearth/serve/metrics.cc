@@ -57,6 +57,7 @@ struct Metrics::Series {
   Family<Counter>& success =
       counters("hearth_request_success_total", "Finished answers, by finish reason");
   Family<Counter>& responses = counters("hearth_http_responses_total", "HTTP answers, by status");
+  Family<Counter>& rpcs = counters("hearth_grpc_responses_total", "gRPC calls ended, by code");
   Counter& prompt_tokens =
       counters("hearth_prompt_tokens_total", "Prompt tokens of ended requests").Add({});
   Counter& cached_tokens =
@@ -76,6 +77,7 @@ struct Metrics::Series {
   Gauge& adapters = gauge("hearth_adapters_loaded", "Adapters that requests may name");
   Gauge& adapter_bytes = gauge("hearth_adapter_memory_bytes", "Memory of these adapters");
   Gauge& open = gauge("hearth_connections_open", "HTTP connections");
+  Gauge& calls = gauge("hearth_grpc_calls_open", "gRPC calls");
   Histogram& first = histogram("hearth_time_to_first_token_seconds",
                                "From admission to the first token", kFirstToken);
   Histogram& next =
@@ -158,12 +160,20 @@ void Metrics::response(int status) {
   series_->responses.Add({{"code", std::to_string(status)}}).Increment();
 }
 
+void Metrics::rpc(std::string_view code) {
+  series_->rpcs.Add({{"code", std::string(code)}}).Increment();
+}
+
 void Metrics::rejected(std::string_view why) {
   series_->rejected.Add({{"reason", std::string(why)}}).Increment();
 }
 
 void Metrics::connections(int64_t open) {
   series_->open.Set(static_cast<double>(open));
+}
+
+void Metrics::calls(int64_t open) {
+  series_->calls.Set(static_cast<double>(open));
 }
 
 std::string Metrics::text() const {

@@ -34,8 +34,10 @@ class Metrics {
   void adapters(int64_t loaded, int64_t bytes);
 
   void response(int status);            // every HTTP answer
+  void rpc(std::string_view code);      // every gRPC call's status
   void rejected(std::string_view why);  // requests that were never admitted
   void connections(int64_t open);
+  void calls(int64_t open);  // gRPC
 
   std::string text() const;  // Prometheus' text format
 

@@ -1,10 +1,6 @@
 // See service.h.
 #include "hearth/serve/service.h"
 
-#include <openssl/rand.h>
-
-#include <algorithm>
-#include <array>
 #include <ctime>
 #include <exception>
 #include <utility>
@@ -12,28 +8,17 @@
 #include "hearth/files/outside_bytes.h"
 #include "hearth/serve/completions.h"
 #include "hearth/serve/openai/read_request.h"
+#include "hearth/serve/request_id.h"
 #include "hearth/serve/word.h"
 
 namespace hearth::serve {
 namespace {
 
-constexpr size_t kRequestIdMax = 128;
 constexpr size_t kIgnoredShown = 16;
-constexpr int64_t kWholeReplyMax = int64_t{256} << 20;  // a reply that is not streamed
-
-std::string random_id() {
-  std::array<unsigned char, 12> bytes;
-  CHECK_EQ(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())), 1);
-  std::string out;
-  for (unsigned char b : bytes) out += fmt::format("{:02x}", b);
-  return out;
-}
 
 std::string_view presented_key(const RequestHead& head) {
-  constexpr std::string_view kBearer = "Bearer ";
-  const std::string_view given = head.authorization;
-  if (given.starts_with(kBearer)) return given.substr(kBearer.size());
-  return head.x_api_key;
+  const std::string_view key = bearer_key(head.authorization);
+  return key.empty() ? head.x_api_key : key;
 }
 
 HttpReply json_reply(std::string body, int status = 200) {
@@ -106,15 +91,14 @@ std::string Service::methods_of(std::string_view path) {
 
 Service::Service(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
                  Metrics& metrics, ServiceOptions options)
-    : model_(model),
+    : admission_(model, loop, adapters, gate, metrics, options),
+      model_(model),
       loop_(loop),
       adapters_(adapters),
       gate_(gate),
       metrics_(metrics),
       options_(std::move(options)),
-      created_(std::time(nullptr)) {
-  CHECK(!options_.model_names.empty());
-}
+      created_(std::time(nullptr)) {}
 
 std::optional<HttpReply> Service::preflight(const RequestHead& head) const {
   if (head.method != "OPTIONS" || !gate_.allows_cors(head.origin)) return std::nullopt;
@@ -127,7 +111,7 @@ std::optional<HttpReply> Service::preflight(const RequestHead& head) const {
 }
 
 std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext& context) {
-  context.id = is_word(head.request_id, kRequestIdMax) ? head.request_id : "req-" + random_id();
+  context.id = request_id(head.request_id);
   if (!head.target.starts_with('/')) {
     return error_reply(bad_field("", "bad_target", "expected a path that begins with `/`"));
   }
@@ -190,7 +174,7 @@ HttpReply Service::answer(const RequestHead& head, const RequestContext& context
 }
 
 HttpReply Service::protocol_error(int status, std::string_view message, RequestContext& context) {
-  if (context.id.empty()) context.id = "req-" + random_id();
+  if (context.id.empty()) context.id = request_id("");
   ApiError error;
   error.status = status;
   error.message = std::string(message);
@@ -214,20 +198,6 @@ ReplyHead Service::head_of(const GenerationRequest& request, const RequestContex
   return head;
 }
 
-// An effort in words asks nothing of a model that doesn't think.
-ThoughtOptions Service::thought_of(const GenerationRequest& request) const {
-  ThoughtOptions out;
-  out.tokens_max = request.thinking_budget;
-  out.end_loops = request.end_thought_loops;
-  out.ending = options_.thought_ending;
-  constexpr std::array<std::string_view, 3> kEfforts = {"low", "medium", "high"};
-  for (size_t i = 0; i < kEfforts.size(); ++i) {
-    const bool asked = request.reasoning_effort == kEfforts[i] && !out.tokens_max;
-    if (asked && model_.tokenizer().find("</think>")) out.tokens_max = options_.effort_budgets[i];
-  }
-  return out;
-}
-
 HttpReply Service::chat(const RequestHead&, const RequestContext& context, std::string_view body) {
   return generate(Endpoint::chat, context, body);
 }
@@ -242,38 +212,15 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   GenerationRequest request;
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_generation(endpoint, body, vocab, request)) return error_reply(*error);
-  NamedModel named;
-  if (auto error = find_model(request.model, named)) return error_reply(*error);
-  std::vector<Prompt> prompts;
-  if (auto error = make_prompts(model_, request, options_.context, prompts)) {
+  Admitted admitted;
+  if (auto error = admission_.admit(request, context.caller, std::nullopt, admitted)) {
     return error_reply(*error);
   }
-  std::vector<std::string> echo;
-  for (const Prompt& prompt : prompts) {
-    if (!request.echo) break;
-    for (int64_t i = 0; i < request.n; ++i) {
-      echo.push_back(model_.tokenizer().decode(prompt.ids, true));
-    }
-  }
-  GenerationJob job = make_job(model_, request, options_.context, std::move(prompts));
-  job.thought = thought_of(request);
-  job.adapter = std::move(named.adapter);
-  const int64_t choices = job.choices();
-  const int64_t buffer = request.stream ? options_.stream_buffer * choices : kWholeReplyMax;
-  job.channel = std::make_shared<AnswerChannel>(request.stream, buffer);
-  // The names of keys are few and the owner's own; without keys all are one tenant.
-  job.tenant = context.caller.name.empty() ? 0 : std::hash<std::string>()(context.caller.name);
-  job.on_end = [&gate = gate_, caller = context.caller](const Usage& usage) {
-    gate.spend_tokens(caller, usage.prompt_tokens + usage.completion_tokens);
-  };
   HttpReply reply;
   reply.pending =
-      pending_completion(model_.tokenizer(), head_of(request, context, named.name), request.stream,
-                         std::move(echo), warning_headers(request.ignored), job.channel, choices);
-  if (auto error = loop_.submit(std::move(job))) {
-    metrics_.rejected(error->code);
-    return error_reply(*error);
-  }
+      pending_completion(model_.tokenizer(), head_of(request, context, admitted.model),
+                         request.stream, std::move(admitted.echo), warning_headers(request.ignored),
+                         std::move(admitted.channel), admitted.choices);
   return reply;
 }
 
@@ -281,27 +228,18 @@ HttpReply Service::models(const RequestHead& head, const RequestContext&, std::s
   std::string_view path = head.path();
   constexpr std::string_view kList = "/v1/models";
   const std::string name(path.substr(std::min(path.size(), kList.size() + 1)));
-  if (name.empty()) return json_reply(models_json(all_models(), created_, options_.context));
-  NamedModel named;
-  if (auto error = find_model(name, named)) return error_reply(*error);
+  if (name.empty()) {
+    return json_reply(models_json(admission_.all_models(), created_, options_.context));
+  }
+  if (auto error = admission_.check_model(name)) return error_reply(*error);
   return json_reply(model_json(name, created_, options_.context));
 }
 
 HttpReply Service::tokenize(const RequestHead&, const RequestContext&, std::string_view body) {
   TokenizeRequest request;
   if (auto error = read_tokenize(body, request)) return error_reply(*error);
-  NamedModel named;
-  if (auto error = find_model(request.model, named)) return error_reply(*error);
   Prompt prompt;
-  if (request.messages) {
-    ChatRequest chat;
-    chat.messages = *std::move(request.messages);
-    auto made = model_.chat(chat);
-    if (!made) return error_reply(error_of(made.status(), "messages"));
-    prompt = *std::move(made);
-  } else {
-    prompt = model_.plain(request.text, !request.add_special);
-  }
+  if (auto error = admission_.tokenize(request, prompt)) return error_reply(*error);
   return json_reply(
       tokens_json(prompt.ids, options_.context, request.with_pieces, model_.tokenizer()));
 }
@@ -310,8 +248,7 @@ HttpReply Service::detokenize(const RequestHead&, const RequestContext&, std::st
   DetokenizeRequest request;
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_detokenize(body, vocab, request)) return error_reply(*error);
-  NamedModel named;
-  if (auto error = find_model(request.model, named)) return error_reply(*error);
+  if (auto error = admission_.check_model(request.model)) return error_reply(*error);
   return json_reply(text_json(model_.tokenizer().decode(request.tokens, false)));
 }
 

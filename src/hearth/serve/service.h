@@ -2,30 +2,22 @@
 // sockets, and the HTTP side knows nothing of JSON.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "hearth/engine/text_model.h"
-#include "hearth/serve/access/gate.h"
 #include "hearth/serve/adapters.h"
-#include "hearth/serve/engine_loop.h"
+#include "hearth/serve/admission.h"
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/metrics.h"
 #include "hearth/serve/openai/write_reply.h"
 
 namespace hearth::serve {
 
-struct ServiceOptions {
-  std::vector<std::string> model_names;  // the first is what replies say
+struct ServiceOptions : AdmissionOptions {
   std::string version;
   ReasoningField reasoning_field = ReasoningField::reasoning_content;
-  int64_t context = 4096;
-  std::array<int64_t, 3> effort_budgets = {1024, 4096, 16384};  // low, medium, high: of a thought
-  std::string thought_ending = ThoughtOptions().ending;
-  int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
 };
 
 // Thread-safe.
@@ -63,17 +55,10 @@ class Service {
   HttpReply load_adapter(const RequestHead&, const RequestContext&, std::string_view body);
   HttpReply unload_adapter(const RequestHead& head, const RequestContext&, std::string_view);
 
-  // What a request's `model` says: a name of ours, with an adapter or without.
-  struct NamedModel {
-    std::string name;  // as replies say it
-    std::shared_ptr<const Adapter> adapter;
-  };
-  std::optional<ApiError> find_model(const std::string& asked, NamedModel& out) const;
-  std::vector<std::string> all_models() const;
-  ThoughtOptions thought_of(const GenerationRequest& request) const;
   ReplyHead head_of(const GenerationRequest& request, const RequestContext& context,
                     const std::string& model) const;
 
+  Admission admission_;
   const TextModel& model_;
   EngineLoop& loop_;
   Adapters& adapters_;

@@ -1,5 +1,4 @@
-// The routes of adapters, and names of models that have one: "base:adapter".
-#include "hearth/files/outside_bytes.h"
+// The routes of adapters.
 #include "hearth/serve/completions.h"
 #include "hearth/serve/openai/adapters_json.h"
 #include "hearth/serve/service.h"
@@ -16,34 +15,6 @@ HttpReply json_reply(std::string body) {
 }
 
 }  // namespace
-
-std::optional<ApiError> Service::find_model(const std::string& asked, NamedModel& out) const {
-  const auto& names = options_.model_names;
-  out = {names[0], nullptr};
-  if (asked.empty() || std::ranges::find(names, asked) != names.end()) return std::nullopt;
-  for (const std::string& name : names) {
-    if (!asked.starts_with(name + ":")) continue;
-    out = {asked, adapters_.find(std::string_view(asked).substr(name.size() + 1))};
-    if (out.adapter) return std::nullopt;
-  }
-  ApiError error;
-  error.status = 404;
-  error.message = fmt::format(
-      "`model`: expected `{}`, alone or with `:` and a loaded adapter, "
-      "found `{}`",
-      names[0], excerpt(asked));
-  error.param = "model";
-  error.code = "model_not_found";
-  return error;
-}
-
-std::vector<std::string> Service::all_models() const {
-  std::vector<std::string> names = options_.model_names;
-  for (const LoadedAdapter& loaded : adapters_.all()) {
-    names.push_back(fmt::format("{}:{}", options_.model_names[0], loaded.name));
-  }
-  return names;
-}
 
 HttpReply Service::list_adapters(const RequestHead&, const RequestContext&, std::string_view) {
   return json_reply(adapters_json(adapters_.all(), options_.model_names[0]));

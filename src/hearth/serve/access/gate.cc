@@ -43,6 +43,11 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
+std::string_view bearer_key(std::string_view authorization) {
+  constexpr std::string_view kBearer = "Bearer ";
+  return authorization.starts_with(kBearer) ? authorization.substr(kBearer.size()) : "";
+}
+
 std::string host_name(std::string_view host) {
   std::string_view name = host;
   size_t end = 0;

@@ -60,6 +60,8 @@ class Gate {
   std::map<std::string, Rates> rates_;  // by key name
 };
 
+// The key of `Authorization: Bearer KEY`; "": it is no such thing.
+std::string_view bearer_key(std::string_view authorization);
 // The name or address of a Host header without its port; "": it is no such thing.
 std::string host_name(std::string_view host);
 bool is_address(std::string_view name);  // IPv4, or IPv6 in brackets

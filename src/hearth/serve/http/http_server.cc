@@ -140,7 +140,7 @@ void HttpServer::Impl::begin_drain() {
   }
   shared_.draining = true;
   loop_.drain();
-  shared_.log.event("info", fmt::format("draining: {} requests run", shared_.busy));
+  shared_.log.event("info", fmt::format("draining: {} answers run", loop_.live()));
   drain_until_ = Clock::now() + duration_of(shared_.options.drain_seconds);
   for (Connection* connection : shared_.connections) connection->close_if_idle();
   drain_tick();

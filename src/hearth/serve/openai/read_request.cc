@@ -239,6 +239,11 @@ std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body
                                         int64_t vocab_size, GenerationRequest& out) {
   Json object;
   if (auto error = parse_body(body, object)) return error;
+  return read_generation_fields(endpoint, object, vocab_size, out);
+}
+
+std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& object,
+                                               int64_t vocab_size, GenerationRequest& out) {
   out.endpoint = endpoint;
   Fields fields(object);
   fields.string("model", out.model);
@@ -269,6 +274,10 @@ std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body
 std::optional<ApiError> read_tokenize(std::string_view body, TokenizeRequest& out) {
   Json object;
   if (auto error = parse_body(body, object)) return error;
+  return read_tokenize_fields(object, out);
+}
+
+std::optional<ApiError> read_tokenize_fields(const Json& object, TokenizeRequest& out) {
   Fields fields(object);
   fields.string("model", out.model);
   if (const Json* messages = fields.any("messages")) {

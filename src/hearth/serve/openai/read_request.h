@@ -17,6 +17,9 @@ namespace hearth::serve {
 // against `vocab_size`.
 std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body,
                                         int64_t vocab_size, GenerationRequest& out);
+// The same of an object that is parsed already.
+std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& object,
+                                               int64_t vocab_size, GenerationRequest& out);
 
 // `tools` and `tool_choice` of a chat: the tools as the template takes them; null where none may be
 // called.
@@ -35,6 +38,7 @@ struct TokenizeRequest {
   bool with_pieces = false;
 };
 std::optional<ApiError> read_tokenize(std::string_view body, TokenizeRequest& out);
+std::optional<ApiError> read_tokenize_fields(const Json& object, TokenizeRequest& out);
 
 // POST /detokenize.
 struct DetokenizeRequest {

@@ -1,0 +1,76 @@
+// Admission: the way of a checked request into the engine, the same for every protocol: the model
+// that it names, its prompts in tokens, its job and the channel that answers it.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hearth/engine/text_model.h"
+#include "hearth/serve/access/gate.h"
+#include "hearth/serve/adapters.h"
+#include "hearth/serve/engine_loop.h"
+#include "hearth/serve/generation_request.h"
+#include "hearth/serve/openai/read_request.h"
+
+namespace hearth::serve {
+
+struct AdmissionOptions {
+  std::vector<std::string> model_names;  // the first is what replies say
+  int64_t context = 4096;
+  std::array<int64_t, 3> effort_budgets = {1024, 4096, 16384};  // low, medium, high: of a thought
+  std::string thought_ending = ThoughtOptions().ending;
+  int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
+};
+
+// A request that the engine took.
+struct Admitted {
+  std::shared_ptr<AnswerChannel> channel;
+  std::string model;  // as replies say it: "base" or "base:adapter"
+  int64_t choices = 1;
+  std::vector<std::string> echo;  // the prompt of each choice, where it was asked for
+};
+
+// Thread-safe; all that it is given must outlive it.
+class Admission {
+ public:
+  Admission(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
+            Metrics& metrics, AdmissionOptions options);
+
+  // 404 for a name that is not served; "" is the one that is.
+  std::optional<ApiError> check_model(const std::string& name) const;
+  // Templates, tokens, the queue: the reason why it was not taken, or nullopt. Past `deadline` the
+  // request ends as `deadline_exceeded`.
+  std::optional<ApiError> admit(const GenerationRequest& request, const Caller& caller,
+                                std::optional<std::chrono::steady_clock::time_point> deadline,
+                                Admitted& out);
+  // The tokens that /tokenize tells.
+  std::optional<ApiError> tokenize(const TokenizeRequest& request, Prompt& out) const;
+
+  const TextModel& model() const { return model_; }
+  // All that a request may name: ours, and the first of these with each adapter.
+  std::vector<std::string> all_models() const;
+  int64_t context() const { return options_.context; }
+
+ private:
+  // What a request's `model` says: a name of ours, with an adapter or without.
+  struct NamedModel {
+    std::string name;
+    std::shared_ptr<const Adapter> adapter;
+  };
+  std::optional<ApiError> find_model(const std::string& asked, NamedModel& out) const;
+  ThoughtOptions thought_of(const GenerationRequest& request) const;
+
+  const TextModel& model_;
+  EngineLoop& loop_;
+  Adapters& adapters_;
+  Gate& gate_;
+  Metrics& metrics_;
+  const AdmissionOptions options_;
+};
+
+}  // namespace hearth::serve

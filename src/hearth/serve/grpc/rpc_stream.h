@@ -1,0 +1,42 @@
+// RpcStream: the answers of an admitted request as messages hearth.v1.GenerateResponse.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hearth/serve/answer_channel.h"
+#include "hearth/text/tokenizer/tokenizer.h"
+
+namespace hearth::serve {
+
+// All by the thread that carries the calls. Dropping it gives the request up.
+class RpcStream {
+ public:
+  // `tokenizer` must outlive it.
+  RpcStream(const Tokenizer& tokenizer, std::shared_ptr<AnswerChannel> channel);
+  ~RpcStream();
+  RpcStream(const RpcStream&) = delete;
+  RpcStream& operator=(const RpcStream&) = delete;
+
+  struct Progress {
+    std::vector<std::string> messages;
+    bool ended = false;
+    std::optional<ApiError> error;  // how it ended
+  };
+  // What came since the last call; with a good end, the usage last.
+  Progress poll();
+  // Called from another thread when poll() has something new.
+  void set_listener(std::function<void()> listener);
+  void abandon(Abandon reason);
+  Usage usage() const { return usage_; }  // after the end
+
+ private:
+  const Tokenizer& tokenizer_;
+  const std::shared_ptr<AnswerChannel> channel_;
+  Usage usage_;
+};
+
+}  // namespace hearth::serve

@@ -1,0 +1,172 @@
+// The real binary over gRPC: `hearth serve --grpc-port` on a free port, spoken to by a real client,
+// plain and over TLS; SIGTERM lets what runs finish.
+#include <grpc/health/v1/health.grpc.pb.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+#include <hearth/v1/hearth.grpc.pb.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using Health = grpc::health::v1::HealthCheckResponse;
+
+// A running server; wait() gives its exit code.
+class Server {
+ public:
+  explicit Server(const std::string& port, std::vector<std::string> arguments = {}) {
+    arguments.insert(arguments.begin(),
+                     {HEARTH_BINARY, "serve", "--model", HEARTH_SOURCE_DIR "/assets/mini", "--port",
+                      "0", "--grpc-port", port, "--json", "--no-log-requests"});
+    std::vector<char*> argv;
+    for (std::string& a : arguments) argv.push_back(a.data());
+    argv.push_back(nullptr);
+    int ends[2];
+    if (::pipe(ends) != 0) return;
+    process_ = ::fork();
+    if (process_ == 0) {
+      ::dup2(ends[1], STDOUT_FILENO);
+      ::close(ends[0]);
+      ::execv(argv[0], argv.data());
+      ::_exit(127);
+    }
+    ::close(ends[1]);
+    std::FILE* out = ::fdopen(ends[0], "r");
+    for (int c = std::fgetc(out); c != EOF && c != '\n'; c = std::fgetc(out)) {
+      line_ += static_cast<char>(c);
+    }
+    std::fclose(out);
+  }
+  ~Server() {
+    if (process_ <= 0) return;
+    ::kill(process_, SIGKILL);
+    wait();
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  void terminate() const { ::kill(process_, SIGTERM); }
+  int wait() {
+    int status = -1;
+    ::waitpid(process_, &status, 0);
+    process_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  // What it said when it listened.
+  nlohmann::json announced() const { return nlohmann::json::parse(line_, nullptr, false); }
+  std::string address(const std::string& host) const {
+    return host + ':' + std::to_string(announced().value("grpc_port", 0));
+  }
+
+ private:
+  pid_t process_ = -1;
+  std::string line_;
+};
+
+hearth::v1::ChatRequest question() {
+  hearth::v1::ChatRequest request;
+  auto* message = request.add_messages();
+  message->set_role("user");
+  message->set_content("12+30=?");
+  return request;
+}
+
+struct Answer {
+  std::string content;
+  hearth::v1::FinishReason finish = hearth::v1::FINISH_REASON_UNSPECIFIED;
+  grpc::Status status;
+};
+
+Answer read_all(grpc::ClientReader<hearth::v1::GenerateResponse>& reader) {
+  Answer out;
+  for (hearth::v1::GenerateResponse part; reader.Read(&part);) {
+    out.content += part.content();
+    if (part.finish_reason() != 0) out.finish = part.finish_reason();
+  }
+  out.status = reader.Finish();
+  return out;
+}
+
+std::string text_of(const std::string& path) {
+  std::ostringstream out;
+  out << std::ifstream(path).rdbuf();
+  return out.str();
+}
+
+TEST(GrpcEndToEnd, AnswersAndDrains) {
+  Server server("0");
+  ASSERT_TRUE(server.announced().contains("grpc_port"));
+  const auto channel =
+      grpc::CreateChannel(server.address("127.0.0.1"), grpc::InsecureChannelCredentials());
+  const auto stub = hearth::v1::Hearth::NewStub(channel);
+  grpc::ClientContext first, second;
+  const Answer answer = read_all(*stub->Chat(&first, question()));
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_NE(answer.content.find("42"), std::string::npos);
+
+  hearth::v1::ChatRequest endless = question();  // its end is never drawn
+  (*endless.mutable_options()->mutable_logit_bias())[1] = -100;
+  endless.mutable_options()->set_max_tokens(1500);
+  const auto running = stub->Chat(&second, endless);
+  hearth::v1::GenerateResponse part;
+  ASSERT_TRUE(running->Read(&part));
+  server.terminate();
+  const auto health = grpc::health::v1::Health::NewStub(channel);
+  grpc::ClientContext watching;
+  const auto watch = health->Watch(&watching, {});
+  Health seen;
+  while (watch->Read(&seen) && seen.status() == Health::SERVING) {
+  }
+  EXPECT_EQ(seen.status(), Health::NOT_SERVING);
+  const Answer whole = read_all(*running);
+  EXPECT_TRUE(whole.status.ok()) << whole.status.error_message();
+  EXPECT_EQ(whole.finish, hearth::v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(server.wait(), 0);
+}
+
+TEST(GrpcEndToEnd, ServesOverTlsWithTheCertificateOfHttp) {
+  const std::string key = testing::TempDir() + "grpc_key.pem";
+  const std::string certificate = testing::TempDir() + "grpc_certificate.pem";
+  const std::string make =
+      "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext "
+      "subjectAltName=DNS:localhost -keyout " +
+      key + " -out " + certificate + " 2> /dev/null";
+  ASSERT_EQ(std::system(make.c_str()), 0);
+  Server server("0", {"--tls-cert", certificate, "--tls-key", key});
+  ASSERT_TRUE(server.announced().contains("grpc_port"));
+  grpc::SslCredentialsOptions trusted;
+  trusted.pem_root_certs = text_of(certificate);
+  const auto stub = hearth::v1::Hearth::NewStub(
+      grpc::CreateChannel(server.address("localhost"), grpc::SslCredentials(trusted)));
+  grpc::ClientContext context, plainly;
+  const Answer answer = read_all(*stub->Chat(&context, question()));
+  EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_NE(answer.content.find("42"), std::string::npos);
+  const auto plain = hearth::v1::Hearth::NewStub(
+      grpc::CreateChannel(server.address("localhost"), grpc::InsecureChannelCredentials()));
+  EXPECT_EQ(read_all(*plain->Chat(&plainly, question())).status.error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  server.terminate();
+  EXPECT_EQ(server.wait(), 0);
+}
+
+TEST(GrpcEndToEnd, WrongPortsAndKeysAreBadInput) {
+  Server first("0");
+  Server second(std::to_string(first.announced().value("grpc_port", 0)));
+  EXPECT_FALSE(second.announced().is_object());
+  EXPECT_EQ(second.wait(), 2);
+  EXPECT_EQ(Server("70000").wait(), 2);
+  EXPECT_EQ(Server("0", {"--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"}).wait(), 2);
+  first.terminate();
+  EXPECT_EQ(first.wait(), 0);
+}
+
+}  // namespace
