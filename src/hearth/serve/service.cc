@@ -12,6 +12,7 @@
 #include "hearth/files/outside_bytes.h"
 #include "hearth/serve/completions.h"
 #include "hearth/serve/openai/read_request.h"
+#include "hearth/serve/web/page.h"
 
 namespace hearth::serve {
 namespace {
@@ -81,6 +82,7 @@ const std::vector<Service::Route>& Service::routes() {
       {"/v1/models", "GET", Scope::generate, false, false, &Service::models},
       {"/tokenize", "POST", Scope::generate, false, true, &Service::tokenize},
       {"/detokenize", "POST", Scope::generate, false, true, &Service::detokenize},
+      {"/", "GET", Scope::generate, true, false, &Service::page},
       {"/health", "GET", Scope::generate, true, false, &Service::health},
       {"/ready", "GET", Scope::generate, false, false, &Service::ready},
       {"/metrics", "GET", Scope::metrics, false, false, &Service::metrics},
@@ -90,6 +92,7 @@ const std::vector<Service::Route>& Service::routes() {
 
 const Service::Route* Service::find_route(std::string_view path) {
   if (path.starts_with("/v1/models/")) path = "/v1/models";
+  if (is_page_path(path)) path = "/";
   for (const Route& route : routes()) {
     if (route.path == path) return &route;
   }
@@ -314,6 +317,10 @@ HttpReply Service::detokenize(const RequestHead&, const RequestContext&, std::st
   if (auto error = read_detokenize(body, vocab, request)) return error_reply(*error);
   if (auto error = check_model(request.model)) return error_reply(*error);
   return json_reply(text_json(model_.tokenizer().decode(request.tokens, false)));
+}
+
+HttpReply Service::page(const RequestHead& head, const RequestContext&, std::string_view) {
+  return page_reply(head.path(), head.if_none_match);
 }
 
 HttpReply Service::health(const RequestHead&, const RequestContext&, std::string_view) {
