@@ -36,7 +36,7 @@ test: deps  ## build and run all tests; the last line counts them
 
 page-test: build  ## the chat page in a headless Chromium, which is installed where it is missing
 	@tools/install-deps tools/apt-packages-page.txt
-	@python3 tests/page_markdown_test.py build/hearth . && python3 tests/page_test.py build/hearth .
+	@for part in page_markdown page page_trouble; do python3 tests/$$part_test.py build/hearth .; done
 
 test-all:  ## all that `make test` runs, and the chat page's tests in a browser
 	@tools/install-deps tools/apt-packages-page.txt
