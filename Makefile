@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 MODEL ?=
 
-.PHONY: help deps build run serve bench test cuda gpu-bundle dev tsan clang neon rings fuzz tidy format \
+.PHONY: help deps build run serve bench test test-all page-test cuda gpu-bundle dev tsan clang neon rings fuzz tidy format \
   format-check golden install soak clean
 
 help:  ## this list
@@ -33,6 +33,14 @@ test: deps  ## build and run all tests; the last line counts them
 	@cmake --preset release > /dev/null
 	@cmake --build --preset release -j $(JOBS)
 	@tools/run-tests build
+
+page-test: build  ## the chat page in a headless Chromium, which is installed where it is missing
+	@tools/install-deps tools/apt-packages-page.txt
+	@for part in page_markdown page page_trouble; do python3 tests/$$part_test.py build/hearth .; done
+
+test-all:  ## all that `make test` runs, and the chat page's tests in a browser
+	@tools/install-deps tools/apt-packages-page.txt
+	@$(MAKE) test
 
 CUDA_TARGETS := hearth cuda_test cuda_model_test backend_test
 cuda: deps  ## build/cuda/hearth, with the CUDA backend (needs nvcc, no GPU)

@@ -17,7 +17,7 @@ namespace hearth::serve {
 struct RequestHead {
   std::string method;  // "GET"
   std::string target;  // as it came
-  std::string host, origin, authorization, x_api_key, request_id;
+  std::string host, origin, authorization, x_api_key, request_id, if_none_match;
 
   std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
 };

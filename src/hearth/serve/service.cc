@@ -9,6 +9,7 @@
 #include "hearth/serve/completions.h"
 #include "hearth/serve/openai/read_request.h"
 #include "hearth/serve/request_id.h"
+#include "hearth/serve/web/page.h"
 #include "hearth/serve/word.h"
 
 namespace hearth::serve {
@@ -62,6 +63,7 @@ const std::vector<Service::Route>& Service::routes() {
       {"/v1/adapters/", "DELETE", Scope::admin, false, true, &Service::unload_adapter},
       {"/tokenize", "POST", Scope::generate, false, true, &Service::tokenize},
       {"/detokenize", "POST", Scope::generate, false, true, &Service::detokenize},
+      {"/", "GET", Scope::generate, true, false, &Service::page},
       {"/health", "GET", Scope::generate, true, false, &Service::health},
       {"/ready", "GET", Scope::generate, false, false, &Service::ready},
       {"/metrics", "GET", Scope::metrics, false, false, &Service::metrics},
@@ -74,6 +76,7 @@ const Service::Route* Service::find_route(const RequestHead& head) {
   std::string_view path = head.path();
   if (path.starts_with("/v1/models/")) path = "/v1/models";
   if (path.starts_with("/v1/adapters/")) path = "/v1/adapters/";
+  if (is_page_path(path)) path = "/";
   const Route* found = nullptr;
   for (const Route& route : routes()) {
     if (route.path == path && (!found || route.method == head.method)) found = &route;
@@ -250,6 +253,10 @@ HttpReply Service::detokenize(const RequestHead&, const RequestContext&, std::st
   if (auto error = read_detokenize(body, vocab, request)) return error_reply(*error);
   if (auto error = admission_.check_model(request.model)) return error_reply(*error);
   return json_reply(text_json(model_.tokenizer().decode(request.tokens, false)));
+}
+
+HttpReply Service::page(const RequestHead& head, const RequestContext&, std::string_view) {
+  return page_reply(head.path(), head.if_none_match);
 }
 
 HttpReply Service::health(const RequestHead&, const RequestContext&, std::string_view) {

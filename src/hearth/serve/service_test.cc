@@ -130,6 +130,29 @@ TEST(Service, AFullQueueSaysWhenToComeAgain) {
   EXPECT_FALSE(server.loop->ready());
 }
 
+TEST(Service, ThePageNeedsNoKeyAndStaysTheSame) {
+  Server server;
+  RequestHead head;
+  head.method = "GET";
+  head.host = "localhost";
+  RequestContext context;
+  for (const char* path : {"/", "/page/app.js", "/page/katex/katex.min.js"}) {
+    head.target = path;
+    head.if_none_match = "";
+    ASSERT_FALSE(server.service->refuse(head, context)) << path;
+    const HttpReply reply = server.service->handle(head, context, "");
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_GT(reply.body.size(), 1000u) << path;
+    ASSERT_EQ(reply.headers[0].first, "ETag");
+    head.if_none_match = "W/\"other\", " + reply.headers[0].second;
+    const HttpReply again = server.service->handle(head, context, "");
+    EXPECT_EQ(again.status, 304);
+    EXPECT_TRUE(again.body.empty());
+  }
+  head.target = "/page/nothing.js";
+  EXPECT_EQ(server.service->refuse(head, context)->status, 404);
+}
+
 // Who was told that its answer is complete finds its room free.
 TEST(Service, AnEndedAnswerHoldsNoRoom) {
   LoopOptions limits;

@@ -35,6 +35,7 @@ RequestHead head_of(const Parser& parser) {
   head.host = field(parser, http::field::host);
   head.origin = field(parser, http::field::origin);
   head.authorization = field(parser, http::field::authorization);
+  head.if_none_match = field(parser, http::field::if_none_match);
   head.x_api_key = std::string(parser.get()["x-api-key"]);
   head.request_id = std::string(parser.get()["x-request-id"]);
   return head;
@@ -280,13 +281,14 @@ net::awaitable<bool> Connection::write_reply(const HttpReply& reply, Exchange& e
   head.status = reply.status;
   head.headers = headers_for(exchange);
   head.headers.insert(head.headers.end(), reply.headers.begin(), reply.headers.end());
-  if (reply.status != 204) {
+  const bool has_body = reply.status != 204 && reply.status != 304;
+  if (has_body) {
     head.content_type = reply.content_type;
     head.length = reply.body.size();
   }
   head.keep_alive = exchange.keep_alive;
   std::string bytes = head_text(head);
-  if (exchange.head.method != "HEAD" && reply.status != 204) bytes += reply.body;
+  if (exchange.head.method != "HEAD" && has_body) bytes += reply.body;
   const bool good = co_await write(std::move(bytes));
   co_return good;
 }

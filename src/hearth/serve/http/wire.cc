@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace hearth::serve {
@@ -12,8 +13,9 @@ std::string_view status_text(int status) {
     int status;
     std::string_view text;
   };
-  static constexpr std::array<Named, 16> kNames = {{{200, "OK"},
+  static constexpr std::array<Named, 17> kNames = {{{200, "OK"},
                                                     {204, "No Content"},
+                                                    {304, "Not Modified"},
                                                     {400, "Bad Request"},
                                                     {401, "Unauthorized"},
                                                     {403, "Forbidden"},
@@ -40,7 +42,10 @@ std::string head_text(const WireHead& head) {
     out += fmt::format("{}: {}\r\n", name, value);
   };
   if (!head.content_type.empty()) add("Content-Type", head.content_type);
-  add("Cache-Control", "no-store");
+  const auto is_caching = [](const auto& header) { return header.first == "Cache-Control"; };
+  if (std::none_of(head.headers.begin(), head.headers.end(), is_caching)) {
+    add("Cache-Control", "no-store");
+  }
   add("X-Content-Type-Options", "nosniff");
   for (const auto& [name, value] : head.headers) add(name, value);
   if (head.length) add("Content-Length", fmt::format("{}", *head.length));
