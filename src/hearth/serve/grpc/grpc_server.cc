@@ -96,6 +96,7 @@ class GrpcServer::Impl : public grpc::CallbackGenericService {
   net::steady_timer timer_;
   std::unique_ptr<grpc::Server> server_;
   std::thread carrier_;
+  bool over_ = false;  // of the carrying thread: no more ticks
   int port_ = 0;
 };
 
@@ -138,7 +139,7 @@ void GrpcServer::Impl::tick() {
   }
   timer_.expires_after(kTick);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) tick();
+    if (!error && !over_) tick();  // it may have been on its way when the timer was cancelled
   });
 }
 
@@ -152,7 +153,10 @@ void GrpcServer::Impl::stop() {
   });
   server_->Shutdown(std::chrono::system_clock::now() + kLastWords);
   shared_.workers.join();
-  net::post(shared_.io, [this] { timer_.cancel(); });
+  net::post(shared_.io, [this] {
+    over_ = true;
+    timer_.cancel();
+  });
   guard_.reset();  // the thread ends when the last call is gone
   carrier_.join();
 }
