@@ -160,6 +160,18 @@ class BadInput(unittest.TestCase):
     def test_wrong_path(self):
         self.one_line("run", "/no/such/model", "hi", says="/no/such/model")
 
+    def test_wrong_adapters(self):
+        self.one_line("run", "--adapter", "/no/such/adapter", "hi", says="/no/such/adapter")
+        with tempfile.TemporaryDirectory() as folder:
+            config = pathlib.Path(folder) / "adapter_config.json"
+            (pathlib.Path(folder) / "adapter_model.safetensors").write_bytes(b"x")
+            for text, says in (("{", "adapter_config.json"), ('{"peft_type": "IA3"}', "`LORA`"),
+                               ('{"peft_type": "LORA", "use_dora": true}', "`use_dora`"),
+                               ('{"peft_type": "LORA"}', "adapter_model.safetensors")):
+                config.write_text(text)
+                self.one_line("generate", "--model", MINI, "--prompt", "hi", "--adapter", folder,
+                              says=says)
+
     def test_wrong_device(self):
         self.one_line("run", "--device", "gpu", "hi", says="expected auto, cpu, cuda or reference")
         # In a build without CUDA; in one with it, on a machine without a GPU.

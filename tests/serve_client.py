@@ -9,6 +9,7 @@ import pathlib
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,26 @@ import time
 
 BINARY = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/hearth")
 REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
+
+
+def write_adapter(folder: str, size: float):
+    """A LoRA adapter of the bundled model's o_proj as PEFT saves one, its numbers of about `size`."""
+    mini = json.loads((REPO / "assets/mini/config.json").read_text())
+    width, out = mini["num_attention_heads"] * mini["v_head_dim"], mini["hidden_size"]
+    module = "base_model.model.model.layers.0.self_attn.o_proj"
+    shapes = {f"{module}.lora_A.weight": [1, width], f"{module}.lora_B.weight": [out, 1]}
+    header, values = {}, []
+    for name, (rows, columns) in shapes.items():
+        begin = 4 * len(values)
+        values += [size * (-1) ** (i % 3) for i in range(rows * columns)]
+        header[name] = {"dtype": "F32", "shape": [rows, columns],
+                        "data_offsets": [begin, 4 * len(values)]}
+    text = json.dumps(header).encode()
+    os.mkdir(folder)
+    config = {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["o_proj"]}
+    pathlib.Path(folder, "adapter_config.json").write_text(json.dumps(config))
+    pathlib.Path(folder, "adapter_model.safetensors").write_bytes(
+        len(text).to_bytes(8, "little") + text + struct.pack(f"<{len(values)}f", *values))
 
 
 class Server:

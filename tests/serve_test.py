@@ -21,7 +21,7 @@ import time
 import unittest
 
 from recorded import run_script
-from serve_client import BINARY, REPO, Server, text_of
+from serve_client import BINARY, REPO, Server, text_of, write_adapter
 
 STREAMS = int(sys.argv[3]) if len(sys.argv) > 3 else 200  # at once; `make soak` says 1000
 # An answer that goes on and on: its end is never drawn.
@@ -125,6 +125,24 @@ class Protocol(unittest.TestCase):
         shown = set(re.findall(r"hearth_(\w+)", (REPO / "deploy/grafana/hearth.json").read_text()))
         self.assertGreater(len(shown), 10)
         self.assertEqual(shown - there, set())
+
+    def test_adapters_come_and_go(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write_adapter(f"{folder}/one", 0.5)
+            with Server("--adapter", f"first={folder}/one", "--adapter-dir", folder) as server:
+                bare = server.chat(temperature=0)[2]["choices"]
+                first = server.chat(model="mini:first", temperature=0)[2]
+                self.assertEqual(first["model"], "mini:first")
+                self.assertNotEqual(first["choices"], bare)
+                self.assertEqual(server.ask("POST", "/v1/adapters", {"name": "b", "path": "x"})[0], 404)
+                status, _, loaded = server.ask("POST", "/v1/adapters", {"name": "b", "path": "one"})
+                self.assertEqual((status, loaded["model"]), (200, "mini:b"))
+                self.assertEqual(server.chat(model="mini:b", temperature=0)[2]["choices"],
+                                 first["choices"])
+                self.assertEqual(server.ask("DELETE", "/v1/adapters/b")[0], 200)
+                self.assertEqual(server.chat(model="mini:b")[0], 404)
+                names = [m["id"] for m in server.ask("GET", "/v1/models")[2]["data"]]
+                self.assertEqual(names, ["mini", "mini:first"])
 
     def test_many_requests_on_one_connection(self):
         with contextlib.closing(self.server.connect()) as connection:

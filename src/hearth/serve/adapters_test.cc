@@ -80,8 +80,8 @@ TEST(AdaptersHttp, AreLoadedNamedListedAndUnloaded) {
   EXPECT_EQ(text_of(answer(server, "mini")), bare);
 }
 
-// What is wrong costs one clear answer. Whether a file is there can't be learned of what lies
-// outside of the directory: the answers are the same.
+// What is wrong costs one clear answer. Whether a file exists outside of the directory can't be
+// learned: the answers are the same.
 TEST(AdaptersHttp, EachWrongRequestIsOneClearAnswer) {
   TestServer server;
   const test::AdapterFolder outside;
@@ -161,7 +161,8 @@ TEST(AdaptersHttp, ComeAndGoUnderLoad) {
   ASSERT_EQ(server.post(kPath, load_body("kept", "kept")).status, 200);
   ASSERT_EQ(server.post(kPath, load_body("passing", "passing")).status, 200);
   std::map<std::string, std::string> alone;
-  for (const char* model : {"mini", "mini:kept", "mini:passing"}) {
+  constexpr std::array kModels = {"mini", "mini:kept", "mini:passing"};
+  for (const char* model : kModels) {
     alone[model] = text_of(answer(server, model, 60));
   }
   std::atomic<bool> over{false};
@@ -174,8 +175,7 @@ TEST(AdaptersHttp, ComeAndGoUnderLoad) {
   std::vector<std::thread> clients;
   for (int c = 0; c < 4; ++c) {
     clients.emplace_back([&, c] {
-      const std::string model =
-          std::array{"mini", "mini:kept", "mini:passing"}[static_cast<size_t>(c % 3)];
+      const std::string model = kModels[static_cast<size_t>(c % 3)];
       for (int i = 0; i < 6; ++i) {
         const std::string body =
             Json({{"prompt", "12+30"}, {"model", model}, {"max_tokens", 60}, {"temperature", 0}})
