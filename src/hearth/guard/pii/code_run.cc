@@ -121,10 +121,7 @@ size_t CodeRun::numerals_at(std::string_view text, size_t at, size_t most) {
 void CodeRun::clear() {
   code_.clear();
   exact_.clear();
-  gaps_.clear();
-  borders_.clear();
-  begins_.clear();
-  ends_.clear();
+  places_.clear();
   starts_.clear();
   groups_ = 0;
   all_gaps_ = 0;
@@ -169,10 +166,8 @@ void CodeRun::append(const Unit& unit, size_t at, Gaps gap, bool new_group) {
   has_letters_ = has_letters_ || !digit;
   code_.push_back(to_upper(unit.code));
   exact_.push_back(unit.code);
-  gaps_.push_back(gap);
-  borders_.push_back(new_group);
-  begins_.push_back(static_cast<uint32_t>(at));
-  ends_.push_back(static_cast<uint32_t>(at + unit.length));
+  places_.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(at + unit.length), gap,
+                     new_group});
   all_gaps_ = static_cast<Gaps>(all_gaps_ | gap);
   numerals_ = unit.numerals;
 }
@@ -206,7 +201,7 @@ void CodeRun::read(std::string_view text, size_t at, size_t floor) {
 size_t CodeRun::take(size_t i, size_t count, Gaps gaps) const {
   if (i + count > size()) return kNone;
   for (size_t k = i + 1; k < i + count; ++k) {
-    if ((gaps_[k] & ~gaps) != 0) return kNone;
+    if ((places_[k].gap & ~gaps) != 0) return kNone;
   }
   return i + count;
 }

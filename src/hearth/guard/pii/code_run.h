@@ -42,10 +42,10 @@ class CodeRun {
   // Letters as they were written.
   std::string_view exact() const { return exact_; }
   std::string_view code() const { return code_; }
-  Gaps gap(size_t i) const { return gaps_[i]; }  // before character i
-  size_t begin(size_t i) const { return begins_[i]; }
-  size_t end(size_t i) const { return ends_[i]; }  // of character i: the byte after it
-  size_t text_end() const { return ends_.empty() ? 0 : ends_.back(); }
+  Gaps gap(size_t i) const { return places_[i].gap; }  // before character i
+  size_t begin(size_t i) const { return places_[i].begin; }
+  size_t end(size_t i) const { return places_[i].end; }  // of character i: the byte after it
+  size_t text_end() const { return places_.empty() ? 0 : places_.back().end; }
   bool has_letters() const { return has_letters_; }
   size_t groups() const { return groups_; }
   Gaps all_gaps() const { return all_gaps_; }
@@ -57,7 +57,7 @@ class CodeRun {
   // The same, or letters follow a digit ("…21号" is a group's end anyway; this is "…21abc").
   bool ends_loosely(size_t i) const { return ends(i) || (is_digit(i - 1) && !is_digit(i)); }
   // A group begins at character i.
-  bool border(size_t i) const { return borders_[i]; }
+  bool border(size_t i) const { return places_[i].border; }
 
   bool is_digit(size_t i) const { return code_[i] >= '0' && code_[i] <= '9'; }
   int digit(size_t i) const { return code_[i] - '0'; }
@@ -83,9 +83,13 @@ class CodeRun {
 
   std::string_view text_;
   std::string code_, exact_;
-  std::vector<Gaps> gaps_;
-  std::vector<bool> borders_;
-  std::vector<uint32_t> begins_, ends_, starts_;
+  struct Place {
+    uint32_t begin, end;  // bytes of the text
+    Gaps gap;
+    bool border;
+  };
+  std::vector<Place> places_;  // of each character
+  std::vector<uint32_t> starts_;
   size_t groups_ = 0;
   Gaps all_gaps_ = 0;
   bool has_letters_ = false;

@@ -113,11 +113,12 @@ class Scan {
 
   void walk() {
     const Automaton& a = automaton();
+    const std::vector<Meaning>& meanings = lexicon().meanings;
     Automaton::State state = Automaton::kStart;
     for (size_t i = 0; i < text_.size(); ++i) {
       state = a.next(state, text_[i]);
-      if (!a.reports(state)) continue;
-      for (uint16_t found : a.found(state)) meet(lexicon().meanings[found], i + 1);
+      if (!a.reports(state) || (i < run_end_ && is_digit(text_[i]))) continue;
+      for (uint16_t found : a.found(state)) meet(meanings[found], i + 1);
     }
   }
 

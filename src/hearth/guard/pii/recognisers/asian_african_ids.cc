@@ -80,7 +80,8 @@ void find_thai_id(const CodeRun& run, Proposals& out) {
     const size_t end = run.take_digits(i, 13, kSoft);
     if (end == CodeRun::kNone || !run.ends(end) || run[i] == '0' || run[i] == '9') continue;
     const std::string_view digits = run.code().substr(i, 13);
-    if (digits[1] == '0') continue;  // no province begins so
+    const int province = two_digits(digits, 1);
+    if (province < 10 || province > 96) continue;
     if ((11 - weighted_sum(digits, kWeights) % 11) % 10 != digits[12] - '0') continue;
     out.add(run, i, end, run.shape(i, end) == 14521 ? 0.75 : 0.3);
   }

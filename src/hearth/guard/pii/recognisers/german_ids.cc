@@ -49,6 +49,8 @@ void find_german_id_card(const CodeRun& run, Proposals& out) {
     const size_t end = run.take(i, 9, kZeroWidth);
     if (end == CodeRun::kNone || !run.ends(end) || !run.is_digit(end - 1)) continue;
     const std::string_view code = run.code().substr(i, 9);
+    // The card of before 2010 has its check digit elsewhere.
+    if (code[0] == 'T' && run.all_digits(i + 1, end)) out.add(run, i, end, 0.2);
     // The office's letter, then places that hold no vowel.
     if (std::string_view("CFGHJKLMNPRTVWXYZ").find(code[0]) == code.npos) continue;
     if (code.find_first_not_of(kCardAlphabet) != code.npos || !card_checks(code)) continue;

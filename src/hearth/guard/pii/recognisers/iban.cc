@@ -46,7 +46,7 @@ const Country* country(std::string_view code) {
 void find_iban(const CodeRun& run, Proposals& out) {
   for (size_t i = 0; i + 15 <= run.size(); ++i) {
     if (!run.border(i) || run.is_digit(i) || run.is_digit(i + 1)) continue;
-    if (!run.is_digit(i + 2) || !run.is_digit(i + 3)) continue;
+    if (!run.is_digit(i + 2) || !run.is_digit(i + 3) || run.border(i + 1)) continue;
     const std::string_view code = run.code();
     const Country* of = country(code.substr(i, 2));
     if (!of) continue;

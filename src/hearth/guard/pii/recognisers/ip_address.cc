@@ -20,6 +20,14 @@ bool is_v6(char c) {
   return hex_value(c) >= 0 || c == ':' || c == '.';
 }
 
+// A zone belongs to the address: fe80::1%eth0.
+size_t with_zone(std::string_view text, size_t end) {
+  if (end + 1 >= text.size() || text[end] != '%' || !is_alnum(text[end + 1])) return end;
+  size_t at = end + 1;
+  while (at < text.size() && at - end < 16 && is_alnum(text[at])) ++at;
+  return at;
+}
+
 // A prefix length belongs to the address: 10.0.0.0/8.
 size_t with_prefix(std::string_view text, size_t end, int most) {
   if (end + 1 >= text.size() || text[end] != '/' || !is_digit(text[end + 1])) return end;
@@ -62,7 +70,7 @@ void propose_v6(std::string_view text, size_t at, Proposals& out) {
   const std::string_view token = text.substr(begin, end - begin);
   if (std::count(token.begin(), token.end(), ':') < 2) return;
   const double score = v6_score(token);
-  if (score > 0) out.add(begin, with_prefix(text, end, 128), score);
+  if (score > 0) out.add(begin, with_prefix(text, with_zone(text, end), 128), score);
 }
 
 }  // namespace
@@ -71,7 +79,7 @@ void find_ipv4(const CodeRun& run, Proposals& out) {
   for (size_t i : run.starts()) {
     size_t at = i;
     std::array<uint64_t, 4> parts{};
-    bool good = run.is_digit(i);
+    bool good = run.is_digit(i) && run.border(i);
     for (size_t k = 0; good && k < 4; ++k) {
       size_t end = at;
       while (end < run.size() && run.is_digit(end) && (end == at || !run.border(end))) ++end;

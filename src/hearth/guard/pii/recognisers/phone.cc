@@ -88,6 +88,15 @@ bool looks_like_date(const CodeRun& run, size_t i, size_t end) {
          shape == 114 || shape == 44 || shape == 42 || shape == 24;
 }
 
+// "(0171) 123456", "0 (532) 1234567": a short group closed by a bracket, and a number after it.
+bool has_area_in_brackets(const CodeRun& run, size_t i, size_t end) {
+  for (size_t k = i + 1; k < end && k <= i + 5; ++k) {
+    if ((run.gap(k) & kBracket) == 0 || run.text()[run.end(k - 1)] != ')') continue;
+    return end - k >= 6 && end - k <= 8;
+  }
+  return false;
+}
+
 // How sure the writing alone makes it; 0: not a telephone number.
 double score_of(const CodeRun& run, size_t i, size_t end) {
   const size_t digits = end - i;
@@ -103,7 +112,7 @@ double score_of(const CodeRun& run, size_t i, size_t end) {
   }
   if (digits == 11 && run[i] == '1' && north_american(run, i + 1) && shape == 1334) return 0.65;
   if (looks_like_date(run, i, end)) return 0;
-  if (bracket) return 0.5;
+  if (has_area_in_brackets(run, i, end)) return 0.5;
   if (run.one_group(i, end)) return digits >= 7 && digits <= 12 ? 0.15 : 0;
   return digits >= 7 ? 0.3 : 0;
 }
