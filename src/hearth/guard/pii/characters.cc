@@ -27,6 +27,9 @@ CodePoint code_point_at(std::string_view text, size_t at) {
     if (!is_continuation(text[at + i])) return {0, 1};
     value = value << 6 | (static_cast<uint8_t>(text[at + i]) & 0x3fU);
   }
+  static constexpr uint32_t kLeast[5] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = value >= 0xd800 && value < 0xe000;
+  if (value < kLeast[length] || surrogate || value > 0x10ffff) return {0, 1};
   return {value, length};
 }
 

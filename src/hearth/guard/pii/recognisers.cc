@@ -59,6 +59,8 @@ const Recogniser kTable[] = {
      find_private_key},
     {"jwt", Type::jwt, 0, 0, 0, false, nullptr, jwt_literals(), find_jwt},
     {"password", Type::password, 0, 0, 0, false, nullptr, password_literals(), find_password},
+    {"person", Type::person, 0, 0, 0, false, nullptr, {}, nullptr, find_persons},
+    {"address", Type::address, 0, 0, 0, false, nullptr, {}, nullptr, find_addresses},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Secrets that say what they are: keys of services by their prefixes, private keys in PEM, JSON web
 // tokens. The value that follows must look drawn at random, so that "sk-" in a word is none.
+#include <algorithm>
 #include <array>
 
 #include "hearth/guard/pii/characters.h"
@@ -85,7 +86,9 @@ void find_private_key(std::string_view text, size_t at, size_t end, Proposals& o
   const std::string_view head = text.substr(end, 48);
   const size_t dashes = head.find(kDashes);
   if (dashes == head.npos || head.substr(0, dashes).find(kKey) == head.npos) return;
-  const std::string_view body = text.substr(end, kPemMax);
+  std::string_view body = text.substr(end, kPemMax);
+  const auto foreign = std::find_if_not(body.begin(), body.end(), is_ascii);
+  body = body.substr(0, static_cast<size_t>(foreign - body.begin()));
   const size_t foot = body.find(kEnd);
   if (foot == body.npos) {  // cut off: what there is of it
     out.add(at, end + body.size(), 0.95);
