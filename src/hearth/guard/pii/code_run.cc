@@ -133,10 +133,14 @@ void CodeRun::clear() {
 // The group that `at` stands in, and a short word of letters before it ("AB 12 34 56 C").
 size_t CodeRun::first_of(size_t at, size_t floor) const {
   while (at > floor && is_alnum(text_[at - 1])) --at;
-  if (at < floor + 2 || (text_[at - 1] != ' ' && text_[at - 1] != '-')) return at;
-  size_t word = at - 1;
-  while (word > floor && is_letter(text_[word - 1]) && at - word < 4) --word;
-  const size_t length = at - 1 - word;
+  size_t separator = 0;
+  for (std::string_view mark : {" ", "-", "·"}) {
+    if (text_.substr(floor, at - floor).ends_with(mark)) separator = mark.size();
+  }
+  if (separator == 0) return at;
+  size_t word = at - separator;
+  while (word > floor && is_letter(text_[word - 1]) && at - word < 5) --word;
+  const size_t length = at - separator - word;
   const bool bounded = word == floor || !is_alnum(text_[word - 1]);
   return length > 0 && length <= 2 && bounded ? word : at;
 }
