@@ -21,7 +21,7 @@ constexpr size_t kRunMin = 5;           // characters of a run that are worth a 
 constexpr auto kDisguises = std::to_array<std::string_view>(
     {"０", "１", "２", "３", "４", "５", "６", "７", "８", "９", "〇", "零", "一",
      "二", "三", "四", "五", "六", "七", "八", "九", "幺", "壹", "贰", "貳", "叁",
-     "參", "肆", "伍", "陆", "陸", "柒", "捌", "玖", "○", "\\u003", "\\uff1"});
+     "參", "肆", "伍", "陆", "陸", "柒", "捌", "玖", "○", "\\uff1"});
 
 // What a literal of the automaton stands for.
 struct Meaning {
@@ -126,13 +126,10 @@ class Scan {
     const size_t at = end - meaning.length;
     switch (meaning.kind) {
       case Meaning::Kind::digit:
-        if (at >= run_end_) read_run(at);
+        if (at >= run_end_) meet_digit(at);
         return;
       case Meaning::Kind::disguise:
-        if (at >= run_end_ &&
-            CodeRun::numerals_at(text_, at, kNumeralsToBegin) == kNumeralsToBegin) {
-          read_run(at);
-        }
+        if (at >= run_end_ && begins_number(at)) read_run(at);
         return;
       case Meaning::Kind::context:
         hear(meaning, at, end);
@@ -145,6 +142,17 @@ class Scan {
           r.at_literal(text_, at, end, proposals_);
         }
     }
+  }
+
+  bool begins_number(size_t at) const {
+    return CodeRun::numerals_at(text_, at, kNumeralsToBegin) == kNumeralsToBegin;
+  }
+
+  // The digits of \u0031 are no digits, it may be one.
+  void meet_digit(size_t at) {
+    if (at < 2 || text_[at - 1] != 'u' || json_escape(text_, at - 2) == 0) return read_run(at);
+    if (begins_number(at - 2)) return read_run(at - 2);
+    run_end_ = at - 2 + kJsonEscapeBytes;
   }
 
   void hear(const Meaning& meaning, size_t at, size_t end) {
