@@ -73,6 +73,8 @@ struct Metrics::Series {
   Counter& preemptions =
       counters("hearth_num_preemptions_total", "Sequences that gave their blocks back for a while")
           .Add({});
+  Family<Counter>& personal_data =
+      counters("hearth_personal_data_total", "Personal data found in requests, by type and mode");
   Gauge& open = gauge("hearth_connections_open", "HTTP connections");
   Histogram& first = histogram("hearth_time_to_first_token_seconds",
                                "From admission to the first token", kFirstToken);
@@ -157,6 +159,11 @@ void Metrics::rejected(std::string_view why) {
 
 void Metrics::connections(int64_t open) {
   series_->open.Set(static_cast<double>(open));
+}
+
+void Metrics::personal_data(std::string_view type, std::string_view mode, int64_t count) {
+  series_->personal_data.Add({{"type", std::string(type)}, {"mode", std::string(mode)}})
+      .Increment(static_cast<double>(count));
 }
 
 std::string Metrics::text() const {

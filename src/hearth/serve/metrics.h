@@ -34,6 +34,7 @@ class Metrics {
   void response(int status);            // every HTTP answer
   void rejected(std::string_view why);  // requests that were never admitted
   void connections(int64_t open);
+  void personal_data(std::string_view type, std::string_view mode, int64_t count);
 
   std::string text() const;  // Prometheus' text format
 

@@ -239,12 +239,27 @@ HttpReply Service::complete(const RequestHead&, const RequestContext& context,
   return generate(Endpoint::completion, context, body);
 }
 
+// The policy of the caller's key, else the server's, on the texts of a request.
+std::optional<ApiError> Service::guard(const RequestContext& context, GenerationRequest& request,
+                                       GuardedRequest& out) {
+  const PersonalDataPolicy& policy = options_.personal_data;
+  const pii::Mode mode = context.caller.personal_data.value_or(policy.mode);
+  auto error = guard_request(mode, policy.detect, model_.tokenizer(), request, out);
+  for (const auto& [type, count] : out.found) {
+    metrics_.personal_data(pii::type_name(type), pii::mode_name(mode), count);
+  }
+  if (error) metrics_.rejected(error->code);
+  return error;
+}
+
 HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
                             std::string_view body) {
   GenerationRequest request;
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_generation(endpoint, body, vocab, request)) return error_reply(*error);
   if (auto error = check_model(request.model)) return error_reply(*error);
+  GuardedRequest guarded;
+  if (auto error = guard(context, request, guarded)) return error_reply(*error);
   std::vector<Prompt> prompts;
   if (auto error = make_prompts(model_, request, options_.context, prompts)) {
     return error_reply(*error);
@@ -266,10 +281,12 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   job.on_end = [&gate = gate_, caller = context.caller](const Usage& usage) {
     gate.spend_tokens(caller, usage.prompt_tokens + usage.completion_tokens);
   };
+  auto headers = warning_headers(request.ignored);
+  if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
   HttpReply reply;
-  reply.pending =
-      pending_completion(model_.tokenizer(), head_of(request, context), request.stream,
-                         std::move(echo), warning_headers(request.ignored), job.channel, choices);
+  reply.pending = pending_completion(model_.tokenizer(), head_of(request, context), request.stream,
+                                     std::move(echo), std::move(headers), job.channel, choices,
+                                     guarded.vault);
   if (auto error = loop_.submit(std::move(job))) {
     metrics_.rejected(error->code);
     return error_reply(*error);

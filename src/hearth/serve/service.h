@@ -14,6 +14,7 @@
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/metrics.h"
 #include "hearth/serve/openai/write_reply.h"
+#include "hearth/serve/personal_data.h"
 
 namespace hearth::serve {
 
@@ -24,6 +25,7 @@ struct ServiceOptions {
   int64_t context = 4096;
   std::array<int64_t, 3> effort_budgets = {1024, 4096, 16384};  // low, medium, high: of a thought
   std::string thought_ending = ThoughtOptions().ending;
+  PersonalDataPolicy personal_data;
   int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
 };
 
@@ -57,6 +59,8 @@ class Service {
   HttpReply ready(const RequestHead&, const RequestContext&, std::string_view);
   HttpReply metrics(const RequestHead&, const RequestContext&, std::string_view);
 
+  std::optional<ApiError> guard(const RequestContext& context, GenerationRequest& request,
+                                GuardedRequest& out);
   std::optional<ApiError> check_model(const std::string& name) const;
   ThoughtOptions thought_of(const GenerationRequest& request) const;
   ReplyHead head_of(const GenerationRequest& request, const RequestContext& context) const;

@@ -25,6 +25,8 @@ class Unmasker {
   // The end: what was held back.
   std::string finish();
 
+  // Whether something is held back.
+  bool holds() const { return !held_.empty(); }
   int64_t restored() const { return restored_; }
   // What was written as a token of ours would be, and is none.
   int64_t unknown() const { return unknown_; }

@@ -24,6 +24,7 @@ struct GateOptions {
 
 struct Caller {
   std::string name;  // of the key; "" where there are none
+  std::optional<pii::Mode> personal_data;  // what the key says
 };
 
 // Thread-safe.
