@@ -17,7 +17,7 @@ const Recogniser kTable[] = {
     {"hk_id", Type::hk_id, topics(identity, hong_kong), 0.4, 8, true, find_hk_id},
     {"macao_id", Type::macao_id, topics(identity, macao), 0.4, 8, false, find_macao_id},
     {"tw_id", Type::tw_id, topics(identity, taiwan), 0.25, 10, true, find_tw_id},
-    {"unionpay_card", Type::bank_card, topics(card, bank), 0.2, 16, false, find_unionpay},
+    {"unionpay_card", Type::bank_card, topics(card, bank), 0.3, 16, false, find_unionpay},
     {"cn_plate", Type::plate, topics(plate), 0.1, 5, true, find_plate},
     {"email", Type::email, 0, 0, 0, false, nullptr, email_literals(), find_email},
     {"phone", Type::phone, topics(phone), 0.35, 6, false, find_phone},

@@ -34,7 +34,7 @@ bool is_allotted(uint64_t prefix) {
 
 // Groups as people write the eleven digits.
 bool usual_shape(const CodeRun& run, size_t i, size_t end) {
-  static constexpr std::array<uint64_t, 7> kShapes = {344, 443, 335, 38, 74, 3224, 3233};
+  static constexpr std::array<uint64_t, 5> kShapes = {344, 443, 335, 38, 74};
   if (run.one_group(i, end) || run.spelled(i, end)) return true;
   const uint64_t shape = run.shape(i, end);
   if (std::find(kShapes.begin(), kShapes.end(), shape) != kShapes.end()) return true;

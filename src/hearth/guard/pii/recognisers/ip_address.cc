@@ -94,7 +94,8 @@ void find_ipv4(const CodeRun& run, Proposals& out) {
     if (at < run.size() && run.gap(at) == kDot) continue;
     if (i > 0 && run.gap(i) == kDot) continue;
     const std::string_view text = run.text();
-    const bool nobody = parts[0] == 0 || parts[0] == 127 || parts[0] == 255 ||
+    const bool nobody = parts[0] == 0 || parts[0] == 255 ||
+                        (parts[0] == 127 && parts[1] == 0 && parts[2] == 0) ||
                         after_version_mark(text, run.begin(i));
     const bool plain = std::all_of(parts.begin(), parts.end(), [](uint64_t p) { return p < 10; });
     const double score = nobody ? kOfNoOne : plain ? 0.4 : 0.7;
