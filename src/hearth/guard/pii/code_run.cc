@@ -2,7 +2,7 @@
 #include "hearth/guard/pii/code_run.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 
 #include "hearth/guard/pii/characters.h"
 
@@ -12,31 +12,60 @@ namespace {
 constexpr size_t kSeparatorsMax = 3;   // between two groups
 constexpr size_t kZeroWidthsMax = 64;  // between two characters
 
-// Chinese numerals, plain and as banks write them.
-struct Numeral {
-  std::string_view text;
-  char digit;
-};
-constexpr std::array<Numeral, 25> kNumerals = {{
-    {"〇", '0'}, {"零", '0'}, {"一", '1'}, {"二", '2'}, {"三", '3'}, {"四", '4'}, {"五", '5'},
-    {"六", '6'}, {"七", '7'}, {"八", '8'}, {"九", '9'}, {"幺", '1'}, {"壹", '1'}, {"贰", '2'},
-    {"貳", '2'}, {"叁", '3'}, {"參", '3'}, {"肆", '4'}, {"伍", '5'}, {"陆", '6'}, {"陸", '6'},
-    {"柒", '7'}, {"捌", '8'}, {"玖", '9'}, {"○", '0'},
-}};
+// The digit of a Chinese numeral, plain or as banks write it; 0: it is none.
+char numeral(uint32_t c) {
+  static constexpr std::u32string_view kNumerals[] = {U"〇零○", U"一幺壹", U"二贰貳", U"三叁參",
+                                                      U"四肆",   U"五伍",   U"六陆陸", U"七柒",
+                                                      U"八捌",   U"九玖"};
+  if (c < U'○' || c > U'零') return 0;  // the first and the last of them
+  for (size_t digit = 0; digit < std::size(kNumerals); ++digit) {
+    if (kNumerals[digit].find(static_cast<char32_t>(c)) != std::u32string_view::npos) {
+      return static_cast<char>('0' + digit);
+    }
+  }
+  return 0;
+}
 
-struct Separator {
-  std::string_view text;
-  Gap gap;
-};
-constexpr std::array<Separator, 22> kWideSeparators = {{
-    {"\u00a0", kSpace},     {"\u3000", kSpace},     {"\u2009", kSpace},     {"\u202f", kSpace},
-    {"\u2010", kDash},      {"\u2011", kDash},      {"\u2012", kDash},      {"\u2013", kDash},
-    {"\u2014", kDash},      {"\u2212", kDash},      {"－", kDash},          {"·", kDot},
-    {"•", kDot},            {"．", kDot},           {"：", kColon},         {"，", kComma},
-    {"（", kBracket},       {"）", kBracket},       {"／", kSlash},         {"\u200b", kZeroWidth},
-    {"\u200c", kZeroWidth}, {"\u200d", kZeroWidth},
-}};
-constexpr std::array<std::string_view, 3> kMoreZeroWidths = {"\u2060", "\ufeff", "\u00ad"};
+// Separators beyond ASCII.
+Gap wide_gap(uint32_t c) {
+  switch (c) {
+    case 0x00a0:
+    case 0x2009:
+    case 0x202f:
+    case 0x3000:
+      return kSpace;
+    case 0x2010:
+    case 0x2011:
+    case 0x2012:
+    case 0x2013:
+    case 0x2014:
+    case 0x2212:
+    case U'－':
+      return kDash;
+    case U'·':
+    case U'•':
+    case U'．':
+      return kDot;
+    case U'：':
+      return kColon;
+    case U'，':
+      return kComma;
+    case U'（':
+    case U'）':
+      return kBracket;
+    case U'／':
+      return kSlash;
+    case 0x00ad:
+    case 0x200b:
+    case 0x200c:
+    case 0x200d:
+    case 0x2060:
+    case 0xfeff:
+      return kZeroWidth;
+    default:
+      return kNothing;
+  }
+}
 
 Gap ascii_gap(char c) {
   switch (c) {
@@ -89,19 +118,12 @@ CodeRun::Unit CodeRun::unit_at(std::string_view text, size_t at) {
     if (unit.length > 0) unit.length = kJsonEscapeBytes;
     return unit;
   }
-  const std::string_view rest = text.substr(at, 3);
-  if (const char folded = full_width_ascii(rest); folded != 0 && is_alnum(folded)) {
+  if (const char folded = full_width_ascii(text.substr(at, 3)); is_alnum(folded)) {
     return {3, folded, kNothing, 0};
   }
-  for (const Numeral& n : kNumerals) {
-    if (rest.starts_with(n.text)) return {n.text.size(), n.digit, kNothing, 1};
-  }
-  for (const Separator& s : kWideSeparators) {
-    if (rest.starts_with(s.text)) return {s.text.size(), 0, s.gap, 0};
-  }
-  for (std::string_view z : kMoreZeroWidths) {
-    if (rest.starts_with(z)) return {z.size(), 0, kZeroWidth, 0};
-  }
+  const CodePoint point = code_point_at(text, at);
+  if (const char digit = numeral(point.value)) return {point.length, digit, kNothing, 1};
+  if (const Gap gap = wide_gap(point.value); gap != kNothing) return {point.length, 0, gap, 0};
   return {};
 }
 
