@@ -64,6 +64,19 @@ std::vector<size_t> starts_of_characters(std::string_view text) {
   return out;
 }
 
+// A line may say which types it is about, and from which score on: tables of bare values, which no
+// word announces.
+DetectOptions options_of(const Json& item, DetectOptions options) {
+  if (item.contains("types")) {
+    options.types = TypeSet();
+    for (const Json& name : item["types"]) {
+      if (const auto type = find_type(name.get<std::string>())) options.types.set(*type, true);
+    }
+  }
+  if (item.contains("score_min")) options.score_min = item["score_min"].get<double>();
+  return options;
+}
+
 using Scores = std::map<std::string, Score>;
 
 void count(const Json& item, const DetectOptions& options, Scores& scores) {
@@ -102,7 +115,7 @@ int run(const DetectOptions& options, double recall, double precision) {
       fmt::print(stderr, "line {}: {}\n", lines + 1, item.status().message());
       return 2;
     }
-    count(*item, options, scores);
+    count(*item, options_of(*item, options), scores);
   }
   fmt::print("| type | marked | found | precision | recall | F1 |\n|---|---|---|---|---|---|\n");
   Score all;
