@@ -114,9 +114,8 @@ Status restore(const Options& options, const Session& session) {
     TRY_ASSIGN(const std::string text, read_input());
     std::string whole = unmasker.push(text);
     whole += unmasker.finish();
-    print_json({{"text", whole},
-                {"restored", unmasker.restored()},
-                {"unknown", unmasker.unknown()}});
+    print_json(
+        {{"text", whole}, {"restored", unmasker.restored()}, {"unknown", unmasker.unknown()}});
     return Status::ok();
   }
   std::string piece(kPiece, '\0');

@@ -39,8 +39,7 @@ TEST(GuardRequest, MasksEveryText) {
   request.prompts.push_back({"call 13800138000", {}});
   request.stop = {"13800138000"};
   GuardedRequest guarded;
-  const auto error =
-      guard_request(pii::Mode::mask, {}, mini().tokenizer(), request, guarded);
+  const auto error = guard_request(pii::Mode::mask, {}, mini().tokenizer(), request, guarded);
   ASSERT_FALSE(error.has_value());
   EXPECT_EQ(dump(request).find(kMobile), std::string::npos) << dump(request);
   EXPECT_EQ(guarded.summary(), "MOBILE=6");
@@ -65,8 +64,7 @@ TEST(GuardRequest, Modes) {
   EXPECT_EQ(error->status, 400);
   EXPECT_EQ(error->message.find(kMobile), std::string::npos);
   GenerationRequest clean = request_with("12+30=?");
-  EXPECT_FALSE(
-      guard_request(pii::Mode::block, {}, mini().tokenizer(), clean, guarded).has_value());
+  EXPECT_FALSE(guard_request(pii::Mode::block, {}, mini().tokenizer(), clean, guarded).has_value());
 }
 
 TEST(GuardRequest, PersonalDataAsTokenIdsIsRefused) {
@@ -160,8 +158,8 @@ TEST(AnswerRestorer, TokensOfLogprobsAreRestored) {
 // The event stream of a masked request, pieces put in one by one as an engine does.
 TEST(PendingCompletion, StreamsWhatWasMasked) {
   const auto channel = std::make_shared<AnswerChannel>(true, 1 << 20);
-  const auto pending = pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, {}, channel, 1,
-                                          vault());
+  const auto pending =
+      pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, {}, channel, 1, vault());
   std::string bytes;
   for (Piece& piece : pieces_of(3)) {
     channel->put(std::move(piece));

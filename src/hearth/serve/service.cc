@@ -284,9 +284,9 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   auto headers = warning_headers(request.ignored);
   if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
   HttpReply reply;
-  reply.pending = pending_completion(model_.tokenizer(), head_of(request, context), request.stream,
-                                     std::move(echo), std::move(headers), job.channel, choices,
-                                     guarded.vault);
+  reply.pending =
+      pending_completion(model_.tokenizer(), head_of(request, context), request.stream,
+                         std::move(echo), std::move(headers), job.channel, choices, guarded.vault);
   if (auto error = loop_.submit(std::move(job))) {
     metrics_.rejected(error->code);
     return error_reply(*error);

@@ -82,7 +82,8 @@ Automaton::Automaton(std::span<const std::string_view> literals) {
   const size_t states = trie.next.size();
   std::vector<uint16_t> order(states);
   std::iota(order.begin(), order.end(), uint16_t{0});
-  std::stable_partition(order.begin(), order.end(), [&](uint16_t s) { return trie.found[s].empty(); });
+  std::stable_partition(order.begin(), order.end(),
+                        [&](uint16_t s) { return trie.found[s].empty(); });
   std::vector<uint16_t> place(states);
   for (size_t i = 0; i < states; ++i) place[order[i]] = static_cast<uint16_t>(i);
   table_.resize(states * kStride);

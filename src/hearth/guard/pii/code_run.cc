@@ -15,8 +15,8 @@ constexpr size_t kZeroWidthsMax = 64;  // between two characters
 // The digit of a Chinese numeral, plain or as banks write it; 0: it is none.
 char numeral(uint32_t c) {
   static constexpr std::u32string_view kNumerals[] = {U"〇零○", U"一幺壹", U"二贰貳", U"三叁參",
-                                                      U"四肆",   U"五伍",   U"六陆陸", U"七柒",
-                                                      U"八捌",   U"九玖"};
+                                                      U"四肆",  U"五伍",   U"六陆陸", U"七柒",
+                                                      U"八捌",  U"九玖"};
   if (c < U'○' || c > U'零') return 0;  // the first and the last of them
   for (size_t digit = 0; digit < std::size(kNumerals); ++digit) {
     if (kNumerals[digit].find(static_cast<char32_t>(c)) != std::u32string_view::npos) {
@@ -192,8 +192,8 @@ void CodeRun::append(const Unit& unit, size_t at, Gaps gap, bool new_group) {
   has_letters_ = has_letters_ || !digit;
   code_.push_back(to_upper(unit.code));
   exact_.push_back(unit.code);
-  places_.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(at + unit.length), gap,
-                     new_group});
+  places_.push_back(
+      {static_cast<uint32_t>(at), static_cast<uint32_t>(at + unit.length), gap, new_group});
   all_gaps_ = static_cast<Gaps>(all_gaps_ | gap);
   numerals_ = unit.numerals;
 }

@@ -17,8 +17,8 @@ enum Gap : uint8_t {
   kNothing = 0,
   kZeroWidth = 1,  // parts nothing: the characters belong together
   kSpace = 2,
-  kDash = 4,   // and underscore
-  kDot = 8,    // and the middle dot of plates
+  kDash = 4,  // and underscore
+  kDot = 8,   // and the middle dot of plates
   kSlash = 16,
   kColon = 32,
   kComma = 64,

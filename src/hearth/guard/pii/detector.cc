@@ -19,17 +19,17 @@ constexpr size_t kRunMin = 5;           // characters of a run that are worth a 
 
 // Beginnings of digits that are no ASCII digit: full-width, numerals, JSON escapes.
 constexpr auto kDisguises = std::to_array<std::string_view>(
-    {"０", "１", "２", "３", "４", "５", "６", "７", "８", "９", "〇", "零", "一",
-     "二", "三", "四", "五", "六", "七", "八", "九", "幺", "壹", "贰", "貳", "叁",
-     "參", "肆", "伍", "陆", "陸", "柒", "捌", "玖", "○", "\\uff1"});
+    {"０", "１", "２", "３", "４", "５", "６", "７", "８", "９", "〇", "零",
+     "一", "二", "三", "四", "五", "六", "七", "八", "九", "幺", "壹", "贰",
+     "貳", "叁", "參", "肆", "伍", "陆", "陸", "柒", "捌", "玖", "○",  "\\uff1"});
 
 // What a literal of the automaton stands for.
 struct Meaning {
   enum class Kind : uint8_t { digit, disguise, context, literal } kind = Kind::digit;
   uint32_t length = 0;
-  Topics topics = 0;                // context
-  bool bounded_before = false;      // context: a letter before it makes it another word
-  bool bounded_after = false;       // and one after it
+  Topics topics = 0;                     // context
+  bool bounded_before = false;           // context: a letter before it makes it another word
+  bool bounded_after = false;            // and one after it
   std::vector<size_t> recognisers = {};  // literal
 };
 

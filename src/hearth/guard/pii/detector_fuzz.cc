@@ -23,12 +23,26 @@ void check_entities(std::string_view text, const std::vector<Entity>& entities) 
   }
 }
 
-constexpr std::array<std::string_view, 20> kPieces = {
-    "13800138000", "11010519491231002X", "GB82WEST12345698765432", "a@b.example", "://u:p@h/",
-    "\\u0031",     "一二三四五六七",     "１２３",                 "-----BEGIN RSA PRIVATE KEY-----",
-    "eyJhbGciOi",  "password: ",         "\xe2\x80\x8b",           "京A·",        "203.0.113.7",
-    "::1",         "00:1A:2B:3C:4D:5E",  "[MOBILE_1]",             "born ",       "Mr. John ",
-    "北京市海淀区"};
+constexpr std::array<std::string_view, 20> kPieces = {"13800138000",
+                                                      "11010519491231002X",
+                                                      "GB82WEST12345698765432",
+                                                      "a@b.example",
+                                                      "://u:p@h/",
+                                                      "\\u0031",
+                                                      "一二三四五六七",
+                                                      "１２３",
+                                                      "-----BEGIN RSA PRIVATE KEY-----",
+                                                      "eyJhbGciOi",
+                                                      "password: ",
+                                                      "\xe2\x80\x8b",
+                                                      "京A·",
+                                                      "203.0.113.7",
+                                                      "::1",
+                                                      "00:1A:2B:3C:4D:5E",
+                                                      "[MOBILE_1]",
+                                                      "born ",
+                                                      "Mr. John ",
+                                                      "北京市海淀区"};
 
 }  // namespace
 }  // namespace hearth::pii

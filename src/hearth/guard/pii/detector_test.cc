@@ -14,7 +14,8 @@ std::string found(std::string_view text, const DetectOptions& options = {}) {
   std::string out;
   for (const Entity& e : detect(text, options)) {
     if (!out.empty()) out += " ";
-    out += std::string(type_name(e.type)) + ":" + std::string(text.substr(e.start, e.end - e.start));
+    out +=
+        std::string(type_name(e.type)) + ":" + std::string(text.substr(e.start, e.end - e.start));
   }
   return out;
 }

@@ -1,5 +1,5 @@
-// LockedMemory: where clear values live while a conversation needs them. Its pages are never written
-// to swap (mlock), stay out of core files, and are overwritten before they are given back.
+// LockedMemory: where clear values live while a conversation needs them. Its pages are never
+// written to swap (mlock), stay out of core files, and are overwritten before they are given back.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Masking: the personal data of a conversation replaced by tokens, so that a model, a log or a cache
-// sees [MOBILE_1] where a number stood. Restoring is the Unmasker's work.
+// Masking: the personal data of a conversation replaced by tokens, so that a model, a log or a
+// cache sees [MOBILE_1] where a number stood. Restoring is the Unmasker's work.
 #pragma once
 
 #include <memory>

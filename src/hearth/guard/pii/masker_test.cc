@@ -53,8 +53,8 @@ TEST(Mask, ATextCanNotNameAValue) {
 
 TEST(Unmask, TokensAsModelsWriteThem) {
   const Masked m = masked({"打13800138000"});
-  for (const char* written : {"[MOBILE_1]", "[mobile_1]", "[Mobile 1]", "【MOBILE_1】", "［MOBILE_1］",
-                              "[MOBILE\\_1]", "[ MOBILE-1 ]"}) {
+  for (const char* written : {"[MOBILE_1]", "[mobile_1]", "[Mobile 1]", "【MOBILE_1】",
+                              "［MOBILE_1］", "[MOBILE\\_1]", "[ MOBILE-1 ]"}) {
     EXPECT_EQ(unmask(written, m.vault), "13800138000") << written;
   }
   for (const char* other : {"[MOBILE_2]", "[MOBILE_11]", "MOBILE_1", "[MOBILE_1", "(MOBILE_1)"}) {
@@ -75,7 +75,7 @@ TEST(Unmask, CountsWhatItDoesNotKnow) {
 TEST(Unmask, CutsDoNotMatter) {
   const Masked m = masked({"13800138000 a@b.example 11010519491231002X"});
   const std::vector<std::string> texts = {
-      "x[MOBILE_1]y",       "[[EMAIL_1]",     "【CN_ID_1】。", "[MOBILE_1][EMAIL_1]",
+      "x[MOBILE_1]y",       "[[EMAIL_1]",     "【CN_ID_1】。",      "[MOBILE_1][EMAIL_1]",
       "a［mobile 1］b[x]",  "[MOBILE_9] [",   "\xe3\x80[MOBILE_1]", "[MOBILE_1\xef\xbc",
       "“[CN\\_ID\\_1]”[]]", "[MO[MOBILE_1]E]"};
   for (const std::string& text : texts) {
@@ -113,8 +113,9 @@ TEST(Unmask, EveryCutOfAShortText) {
 // Random texts of pieces that matter: masked and restored they are what they were.
 TEST(Mask, RestoringGivesTheTextBack) {
   const std::vector<std::string> pieces = {
-      "13800138000", "[MOBILE_1]", "[",    "]",    "【",  "】",          "a@b.example", "\\",
-      "MOBILE_1",    " ",          "，",   "\xe3", "_",   "11010519491231002X", "[EMAIL_1_", "\n"};
+      "13800138000", "[MOBILE_1]", "[", "]",  "【",   "】", "a@b.example",
+      "\\",          "MOBILE_1",   " ", "，", "\xe3", "_",  "11010519491231002X",
+      "[EMAIL_1_",   "\n"};
   std::mt19937 random(3);
   for (int round = 0; round < 3000; ++round) {
     std::string text;
@@ -136,11 +137,11 @@ TEST(Unmask, ValuesAreEscapedInJson) {
 }
 
 TEST(MapFile, RefusesWhatIsNoMap) {
-  for (const char* json :
-       {"", "[]", "{}", R"({"tokens":[1]})", R"({"tokens":[{"token":"x","type":"IP","value":"v"}]})",
-        R"({"tokens":[{"token":"[IP_1]","type":"NO","value":"v"}]})",
-        R"({"tokens":[{"token":"[IP_1]","type":"IP","value":""}]})",
-        R"({"tokens":[{"token":"[IP_1]","type":"IP","value":"v"},
+  for (const char* json : {"", "[]", "{}", R"({"tokens":[1]})",
+                           R"({"tokens":[{"token":"x","type":"IP","value":"v"}]})",
+                           R"({"tokens":[{"token":"[IP_1]","type":"NO","value":"v"}]})",
+                           R"({"tokens":[{"token":"[IP_1]","type":"IP","value":""}]})",
+                           R"({"tokens":[{"token":"[IP_1]","type":"IP","value":"v"},
                       {"token":"[ip 1]","type":"IP","value":"w"}]})"}) {
     EXPECT_FALSE(parse_map(json).has_value()) << json;
   }

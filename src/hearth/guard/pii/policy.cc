@@ -4,8 +4,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "hearth/files/json.h"
 #include "hearth/base/mapped_file.h"
+#include "hearth/files/json.h"
 
 namespace hearth::pii {
 namespace {
@@ -17,7 +17,8 @@ constexpr int64_t kPolicyBytesMax = 1 << 20;
 Status read_types(const Json& policy, std::string_view key, bool on, TypeSet& out) {
   TRY_ASSIGN(const Json* const list, json_array(policy, key));
   for (const Json& name : *list) {
-    const auto type = name.is_string() ? find_type(name.get_ref<const std::string&>()) : std::nullopt;
+    const auto type =
+        name.is_string() ? find_type(name.get_ref<const std::string&>()) : std::nullopt;
     if (!type) {
       return error(Code::corrupt, "`{}`: expected names of types like MOBILE, found {}", key,
                    json_excerpt(name));

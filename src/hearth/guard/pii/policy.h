@@ -13,7 +13,8 @@
 namespace hearth::pii {
 
 // off: nothing is looked for. log_only: requests stay as they are, what was found is counted.
-// mask: the model sees tokens, the caller the values. block: a request with personal data is refused.
+// mask: the model sees tokens, the caller the values. block: a request with personal data is
+// refused.
 enum class Mode : uint8_t { off, log_only, mask, block };
 std::string_view mode_name(Mode mode);
 std::optional<Mode> find_mode(std::string_view name);

@@ -22,8 +22,9 @@ TEST(Policy, WhatItAllows) {
 }
 
 TEST(Policy, WhatItRefuses) {
-  for (const char* json : {"", "[]", R"({"type":["IP"]})", R"({"types":["ip"]})", R"({"types":"IP"})",
-                           R"({"score_min":0})", R"({"score_min":"1"})", R"({"names":1})"}) {
+  for (const char* json :
+       {"", "[]", R"({"type":["IP"]})", R"({"types":["ip"]})", R"({"types":"IP"})",
+        R"({"score_min":0})", R"({"score_min":"1"})", R"({"names":1})"}) {
     EXPECT_FALSE(parse_policy(json).has_value()) << json;
   }
 }

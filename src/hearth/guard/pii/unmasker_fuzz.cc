@@ -16,7 +16,8 @@ constexpr std::string_view kMap =
     R"({"tokens":[{"token":"[IP_1]","type":"IP","value":"203.0.113.7"},)"
     R"({"token":"[EMAIL_1_ABCD]","type":"EMAIL","value":"a\"b@c.example"}]})";
 constexpr std::array<std::string_view, 12> kPieces = {
-    "[IP_1]", "[EMAIL_1_ABCD]", "[", "]", "【", "】", "［", "ip 1", "\xe3\x80", "\xef\xbc", "\\_", "_"};
+    "[IP_1]", "[EMAIL_1_ABCD]", "[",        "]",        "【",  "】",
+    "［",     "ip 1",           "\xe3\x80", "\xef\xbc", "\\_", "_"};
 
 void check_cuts(std::string_view text, const std::shared_ptr<const Vault>& vault, size_t step,
                 Unmasker::Context context) {

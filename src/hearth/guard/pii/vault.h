@@ -1,5 +1,5 @@
-// Vault: which token stands for which value in one conversation. The only place of the clear values:
-// in locked memory, wiped with it.
+// Vault: which token stands for which value in one conversation. The only place of the clear
+// values: in locked memory, wiped with it.
 //
 // A token is [TYPE_n], with a nonce [TYPE_n_XXXX] where some text of the conversation holds what
 // looks like a token, so that nobody's text can name a value. Models change how a token is written;

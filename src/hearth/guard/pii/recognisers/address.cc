@@ -12,11 +12,11 @@ namespace {
 
 // Kinds of places from large to small; a chain goes down this list.
 constexpr auto kPlaces = std::to_array<std::string_view>(
-    {"自治区", "省", "市", "自治县", "区", "县", "旗", "镇", "乡", "街道", "社区", "村", "大道",
-     "大街", "路", "街", "胡同", "巷", "弄", "小区", "花园", "大厦", "广场", "号院", "号楼", "号",
-     "栋", "幢", "座", "单元", "楼", "层", "室"});
-constexpr size_t kRoad = 12;    // from here on a place is in a town
-constexpr size_t kNumber = 23;  // from here on it is a number
+    {"自治区", "省",   "市",   "自治县", "区", "县",   "旗", "镇",   "乡",   "街道", "社区",
+     "村",     "大道", "大街", "路",     "街", "胡同", "巷", "弄",   "小区", "花园", "大厦",
+     "广场",   "号院", "号楼", "号",     "栋", "幢",   "座", "单元", "楼",   "层",   "室"});
+constexpr size_t kRoad = 12;     // from here on a place is in a town
+constexpr size_t kNumber = 23;   // from here on it is a number
 constexpr size_t kNameMax = 30;  // bytes of a place's own name
 
 bool in_place_name(std::string_view text, size_t at, size_t& length) {
@@ -45,8 +45,8 @@ int place_at(std::string_view text, size_t at, size_t& end) {
 
 // A chain is tried from each character that no chain has taken yet.
 void find_chinese(std::string_view text, Proposals& out) {
-  constexpr std::array<std::string_view, 8> kBefore = {"住在", "地址是", "地址：", "地址:",
-                                                       "位于", "住址",   "寄到",   "送到"};
+  constexpr std::array<std::string_view, 8> kBefore = {
+      "住在", "地址是", "地址：", "地址:", "位于", "住址", "寄到", "送到"};
   size_t at = 0;
   while (at < text.size()) {
     if (is_ascii(text[at])) {
@@ -77,9 +77,10 @@ void find_chinese(std::string_view text, Proposals& out) {
 }
 
 constexpr auto kStreets = std::to_array<std::string_view>(
-    {"street", "st",     "road",  "rd",     "avenue", "ave",   "boulevard", "blvd",  "lane",
-     "ln",     "drive",  "dr",    "court",  "ct",     "place", "pl",        "way",   "terrace",
-     "square", "parkway", "close", "crescent", "highway", "strasse", "straße", "platz", "weg"});
+    {"street",   "st",      "road",    "rd",      "avenue", "ave",     "boulevard",
+     "blvd",     "lane",    "ln",      "drive",   "dr",     "court",   "ct",
+     "place",    "pl",      "way",     "terrace", "square", "parkway", "close",
+     "crescent", "highway", "strasse", "straße",  "platz",  "weg"});
 
 bool is_street(std::string_view word) {
   std::string low(word);
@@ -88,7 +89,9 @@ bool is_street(std::string_view word) {
 }
 
 size_t word_end(std::string_view text, size_t at) {
-  while (at < text.size() && (is_alnum(text[at]) || !is_ascii(text[at]) || text[at] == '\'' || text[at] == '-')) ++at;
+  while (at < text.size() &&
+         (is_alnum(text[at]) || !is_ascii(text[at]) || text[at] == '\'' || text[at] == '-'))
+    ++at;
   return at;
 }
 
@@ -96,7 +99,9 @@ size_t word_end(std::string_view text, size_t at) {
 size_t after_street(std::string_view text, size_t end) {
   for (int parts = 0; parts < 8; ++parts) {
     size_t at = end;
-    while (at < text.size() && std::string_view(" ,.\n#").find(text[at]) != text.npos && at - end < 3) ++at;
+    while (at < text.size() && std::string_view(" ,.\n#").find(text[at]) != text.npos &&
+           at - end < 3)
+      ++at;
     const size_t stop = word_end(text, at);
     const bool place = stop > at && at > end && (is_upper(text[at]) || is_digit(text[at]));
     const bool sentence = text.substr(end, at - end).find(". ") != std::string_view::npos;
@@ -109,7 +114,8 @@ size_t after_street(std::string_view text, size_t end) {
 // 12 Main Street: a number at the word before, up to four words, a kind of street.
 void find_english(std::string_view text, Proposals& out) {
   for (size_t at = 0; at < text.size(); ++at) {
-    if (!is_digit(text[at]) || (at > 0 && (is_alnum(text[at - 1]) || text[at - 1] == '.'))) continue;
+    if (!is_digit(text[at]) || (at > 0 && (is_alnum(text[at - 1]) || text[at - 1] == '.')))
+      continue;
     size_t end = word_end(text, at);
     if (end - at > 6) {
       at = end;

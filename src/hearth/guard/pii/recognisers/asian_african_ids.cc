@@ -53,7 +53,8 @@ void find_korean_rrn(const CodeRun& run, Proposals& out) {
     const size_t end = run.take_digits(i, 13, kZeroWidth | kDash);
     if (end == CodeRun::kNone || !run.ends(end)) continue;
     const std::string_view digits = run.code().substr(i, 13);
-    const bool of_1900 = digits[6] == '1' || digits[6] == '2' || digits[6] == '5' || digits[6] == '6';
+    const bool of_1900 =
+        digits[6] == '1' || digits[6] == '2' || digits[6] == '5' || digits[6] == '6';
     if (digits[6] < '1' || digits[6] > '8') continue;
     const int year = (of_1900 ? 1900 : 2000) + two_digits(digits, 0);
     if (!is_date(year, two_digits(digits, 2), two_digits(digits, 4))) continue;

@@ -14,7 +14,8 @@ constexpr std::string_view kAlphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 // Registering office and kind of organisation, as the standard allots them.
 bool is_office(std::string_view two) {
   static constexpr std::string_view kOffices =
-      "11 12 13 19 21 29 31 32 33 34 35 39 41 49 51 52 53 54 55 59 61 62 69 71 72 79 81 89 91 92 93 "
+      "11 12 13 19 21 29 31 32 33 34 35 39 41 49 51 52 53 54 55 59 61 62 69 71 72 79 81 89 91 92 "
+      "93 "
       "A1 A9 N1 N2 N3 N9 Y1";
   for (size_t at = 0; at < kOffices.size(); at += 3) {
     if (kOffices.substr(at, 2) == two) return true;

@@ -21,7 +21,7 @@ bool is_region(uint64_t province) {
 }
 
 bool checks(std::string_view code) {
-  static constexpr std::array<int, 17> kWeights = {7, 9, 10, 5, 8, 4, 2, 1, 6,
+  static constexpr std::array<int, 17> kWeights = {7, 9, 10, 5,  8, 4, 2, 1, 6,
                                                    3, 7, 9,  10, 5, 8, 4, 2};
   static constexpr std::string_view kCharacters = "10X98765432";
   return kCharacters[static_cast<size_t>(weighted_sum(code, kWeights) % 11)] == code[17];

@@ -73,7 +73,8 @@ void find_cn_mobile(const CodeRun& run, Proposals& out) {
       if (coded && !after_country_code(run, i)) continue;
       const size_t end = run.take_digits(i, kMobile, kSoft | kBracket);
       if (end == CodeRun::kNone || !is_allotted(run.number(i, i + 3))) continue;
-      // Letters glued to the end of a group of its own are a disguise; inside a word they are a code.
+      // Letters glued to the end of a group of its own are a disguise; inside a word they are a
+      // code.
       if (!run.ends(end) && !(run.border(k) && run.ends_loosely(end))) continue;
       if (!usual_shape(run, i, end)) continue;
       if (coded) {

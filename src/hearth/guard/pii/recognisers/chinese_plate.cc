@@ -47,7 +47,8 @@ void find_plate(const CodeRun& run, Proposals& out) {
     const size_t end = run.take(i, 5, kZeroWidth | kDot | kSpace | kDash);
     if (end == CodeRun::kNone || !run.ends(end) || !places(run, i + 1, end)) continue;
     const size_t last = run.end(end - 1);
-    if (one_of(kLastCharacters, run.text().substr(last, kHan))) out.add(province, last + kHan, 0.85);
+    if (one_of(kLastCharacters, run.text().substr(last, kHan)))
+      out.add(province, last + kHan, 0.85);
   }
 }
 

@@ -65,9 +65,11 @@ uint32_t bech32_polymod(uint32_t check, uint32_t value) {
 // "bc1…" in one case; the constant tells version 0 from later ones.
 bool bech32_checks(std::string_view text) {
   uint32_t check = 1;
-  for (char c : std::string_view("bc")) check = bech32_polymod(check, static_cast<uint32_t>(c) >> 5);
+  for (char c : std::string_view("bc"))
+    check = bech32_polymod(check, static_cast<uint32_t>(c) >> 5);
   check = bech32_polymod(check, 0);
-  for (char c : std::string_view("bc")) check = bech32_polymod(check, static_cast<uint32_t>(c) & 31);
+  for (char c : std::string_view("bc"))
+    check = bech32_polymod(check, static_cast<uint32_t>(c) & 31);
   bool upper = false, lower = false;
   for (char c : text) {
     upper = upper || is_upper(c);

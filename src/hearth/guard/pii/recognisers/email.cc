@@ -30,7 +30,8 @@ size_t local_begin(std::string_view text, size_t at) {
     begin = before;
   }
   // Sentences put marks before an address, not letters.
-  while (begin < at && is_ascii(text[begin]) && !is_alnum(text[begin]) && text[begin] != '_') ++begin;
+  while (begin < at && is_ascii(text[begin]) && !is_alnum(text[begin]) && text[begin] != '_')
+    ++begin;
   return begin;
 }
 
@@ -43,7 +44,8 @@ size_t domain_end(std::string_view text, size_t at) {
     if (is_alnum(c) || (c == '-' && end > label)) {
       ++end;
     } else if (c == '.' && end > label && text[end - 1] != '-') {
-      const bool more = end + 1 < text.size() && (is_alnum(text[end + 1]) || !is_ascii(text[end + 1]));
+      const bool more =
+          end + 1 < text.size() && (is_alnum(text[end + 1]) || !is_ascii(text[end + 1]));
       if (!more) break;
       last_label = label = ++end;
       ++dots;
@@ -76,7 +78,8 @@ std::span<const std::string_view> email_literals() {
 
 void find_email(std::string_view text, size_t at, size_t end, Proposals& out) {
   const size_t begin = local_begin(text, at);
-  if (begin == at || text[at - 1] == '.' || text.substr(begin, at - begin).find("..") != text.npos) {
+  if (begin == at || text[at - 1] == '.' ||
+      text.substr(begin, at - begin).find("..") != text.npos) {
     return;
   }
   const size_t domain = domain_end(text, end);

@@ -89,7 +89,8 @@ bool finland(View c) {
 }
 bool france(View c) {
   const View siren = c.substr(2);
-  return digits_only(c) && luhn(siren) && (12 + 3 * (value(siren) % 97)) % 97 == value(c.substr(0, 2));
+  return digits_only(c) && luhn(siren) &&
+         (12 + 3 * (value(siren) % 97)) % 97 == value(c.substr(0, 2));
 }
 bool croatia(View c) {
   return digits_only(c) && iso_mod_11_10(c);
@@ -177,14 +178,14 @@ struct Country {
   bool (*checks)(View);
 };
 constexpr auto kCountries = std::to_array<Country>({
-    {"AT", 9, austria},   {"BE", 10, belgium},    {"BG", 9, bulgaria},     {"CY", 9, cyprus},
-    {"CZ", 8, czechia},   {"DE", 9, germany},     {"DK", 8, denmark},      {"EE", 9, estonia},
-    {"EL", 9, greece},    {"ES", 9, spain},       {"FI", 8, finland},      {"FR", 11, france},
-    {"HR", 11, croatia},  {"HU", 8, hungary},     {"IE", 8, ireland},      {"IE", 9, ireland},
-    {"IT", 11, italy},    {"LT", 9, lithuania},   {"LU", 8, luxembourg},   {"LV", 11, latvia},
-    {"MT", 8, malta},     {"NL", 12, netherlands}, {"PL", 10, poland},     {"PT", 9, portugal},
-    {"RO", 10, romania},  {"RO", 9, romania},     {"RO", 8, romania},      {"RO", 7, romania},
-    {"SE", 12, sweden},   {"SI", 8, slovenia},    {"SK", 10, slovakia},
+    {"AT", 9, austria},  {"BE", 10, belgium},     {"BG", 9, bulgaria},   {"CY", 9, cyprus},
+    {"CZ", 8, czechia},  {"DE", 9, germany},      {"DK", 8, denmark},    {"EE", 9, estonia},
+    {"EL", 9, greece},   {"ES", 9, spain},        {"FI", 8, finland},    {"FR", 11, france},
+    {"HR", 11, croatia}, {"HU", 8, hungary},      {"IE", 8, ireland},    {"IE", 9, ireland},
+    {"IT", 11, italy},   {"LT", 9, lithuania},    {"LU", 8, luxembourg}, {"LV", 11, latvia},
+    {"MT", 8, malta},    {"NL", 12, netherlands}, {"PL", 10, poland},    {"PT", 9, portugal},
+    {"RO", 10, romania}, {"RO", 9, romania},      {"RO", 8, romania},    {"RO", 7, romania},
+    {"SE", 12, sweden},  {"SI", 8, slovenia},     {"SK", 10, slovakia},
 });
 
 }  // namespace

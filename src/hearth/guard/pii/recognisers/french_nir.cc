@@ -29,7 +29,8 @@ void find_french_nir(const CodeRun& run, Proposals& out) {
     if (!run.is_digit(i + 6) && !corsica) continue;
     const std::string_view code = run.code().substr(i, 15);
     const int month = two_digits(code, 3);
-    const bool month_good = (month >= 1 && month <= 12) || (month >= 20 && month <= 42) || month >= 50;
+    const bool month_good =
+        (month >= 1 && month <= 12) || (month >= 20 && month <= 42) || month >= 50;
     if ((code[0] < '1' || code[0] > '4') && code[0] != '7' && code[0] != '8') continue;
     if (month_good && checks(code)) out.add(run, i, end, run.one_group(i, end) ? 0.7 : 0.85);
   }

@@ -49,7 +49,8 @@ void find_hk_id(const CodeRun& run, Proposals& out) {
     if (run.take(i, letters + 6, kZeroWidth | kSpace) == CodeRun::kNone) continue;
     if (!run.is_digit(check) && run[check] != 'A') continue;
     const bool bracket = (run.gap(check) & kBracket) != 0 && closed_bracket(run, check + 1);
-    if (!bracket && ((run.gap(check) & ~(kZeroWidth | kDash)) != 0 || !run.ends(check + 1))) continue;
+    if (!bracket && ((run.gap(check) & ~(kZeroWidth | kDash)) != 0 || !run.ends(check + 1)))
+      continue;
     const std::string_view code = run.code();
     if (!hong_kong_checks(code.substr(i, letters), code.substr(i + letters, 6), code[check])) {
       continue;
@@ -78,8 +79,8 @@ void find_tw_id(const CodeRun& run, Proposals& out) {
     const char sex = run[i + 1];  // 1, 2: citizens; 8, 9: residents
     if (sex != '1' && sex != '2' && sex != '8' && sex != '9') continue;
     const int letter = taiwan_letter(run[i]);
-    const int sum = letter / 10 + letter % 10 * 9 +
-                    weighted_sum(run.code().substr(i + 1, 9), kWeights);
+    const int sum =
+        letter / 10 + letter % 10 * 9 + weighted_sum(run.code().substr(i + 1, 9), kWeights);
     if (sum % 10 == 0) out.add(run, i, end, 0.7);
   }
 }

@@ -1,5 +1,5 @@
-// IP addresses, versions 4 and 6. Addresses of no one (loopback, any, broadcast) score below what is
-// reported; so does what follows a "v", for four numbers with dots are often a version.
+// IP addresses, versions 4 and 6. Addresses of no one (loopback, any, broadcast) score below what
+// is reported; so does what follows a "v", for four numbers with dots are often a version.
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -33,7 +33,8 @@ size_t with_prefix(std::string_view text, size_t end, int most) {
   if (end + 1 >= text.size() || text[end] != '/' || !is_digit(text[end + 1])) return end;
   size_t at = end + 1;
   int value = 0;
-  while (at < text.size() && is_digit(text[at]) && value <= most) value = value * 10 + text[at++] - '0';
+  while (at < text.size() && is_digit(text[at]) && value <= most)
+    value = value * 10 + text[at++] - '0';
   return value <= most && (at == text.size() || !is_alnum(text[at])) ? at : end;
 }
 
@@ -64,7 +65,10 @@ void propose_v6(std::string_view text, size_t at, Proposals& out) {
   if (begin > 0 && (is_alnum(text[begin - 1]) || text[begin - 1] == '_')) return;
   if (end < text.size() && (is_alnum(text[end]) || text[end] == '_')) return;
   // Marks of the sentence.
-  while (end > begin && (text[end - 1] == '.' || (text[end - 1] == ':' && !text.substr(begin, end - begin).ends_with("::")))) --end;
+  while (end > begin &&
+         (text[end - 1] == '.' ||
+          (text[end - 1] == ':' && !text.substr(begin, end - begin).ends_with("::"))))
+    --end;
   while (begin < end && text[begin] == '.') ++begin;
   if (begin < end && text[begin] == ':' && text.substr(begin, 2) != "::") ++begin;
   const std::string_view token = text.substr(begin, end - begin);

@@ -13,8 +13,8 @@ constexpr std::string_view kDigitOrStandIn = "0123456789LMNPQRSTUV";
 
 // What a character counts in an odd place: digits and letters have the same first ten values.
 int odd_value(char c) {
-  static constexpr std::array<int, 26> kOdd = {1,  0,  5,  7,  9,  13, 15, 17, 19, 21, 2,  4,  18,
-                                               20, 11, 3,  6,  8,  12, 14, 16, 10, 22, 25, 24, 23};
+  static constexpr std::array<int, 26> kOdd = {1,  0,  5, 7, 9, 13, 15, 17, 19, 21, 2,  4,  18,
+                                               20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23};
   return kOdd[static_cast<size_t>(c <= '9' ? c - '0' : c - 'A')];
 }
 

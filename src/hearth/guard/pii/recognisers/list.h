@@ -1,5 +1,5 @@
-// The entry points of the recognisers, for the table (recognisers.cc). Each says in its file what it
-// takes for what.
+// The entry points of the recognisers, for the table (recognisers.cc). Each says in its file what
+// it takes for what.
 #pragma once
 
 #include "hearth/guard/pii/recogniser.h"

@@ -22,8 +22,8 @@ bool is_mac(std::string_view text, size_t group, std::string_view marks) {
 }
 
 double score_of(std::string_view address) {
-  const size_t other = address.find_first_not_of(
-      std::string(1, address[0]) + address[address.find_first_of(":-.")]);
+  const size_t other =
+      address.find_first_not_of(std::string(1, address[0]) + address[address.find_first_of(":-.")]);
   const bool same = other == address.npos;
   return same && (address[0] == '0' || to_upper(address[0]) == 'F') ? 0.2 : 0.8;
 }

@@ -26,10 +26,12 @@ inline constexpr std::string_view kGivenNames =
     "janet janice jason javier jean jeff jeffrey jennifer jeremy jerry jesse jessica jim joan "
     "joanna joe johan johanna johannes john johnny jonas jonathan jordan jorge jose josef joseph "
     "joshua juan juanita judith judy julia julian julie julien jurgen justin karen karin karl "
-    "katarina kate katherine kathleen kathryn katja keith kelly ken kenneth kerstin kevin kim klaus "
+    "katarina kate katherine kathleen kathryn katja keith kelly ken kenneth kerstin kevin kim "
+    "klaus "
     "kristen kristin kristina kurt kyle larry lars laura lauren laurent lea lena leo leon leonard "
     "leonardo leslie liam lidia linda lisa logan lorenzo louis louise luca lucas lucia lucy luis "
-    "lukas lydia madison magdalena manuel manuela marc marcel marco marcus margaret margarita maria "
+    "lukas lydia madison magdalena manuel manuela marc marcel marco marcus margaret margarita "
+    "maria "
     "marianne marie marina mario marion mark markus marta martha martin martina marvin mary "
     "mathilde matteo matthew matthias maurice max maximilian megan melanie melissa michael michel "
     "michelle miguel mikhail milan milena mohamed mohammed monica monika nadia nancy natalia "
@@ -58,7 +60,8 @@ inline constexpr std::string_view kNoNames =
     "that the their them then there these they this those to today too under until up us very was "
     "we well were what when where which while who why will with would yes yet you your monday "
     "tuesday wednesday thursday friday saturday sunday january february march april june july "
-    "august september october november december street road avenue lane drive inc ltd llc gmbh corp "
+    "august september october november december street road avenue lane drive inc ltd llc gmbh "
+    "corp "
     "company university bank hospital school office department north south east west united states "
     "city county state mr mrs ms miss dr prof visa mastercard card account number phone email name "
     "address order god english french german chinese american british european internet windows "
@@ -66,10 +69,10 @@ inline constexpr std::string_view kNoNames =
 
 // What is said just before a name.
 inline constexpr std::array<std::string_view, 22> kBeforeName = {
-    "my name is",  "name is",     "name:",       "named",          "i am",       "i'm",
-    "this is",     "call me",     "signed by",   "dear",           "patient:",   "customer:",
-    "contact:",    "attn:",       "sincerely,",  "regards,",       "mein name ist", "ich heiße",
-    "je m'appelle", "me llamo",   "mi chiamo",   "full name"};
+    "my name is",   "name is",  "name:",      "named",    "i am",          "i'm",
+    "this is",      "call me",  "signed by",  "dear",     "patient:",      "customer:",
+    "contact:",     "attn:",    "sincerely,", "regards,", "mein name ist", "ich heiße",
+    "je m'appelle", "me llamo", "mi chiamo",  "full name"};
 
 // Chinese family names, the frequent ones of one character, then those of two.
 inline constexpr std::string_view kFamilyNames =
@@ -79,9 +82,9 @@ inline constexpr std::string_view kFamilyNames =
 inline constexpr std::string_view kLongFamilyNames = "欧阳上官司马诸葛司徒夏侯皇甫尉迟公孙慕容令狐";
 
 inline constexpr std::array<std::string_view, 24> kBeforeChineseName = {
-    "姓名：", "姓名:",   "姓名是", "姓名为", "姓名",   "我叫",   "名叫",   "名字叫",
-    "名字是", "我是",     "联系人", "收件人", "收货人", "寄件人", "患者",   "客户",
-    "员工",   "户主",     "申请人", "被告人", "原告",   "被告",   "法定代表人", "持卡人"};
+    "姓名：", "姓名:", "姓名是", "姓名为", "姓名",   "我叫",   "名叫",       "名字叫",
+    "名字是", "我是",  "联系人", "收件人", "收货人", "寄件人", "患者",       "客户",
+    "员工",   "户主",  "申请人", "被告人", "原告",   "被告",   "法定代表人", "持卡人"};
 inline constexpr std::array<std::string_view, 24> kAfterChineseName = {
     "先生", "女士", "小姐", "老师", "医生", "经理", "同学", "主任", "教授", "律师", "护士", "师傅",
     "同志", "总监", "主管", "阿姨", "大夫", "校长", "院长", "博士", "局长", "处长", "会计", "太太"};

@@ -24,20 +24,20 @@ constexpr uint32_t length(size_t n) {
 }
 constexpr uint32_t kAny16To19 = length(16) | length(17) | length(18) | length(19);
 constexpr std::array<Issuer, 14> kIssuers = {{
-    {4, 4, 1, length(13) | length(16) | length(19)},       // Visa
-    {51, 55, 2, length(16)},                               // Mastercard
-    {2221, 2720, 4, length(16)},                           // Mastercard
-    {34, 34, 2, length(15)},                               // American Express
-    {37, 37, 2, length(15)},                               // American Express
-    {300, 305, 3, length(14)},                             // Diners Club
-    {36, 36, 2, length(14)},                               // Diners Club
-    {38, 39, 2, length(14) | length(16)},                  // Diners Club
-    {6011, 6011, 4, kAny16To19},                           // Discover
-    {644, 659, 3, kAny16To19},                             // Discover, RuPay
-    {3528, 3589, 4, kAny16To19},                           // JCB
-    {1800, 1800, 4, length(15)},                           // JCB
-    {2131, 2131, 4, length(15)},                           // JCB
-    {2200, 2204, 4, kAny16To19},                           // Mir
+    {4, 4, 1, length(13) | length(16) | length(19)},  // Visa
+    {51, 55, 2, length(16)},                          // Mastercard
+    {2221, 2720, 4, length(16)},                      // Mastercard
+    {34, 34, 2, length(15)},                          // American Express
+    {37, 37, 2, length(15)},                          // American Express
+    {300, 305, 3, length(14)},                        // Diners Club
+    {36, 36, 2, length(14)},                          // Diners Club
+    {38, 39, 2, length(14) | length(16)},             // Diners Club
+    {6011, 6011, 4, kAny16To19},                      // Discover
+    {644, 659, 3, kAny16To19},                        // Discover, RuPay
+    {3528, 3589, 4, kAny16To19},                      // JCB
+    {1800, 1800, 4, length(15)},                      // JCB
+    {2131, 2131, 4, length(15)},                      // JCB
+    {2200, 2204, 4, kAny16To19},                      // Mir
 }};
 // Maestro: many prefixes, any length.
 constexpr std::array<uint64_t, 9> kMaestro = {5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763};

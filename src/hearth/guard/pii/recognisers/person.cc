@@ -1,5 +1,5 @@
-// Names of persons, guessed: a dictionary of given names, titles, and what people say before a name,
-// for English and languages written like it; family names with titles or forms of address for
+// Names of persons, guessed: a dictionary of given names, titles, and what people say before a
+// name, for English and languages written like it; family names with titles or forms of address for
 // Chinese. Off unless a policy asks: capitals and two characters are weak evidence.
 #include <algorithm>
 #include <unordered_set>
@@ -111,7 +111,9 @@ class LatinNames {
       const bool initial = between == ". " && end - first.begin == 1;
       if (between != " " && !initial && !after_initial(end, between)) break;
       const std::string low = lower(words_.of(next));
-      const bool particle = low == "van" || low == "von" || low == "de" || low == "der" || low == "den" || low == "da" || low == "di" || low == "bin" || low == "al";
+      const bool particle = low == "van" || low == "von" || low == "de" || low == "der" ||
+                            low == "den" || low == "da" || low == "di" || low == "bin" ||
+                            low == "al";
       if ((!next.capital && !particle) || lists().no_names.contains(low)) break;
       if (particle && !followed_by_capital(next.end)) break;
       end = next.end;

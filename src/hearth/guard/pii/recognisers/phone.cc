@@ -101,7 +101,8 @@ bool has_area_in_brackets(const CodeRun& run, size_t i, size_t end) {
 double score_of(const CodeRun& run, size_t i, size_t end) {
   const size_t digits = end - i;
   const size_t begin = run.begin(i);
-  const bool plus = begin > 0 && (run.text()[begin - 1] == '+' || run.text().substr(0, begin).ends_with("+("));
+  const bool plus =
+      begin > 0 && (run.text()[begin - 1] == '+' || run.text().substr(0, begin).ends_with("+("));
   if (plus) return has_country(run, i, digits) ? 0.85 : 0;
   const bool double_zero = run[i] == '0' && run[i + 1] == '0';
   if (double_zero && digits >= 10 && has_country(run, i + 2, digits - 2)) return 0.6;

@@ -17,17 +17,18 @@ struct Prefix {
   size_t least;           // characters that follow
 };
 constexpr auto kPrefixes = std::to_array<Prefix>({
-    {"sk-", 20},      {"sk_live_", 16}, {"sk_test_", 16}, {"rk_live_", 16},    {"pk_live_", 16},
-    {"ghp_", 30},     {"gho_", 30},     {"ghu_", 30},     {"ghs_", 30},        {"ghr_", 30},
-    {"github_pat_", 30}, {"glpat-", 18}, {"xoxb-", 20},   {"xoxp-", 20},       {"xoxa-", 20},
-    {"AKIA", 16},     {"ASIA", 16},     {"AIza", 33},     {"ya29.", 20},       {"hf_", 30},
-    {"npm_", 30},     {"pypi-", 40},    {"SG.", 40},      {"LTAI", 12},        {"AKID", 28},
-    {"dop_v1_", 40},  {"shpat_", 30},   {"tvly-", 24},    {"nvapi-", 40},      {"hearth-", 64},
+    {"sk-", 20},         {"sk_live_", 16}, {"sk_test_", 16}, {"rk_live_", 16}, {"pk_live_", 16},
+    {"ghp_", 30},        {"gho_", 30},     {"ghu_", 30},     {"ghs_", 30},     {"ghr_", 30},
+    {"github_pat_", 30}, {"glpat-", 18},   {"xoxb-", 20},    {"xoxp-", 20},    {"xoxa-", 20},
+    {"AKIA", 16},        {"ASIA", 16},     {"AIza", 33},     {"ya29.", 20},    {"hf_", 30},
+    {"npm_", 30},        {"pypi-", 40},    {"SG.", 40},      {"LTAI", 12},     {"AKID", 28},
+    {"dop_v1_", 40},     {"shpat_", 30},   {"tvly-", 24},    {"nvapi-", 40},   {"hearth-", 64},
 });
-constexpr auto kKeyLiterals = std::to_array<std::string_view>({
-    "sk-", "sk_live_", "sk_test_", "rk_live_", "pk_live_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
-    "github_pat_", "glpat-", "xoxb-", "xoxp-", "xoxa-", "akia", "asia", "aiza", "ya29.", "hf_",
-    "npm_", "pypi-", "sg.", "ltai", "akid", "dop_v1_", "shpat_", "tvly-", "nvapi-", "hearth-"});
+constexpr auto kKeyLiterals = std::to_array<std::string_view>(
+    {"sk-",  "sk_live_", "sk_test_",    "rk_live_", "pk_live_", "ghp_",   "gho_",  "ghu_",
+     "ghs_", "ghr_",     "github_pat_", "glpat-",   "xoxb-",    "xoxp-",  "xoxa-", "akia",
+     "asia", "aiza",     "ya29.",       "hf_",      "npm_",     "pypi-",  "sg.",   "ltai",
+     "akid", "dop_v1_",  "shpat_",      "tvly-",    "nvapi-",   "hearth-"});
 constexpr auto kPemLiterals = std::to_array<std::string_view>({"-----begin "});
 constexpr auto kJwtLiterals = std::to_array<std::string_view>({"eyj"});
 

@@ -1,5 +1,5 @@
-// United Kingdom: national insurance numbers (two letters that are allotted, six digits, A to D) and
-// NHS numbers (ten digits, modulo 11).
+// United Kingdom: national insurance numbers (two letters that are allotted, six digits, A to D)
+// and NHS numbers (ten digits, modulo 11).
 #include <array>
 
 #include "hearth/guard/pii/check_digits.h"
@@ -10,7 +10,8 @@ namespace {
 
 bool is_prefix(std::string_view two) {
   static constexpr std::string_view kNeverFirst = "DFIQUV", kNeverSecond = "DFIOQUV";
-  static constexpr std::array<std::string_view, 7> kNever = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
+  static constexpr std::array<std::string_view, 7> kNever = {"BG", "GB", "KN", "NK",
+                                                             "NT", "TN", "ZZ"};
   for (std::string_view pair : kNever) {
     if (two == pair) return false;
   }

@@ -1,5 +1,5 @@
-// URLs that carry a user's password: scheme://user:password@host. The whole URL goes, since host and
-// path say where the password opens.
+// URLs that carry a user's password: scheme://user:password@host. The whole URL goes, since host
+// and path say where the password opens.
 #include <array>
 
 #include "hearth/guard/pii/characters.h"

@@ -31,7 +31,8 @@ void find_ssn(const CodeRun& run, Proposals& out) {
   find_nine(run, out, [](uint64_t area, uint64_t group, uint64_t serial) {
     // Numbers of advertisements that were withdrawn.
     const bool printed = (area == 78 && group == 5 && serial == 1120) ||
-                         (area == 987 && group == 65) || (area == 123 && group == 45 && serial == 6789);
+                         (area == 987 && group == 65) ||
+                         (area == 123 && group == 45 && serial == 6789);
     return area != 0 && area != 666 && area < 900 && group != 0 && serial != 0 && !printed;
   });
 }
