@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Personal data through the server: what a prompt holds is masked before the model, put back in what
-comes out, counted, or refused; no log, metric or error ever holds a value.
+"""Personal data through the server and `hearth redact`: what a prompt holds is masked before the
+model, put back in what comes out, counted, or refused; no log, metric or error ever holds a value.
 Usage: tests/pii_serve_test.py BINARY REPO. Standard library only."""
 
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
 
-from serve_client import Server
+from serve_client import BINARY, Server
 
 CANARIES = ["13800138000", "11010519491231002X", "jane.doe@example.org", "4111111111111111"]
 TEXT = (f"电话{CANARIES[0]}，身份证{CANARIES[1]}，write to {CANARIES[2]}, card {CANARIES[3]}; "
@@ -96,6 +97,39 @@ class Keys(unittest.TestCase):
                 self.assertEqual(
                     seen, {"off": (200, False), "log_only": (200, True), "block": (400, False)})
                 self.assertEqual(values(server.logged()), 0)
+
+
+class Redact(unittest.TestCase):
+    def redact(self, text: str, *args: str) -> str:
+        done = subprocess.run([BINARY, "redact", *args], input=text.encode(), capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr, b"")
+        return done.stdout.decode()
+
+    def test_there_and_back(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "map.json")
+            masked = self.redact(TEXT, "--map", path)
+            self.assertEqual(values(masked), 0)
+            self.assertEqual(os.stat(path).st_mode & 0o077, 0)
+            self.assertEqual(self.redact(masked, "--restore", path), TEXT)
+            told = json.loads(self.redact(masked, "--restore", path, "--json"))
+            self.assertEqual(told, {"text": TEXT, "restored": 5, "unknown": 0})
+
+    def test_json(self):
+        told = json.loads(self.redact(TEXT, "--json"))
+        for entity in told["entities"]:
+            self.assertIn(TEXT[entity["start"]:entity["end"]], CANARIES)
+            self.assertIn(entity["token"], told["text"])
+        self.assertEqual([e["type"] for e in told["entities"]],
+                         ["MOBILE", "CN_ID", "EMAIL", "CREDIT_CARD", "MOBILE"])
+
+    def test_wrong_files(self):
+        for flag in ("--restore", "--policy"):
+            done = subprocess.run([BINARY, "redact", flag, "/nowhere"], input=b"",
+                                  capture_output=True)
+            self.assertEqual(done.returncode, 2)
+            self.assertEqual(done.stderr.count(b"\n"), 1)
 
 
 if __name__ == "__main__":
