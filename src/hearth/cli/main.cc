@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
   add_bench(app, session);
   add_quantize(app, session);
   add_imatrix(app, session);
+  add_redact(app, session);
   add_tiny(app, session);
   add_inspect(app, session);
   add_tokenize(app, session);

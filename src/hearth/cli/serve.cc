@@ -41,6 +41,9 @@ struct Options {
   int64_t kv_megabytes = 0;
   int64_t body_megabytes = 8;
   std::string reserve = "auto";
+  std::string pii = "off";
+  std::string pii_policy;
+  PersonalDataPolicy personal_data;
 };
 
 Status print_new_key(const std::string& name, const Session& session) {
@@ -110,6 +113,8 @@ ServiceOptions service_options(const Options& options, const TextModel& model, i
   }
   out.version = HEARTH_VERSION;
   out.context = context;
+  out.personal_data = options.personal_data;
+  out.personal_data.mode = *pii::find_mode(options.pii);
   if (options.reasoning_field == "reasoning") out.reasoning_field = ReasoningField::reasoning;
   if (!options.effort_budgets.empty()) {
     std::ranges::copy(options.effort_budgets, out.effort_budgets.begin());
@@ -142,6 +147,12 @@ void raise_file_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// A core file would hold somebody's conversation.
+void forbid_core_files() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
 }
 
 struct Ports {
@@ -185,6 +196,10 @@ Status run_serve(Options& options, const Session& session) {
   if (!options.new_api_key.empty()) return print_new_key(options.new_api_key, session);
   if (options.model.model.empty()) options.model.model = "mini";
   TRY(check_options(options));
+  forbid_core_files();
+  if (!options.pii_policy.empty()) {
+    TRY_ASSIGN(options.personal_data.detect, pii::read_policy(options.pii_policy));
+  }
   TRY_ASSIGN(const std::unique_ptr<Gate> gate, Gate::open(options.gate));
   raise_file_limit();
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
@@ -305,6 +320,12 @@ void add_serve(CLI::App& app, Session& session) {
       ->check(CLI::Range(0, 1 << 24));
   verb->add_option("--thought-ending", options->thought_ending,
                    "what closes a thought that reaches its budget, before </think>");
+  verb->add_option("--pii", options->pii,
+                   "personal data in requests, unless the key says: off, log_only, mask or block")
+      ->check(CLI::IsMember({"off", "log_only", "mask", "block"}))
+      ->capture_default_str();
+  verb->add_option("--pii-policy", options->pii_policy,
+                   "JSON file: which types, from which score on");
   verb->add_flag("--log-json", options->log_json, "log as JSON lines");
   verb->add_flag("--no-log-requests", options->quiet,
                  "no log line for each request (a line never has its text)");

@@ -61,6 +61,7 @@ void add_logits(CLI::App& app, Session& session);
 void add_perplexity(CLI::App& app, Session& session);
 void add_plan(CLI::App& app, Session& session);
 void add_quantize(CLI::App& app, Session& session);
+void add_redact(CLI::App& app, Session& session);
 void add_render(CLI::App& app, Session& session);
 void add_run(CLI::App& app, Session& session);
 void add_serve(CLI::App& app, Session& session);

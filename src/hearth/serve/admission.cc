@@ -73,12 +73,26 @@ ThoughtOptions Admission::thought_of(const GenerationRequest& request) const {
   return out;
 }
 
+// The policy of the caller's key, else the server's, on the texts of a request.
+std::optional<ApiError> Admission::guard(const Caller& caller, GenerationRequest& request,
+                                         GuardedRequest& out) {
+  const PersonalDataPolicy& policy = options_.personal_data;
+  const pii::Mode mode = caller.personal_data.value_or(policy.mode);
+  auto error = guard_request(mode, policy.detect, model_.tokenizer(), request, out);
+  for (const auto& [type, count] : out.found) {
+    metrics_.personal_data(pii::type_name(type), pii::mode_name(mode), count);
+  }
+  if (error) metrics_.rejected(error->code);
+  return error;
+}
+
 std::optional<ApiError> Admission::admit(
-    const GenerationRequest& request, const Caller& caller,
+    GenerationRequest request, const Caller& caller,
     std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out) {
   NamedModel named;
   if (auto error = find_model(request.model, named)) return error;
   out.model = named.name;
+  if (auto error = guard(caller, request, out.guarded)) return error;
   std::vector<Prompt> prompts;
   if (auto error = make_prompts(model_, request, options_.context, prompts)) return error;
   for (const Prompt& prompt : prompts) {

@@ -16,6 +16,7 @@
 #include "hearth/serve/engine_loop.h"
 #include "hearth/serve/generation_request.h"
 #include "hearth/serve/openai/read_request.h"
+#include "hearth/serve/personal_data.h"
 
 namespace hearth::serve {
 
@@ -24,6 +25,7 @@ struct AdmissionOptions {
   int64_t context = 4096;
   std::array<int64_t, 3> effort_budgets = {1024, 4096, 16384};  // low, medium, high: of a thought
   std::string thought_ending = ThoughtOptions().ending;
+  PersonalDataPolicy personal_data;
   int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
 };
 
@@ -33,6 +35,7 @@ struct Admitted {
   std::string model;  // as replies say it: "base" or "base:adapter"
   int64_t choices = 1;
   std::vector<std::string> echo;  // the prompt of each choice, where it was asked for
+  GuardedRequest guarded;         // whoever shows the answer puts back what was masked
 };
 
 // Thread-safe; all that it is given must outlive it.
@@ -43,9 +46,9 @@ class Admission {
 
   // 404 for a name that is not served; "" is the one that is.
   std::optional<ApiError> check_model(const std::string& name) const;
-  // Templates, tokens, the queue: the reason why it was not taken, or nullopt. Past `deadline` the
-  // request ends as `deadline_exceeded`.
-  std::optional<ApiError> admit(const GenerationRequest& request, const Caller& caller,
+  // The guard, templates, tokens, the queue: the reason why it was not taken, or nullopt. Past
+  // `deadline` the request ends as `deadline_exceeded`.
+  std::optional<ApiError> admit(GenerationRequest request, const Caller& caller,
                                 std::optional<std::chrono::steady_clock::time_point> deadline,
                                 Admitted& out);
   // The tokens that /tokenize tells.
@@ -63,6 +66,8 @@ class Admission {
     std::shared_ptr<const Adapter> adapter;
   };
   std::optional<ApiError> find_model(const std::string& asked, NamedModel& out) const;
+  std::optional<ApiError> guard(const Caller& caller, GenerationRequest& request,
+                                GuardedRequest& out);
   ThoughtOptions thought_of(const GenerationRequest& request) const;
 
   const TextModel& model_;

@@ -23,6 +23,8 @@ struct TokenChance {
 struct TokenLogprob {
   TokenChance chosen;
   std::vector<TokenChance> top;
+  // Shown instead of the token's own bytes: personal data was put back here.
+  std::optional<std::string> text;
 };
 
 struct Piece {

@@ -28,7 +28,8 @@ class Completion : public PendingAnswer {
  public:
   Completion(const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
              std::vector<std::pair<std::string, std::string>> headers,
-             std::shared_ptr<AnswerChannel> channel, int64_t choices)
+             std::shared_ptr<AnswerChannel> channel, int64_t choices,
+             std::shared_ptr<const pii::Vault> vault)
       : tokenizer_(tokenizer),
         head_(std::move(head)),
         stream_(stream),
@@ -36,7 +37,11 @@ class Completion : public PendingAnswer {
         headers_(std::move(headers)),
         channel_(std::move(channel)),
         choices_(static_cast<size_t>(choices)),
-        begun_(static_cast<size_t>(choices), false) {}
+        begun_(static_cast<size_t>(choices), false) {
+    if (!vault) return;
+    for (std::string& text : echo_) text = pii::unmask(text, vault);
+    restorer_.emplace(std::move(vault), tokenizer_, choices_.size());
+  }
   ~Completion() override {
     channel_->set_listener({});
     channel_->abandon(Abandon::disconnected);  // says nothing any more where all is answered
@@ -45,6 +50,7 @@ class Completion : public PendingAnswer {
   Progress poll(bool begun) override {
     AnswerChannel::Taken taken = channel_->take();
     if (taken.ended) usage_ = taken.usage;
+    if (restorer_) restorer_->restore(taken);
     Progress out;
     out.ended = taken.ended;
     if (taken.error && !begun) {
@@ -108,12 +114,13 @@ class Completion : public PendingAnswer {
   const Tokenizer& tokenizer_;
   const ReplyHead head_;
   const bool stream_;
-  const std::vector<std::string> echo_;  // of each choice; empty: none
+  std::vector<std::string> echo_;  // of each choice; empty: none
   const std::vector<std::pair<std::string, std::string>> headers_;
   const std::shared_ptr<AnswerChannel> channel_;
   std::vector<WholeChoice> choices_;
   std::vector<bool> begun_;
   Usage usage_;
+  std::optional<AnswerRestorer> restorer_;  // where the request was masked
 };
 
 }  // namespace
@@ -155,9 +162,11 @@ GenerationJob make_job(const TextModel& model, const GenerationRequest& request,
 std::shared_ptr<PendingAnswer> pending_completion(
     const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
     std::vector<std::pair<std::string, std::string>> headers,
-    std::shared_ptr<AnswerChannel> channel, int64_t choices) {
+    std::shared_ptr<AnswerChannel> channel, int64_t choices,
+    std::shared_ptr<const pii::Vault> vault) {
   return std::make_shared<Completion>(tokenizer, std::move(head), stream, std::move(echo),
-                                      std::move(headers), std::move(channel), choices);
+                                      std::move(headers), std::move(channel), choices,
+                                      std::move(vault));
 }
 
 HttpReply error_reply(const ApiError& error) {

@@ -11,6 +11,7 @@
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/generation_request.h"
 #include "hearth/serve/openai/write_reply.h"
+#include "hearth/serve/personal_data.h"
 
 namespace hearth::serve {
 
@@ -23,11 +24,13 @@ std::optional<ApiError> make_prompts(const TextModel& model, const GenerationReq
 GenerationJob make_job(const TextModel& model, const GenerationRequest& request, int64_t context,
                        std::vector<Prompt> prompts);
 
-// The answers of `channel` as HTTP shows them. `echo` goes before each text.
+// The answers of `channel` as HTTP shows them. `echo` goes before each text. `vault`: of the values
+// that were masked in the request, put back here; may be null.
 std::shared_ptr<PendingAnswer> pending_completion(
     const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
     std::vector<std::pair<std::string, std::string>> headers,
-    std::shared_ptr<AnswerChannel> channel, int64_t choices);
+    std::shared_ptr<AnswerChannel> channel, int64_t choices,
+    std::shared_ptr<const pii::Vault> vault = nullptr);
 
 HttpReply error_reply(const ApiError& error);
 

@@ -76,6 +76,8 @@ struct Metrics::Series {
           .Add({});
   Gauge& adapters = gauge("hearth_adapters_loaded", "Adapters that requests may name");
   Gauge& adapter_bytes = gauge("hearth_adapter_memory_bytes", "Memory of these adapters");
+  Family<Counter>& personal_data =
+      counters("hearth_personal_data_total", "Personal data found in requests, by type and mode");
   Gauge& open = gauge("hearth_connections_open", "HTTP connections");
   Gauge& calls = gauge("hearth_grpc_calls_open", "gRPC calls");
   Histogram& first = histogram("hearth_time_to_first_token_seconds",
@@ -174,6 +176,11 @@ void Metrics::connections(int64_t open) {
 
 void Metrics::calls(int64_t open) {
   series_->calls.Set(static_cast<double>(open));
+}
+
+void Metrics::personal_data(std::string_view type, std::string_view mode, int64_t count) {
+  series_->personal_data.Add({{"type", std::string(type)}, {"mode", std::string(mode)}})
+      .Increment(static_cast<double>(count));
 }
 
 std::string Metrics::text() const {

@@ -38,6 +38,7 @@ class Metrics {
   void rejected(std::string_view why);  // requests that were never admitted
   void connections(int64_t open);
   void calls(int64_t open);  // gRPC
+  void personal_data(std::string_view type, std::string_view mode, int64_t count);
 
   std::string text() const;  // Prometheus' text format
 

@@ -219,11 +219,13 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   if (auto error = admission_.admit(request, context.caller, std::nullopt, admitted)) {
     return error_reply(*error);
   }
+  auto headers = warning_headers(request.ignored);
+  const GuardedRequest& guarded = admitted.guarded;
+  if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
   HttpReply reply;
-  reply.pending =
-      pending_completion(model_.tokenizer(), head_of(request, context, admitted.model),
-                         request.stream, std::move(admitted.echo), warning_headers(request.ignored),
-                         std::move(admitted.channel), admitted.choices);
+  reply.pending = pending_completion(model_.tokenizer(), head_of(request, context, admitted.model),
+                                     request.stream, std::move(admitted.echo), std::move(headers),
+                                     std::move(admitted.channel), admitted.choices, guarded.vault);
   return reply;
 }
 

@@ -12,6 +12,7 @@
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/metrics.h"
 #include "hearth/serve/openai/write_reply.h"
+#include "hearth/serve/personal_data.h"
 
 namespace hearth::serve {
 

@@ -58,13 +58,21 @@ Status read_scopes(std::string_view list, std::set<Scope>& out) {
   }
 }
 
+Status read_personal_data(std::string_view value, ApiKey& key) {
+  key.personal_data = pii::find_mode(value);
+  if (key.personal_data) return Status::ok();
+  return error(Code::corrupt, "pii: expected off, log_only, mask or block, found `{}`",
+               excerpt(value));
+}
+
 Status read_setting(std::string_view word, ApiKey& key) {
   const size_t equals = std::min(word.find('='), word.size());
   const std::string_view name = word.substr(0, equals);
   const std::string_view value = word.substr(std::min(equals + 1, word.size()));
   if (name == "scopes") return read_scopes(value, key.scopes);
+  if (name == "pii") return read_personal_data(value, key);
   if (name != "rpm" && name != "tpm") {
-    return error(Code::corrupt, "expected scopes=, rpm= or tpm=, found `{}`", excerpt(word));
+    return error(Code::corrupt, "expected scopes=, rpm=, tpm= or pii=, found `{}`", excerpt(word));
   }
   int64_t number = 0;
   const char* const end = value.data() + value.size();

@@ -3,15 +3,18 @@
 // constant time.
 //
 //   NAME sha256:HEX [scopes=generate,metrics,admin] [rpm=N] [tpm=N]
+//     [pii=off|log_only|mask|block]
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "hearth/base/status.h"
+#include "hearth/guard/pii/policy.h"
 
 namespace hearth::serve {
 
@@ -23,6 +26,7 @@ struct ApiKey {
   std::set<Scope> scopes = {Scope::generate};
   int64_t requests_per_minute = 0;  // 0: no limit
   int64_t tokens_per_minute = 0;
+  std::optional<pii::Mode> personal_data;  // absent: as the server does it
 };
 
 class ApiKeys {

@@ -167,6 +167,7 @@ std::optional<ApiError> Gate::check_key(std::string_view presented, Scope scope,
   const ApiKey* key = keys->find(presented);
   if (!key) return refused(401, "invalid_api_key", "the API key is not known here");
   caller.name = key->name;
+  caller.personal_data = key->personal_data;
   if (!key->scopes.contains(scope)) {
     return refused(403, "missing_scope", "the API key may not do this");
   }

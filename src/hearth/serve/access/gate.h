@@ -23,7 +23,8 @@ struct GateOptions {
 };
 
 struct Caller {
-  std::string name;  // of the key; "" where there are none
+  std::string name;                        // of the key; "" where there are none
+  std::optional<pii::Mode> personal_data;  // what the key says
 };
 
 // Thread-safe.

@@ -111,7 +111,8 @@ RpcReply RpcService::answer(Endpoint endpoint, const RpcHead& head, const Reques
   Admitted admitted;
   reply.error = admission_.admit(request, context.caller, head.deadline, admitted);
   if (reply.error) return reply;
-  reply.stream = std::make_shared<RpcStream>(tokenizer, std::move(admitted.channel));
+  reply.stream = std::make_shared<RpcStream>(tokenizer, std::move(admitted.channel),
+                                             admitted.choices, std::move(admitted.guarded.vault));
   return reply;
 }
 

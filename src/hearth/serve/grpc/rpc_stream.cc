@@ -27,6 +27,7 @@ std::string piece_message(Piece piece, const Tokenizer& tokenizer) {
   for (const TokenLogprob& token : piece.logprobs) {
     v1::TokenLogprob& to = *out.add_logprobs();
     write_chance(token.chosen, tokenizer, *to.mutable_chosen());
+    if (token.text) to.mutable_chosen()->set_token(*token.text);  // personal data was put back
     for (const TokenChance& c : token.top) write_chance(c, tokenizer, *to.add_top());
   }
   if (piece.finish == "stop") out.set_finish_reason(v1::FINISH_REASON_STOP);
@@ -46,8 +47,11 @@ std::string usage_message(const Usage& usage) {
 
 }  // namespace
 
-RpcStream::RpcStream(const Tokenizer& tokenizer, std::shared_ptr<AnswerChannel> channel)
-    : tokenizer_(tokenizer), channel_(std::move(channel)) {}
+RpcStream::RpcStream(const Tokenizer& tokenizer, std::shared_ptr<AnswerChannel> channel,
+                     int64_t choices, std::shared_ptr<const pii::Vault> vault)
+    : tokenizer_(tokenizer), channel_(std::move(channel)) {
+  if (vault) restorer_.emplace(std::move(vault), tokenizer_, static_cast<size_t>(choices));
+}
 
 RpcStream::~RpcStream() {
   channel_->set_listener({});
@@ -56,6 +60,7 @@ RpcStream::~RpcStream() {
 
 RpcStream::Progress RpcStream::poll() {
   AnswerChannel::Taken taken = channel_->take();
+  if (restorer_) restorer_->restore(taken);
   Progress out;
   for (Piece& piece : taken.pieces) {
     out.messages.push_back(piece_message(std::move(piece), tokenizer_));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hearth/serve/answer_channel.h"
+#include "hearth/serve/personal_data.h"
 #include "hearth/text/tokenizer/tokenizer.h"
 
 namespace hearth::serve {
@@ -15,8 +16,10 @@ namespace hearth::serve {
 // All by the thread that carries the calls. Dropping it gives the request up.
 class RpcStream {
  public:
-  // `tokenizer` must outlive it.
-  RpcStream(const Tokenizer& tokenizer, std::shared_ptr<AnswerChannel> channel);
+  // `tokenizer` must outlive it. `vault`: of the values that were masked in the request, put back
+  // here; may be null.
+  RpcStream(const Tokenizer& tokenizer, std::shared_ptr<AnswerChannel> channel, int64_t choices,
+            std::shared_ptr<const pii::Vault> vault);
   ~RpcStream();
   RpcStream(const RpcStream&) = delete;
   RpcStream& operator=(const RpcStream&) = delete;
@@ -36,6 +39,7 @@ class RpcStream {
  private:
   const Tokenizer& tokenizer_;
   const std::shared_ptr<AnswerChannel> channel_;
+  std::optional<AnswerRestorer> restorer_;  // where the request was masked
   Usage usage_;
 };
 

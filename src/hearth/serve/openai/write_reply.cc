@@ -41,19 +41,25 @@ Json usage_json(const Usage& u) {
           {"prompt_cache_miss_tokens", u.prompt_tokens - u.cached_tokens}};
 }
 
-Json token_json(const TokenChance& chance, const Tokenizer& tokenizer) {
-  const std::string_view bytes = tokenizer.token_bytes(chance.id);
+Json token_json(std::string_view bytes, double logprob) {
   Json numbers = Json::array();
   for (char c : bytes) numbers.push_back(static_cast<uint8_t>(c));
-  return {{"token", whole_characters(bytes)}, {"logprob", chance.logprob}, {"bytes", numbers}};
+  return {{"token", whole_characters(bytes)}, {"logprob", logprob}, {"bytes", numbers}};
+}
+
+// What is shown of a generated token.
+std::string_view shown(const TokenLogprob& token, const Tokenizer& tokenizer) {
+  return token.text ? std::string_view(*token.text) : tokenizer.token_bytes(token.chosen.id);
 }
 
 Json chat_logprobs(const std::vector<TokenLogprob>& tokens, const Tokenizer& tokenizer) {
   Json out = Json::array();
   for (const TokenLogprob& t : tokens) {
-    Json entry = token_json(t.chosen, tokenizer);
+    Json entry = token_json(shown(t, tokenizer), t.chosen.logprob);
     entry["top_logprobs"] = Json::array();
-    for (const TokenChance& c : t.top) entry["top_logprobs"].push_back(token_json(c, tokenizer));
+    for (const TokenChance& c : t.top) {
+      entry["top_logprobs"].push_back(token_json(tokenizer.token_bytes(c.id), c.logprob));
+    }
     out.push_back(std::move(entry));
   }
   return out;
@@ -66,7 +72,7 @@ Json completion_logprobs(const ReplyHead& head, const std::vector<TokenLogprob>&
               {"token_logprobs", Json::array()},
               {"top_logprobs", Json::array()}};
   for (const TokenLogprob& t : tokens) {
-    out["tokens"].push_back(whole_characters(tokenizer.token_bytes(t.chosen.id)));
+    out["tokens"].push_back(whole_characters(shown(t, tokenizer)));
     out["token_logprobs"].push_back(t.chosen.logprob);
     Json top = Json::object();
     for (const TokenChance& c : t.top) {

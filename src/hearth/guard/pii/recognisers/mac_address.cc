@@ -1,0 +1,62 @@
+// Hardware addresses (EUI-48): six pairs of hexadecimal digits with one kind of mark between them,
+// or three groups of four with dots. All zeros and all ones belong to no one.
+#include <array>
+
+#include "hearth/guard/pii/characters.h"
+#include "hearth/guard/pii/recognisers/list.h"
+
+namespace hearth::pii {
+namespace {
+
+constexpr size_t kBytes = 17;  // as XX:XX:XX:XX:XX:XX
+constexpr size_t kDottedBytes = 14;
+
+bool is_mac(std::string_view text, size_t group, std::string_view marks) {
+  const char mark = text[group];
+  if (marks.find(mark) == marks.npos) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool is_mark = i % (group + 1) == group;
+    if (is_mark ? text[i] != mark : hex_value(text[i]) < 0) return false;
+  }
+  return true;
+}
+
+double score_of(std::string_view address) {
+  const size_t other =
+      address.find_first_not_of(std::string(1, address[0]) + address[address.find_first_of(":-.")]);
+  const bool same = other == address.npos;
+  return same && (address[0] == '0' || to_upper(address[0]) == 'F') ? 0.2 : 0.8;
+}
+
+}  // namespace
+
+void find_mac(const CodeRun& run, Proposals& out) {
+  const std::string_view text = run.text();
+  // The first pairs may be letters, which stand before the run: begin at the token's beginning.
+  size_t seen = 0;
+  for (size_t i : run.starts()) {
+    if (run.begin(i) < seen) continue;
+    size_t begin = run.begin(i);
+    while (begin > 0 && run.begin(i) - begin < kBytes &&
+           (hex_value(text[begin - 1]) >= 0 || text[begin - 1] == ':' || text[begin - 1] == '-')) {
+      --begin;
+    }
+    if (begin < text.size() && (text[begin] == ':' || text[begin] == '-')) ++begin;
+    if (begin > 0 && is_alnum(text[begin - 1])) continue;
+    for (size_t length : {kBytes, kDottedBytes}) {
+      const std::string_view token = text.substr(begin, length);
+      if (token.size() < length) continue;
+      const bool good = length == kBytes ? is_mac(token, 2, ":-") : is_mac(token, 4, ".");
+      const size_t end = begin + length;
+      const bool goes_on = end < text.size() && (is_alnum(text[end]) || text[end] == token[2] ||
+                                                 (text[end] == ':' && length == kBytes));
+      const bool sentence = goes_on && !is_alnum(text[end]) &&
+                            (end + 1 == text.size() || hex_value(text[end + 1]) < 0);
+      if (!good || (goes_on && !sentence)) continue;
+      out.add(begin, end, score_of(token));
+      seen = end;
+    }
+  }
+}
+
+}  // namespace hearth::pii
