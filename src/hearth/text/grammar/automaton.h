@@ -1,7 +1,7 @@
 // Automaton: a grammar as a table of nodes over bytes with calls between rules (a recursive
 // transition network), checked so that a walk through it always ends and never gets stuck: no rule
-// calls itself before it has read a byte, and each node knows how deep calls must nest from it until
-// the text can be complete.
+// calls itself before it has read a byte, and each node knows how deep calls must nest from it
+// until the text can be complete.
 #pragma once
 
 #include <array>

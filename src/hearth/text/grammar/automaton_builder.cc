@@ -6,9 +6,9 @@
 namespace hearth::grammar {
 namespace {
 
-constexpr int64_t kCopiedNodesMax = 256;            // of one repetition, before it becomes a loop
-constexpr int64_t kNullableWorkMax = 50'000'000;    // expressions looked at
-constexpr int64_t kNullableCopiesMax = 100;         // of a body that may be empty
+constexpr int64_t kCopiedNodesMax = 256;          // of one repetition, before it becomes a loop
+constexpr int64_t kNullableWorkMax = 50'000'000;  // expressions looked at
+constexpr int64_t kNullableCopiesMax = 100;       // of a body that may be empty
 
 }  // namespace
 
@@ -211,12 +211,14 @@ Result<NodeId> AutomatonBuilder::dfa(const ByteDfa& dfa, NodeId next) {
   if (dfa.states.empty()) return read({});
   const auto first = static_cast<NodeId>(out_.nodes.size());
   const auto count = static_cast<NodeId>(dfa.states.size());
-  // State i is node first + i; where it accepts, that is a split to the end and to its reading node.
+  // State i is node first + i; where it accepts, that is a split to the end and to its reading
+  // node.
   for (NodeId i = 0; i < count; ++i) add({});
   for (NodeId i = 0; i < count; ++i) {
     const ByteDfa::State& state = dfa.states[static_cast<size_t>(i)];
     std::vector<Edge> edges;
-    for (const ByteDfa::Arc& arc : state.arcs) edges.push_back({arc.first, arc.last, first + arc.to});
+    for (const ByteDfa::Arc& arc : state.arcs)
+      edges.push_back({arc.first, arc.last, first + arc.to});
     const auto from = static_cast<int32_t>(out_.edges.size());
     out_.edges.insert(out_.edges.end(), edges.begin(), edges.end());
     const Node reading{Node::Kind::read, from, static_cast<int32_t>(edges.size())};

@@ -197,7 +197,8 @@ class GbnfParser {
     skip(false);
     if (!in_.take("}")) return in_.wrong("`}`");
     if (min > kRepeatMax || max > kRepeatMax || (max != kUnlimited && max < min)) {
-      return error(Code::invalid, "byte {}: expected counts in order and up to {}", begin, kRepeatMax);
+      return error(Code::invalid, "byte {}: expected counts in order and up to {}", begin,
+                   kRepeatMax);
     }
     return Status::ok();
   }

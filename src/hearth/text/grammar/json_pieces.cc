@@ -91,19 +91,22 @@ ExprId JsonPieces::array(ExprId items) {
 
 ExprId JsonPieces::character() {
   if (character_) return *character_;
-  const auto hex = [&](int64_t count) { return g_.repeat(g_.character(hex_digits()), count, count); };
+  const auto hex = [&](int64_t count) {
+    return g_.repeat(g_.character(hex_digits()), count, count);
+  };
   const ExprId d = g_.character({{'d', 'd'}, {'D', 'D'}});
-  const ExprId not_d =
-      g_.character({{'0', '9'}, {'a', 'c'}, {'A', 'C'}, {'e', 'f'}, {'E', 'F'}});
+  const ExprId not_d = g_.character({{'0', '9'}, {'a', 'c'}, {'A', 'C'}, {'e', 'f'}, {'E', 'F'}});
   const ExprId high = g_.character({{'8', '9'}, {'a', 'b'}, {'A', 'B'}});
   const ExprId low = g_.character({{'c', 'f'}, {'C', 'F'}});
   const ExprId unit = g_.choice(
       {g_.sequence({not_d, hex(3)}),
-       g_.sequence({d, g_.choice({g_.sequence({g_.character({{'0', '7'}}), hex(2)}),
-                                  g_.sequence({high, hex(2), g_.literal("\\u"), d, low, hex(2)})})})});
-  const ExprId short_escape = g_.literals({"\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t"});
-  character_ = g_.choice({g_.character({{' ', '!'}, {'#', '['}, {']', kCodePointMax}}), short_escape,
-                          g_.sequence({g_.literal("\\u"), unit})});
+       g_.sequence(
+           {d, g_.choice({g_.sequence({g_.character({{'0', '7'}}), hex(2)}),
+                          g_.sequence({high, hex(2), g_.literal("\\u"), d, low, hex(2)})})})});
+  const ExprId short_escape =
+      g_.literals({"\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t"});
+  character_ = g_.choice({g_.character({{' ', '!'}, {'#', '['}, {']', kCodePointMax}}),
+                          short_escape, g_.sequence({g_.literal("\\u"), unit})});
   return *character_;
 }
 
@@ -136,8 +139,8 @@ ExprId JsonPieces::value() {
 }
 
 ExprId JsonPieces::make_value() {
-  return g_.choice({string(), any_object(), any_array(), number(),
-                    g_.literals({"true", "false", "null"})});
+  return g_.choice(
+      {string(), any_object(), any_array(), number(), g_.literals({"true", "false", "null"})});
 }
 
 ExprId JsonPieces::any_object() {

@@ -31,9 +31,7 @@ class JsonPieces {
 
   // A character inside a string, in all ways to write it.
   ExprId character();
-  ExprId quoted(ExprId inside) {
-    return g_.sequence({g_.literal("\""), inside, g_.literal("\"")});
-  }
+  ExprId quoted(ExprId inside) { return g_.sequence({g_.literal("\""), inside, g_.literal("\"")}); }
   ExprId string();
   ExprId string_of(int64_t min, int64_t max);  // characters; kUnlimited
 
@@ -45,7 +43,9 @@ class JsonPieces {
   ExprId any_array();
 
  private:
-  ExprId digits(int64_t min, int64_t max) { return g_.repeat(g_.character({{'0', '9'}}), min, max); }
+  ExprId digits(int64_t min, int64_t max) {
+    return g_.repeat(g_.character({{'0', '9'}}), min, max);
+  }
   ExprId once(std::optional<RuleId>& rule, const char* name, ExprId (JsonPieces::*make)());
   ExprId make_gap();
   ExprId make_string();

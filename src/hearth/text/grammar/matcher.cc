@@ -79,7 +79,7 @@ Result<bool> Matcher::advance(std::string_view bytes) {
 }
 
 void Matcher::rollback(size_t steps) {
-  CHECK_LT(steps, std::max<size_t>(history_.size(), 1));
+  CHECK(steps == 0 || steps < history_.size());
   history_.resize(history_.size() - steps);
   steps_ -= steps;
 }

@@ -1,5 +1,5 @@
-// Matcher: where one answer stands in a grammar, and which tokens may come next. Many matchers share
-// one compiled grammar and what each of them has found out about it.
+// Matcher: where one answer stands in a grammar, and which tokens may come next. Many matchers
+// share one compiled grammar and what each of them has found out about it.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// See number_range.h. Bounds are compared as texts of digits: numbers of equal length are ordered as
-// their digits are.
+// See number_range.h. Bounds are compared as texts of digits: numbers of equal length are ordered
+// as their digits are.
 #include "hearth/text/grammar/number_range.h"
 
 #include <algorithm>
@@ -12,8 +12,8 @@ namespace hearth::grammar {
 namespace {
 
 constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
-constexpr int64_t kExactDigits = 15;           // of a double
-constexpr int64_t kUsualFraction = 6;          // digits after the point
+constexpr int64_t kExactDigits = 15;   // of a double
+constexpr int64_t kUsualFraction = 6;  // digits after the point
 constexpr int64_t kStatesMax = 20'000;
 
 ExprId digit(Grammar& g, char first, char last) {
@@ -33,14 +33,12 @@ ExprId between_digits(Grammar& g, std::string_view a, std::string_view b) {
   }
   std::vector<ExprId> ways;
   const std::string nines(static_cast<size_t>(rest), '9'), zeros(static_cast<size_t>(rest), '0');
-  ways.push_back(
-      g.sequence({g.literal(a.substr(0, 1)), between_digits(g, a.substr(1), nines)}));
+  ways.push_back(g.sequence({g.literal(a.substr(0, 1)), between_digits(g, a.substr(1), nines)}));
   if (b[0] - a[0] > 1) {
     ways.push_back(g.sequence({digit(g, static_cast<char>(a[0] + 1), static_cast<char>(b[0] - 1)),
                                digits(g, rest, rest)}));
   }
-  ways.push_back(
-      g.sequence({g.literal(b.substr(0, 1)), between_digits(g, zeros, b.substr(1))}));
+  ways.push_back(g.sequence({g.literal(b.substr(0, 1)), between_digits(g, zeros, b.substr(1))}));
   return g.choice(std::move(ways));
 }
 
@@ -132,8 +130,8 @@ class Fractions {
     std::vector<ExprId> ways;
     const char first = low.empty() ? '0' : low[0];
     if (first < '9') {
-      ways.push_back(g_.sequence(
-          {digit(g_, static_cast<char>(first + 1), '9'), digits(g_, 0, room - 1)}));
+      ways.push_back(
+          g_.sequence({digit(g_, static_cast<char>(first + 1), '9'), digits(g_, 0, room - 1)}));
     }
     const std::string_view rest = low.empty() ? low : low.substr(1);
     ways.push_back(
@@ -145,13 +143,13 @@ class Fractions {
   ExprId less(std::string_view high, bool exclusive, int64_t room) {
     std::vector<ExprId> ways;
     if (high[0] > '0') {
-      ways.push_back(g_.sequence(
-          {digit(g_, '0', static_cast<char>(high[0] - 1)), digits(g_, 0, room - 1)}));
+      ways.push_back(
+          g_.sequence({digit(g_, '0', static_cast<char>(high[0] - 1)), digits(g_, 0, room - 1)}));
     }
     const std::string_view rest = high.substr(1);
     if (!rest.empty()) {
-      ways.push_back(g_.sequence({g_.literal(high.substr(0, 1)),
-                                  g_.optional(less(rest, exclusive, room - 1))}));
+      ways.push_back(g_.sequence(
+          {g_.literal(high.substr(0, 1)), g_.optional(less(rest, exclusive, room - 1))}));
     } else if (!exclusive) {
       ways.push_back(g_.sequence({g_.literal(high), zeros(0, room - 1)}));
     }
@@ -259,8 +257,8 @@ Result<ExprId> numbers_between(const NumberBounds& bounds, Grammar& grammar) {
   const bool high_negative = high && high->decimal.negative;
   std::vector<ExprId> ways;
   if (!high_negative) {
-    TRY_ASSIGN(const ExprId positive, sizes_between(grammar, low_negative ? nullptr : low, high,
-                                                    room, whole_max));
+    TRY_ASSIGN(const ExprId positive,
+               sizes_between(grammar, low_negative ? nullptr : low, high, room, whole_max));
     ways.push_back(positive);
   }
   if (low_negative) {

@@ -55,8 +55,8 @@ class RegexParser {
       const size_t begin = in_.position();
       TRY_ASSIGN(Part next, term(depth));
       const bool at_begin = !next[kAtBegin].empty() || !next[kAtBegin | kAtEnd].empty();
-      const bool ended =
-          !terms.empty() && !(terms.back()[kAtEnd].empty() && terms.back()[kAtBegin | kAtEnd].empty());
+      const bool ended = !terms.empty() &&
+                         !(terms.back()[kAtEnd].empty() && terms.back()[kAtBegin | kAtEnd].empty());
       if ((at_begin && !terms.empty()) || ended) {
         return error(Code::unsupported, "byte {}: ^ and $ are offered at the ends only", begin);
       }
@@ -109,7 +109,8 @@ class RegexParser {
     if (in_.peek() != '?') return Status::ok();
     if (in_.take("?:")) return Status::ok();
     const size_t begin = in_.position();
-    const bool named = in_.take("?P<") || (in_.peek(2) != '=' && in_.peek(2) != '!' && in_.take("?<"));
+    const bool named =
+        in_.take("?P<") || (in_.peek(2) != '=' && in_.peek(2) != '!' && in_.take("?<"));
     if (!named) {
       return error(Code::unsupported, "byte {}: `({}` is not offered, only plain groups are", begin,
                    excerpt(in_.ahead(2)));
@@ -182,7 +183,8 @@ class RegexParser {
     }
     if (!in_.take("}")) return in_.wrong("`}`");
     if (min > kRepeatMax || max > kRepeatMax || (max != kUnlimited && max < min)) {
-      return error(Code::invalid, "byte {}: expected counts in order and up to {}", begin, kRepeatMax);
+      return error(Code::invalid, "byte {}: expected counts in order and up to {}", begin,
+                   kRepeatMax);
     }
     return Status::ok();
   }

@@ -1,5 +1,5 @@
-// Regular expressions as JSON Schema's `pattern` and clients' `guided_regex` write them: the part of
-// ECMA-262's syntax that is a regular language. Lookaround, back references, word boundaries and
+// Regular expressions as JSON Schema's `pattern` and clients' `guided_regex` write them: the part
+// of ECMA-262's syntax that is a regular language. Lookaround, back references, word boundaries and
 // Unicode properties are refused by name.
 #pragma once
 

@@ -66,8 +66,7 @@ Result<bool> SchemaReader::disjoint(const std::vector<Facts>& a, const std::vect
 
 Result<bool> SchemaReader::disjoint(const Facts& a, const Facts& b, int depth) const {
   // A value that is generated for one, of a type that the other lets through.
-  auto common =
-      static_cast<uint8_t>((a.generated() & b.types) | (a.types & b.generated()));
+  auto common = static_cast<uint8_t>((a.generated() & b.types) | (a.types & b.generated()));
   if (a.values && b.values) {
     return std::ranges::none_of(*a.values, [&](const Json* x) {
       return std::ranges::any_of(*b.values, [&](const Json* y) { return *x == *y; });

@@ -20,7 +20,9 @@ std::string unescaped(std::string_view part) {
   for (size_t i = 0; i < part.size(); ++i) {
     const auto hex = [&](size_t at) {
       const char c = at < part.size() ? part[at] : 'x';
-      return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 87 : -1;
+      return c >= '0' && c <= '9'                 ? c - '0'
+             : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 87
+                                                  : -1;
     };
     if (part[i] == '%' && hex(i + 1) >= 0 && hex(i + 2) >= 0) {
       out += static_cast<char>(hex(i + 1) * 16 + hex(i + 2));

@@ -1,6 +1,6 @@
-// What JSON schemas that all hold for one value say about it, gathered: $ref followed, allOf merged,
-// anyOf and oneOf spread out into alternatives. A schema here is a place in the document; several
-// that hold together are a Conjunction, the unit for which the compiler makes a rule.
+// What JSON schemas that all hold for one value say about it, gathered: $ref followed, allOf
+// merged, anyOf and oneOf spread out into alternatives. A schema here is a place in the document;
+// several that hold together are a Conjunction, the unit for which the compiler makes a rule.
 #pragma once
 
 #include <map>

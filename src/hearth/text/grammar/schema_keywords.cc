@@ -92,8 +92,8 @@ Status read_multiple(const Json& value, Facts& facts) {
                  kMultipleMax, json_excerpt(value));
   }
   const auto multiple = static_cast<int64_t>(number);
-  int64_t& held = facts.numbers.multiple_of ? *facts.numbers.multiple_of
-                                            : facts.numbers.multiple_of.emplace(1);
+  int64_t& held =
+      facts.numbers.multiple_of ? *facts.numbers.multiple_of : facts.numbers.multiple_of.emplace(1);
   held = std::lcm(held, multiple);
   facts.spoken_of |= kNumber;
   return Status::ok();
@@ -174,9 +174,9 @@ Result<Decimal> decimal_of(const Json& number) {
 
 bool is_annotation(const std::string& key) {
   constexpr std::array<std::string_view, 16> kAnnotations = {
-      "title",     "description",     "default",          "examples",      "$comment",
-      "$schema",   "$defs",           "definitions",      "$anchor",       "deprecated",
-      "readOnly",  "writeOnly",       "contentMediaType", "contentSchema", "contentEncoding",
+      "title",      "description", "default",          "examples",      "$comment",
+      "$schema",    "$defs",       "definitions",      "$anchor",       "deprecated",
+      "readOnly",   "writeOnly",   "contentMediaType", "contentSchema", "contentEncoding",
       "$vocabulary"};
   return std::ranges::find(kAnnotations, key) != kAnnotations.end() || key.starts_with("x-");
 }

@@ -1,6 +1,6 @@
 // Stacks of calls that are still open, as sets: an ambiguous grammar may stand in several places at
-// once. Each set is held once, so equal sets have equal ids; sets that share their lower frames share
-// memory, and taking one back costs nothing.
+// once. Each set is held once, so equal sets have equal ids; sets that share their lower frames
+// share memory, and taking one back costs nothing.
 #pragma once
 
 #include <cstdint>

@@ -24,8 +24,8 @@ const std::vector<Utf8Sequence>& plain_sequences() {
 
 }  // namespace
 
-// The state after any ordinary character, where it is the same for all of them; kDead where none may
-// follow.
+// The state after any ordinary character, where it is the same for all of them; kDead where none
+// may follow.
 std::optional<StateId> States::after_plain_character(StateId state) {
   std::optional<StateId> common;
   for (const Utf8Sequence& s : plain_sequences()) {

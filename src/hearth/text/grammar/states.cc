@@ -53,7 +53,7 @@ StateId States::make_next(StateId state, uint8_t byte) {
 // Follows from todo_ everything that reads no byte.
 StateId States::close() {
   accepting_ = false;
-  while (!todo_.empty() && work_ <= limits_.work_max) {
+  while (!todo_.empty() && work_ <= limits_.work_max && bytes() <= limits_.bytes_max) {
     const Item item = todo_.back();
     todo_.pop_back();
     ++work_;
@@ -75,6 +75,11 @@ StateId States::close() {
   return intern(reading, accepting_);
 }
 
+StackId States::united(StackId a, StackId b) {
+  work_ += std::ssize(stacks_.tops(a)) / 4;
+  return stacks_.unite(a, b);
+}
+
 void States::visit(const Item& item) {
   const Node& node = automaton_.nodes[static_cast<size_t>(item.node)];
   // From here no end is within the depth that calls may have.
@@ -86,7 +91,7 @@ void States::visit(const Item& item) {
     touched_.push_back(item.node);
     reached = item.stacks;
   } else {
-    const StackId all = stacks_.unite(reached, item.stacks);
+    const StackId all = united(reached, item.stacks);
     if (all == reached) return;
     reached = all;
   }
@@ -99,8 +104,7 @@ void States::visit(const Item& item) {
       return;
     case Node::Kind::call: {
       // The last call of a rule needs no frame: where it ends the rule ends.
-      const StackId inside =
-          node.b == kFinish ? item.stacks : stacks_.push(item.stacks, node.b, 0);
+      const StackId inside = node.b == kFinish ? item.stacks : stacks_.push(item.stacks, node.b, 0);
       todo_.push_back({automaton_.starts[static_cast<size_t>(node.a)], 0, inside});
       return;
     }
@@ -111,11 +115,10 @@ void States::visit(const Item& item) {
 }
 
 void States::visit_loop(const Item& item) {
-  const uint64_t key =
-      static_cast<uint64_t>(item.node) << 32 | static_cast<uint32_t>(item.count);
+  const uint64_t key = static_cast<uint64_t>(item.node) << 32 | static_cast<uint32_t>(item.count);
   const auto [at, fresh] = reached_loops_.emplace(key, item.stacks);
   if (!fresh) {
-    const StackId all = stacks_.unite(at->second, item.stacks);
+    const StackId all = united(at->second, item.stacks);
     if (all == at->second) return;
     at->second = all;
   }
@@ -148,8 +151,8 @@ StateId States::intern(std::vector<Place>& reading, bool accepts) {
     }
   }
   const auto id = static_cast<StateId>(states_.size());
-  states_.push_back({static_cast<int32_t>(places_.size()), static_cast<int32_t>(reading.size()),
-                     accepts});
+  states_.push_back(
+      {static_cast<int32_t>(places_.size()), static_cast<int32_t>(reading.size()), accepts});
   places_.insert(places_.end(), reading.begin(), reading.end());
   rows_.insert(rows_.end(), classes_, -1);
   by_hash_.emplace(hash, id);

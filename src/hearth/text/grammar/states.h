@@ -21,8 +21,8 @@ inline constexpr StateId kDead = 0;  // the text can't be completed any more
 inline constexpr StateId kLost = 1;  // beyond the bounds: nothing is known
 
 struct StateLimits {
-  int64_t bytes_max = 32 << 20;      // memory of all states, masks included
-  int64_t work_max = 4'000'000;      // nodes visited by one operation, about 0.1 s
+  int64_t bytes_max = 32 << 20;  // memory of all states, masks included
+  int64_t work_max = 2'000'000;  // nodes visited by one operation, about 0.2 s
 };
 
 class States {
@@ -75,6 +75,7 @@ class States {
   StateId close();
   void visit(const Item& item);
   void visit_loop(const Item& item);
+  StackId united(StackId a, StackId b);
   void finish(StackId stacks);
   StateId intern(std::vector<Place>& places, bool accepts);
   std::span<const Place> places(StateId state) const;

@@ -101,8 +101,8 @@ void TokenTrie::build(const std::vector<int32_t>& sorted, std::vector<Node>& out
     const std::string_view text = bytes(id);
     const auto at = static_cast<int32_t>(ids_.size());
     ids_.push_back(id);
-    const auto common = static_cast<size_t>(
-        std::ranges::mismatch(before, text).in1 - before.begin());
+    const auto common =
+        static_cast<size_t>(std::ranges::mismatch(before, text).in1 - before.begin());
     for (; path.size() > common; path.pop_back()) {
       out[static_cast<size_t>(path.back())].end = static_cast<int32_t>(out.size());
     }

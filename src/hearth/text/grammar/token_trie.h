@@ -1,6 +1,6 @@
 // TokenTrie: a vocabulary as one tree of bytes, flat and in depth-first order, for walks that leave
-// out a whole subtree at its first wrong byte. Tokens that hold nothing but ordinary characters of a
-// string stand in a tree of their own: where a grammar takes any such character they are known by
+// out a whole subtree at its first wrong byte. Tokens that hold nothing but ordinary characters of
+// a string stand in a tree of their own: where a grammar takes any such character they are known by
 // their length, without a walk.
 #pragma once
 
@@ -17,7 +17,6 @@ namespace hearth::grammar {
 using TokenSet = std::vector<uint64_t>;
 
 inline constexpr size_t kPlainLengthMax = 32;  // characters; a longer token is not held as plain
-
 
 class TokenTrie {
  public:
