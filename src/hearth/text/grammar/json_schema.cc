@@ -71,7 +71,7 @@ class SchemaCompiler {
     std::vector<ExprId> ways;
     for (const Facts& facts : alternatives) {
       auto way = alternative(facts);
-      if (!way) return std::move(way).status().at(excerpt(reader_.place(schemas[0])));
+      if (!way) return reader_.placed(std::move(way).status(), schemas[0]);
       ways.push_back(*way);
     }
     return g_.choice(std::move(ways));
@@ -121,10 +121,10 @@ class SchemaCompiler {
     if (value.is_boolean()) return (facts.types & kBoolean) != 0;
     if (value.is_number()) return admits_number(facts, value);
     if (value.is_string()) return admits_string(facts, value.get_ref<const std::string&>());
-    const bool constrained = value.is_object() ? !facts.objects.empty() || !facts.required.empty() ||
-                                                     !within(facts.members, std::ssize(value))
-                                               : !facts.arrays.empty() ||
-                                                     !within(facts.items, std::ssize(value));
+    const bool constrained = value.is_object()
+                                 ? !facts.objects.empty() || !facts.required.empty() ||
+                                       !within(facts.members, std::ssize(value))
+                                 : !facts.arrays.empty() || !within(facts.items, std::ssize(value));
     if (constrained) {
       return error(Code::unsupported, "`enum`: not offered for {} beside other keywords",
                    json_excerpt(value));
@@ -269,9 +269,8 @@ class SchemaCompiler {
   // `min` to `max` times `one`, with commas between.
   ExprId list(ExprId one, int64_t min, int64_t max) {
     if (max == 0) return g_.empty();
-    const ExprId more =
-        g_.repeat(g_.sequence({json_.comma(), one}), std::max<int64_t>(min - 1, 0),
-                  max == kUnlimited ? kUnlimited : max - 1);
+    const ExprId more = g_.repeat(g_.sequence({json_.comma(), one}), std::max<int64_t>(min - 1, 0),
+                                  max == kUnlimited ? kUnlimited : max - 1);
     const ExprId all = g_.sequence({one, more});
     return min > 0 ? all : g_.optional(all);
   }
@@ -344,8 +343,9 @@ class SchemaCompiler {
     }
     if (facts.members.max == kUnlimited) return Status::ok();
     if (!more && facts.members.max >= std::ssize(members)) return Status::ok();
-    return error(Code::unsupported,
-                 "`maxProperties`: only offered where no member is named, or where all of them fit");
+    return error(
+        Code::unsupported,
+        "`maxProperties`: only offered where no member is named, or where all of them fit");
   }
 
   // Members whose names nothing says, counted. Equal names count twice in the text and once in the
@@ -366,7 +366,8 @@ class SchemaCompiler {
     const ObjectPart& part = facts.objects[0];
     const bool alone = facts.objects.size() == 1 && facts.required.empty() && !part.properties &&
                        part.patterns->size() == 1;
-    TRY_ASSIGN(const bool more, part.additional ? possible({part.additional}) : Result<bool>(false));
+    TRY_ASSIGN(const bool more,
+               part.additional ? possible({part.additional}) : Result<bool>(false));
     if (!alone || more) {
       return error(Code::unsupported,
                    "`patternProperties`: only offered with one pattern and without other members");

@@ -27,6 +27,8 @@ ExprId digits(Grammar& g, int64_t min, int64_t max) {
 // Texts of as many digits as `a` and `b` have, from a to b.
 ExprId between_digits(Grammar& g, std::string_view a, std::string_view b) {
   if (a == b) return g.literal(a);
+  const bool all = a.find_first_not_of('0') == a.npos && b.find_first_not_of('9') == b.npos;
+  if (all) return digits(g, std::ssize(a), std::ssize(a));
   const auto rest = static_cast<int64_t>(a.size()) - 1;
   if (a[0] == b[0]) {
     return g.sequence({g.literal(a.substr(0, 1)), between_digits(g, a.substr(1), b.substr(1))});

@@ -142,6 +142,11 @@ std::string SchemaReader::place(const Json* schema) const {
   return path;
 }
 
+Status SchemaReader::placed(Status status, const Json* schema) const {
+  if (status.is_ok() || status.message().starts_with('#')) return status;
+  return std::move(status).at(excerpt(place(schema)));
+}
+
 Result<const Json*> SchemaReader::resolve(const Json& reference) const {
   const std::string text = reference.is_string() ? reference.get<std::string>() : "";
   const auto refuse = [&] {
@@ -201,9 +206,7 @@ Status SchemaReader::spread(Open open, std::vector<Facts>& out) const {
   while (open.next < open.trail.size()) {
     const auto at = static_cast<int32_t>(open.next++);
     const Json& schema = *open.trail[static_cast<size_t>(at)].schema;
-    if (Status status = read(schema, at, open); !status.is_ok()) {
-      return std::move(status).at(excerpt(place(&schema)));
-    }
+    TRY(placed(read(schema, at, open), &schema));
   }
   if (open.impossible || open.facts.types == 0) return Status::ok();
   if (!open.choices.empty()) return spread_choice(open, out);
@@ -240,7 +243,7 @@ Status SchemaReader::spread_choice(const Open& open, std::vector<Facts>& out) co
         TRY_ASSIGN(const bool apart, disjoint(facts[i], facts[j], open.depth + 1));
         if (apart) continue;
         return error(Code::unsupported,
-                     "`oneOf` at {}: branches {} and {} may both hold; anyOf would allow that",
+                     "{}: branches {} and {} may both hold, which oneOf forbids and anyOf allows",
                      excerpt(place(choice.branches)), j, i);
       }
     }

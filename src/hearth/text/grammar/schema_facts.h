@@ -82,6 +82,8 @@ class SchemaReader {
   }
   // Where `schema` stands in the document: "#/properties/name".
   std::string place(const Json* schema) const;
+  // The place put before a message that has none yet.
+  Status placed(Status status, const Json* schema) const;
 
  private:
   struct Open;  // a conjunction whose schemas are being read

@@ -21,10 +21,27 @@ inline std::shared_ptr<const TokenTrie> small_vocabulary() {
     std::vector<std::string> tokens = {""};
     for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
     for (std::string_view piece :
-         {"{\"", "\":", "\": ", "\",", "\", \"", "},", "}}", "]}", "\"}", "[{", "[[", "]]", ", ",
-          "\n", "\n\n", "\n  ", "  ", "    ", "true", "false", "null", "abc", " the", "name", "12",
-          "00", "3.14", "e+", "-1", "\\n", "\\u", "\\\"", "é", "日本", "😀", "\xF0\x9F", "\xE6\x97",
-          "a long plain piece of text, longer than most tokens are", "\"a\":", "ab", "},{\"", "1,"}) {
+         {"{\"",      "\":",
+          "\": ",     "\",",
+          "\", \"",   "},",
+          "}}",       "]}",
+          "\"}",      "[{",
+          "[[",       "]]",
+          ", ",       "\n",
+          "\n\n",     "\n  ",
+          "  ",       "    ",
+          "true",     "false",
+          "null",     "abc",
+          " the",     "name",
+          "12",       "00",
+          "3.14",     "e+",
+          "-1",       "\\n",
+          "\\u",      "\\\"",
+          "é",        "日本",
+          "😀",        "\xF0\x9F",
+          "\xE6\x97", "a long plain piece of text, longer than most tokens are",
+          "\"a\":",   "ab",
+          "},{\"",    "1,"}) {
       tokens.emplace_back(piece);
     }
     return std::make_shared<const TokenTrie>(TokenTrie::of(std::move(tokens)));
