@@ -151,14 +151,14 @@ void Engine::fail_all() {
 }
 
 // The ids that may not come next; empty: every one may.
-std::span<const uint8_t> Engine::banned_for(const Live& live) {
-  if (!live.request.mask) return banned_;
+Result<std::span<const uint8_t>> Engine::banned_for(const Live& live) {
+  if (!live.request.mask) return std::span<const uint8_t>(banned_);
   const auto vocab = static_cast<size_t>(model_.info().vocab_size);
   masked_.assign(banned_.begin(), banned_.end());
   masked_.resize(vocab, 0);
   const std::span<const int32_t> tokens(live.sequence.tokens);
-  live.request.mask(tokens.subspan(static_cast<size_t>(live.sequence.prompt_length)), masked_);
-  return masked_;
+  TRY(live.request.mask(tokens.subspan(static_cast<size_t>(live.sequence.prompt_length)), masked_));
+  return std::span<const uint8_t>(masked_);
 }
 
 // Samples the next token of a sequence and decides whether it goes on.
@@ -168,7 +168,13 @@ void Engine::accept(Live& live, std::span<const float> logits) {
     live.finished = FinishReason::length;  // nothing was asked for, or all of it is there
     return;
   }
-  const std::span<const uint8_t> banned = banned_for(live);
+  auto known = banned_for(live);
+  if (!known) {
+    if (live.sink.on_error) live.sink.on_error(std::move(known).status());
+    live.finished = FinishReason::failed;
+    return;
+  }
+  const std::span<const uint8_t> banned = *known;
   if (live.request.mask && std::ranges::find(banned, 0) == banned.end()) {
     live.finished = FinishReason::stop;
     return;

@@ -225,6 +225,23 @@ HttpReply Service::complete(const RequestHead&, const RequestContext& context,
   return generate(Endpoint::completion, context, body);
 }
 
+// A format that can't be kept is refused before anything runs, by the name of its field.
+std::optional<ApiError> Service::make_grammar(const GenerationRequest& request,
+                                              GenerationJob& job) {
+  if (request.format.kind == OutputFormat::Kind::text) return std::nullopt;
+  std::call_once(grammars_made_, [this] {
+    grammars_ = std::make_unique<GrammarCache>(model_.constraint_vocabulary().tokens());
+  });
+  auto grammar = grammars_->get(request.format, job.tenant);
+  if (grammar) {
+    job.grammar = *std::move(grammar);
+    return std::nullopt;
+  }
+  const Status& why = grammar.status();
+  return bad_field(request.format_field, std::string(code_name(why.code())),
+                   fmt::format("`{}`: {}", request.format_field, why.message()));
+}
+
 HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
                             std::string_view body) {
   GenerationRequest request;
@@ -248,6 +265,7 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   job.channel = std::make_shared<AnswerChannel>(request.stream, buffer);
   // The names of keys are few and the owner's own; without keys all are one tenant.
   job.tenant = context.caller.name.empty() ? 0 : std::hash<std::string>()(context.caller.name);
+  if (auto error = make_grammar(request, job)) return error_reply(*error);
   job.on_end = [&gate = gate_, caller = context.caller](const Usage& usage) {
     gate.spend_tokens(caller, usage.prompt_tokens + usage.completion_tokens);
   };

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,12 +59,16 @@ class Service {
   std::optional<ApiError> check_model(const std::string& name) const;
   ReplyHead head_of(const GenerationRequest& request, const RequestContext& context) const;
 
+  std::optional<ApiError> make_grammar(const GenerationRequest& request, GenerationJob& job);
+
   const TextModel& model_;
   EngineLoop& loop_;
   Gate& gate_;
   Metrics& metrics_;
   const ServiceOptions options_;
   const int64_t created_;  // when the model was loaded
+  std::once_flag grammars_made_;
+  std::unique_ptr<GrammarCache> grammars_;  // made with the first grammar that is asked for
 };
 
 }  // namespace hearth::serve

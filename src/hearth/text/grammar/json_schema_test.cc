@@ -32,7 +32,9 @@ TEST(JsonSchema, Scalars) {
       {R"({"type":["boolean","null"]})", {"true", "false", "null"}, {"1"}},
       {R"({"type":"integer"})", {"0", "-12", "123456"}, {"01", "1.0", "1e3", "-", "+1"}},
       {R"({"type":"number"})", {"0", "-1.25", "1e-7", "6.02E+23"}, {"1.", ".5", "1e", "00"}},
-      {R"({"enum":["a",1,null,{"k":[1]}]})", {"\"a\"", "1", "null", R"({"k":[1]})"}, {"\"b\"", "2"}},
+      {R"({"enum":["a",1,null,{"k":[1]}]})",
+       {"\"a\"", "1", "null", R"({"k":[1]})"},
+       {"\"b\"", "2"}},
       {R"({"enum":[1,2,3,"x"],"type":"integer","minimum":2})", {"2", "3"}, {"1", "\"x\""}},
       {R"({"const":"a\"b"})", {R"("a\"b")"}, {R"("ab")"}},
       {R"(true)", {"1", "{\"a\": [1, {}]}", "\"x\""}, {"", "1,"}},
@@ -55,7 +57,9 @@ TEST(JsonSchema, NumbersInRanges) {
       {R"({"type":"number","minimum":-1.5,"maximum":-0.5})",
        {"-1.5", "-1", "-0.5", "-0.75", "-1.50"},
        {"-1.51", "-0.4", "-2", "0", "1"}},
-      {R"({"type":"number","exclusiveMinimum":0})", {"0.1", "1", "0.000001"}, {"0", "0.0", "-1", "-0"}},
+      {R"({"type":"number","exclusiveMinimum":0})",
+       {"0.1", "1", "0.000001"},
+       {"0", "0.0", "-1", "-0"}},
   });
 }
 
@@ -67,11 +71,21 @@ TEST(JsonSchema, Strings) {
       {R"({"type":"string","minLength":1,"maxLength":3})",
        {R"("a")", R"("日本語")", R"("\n\u00e9\ud83d\ude00")"},
        {R"("")", R"("abcd")"}},
-      {R"({"type":"string","pattern":"^a.c$"})", {R"("abc")", R"("a\"c")", R"("a日c")"}, {R"("ac")", R"("xabc")"}},
-      {R"({"type":"string","pattern":"b","minLength":2,"maxLength":3})", {R"("ab")", R"("bbb")"}, {R"("b")", R"("aaa")"}},
-      {R"({"type":"string","format":"date"})", {R"("2024-02-29")", R"("1999-12-31")"}, {R"("2023-02-29")", R"("2023-13-01")"}},
-      {R"({"type":"string","format":"uuid"})", {R"("123e4567-e89b-12d3-a456-426614174000")"}, {R"("123e4567")"}},
-      {R"({"type":"string","format":"date-time"})", {R"("2024-02-29T23:59:59.5+02:00")"}, {R"("2024-02-29")"}},
+      {R"({"type":"string","pattern":"^a.c$"})",
+       {R"("abc")", R"("a\"c")", R"("a日c")"},
+       {R"("ac")", R"("xabc")"}},
+      {R"({"type":"string","pattern":"b","minLength":2,"maxLength":3})",
+       {R"("ab")", R"("bbb")"},
+       {R"("b")", R"("aaa")"}},
+      {R"({"type":"string","format":"date"})",
+       {R"("2024-02-29")", R"("1999-12-31")"},
+       {R"("2023-02-29")", R"("2023-13-01")"}},
+      {R"({"type":"string","format":"uuid"})",
+       {R"("123e4567-e89b-12d3-a456-426614174000")"},
+       {R"("123e4567")"}},
+      {R"({"type":"string","format":"date-time"})",
+       {R"("2024-02-29T23:59:59.5+02:00")"},
+       {R"("2024-02-29")"}},
   });
 }
 
@@ -129,7 +143,9 @@ TEST(JsonSchema, CombinationsAndReferences) {
        {"[[],[[]]]"},
        {"[1]"}},
       {R"({"$ref":"#/$defs/a~1b%20c","$defs":{"a/b c":{"type":"null"}}})", {"null"}, {"1"}},
-      {R"({"type":"string","anyOf":[{"maxLength":1},{"pattern":"^x+$"}]})", {"\"a\"", "\"xxx\""}, {"\"ab\""}},
+      {R"({"type":"string","anyOf":[{"maxLength":1},{"pattern":"^x+$"}]})",
+       {"\"a\"", "\"xxx\""},
+       {"\"ab\""}},
   });
 }
 
@@ -140,23 +156,29 @@ TEST(JsonSchema, RefusesByName) {
       {R"({"minLenght":3})", "#: `minLenght`: this keyword is not offered"},
       {R"({"type":"text"})", "#: `type`: expected names of JSON types, found \"text\""},
       {R"({"type":"string","format":"uri"})",
-       "#: `format`: expected date, time, date-time, uuid, ipv4, ipv6, email or hostname, found \"uri\""},
-      {R"~({"type":"string","pattern":"(?=x)"})~", "#: `pattern`: byte 1: `(?=` is not offered, only plain groups are"},
+       "#: `format`: expected date, time, date-time, uuid, ipv4, ipv6, email or hostname, found "
+       "\"uri\""},
+      {R"~({"type":"string","pattern":"(?=x)"})~",
+       "#: `pattern`: byte 1: `(?=` is not offered, only plain groups are"},
       {R"({"$ref":"http://example.com/x"})",
        "#: `$ref`: expected a place in this schema, found \"http://example.com/x\""},
       {R"({"$ref":"#"})", "#: expected no schema that refers to itself without an end"},
-      {R"({"anyOf":[{"$ref":"#"},{"type":"null"}]})", "#: expected no schema that refers to itself without an end"},
+      {R"({"anyOf":[{"$ref":"#"},{"type":"null"}]})",
+       "#: expected no schema that refers to itself without an end"},
       {R"({"oneOf":[{"type":"integer"},{"type":"number"}]})",
        "#/oneOf: branches 0 and 1 may both hold, which oneOf forbids and anyOf allows"},
       {R"({"type":"number","multipleOf":0.1})",
        "#: `multipleOf`: only integers up to 1000 are offered, found 0.1"},
       {R"({"type":"object","properties":{"a":{}},"minProperties":1})",
-       "#: `minProperties`: only offered up to the number of required members, or as 1 where no member is named"},
-      {R"({"enum":[]})", "nothing matches: no finite text follows the rules with calls nested up to 300"},
+       "#: `minProperties`: only offered up to the number of required members, or as 1 where no "
+       "member is named"},
+      {R"({"enum":[]})",
+       "nothing matches: no finite text follows the rules with calls nested up to 300"},
       {R"(3)", "expected a schema (an object, true or false), found 3"},
       {R"({"type":"object","properties":{"me":{"$ref":"#"}},"required":["me"]})",
        "nothing matches: no finite text follows the rules with calls nested up to 300"},
-      {R"({"items":[{}]})", "#: `items`: expected a schema (for tuples: prefixItems), found an array of 1"},
+      {R"({"items":[{}]})",
+       "#: `items`: expected a schema (for tuples: prefixItems), found an array of 1"},
   };
   for (const auto& [schema, message] : cases) {
     const auto g = compile_schema(schema);
@@ -167,13 +189,15 @@ TEST(JsonSchema, RefusesByName) {
 TEST(JsonSchema, ManyValuesAndMembersTakeNoTime) {
   const auto start = std::chrono::steady_clock::now();
   Json values = {{"enum", Json::array()}};
-  for (int i = 0; i < 100'000; ++i) values["enum"].push_back("v" + std::to_string(i * 7919 % 1'000'003));
+  for (int i = 0; i < 100'000; ++i)
+    values["enum"].push_back("v" + std::to_string(i * 7919 % 1'000'003));
   const auto g = compile_schema(values.dump());
   ASSERT_TRUE(g.has_value()) << g.status().message();
   EXPECT_TRUE(matches(*g, "\"v7919\""));
   EXPECT_FALSE(matches(*g, "\"v1\""));
   Json members = {{"type", "object"}, {"properties", Json::object()}};
-  for (int i = 0; i < 1000; ++i) members["properties"]["p" + std::to_string(i)] = {{"type", "integer"}};
+  for (int i = 0; i < 1000; ++i)
+    members["properties"]["p" + std::to_string(i)] = {{"type", "integer"}};
   const auto m = compile_schema(members.dump());
   ASSERT_TRUE(m.has_value()) << m.status().message();
   EXPECT_TRUE(matches(*m, R"({"p3":1,"p998":2})"));
@@ -186,14 +210,16 @@ TEST(JsonSchema, JsonModeTakesObjects) {
   const auto g = compile(grammar_of_json_object());
   ASSERT_TRUE(g.has_value());
   EXPECT_TRUE(matches(*g, R"({"a": [1, 2.5e3, {"b": null}], "c": "\u00e9"})"));
-  for (const char* bad : {"[]", "{", "{}  ", " {}", "{\"a\":  1}", "{\n\n\"a\":1}"}) EXPECT_FALSE(matches(*g, bad)) << bad;
+  for (const char* bad : {"[]", "{", "{}  ", " {}", "{\"a\":  1}", "{\n\n\"a\":1}"})
+    EXPECT_FALSE(matches(*g, bad)) << bad;
 }
 
 struct Counts {
   int64_t drawn = 0, finished = 0, invalid = 0, stuck = 0, refused = 0;
 };
 
-// Draws texts from random schemas by random choices of tokens, and documents from their own samplers.
+// Draws texts from random schemas by random choices of tokens, and documents from their own
+// samplers.
 Counts try_random_schemas(uint64_t schemas, int draws, int samples, uint64_t seed) {
   Counts out;
   std::mt19937_64 random(seed);

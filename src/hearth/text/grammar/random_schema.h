@@ -76,9 +76,8 @@ class RandomSchema {
   }
 
   Node values() {
-    static const Json kValues = Json::array(
-        {1, -2.5, "x", "a \"quoted\" é\n", nullptr, true, "yes", "", "日本", Json::array({1, "a"}),
-         Json{{"k", 1}}});
+    static const Json kValues = Json::array({1, -2.5, "x", "a \"quoted\" é\n", nullptr, true, "yes",
+                                             "", "日本", Json::array({1, "a"}), Json{{"k", 1}}});
     Json list = Json::array();
     for (uint64_t i = 1 + below(4); i > 0; --i) list.push_back(kValues[below(kValues.size())]);
     const Sample sample = [this, list](int) { return text_of(list[below(list.size())]); };
@@ -90,13 +89,15 @@ class RandomSchema {
     Json schema = {{"type", "integer"}};
     int64_t low = -1000, high = 1000, step = 1;
     if (once_in(2)) schema["minimum"] = low = static_cast<int64_t>(below(400)) - 200;
-    if (once_in(2)) schema["maximum"] = high = std::max<int64_t>(low, 0) + static_cast<int64_t>(below(3000));
+    if (once_in(2))
+      schema["maximum"] = high = std::max<int64_t>(low, 0) + static_cast<int64_t>(below(3000));
     if (once_in(4)) {
       schema["exclusiveMaximum"] = static_cast<double>(high) + 0.5;
     }
     if (once_in(4)) schema["multipleOf"] = step = 1 + static_cast<int64_t>(below(3));
     if (high - low < 3 * step) schema["maximum"] = high = low + 3 * step;
-    if (schema.contains("exclusiveMaximum")) schema["exclusiveMaximum"] = static_cast<double>(high) + 0.5;
+    if (schema.contains("exclusiveMaximum"))
+      schema["exclusiveMaximum"] = static_cast<double>(high) + 0.5;
     return {schema, [this, low, high, step](int) {
               const int64_t first = low >= 0 ? (low + step - 1) / step : low / step;
               const int64_t last = high / step - (high < 0 && high % step != 0 ? 1 : 0);
@@ -225,13 +226,14 @@ class RandomSchema {
     }
     const Node other = node(depth - 1);
     schema["additionalProperties"] = other.schema;
-    return {schema, [this, own, other](int d) {
-              std::vector<std::string> more;
-              for (uint64_t i = d > 0 ? below(3) : 0; i > 0; --i) {
-                more.push_back((once_in(2) ? "\"names\":" : "\"na\\n\\\"\": ") + other.sample(d - 1));
-              }
-              return written(own, d, more);
-            }};
+    return {
+        schema, [this, own, other](int d) {
+          std::vector<std::string> more;
+          for (uint64_t i = d > 0 ? below(3) : 0; i > 0; --i) {
+            more.push_back((once_in(2) ? "\"names\":" : "\"na\\n\\\"\": ") + other.sample(d - 1));
+          }
+          return written(own, d, more);
+        }};
   }
 
   // allOf of two objects, as one that extends another is written.

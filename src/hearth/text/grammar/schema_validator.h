@@ -41,7 +41,8 @@ class SchemaValidator {
   }
 
   static bool is_type(const std::string& name, const Doc& doc) {
-    if (name == "integer") return doc.is_number() && std::floor(doc.get<double>()) == doc.get<double>();
+    if (name == "integer")
+      return doc.is_number() && std::floor(doc.get<double>()) == doc.get<double>();
     return name == (doc.is_number() ? "number" : doc.type_name());
   }
 
