@@ -77,8 +77,8 @@ void AnswerConstraint::reset() {
 }
 
 Status AnswerConstraint::take(int32_t id) {
-  const bool opens = form_ == AnswerStream::Form::chat && seen_ == 0 &&
-                     vocabulary_.opening_tag() == id;
+  const bool opens =
+      form_ == AnswerStream::Form::chat && seen_ == 0 && vocabulary_.opening_tag() == id;
   ++seen_;
   if (opens) {
     in_thought_ = true;

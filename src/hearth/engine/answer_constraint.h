@@ -1,6 +1,6 @@
-// AnswerConstraint: a grammar laid over one answer. A thought is left free until </think> closes it;
-// from there on, or from the beginning where there is none, only tokens that the grammar takes may
-// come, and the end exactly where the text is complete. The engine's TokenMask.
+// AnswerConstraint: a grammar laid over one answer. A thought is left free until </think> closes
+// it; from there on, or from the beginning where there is none, only tokens that the grammar takes
+// may come, and the end exactly where the text is complete. The engine's TokenMask.
 #pragma once
 
 #include <memory>

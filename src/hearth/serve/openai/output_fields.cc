@@ -36,9 +36,9 @@ void read_response_format(Fields& fields, const Json& format, GenerationRequest&
   if (*type == "text") return;
   if (*type == "json_object") return keep(fields, "response_format", Kind::json_object, "", out);
   if (*type != "json_schema") {
-    return fields.fail("response_format", "invalid_value",
-                       fmt::format("expected text, json_object or json_schema, found {}",
-                                   json_excerpt(*type)));
+    return fields.fail(
+        "response_format", "invalid_value",
+        fmt::format("expected text, json_object or json_schema, found {}", json_excerpt(*type)));
   }
   const Json* inner = json_find(format, "json_schema");
   const Json* schema = inner ? json_find(*inner, "schema") : nullptr;
@@ -52,7 +52,8 @@ void read_response_format(Fields& fields, const Json& format, GenerationRequest&
 }  // namespace
 
 void read_output_format(Fields& fields, GenerationRequest& out) {
-  if (const Json* format = fields.any("response_format")) read_response_format(fields, *format, out);
+  if (const Json* format = fields.any("response_format"))
+    read_response_format(fields, *format, out);
   for (const PlainField& field : kPlainFields) {
     const Json* value = fields.any(field.name);
     if (!value) continue;
