@@ -1,19 +1,21 @@
 // What a token mask costs at the vocabulary of a real model: documents are written token by token
 // under their schema, and before each token the mask is made and laid over a row of bans. Prints the
 // mean and the largest time, of a new grammar and of one that an answer has warmed; one thread.
-//   cmake --build build --target grammar_masks && build/bench/grammar_masks DIR_OF_TOKENIZER
+//   cmake --build build --target grammar_masks && build/bench/grammar_masks MODEL_OR_TIKTOKEN_FILE
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iterator>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "hearth/base/mapped_file.h"
 #include "hearth/engine/answer_constraint.h"
 #include "hearth/engine/output_format.h"
+#include "hearth/engine/text_model.h"
+#include "hearth/text/tokenizer/byte_alphabet.h"
 
 namespace hearth {
 namespace {
@@ -56,20 +58,77 @@ std::vector<Case> cases() {
            "ada.lovelace@analytical.engine.example.org"}};
 }
 
-// Times of the masks before each token of the document and before its end.
-std::vector<double> written(const ConstraintVocabulary& vocabulary,
-                            const std::shared_ptr<grammar::CompiledGrammar>& grammar,
-                            const std::vector<int32_t>& ids, const std::vector<uint8_t>& none) {
-  AnswerConstraint constraint(vocabulary, grammar, AnswerStream::Form::raw);
-  std::vector<double> times;
-  std::vector<uint8_t> banned = none;
-  for (size_t i = 0; i <= ids.size(); ++i) {
-    std::ranges::copy(none, banned.begin());
-    const Clock::time_point start = Clock::now();
-    CHECK(constraint.mask({ids.data(), i}, banned).is_ok());
-    times.push_back(us_since(start));
-    if (i < ids.size()) CHECK(banned[static_cast<size_t>(ids[i])] == 0);
+// A vocabulary's file of tokens: base64 of the byte alphabet and rank, one a line.
+Result<std::vector<std::string>> read_tiktoken(const std::string& path) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  TRY_ASSIGN(const std::string text, read_file(path, 64 << 20));
+  std::vector<std::string> tokens;
+  uint32_t bits = 0, count = 0;
+  std::string token;
+  bool in_rank = false;
+  for (char c : text) {
+    if (c == '\n') {
+      // Control tokens are spelled in other characters: they are left out.
+      tokens.push_back(bytes_from_alphabet(std::exchange(token, "")).value_or(""));
+      bits = count = 0;
+      in_rank = false;
+    }
+    const size_t digit = kDigits.find(c);
+    in_rank = in_rank || c == ' ';
+    if (digit == kDigits.npos || in_rank) continue;
+    bits = bits << 6 | static_cast<uint32_t>(digit);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    token += static_cast<char>(bits >> count & 0xFF);
   }
+  return tokens;
+}
+
+Result<grammar::TokenTrie> read_vocabulary(const std::string& path) {
+  if (path.ends_with(".tiktoken")) {
+    TRY_ASSIGN(std::vector<std::string> tokens, read_tiktoken(path));
+    return grammar::TokenTrie::of(std::move(tokens));
+  }
+  TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
+  TRY_ASSIGN(const Tokenizer tokenizer, load_tokenizer(checkpoint));
+  return grammar::TokenTrie::of(tokenizer, tokenizer.vocab_size());
+}
+
+// The longest token at each place: about as many as an encoder makes.
+std::vector<int32_t> encoded(const grammar::TokenTrie& tokens, std::string_view text) {
+  std::map<std::string_view, int32_t> ids;
+  for (int32_t id = 0; id < tokens.vocab_size(); ++id) ids.emplace(tokens.bytes(id), id);
+  std::vector<int32_t> out;
+  while (!text.empty()) {
+    size_t length = std::min<size_t>(text.size(), 32);
+    while (length > 1 && !ids.contains(text.substr(0, length))) --length;
+    out.push_back(ids.at(text.substr(0, length)));
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+// Times of the masks before each token of the document and before its end.
+std::vector<double> written(const std::shared_ptr<grammar::CompiledGrammar>& grammar,
+                            const std::vector<int32_t>& ids) {
+  const grammar::TokenTrie& tokens = grammar->tokens();
+  grammar::Matcher matcher(grammar, false);
+  std::vector<uint64_t> allowed(tokens.words());
+  std::vector<uint8_t> banned(static_cast<size_t>(tokens.vocab_size()));
+  std::vector<double> times;
+  for (size_t i = 0; i <= ids.size(); ++i) {
+    std::ranges::fill(banned, 0);
+    const Clock::time_point start = Clock::now();
+    CHECK(matcher.mask(allowed).is_ok());
+    ban_all_but(allowed, banned);
+    times.push_back(us_since(start));
+    if (i == ids.size()) break;
+    CHECK(banned[static_cast<size_t>(ids[i])] == 0);
+    CHECK(*matcher.advance(tokens.bytes(ids[i])));
+  }
+  CHECK(matcher.complete());
   return times;
 }
 
@@ -81,35 +140,28 @@ std::string shown(std::vector<double> times) {
                      times[times.size() / 2], times.back());
 }
 
-std::string content(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-int run(const std::string& folder) {
-  const auto tokenizer = Tokenizer::from_tokenizer_json(content(folder + "/tokenizer.json"), "");
-  if (!tokenizer) {
-    fmt::print("{}: {}\n", folder, tokenizer.status().message());
+int run(const std::string& path) {
+  const Clock::time_point start = Clock::now();
+  auto read = read_vocabulary(path);
+  if (!read) {
+    fmt::print("{}\n", read.status().message());
     return 2;
   }
-  const Clock::time_point start = Clock::now();
-  const ConstraintVocabulary vocabulary(*tokenizer, tokenizer->vocab_size(), {});
-  fmt::print("{} tokens, their tree took {:.0f} ms\n", tokenizer->vocab_size(),
+  const auto tokens = std::make_shared<const grammar::TokenTrie>(*std::move(read));
+  fmt::print("{} tokens, read into their tree in {:.0f} ms\n", tokens->vocab_size(),
              us_since(start) / 1000);
-  fmt::print("{:<24} {:>10} {:>7} {:>35} {:>29}\n", "us a mask", "compiling", "tokens",
+  fmt::print("{:<24} {:>10} {:>7} {:>27} {:>27}\n", "us a mask", "compiling", "tokens",
              "new: mean, median, largest", "warm");
-  const std::vector<uint8_t> none(static_cast<size_t>(tokenizer->vocab_size()), 0);
-  EncodeOptions plain;
-  plain.add_special_prefix_suffix = false;
   for (const Case& c : cases()) {
     const Clock::time_point compiling = Clock::now();
-    const auto grammar = compile_format(c.format, vocabulary.tokens());
+    const auto grammar = compile_format(c.format, tokens);
     const double compile_us = us_since(compiling);
     CHECK(grammar.has_value());
-    const std::vector<int32_t> ids = tokenizer->encode(c.document, plain);
-    const std::string cold = shown(written(vocabulary, *grammar, ids, none));
-    const std::string warm = shown(written(vocabulary, *grammar, ids, none));
-    fmt::print("{:<24} {:>10.0f} {:>7} {:>35} {:>29}\n", c.name, compile_us, ids.size(), cold, warm);
+    const std::vector<int32_t> ids = encoded(*tokens, c.document);
+    const std::string cold = shown(written(*grammar, ids));
+    const std::string warm = shown(written(*grammar, ids));
+    fmt::print("{:<24} {:>10.0f} {:>7} {:>27} {:>27}\n", c.name, compile_us, ids.size(), cold,
+               warm);
   }
   return 0;
 }

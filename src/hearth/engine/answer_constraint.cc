@@ -29,6 +29,8 @@ constexpr std::array<uint64_t, 256> kBannedOf = [] {
   return out;
 }();
 
+}  // namespace
+
 void ban_all_but(std::span<const uint64_t> allowed, std::span<uint8_t> banned) {
   const size_t whole = banned.size() / 8;
   for (size_t i = 0; i < whole; ++i) {
@@ -41,8 +43,6 @@ void ban_all_but(std::span<const uint64_t> allowed, std::span<uint8_t> banned) {
     if (!(allowed[id / 64] >> (id % 64) & 1)) banned[id] = 1;
   }
 }
-
-}  // namespace
 
 ConstraintVocabulary::ConstraintVocabulary(const Tokenizer& tokenizer, int64_t vocab_size,
                                            std::vector<int32_t> stop_ids)

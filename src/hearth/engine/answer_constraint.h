@@ -66,4 +66,7 @@ class AnswerConstraint {
   std::vector<uint64_t> allowed_;
 };
 
+// Bans all tokens of `banned` but those in `allowed`.
+void ban_all_but(std::span<const uint64_t> allowed, std::span<uint8_t> banned);
+
 }  // namespace hearth

@@ -20,8 +20,7 @@ inline std::string walk_or_refusal(Result<Grammar> grammar, size_t seed) {
   StateLimits limits;
   limits.bytes_max = 4 << 20;
   limits.work_max = 100'000;
-  const auto compiled =
-      CompiledGrammar::compile(*std::move(grammar), small_vocabulary(), limits);
+  const auto compiled = CompiledGrammar::compile(*std::move(grammar), small_vocabulary(), limits);
   if (!compiled) return one_line(compiled.status());
   std::mt19937_64 random(seed);
   const Drawn drawn = draw(*compiled, random, 30);

@@ -16,13 +16,32 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned seed) {
   using namespace hearth;
-  static constexpr std::array<std::string_view, 20> kTokens = {
-      "root ::= ", "\n", "a ::= ", "a", "b", "\"x\"", "(", ")", "|", "*", "+", "?", "{2,3}", "{,9}",
-      "[a-z]", "[^\"\\\\]", ".", " ", "{0,2147483647}", "\"\\u00e9\""};
+  static constexpr std::array<std::string_view, 20> kTokens = {"root ::= ",
+                                                               "\n",
+                                                               "a ::= ",
+                                                               "a",
+                                                               "b",
+                                                               "\"x\"",
+                                                               "(",
+                                                               ")",
+                                                               "|",
+                                                               "*",
+                                                               "+",
+                                                               "?",
+                                                               "{2,3}",
+                                                               "{,9}",
+                                                               "[a-z]",
+                                                               "[^\"\\\\]",
+                                                               ".",
+                                                               " ",
+                                                               "{0,2147483647}",
+                                                               "\"\\u00e9\""};
   FuzzRandom random(seed);
   std::string text(text_of(data, size));
   if (size < 2 || random.once_in(64)) {
-    text = "root ::= \"[\" ws (a (\",\" ws a)*)? \"]\"\na ::= root | [0-9]{1,5} | b\nb ::= \"x\"+\nws ::= \" \"?";
+    text =
+        "root ::= \"[\" ws (a (\",\" ws a)*)? \"]\"\na ::= root | [0-9]{1,5} | b\nb ::= \"x\"+\nws "
+        "::= \" \"?";
   }
   for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
     if (random.once_in(3)) {

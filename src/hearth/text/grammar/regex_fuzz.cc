@@ -7,7 +7,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace hearth;
-  for (const grammar::Anchoring anchoring : {grammar::Anchoring::whole, grammar::Anchoring::search}) {
+  for (const grammar::Anchoring anchoring :
+       {grammar::Anchoring::whole, grammar::Anchoring::search}) {
     grammar::Grammar made;
     const auto body = grammar::parse_regex(text_of(data, size), anchoring, made);
     if (!body) {
@@ -24,9 +25,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned seed) {
   using namespace hearth;
-  static constexpr std::array<std::string_view, 22> kTokens = {
-      "(", ")", "(?:", "|", "*", "+", "?", "{2,3}", "{4}", "{1,}", "^", "$", ".", "\\d", "\\w", "[^a-c]",
-      "[\\s\\S]", "\\u00e9", "\\x41", "é", "(?<n>", "{0,2147483647}"};
+  static constexpr std::array<std::string_view, 22> kTokens = {"(",        ")",
+                                                               "(?:",      "|",
+                                                               "*",        "+",
+                                                               "?",        "{2,3}",
+                                                               "{4}",      "{1,}",
+                                                               "^",        "$",
+                                                               ".",        "\\d",
+                                                               "\\w",      "[^a-c]",
+                                                               "[\\s\\S]", "\\u00e9",
+                                                               "\\x41",    "é",
+                                                               "(?<n>",    "{0,2147483647}"};
   FuzzRandom random(seed);
   std::string text(text_of(data, size));
   if (size < 2 || random.once_in(64)) text = "^(?:[a-z]+\\.){1,3}(com|org)[^\\d]*?x{2}$|b";
