@@ -91,17 +91,20 @@ TEST(JsonSchema, Strings) {
 
 TEST(JsonSchema, Objects) {
   check({
-      {R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"}},"required":["b"]})",
+      {R"({"type":"object","properties":{"a":{"type":"integer"},)"
+       R"("b":{"type":"string"}},"required":["b"]})",
        {R"({"b":"x"})", R"({"a": 1, "b": "x"})", "{\n  \"a\": 1,\n  \"b\": \"x\"\n}"},
        {R"({})", R"({"a":1})", R"({"b":"x","a":1})", R"({"b":"x","c":1})", R"({"b":"x",})"}},
       {R"({"type":"object"})", {"{}", R"({"a":{"b":[1,2]}})"}, {"[]"}},
       {R"({"properties":{"a":{}},"additionalProperties":{"type":"integer"}})",
        {R"({"a":"x","b":1,"ab":2})", R"({"\"":3})", "{}"},
        {R"({"b":"x"})", R"({"b":1,"a":"x"})", R"({"a":1,"a":2})", R"({"\u0061":1})"}},
-      {R"({"type":"object","additionalProperties":{"type":"null"},"minProperties":1,"maxProperties":2})",
+      {R"({"type":"object","additionalProperties":{"type":"null"},)"
+       R"("minProperties":1,"maxProperties":2})",
        {R"({"a":null})", R"({"a":null,"b":null})"},
        {"{}", R"({"a":null,"b":null,"c":null})"}},
-      {R"({"type":"object","patternProperties":{"^x_":{"type":"integer"}},"additionalProperties":false})",
+      {R"({"type":"object","patternProperties":{"^x_":{"type":"integer"}},)"
+       R"("additionalProperties":false})",
        {"{}", R"({"x_a":1})"},
        {R"({"y":1})", R"({"x_a":"1"})"}},
       {R"({"type":"object","required":["z"],"additionalProperties":{"type":"integer"}})",
@@ -135,11 +138,13 @@ TEST(JsonSchema, CombinationsAndReferences) {
        {R"({"k":"i","v":1})", R"({"k":"s","v":"x"})"},
        {R"({"k":"i","v":"x"})", R"({"k":"other"})"}},
       {R"({"allOf":[{"type":"integer","minimum":3},{"maximum":5}]})", {"3", "5"}, {"2", "6"}},
-      {R"({"$defs":{"n":{"type":"object","properties":{"v":{"type":"integer"},"next":{"$ref":"#/$defs/n"}},
+      {R"({"$defs":{"n":{"type":"object","properties":{"v":{"type":"integer"},)"
+       R"("next":{"$ref":"#/$defs/n"}},
            "required":["v"],"additionalProperties":false}},"$ref":"#/$defs/n"})",
        {R"({"v":1,"next":{"v":2,"next":{"v":3}}})"},
        {R"({"v":1,"next":{}})"}},
-      {R"({"$defs":{"t":{"$anchor":"tree","type":"array","items":{"$ref":"#tree"}}},"$ref":"#tree"})",
+      {R"({"$defs":{"t":{"$anchor":"tree","type":"array","items":{"$ref":"#tree"}}},)"
+       R"("$ref":"#tree"})",
        {"[[],[[]]]"},
        {"[1]"}},
       {R"({"$ref":"#/$defs/a~1b%20c","$defs":{"a/b c":{"type":"null"}}})", {"null"}, {"1"}},
