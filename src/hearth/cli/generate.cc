@@ -2,11 +2,15 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "hearth/base/mapped_file.h"
 #include "hearth/cli/chat_file.h"
 #include "hearth/cli/interrupt.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/sampling_options.h"
 #include "hearth/engine/generation.h"
+#include "hearth/engine/output_format.h"
+#include "hearth/files/json.h"
+#include "hearth/text/grammar/gbnf.h"
 
 namespace hearth::cli {
 namespace {
@@ -19,7 +23,35 @@ struct Options {
   std::vector<int32_t> prompt_ids;
   std::string chat;
   bool raw = false;
+  std::string schema, grammar, regex;  // files, but the regex
 };
+
+// What the answer must look like, of the flag that was given.
+Result<OutputFormat> format_of(const Options& options) {
+  OutputFormat format;
+  if (!options.schema.empty()) {
+    TRY_ASSIGN(const Json schema, read_json_file(options.schema));
+    format = {OutputFormat::Kind::json_schema, schema.dump()};
+  } else if (!options.grammar.empty()) {
+    TRY_ASSIGN(std::string text, read_file(options.grammar, grammar::kGbnfBytesMax));
+    format = {OutputFormat::Kind::gbnf, std::move(text)};
+  } else if (!options.regex.empty()) {
+    format = {OutputFormat::Kind::regex, options.regex};
+  }
+  return format;
+}
+
+Status add_grammar(const Options& options, const TextModel& model, TextRequest& request) {
+  TRY_ASSIGN(const OutputFormat format, format_of(options));
+  if (format.kind == OutputFormat::Kind::text) return Status::ok();
+  auto compiled = compile_format(format, model.constraint_vocabulary().tokens());
+  if (!compiled) {
+    const std::string& file = options.schema.empty() ? options.grammar : options.schema;
+    return std::move(compiled).status().at(file.empty() ? "--regex" : file);
+  }
+  request.grammar = *std::move(compiled);
+  return Status::ok();
+}
 
 Result<Prompt> prompt_of(const Options& options, const TextModel& model) {
   if (!options.prompt_ids.empty()) {
@@ -76,6 +108,7 @@ Status run_generate(const Options& options, const Session& session) {
   TextRequest request = request_of(options, model, !session.json);
   TRY_ASSIGN(request.prompt, prompt_of(options, model));
   request.adapter = std::move(adapter);
+  TRY(add_grammar(options, model, request));
   const std::vector<int32_t> prompt_ids = request.prompt.ids;
   Engine engine(model.model(), *opened.backend, engine_options_of(options.model), model.banned());
   Timings timings;
@@ -114,6 +147,12 @@ void add_generate(CLI::App& app, Session& session) {
   add_ids(*source, "--prompt-ids", options->prompt_ids);
   source->add_option("--chat", options->chat, "JSON file: messages, or {messages, tools}");
   source->require_option(1);
+  auto* format = verb->add_option_group("format", "what the answer must be (at most one of these)");
+  format->add_option("--json-schema", options->schema,
+                     "JSON file: a document valid by this schema");
+  format->add_option("--grammar", options->grammar, "file: a text of this GBNF grammar");
+  format->add_option("--regex", options->regex, "a text that this expression matches whole");
+  format->require_option(0, 1);
   verb->add_flag("--raw", options->raw, "no template, no beginning-of-sequence token");
 }
 

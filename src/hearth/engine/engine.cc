@@ -153,30 +153,34 @@ void Engine::fail_all() {
 }
 
 // The ids that may not come next; empty: every one may.
-std::span<const uint8_t> Engine::banned_for(const Live& live) {
-  if (!live.request.mask) return banned_;
+Result<std::span<const uint8_t>> Engine::banned_for(const Live& live) {
+  if (!live.request.mask) return std::span<const uint8_t>(banned_);
   const auto vocab = static_cast<size_t>(model_.info().vocab_size);
   masked_.assign(banned_.begin(), banned_.end());
   masked_.resize(vocab, 0);
   const std::span<const int32_t> tokens(live.sequence.tokens);
-  live.request.mask(tokens.subspan(static_cast<size_t>(live.sequence.prompt_length)), masked_);
-  return masked_;
+  TRY(live.request.mask(tokens.subspan(static_cast<size_t>(live.sequence.prompt_length)), masked_));
+  return std::span<const uint8_t>(masked_);
 }
 
 // nullopt: the answer ends, by a stop id or because nothing may come.
-std::optional<int32_t> Engine::next_token(const Live& live, std::span<const float> logits) {
+Result<std::optional<int32_t>> Engine::next_token(const Live& live, std::span<const float> logits) {
   const Sequence& s = live.sequence;
   const std::span<const int32_t> tokens(s.tokens);
   if (live.request.forced) {
     const auto id = live.request.forced(tokens.subspan(static_cast<size_t>(s.prompt_length)));
     if (id) return id;
   }
-  const std::span<const uint8_t> banned = banned_for(live);
-  if (live.request.mask && std::ranges::find(banned, 0) == banned.end()) return std::nullopt;
+  TRY_ASSIGN(const std::span<const uint8_t> banned, banned_for(live));
+  if (live.request.mask && std::ranges::find(banned, 0) == banned.end()) {
+    return std::optional<int32_t>();
+  }
   const int32_t id = sample(logits, live.request.sampling, {s.tokens, s.prompt_length}, banned);
   const auto& stops = live.request.stop_ids;
-  if (std::find(stops.begin(), stops.end(), id) != stops.end()) return std::nullopt;
-  return id;
+  if (std::find(stops.begin(), stops.end(), id) != stops.end()) {
+    return std::optional<int32_t>();
+  }
+  return std::optional<int32_t>(id);
 }
 
 // Gives a sequence its next token and decides whether it goes on.
@@ -186,7 +190,13 @@ void Engine::accept(Live& live, std::span<const float> logits) {
     live.finished = FinishReason::length;  // nothing was asked for, or all of it is there
     return;
   }
-  const std::optional<int32_t> id = next_token(live, logits);
+  Result<std::optional<int32_t>> next = next_token(live, logits);
+  if (!next) {
+    if (live.sink.on_error) live.sink.on_error(std::move(next).status());
+    live.finished = FinishReason::failed;
+    return;
+  }
+  const std::optional<int32_t> id = *next;
   if (!id) {
     live.finished = FinishReason::stop;
     return;

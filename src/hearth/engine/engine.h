@@ -28,8 +28,9 @@ enum class FinishReason : uint8_t { stop, length, cancelled, failed };
 std::string_view finish_reason_name(FinishReason reason);
 
 // Marks the ids that may not come next, beside those banned for all: a grammar's say. `answer` is
-// what was generated so far, `banned` [vocab]. When nothing is left the answer ends with `stop`.
-using TokenMask = std::function<void(std::span<const int32_t> answer, std::span<uint8_t> banned)>;
+// what was generated so far, `banned` [vocab]. When nothing is left the answer ends with `stop`;
+// where it can't say, the answer has failed.
+using TokenMask = std::function<Status(std::span<const int32_t> answer, std::span<uint8_t> banned)>;
 
 // The id that must come next, whatever the model and the mask say; nullopt: they decide. Asked
 // before each token; `answer` is what was generated so far.
@@ -59,6 +60,7 @@ struct TokenRequest {
 struct TokenSink {
   std::function<bool(int32_t id)> on_token;     // false: enough, finish with `stop`
   std::function<void(FinishReason)> on_finish;  // last call
+  std::function<void(Status)> on_error;         // before that, where this answer alone has failed
   // Logits [vocab] of each prompt position in order, then of each generated token. Asking for them
   // has the whole prompt computed: nothing is taken from the prefix cache.
   std::function<void(std::span<const float>)> on_logits;
@@ -102,8 +104,8 @@ class Engine {
   Status check(const TokenRequest& request) const;
   void take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count);
   void accept(Live& live, std::span<const float> logits);
-  std::optional<int32_t> next_token(const Live& live, std::span<const float> logits);
-  std::span<const uint8_t> banned_for(const Live& live);
+  Result<std::optional<int32_t>> next_token(const Live& live, std::span<const float> logits);
+  Result<std::span<const uint8_t>> banned_for(const Live& live);
   void finish(int64_t id, FinishReason reason);
   void apply_cancellations();
   void fail_all();

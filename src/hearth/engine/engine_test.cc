@@ -269,11 +269,31 @@ TEST(Engine, AMaskDecidesWhatMayCome) {
   r.mask = [](std::span<const int32_t> answer, std::span<uint8_t> banned) {
     for (size_t id = 0; id < banned.size(); ++id)
       banned[id] = answer.size() > 3 || id % 5 != answer.size();
+    return Status::ok();
   };
   const Answer answer = alone(n, r);
   ASSERT_EQ(answer.tokens.size(), 4u);
   for (size_t i = 0; i < 4; ++i) EXPECT_EQ(static_cast<size_t>(answer.tokens[i]) % 5, i);
   EXPECT_EQ(answer.reason, FinishReason::stop);
+}
+
+TEST(Engine, AMaskThatCannotSayFailsItsAnswerAlone) {
+  Network n("llama");
+  Engine engine(*n.loaded.model, n.backend, {}, {});
+  TokenRequest r = request_of(10);
+  r.mask = [](std::span<const int32_t>, std::span<uint8_t>) {
+    return error(Code::unsupported, "no idea");
+  };
+  Status why;
+  FinishReason reason = FinishReason::stop;
+  TokenSink sink;
+  sink.on_error = [&](Status status) { why = std::move(status); };
+  sink.on_finish = [&](FinishReason r) { reason = r; };
+  ASSERT_TRUE(engine.submit(r, std::move(sink)).has_value());
+  while (!engine.idle()) engine.step();
+  EXPECT_EQ(reason, FinishReason::failed);
+  EXPECT_EQ(why.message(), "no idea");
+  EXPECT_TRUE(engine.health().is_ok());
 }
 
 TEST(Engine, AMemoryBudgetGivesBlocks) {

@@ -23,15 +23,13 @@ class Answer {
   Answer(const TextModel& model, TextRequest request)
       : model_(model),
         request_(std::move(request)),
-        stream_(model.tokenizer(),
-                request_.prompt.opens_thought ? AnswerStream::Form::chat_in_thought
-                                              : AnswerStream::Form::chat,
-                request_.stop) {}
+        stream_(model.tokenizer(), form(), request_.stop) {}
 
   TokenSink sink() {
     TokenSink sink;
     sink.on_token = [this](int32_t id) { return take(id); };
     sink.on_finish = [this](FinishReason reason) { finish(reason); };
+    sink.on_error = [this](Status status) { failure_ = std::move(status); };
     return sink;
   }
   Result<TokenRequest> token_request() const {
@@ -45,14 +43,28 @@ class Answer {
                  make_thought_limit(model_, request_.prompt.opens_thought, request_.thought));
     }
     out.adapter = request_.adapter;
+    if (request_.grammar) {
+      auto constraint = std::make_shared<AnswerConstraint>(
+          model_.constraint_vocabulary(), request_.grammar,
+          request_.prompt.closes_thought ? AnswerStream::Form::raw : form());
+      out.mask = [constraint](std::span<const int32_t> answer, std::span<uint8_t> banned) {
+        return constraint->mask(answer, banned);
+      };
+    }
     return out;
   }
 
+  const Status& failure() const { return failure_; }
   bool done() const { return done_; }
   bool started() const { return !reply_.output_ids.empty() || done_; }
   TextReply take_reply() { return std::move(reply_); }
 
  private:
+  AnswerStream::Form form() const {
+    return request_.prompt.opens_thought ? AnswerStream::Form::chat_in_thought
+                                         : AnswerStream::Form::chat;
+  }
+
   bool take(int32_t id) {
     reply_.output_ids.push_back(id);
     const std::vector<StreamPart> parts = stream_.push(id);
@@ -83,6 +95,7 @@ class Answer {
   TextRequest request_;
   AnswerStream stream_;
   TextReply reply_;
+  Status failure_;
   bool done_ = false;
 };
 
@@ -136,6 +149,7 @@ Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
   TRY(run(engine, answers, ids, measured, each_step));
   std::vector<TextReply> replies;
   for (const auto& answer : answers) {
+    if (!answer->failure().is_ok()) return answer->failure();
     replies.push_back(answer->take_reply());
     // The first token of each answer came with its prefill.
     measured.decode_tokens +=

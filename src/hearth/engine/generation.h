@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,10 @@ namespace hearth {
 struct TextRequest {
   Prompt prompt;
   SamplingParams sampling;
-  int64_t max_tokens = 1024;               // thought and answer together
-  std::vector<std::string> stop;           // the answer ends before the first of these
-  std::shared_ptr<const Adapter> adapter;  // of this model; null: the bare model
+  int64_t max_tokens = 1024;                          // thought and answer together
+  std::vector<std::string> stop;                      // the answer ends before the first of these
+  std::shared_ptr<grammar::CompiledGrammar> grammar;  // of the answer after its thought; null: none
+  std::shared_ptr<const Adapter> adapter;             // of this model; null: the bare model
   ThoughtOptions thought;
   // Called for each token, and once more with id -1 when text was held back to the end. `text` is
   // whole UTF-8 characters that became certain, possibly none. False ends the answer.
@@ -44,8 +46,9 @@ struct Timings {
   }
 };
 
-// Runs all requests together and returns when all are done; reply i belongs to request i.
-// unsupported: a bound of the thought, of a model that has no marks around one.
+// Runs all requests together and returns when all are done; reply i belongs to request i. An error
+// of one answer's grammar is the error of the call. unsupported: a bound of the thought, of a model
+// that has no marks around one.
 // `each_step` is called after every step, on this thread; false cancels what still runs.
 Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
                                         std::vector<TextRequest> requests,

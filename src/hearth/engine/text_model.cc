@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kAssistant = "<｜Assistant｜>";  // how R1's prompts end
 constexpr std::string_view kThink = "<think>";
+constexpr std::string_view kThinkEnd = "</think>";
 constexpr std::string_view kForcedThought = "<think>\n";
 
 // `eos_token_id` is a number or a list of numbers.
@@ -148,8 +149,17 @@ Result<Prompt> TextModel::chat(const ChatRequest& request) const {
   std::string_view tail = rendered.text;
   while (!tail.empty() && tail.back() == '\n') tail.remove_suffix(1);
   prompt.opens_thought = request.add_generation_prompt && tail.ends_with(kThink);
+  prompt.closes_thought = request.add_generation_prompt && tail.ends_with(kThinkEnd);
   prompt.text = std::move(rendered.text);
   return prompt;
+}
+
+const ConstraintVocabulary& TextModel::constraint_vocabulary() const {
+  std::call_once(vocabulary_made_, [this] {
+    vocabulary_ = std::make_unique<ConstraintVocabulary>(
+        *tokenizer_, loaded_.model->info().vocab_size, stop_ids_);
+  });
+  return *vocabulary_;
 }
 
 Prompt TextModel::plain(std::string_view text, bool raw) const {

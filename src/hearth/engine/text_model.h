@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "hearth/backend/backend.h"
+#include "hearth/engine/answer_constraint.h"
 #include "hearth/engine/sampler.h"
 #include "hearth/files/checkpoint.h"
 #include "hearth/models/load.h"
@@ -21,7 +23,8 @@ namespace hearth {
 struct Prompt {
   std::vector<int32_t> ids;
   std::string text;
-  bool opens_thought = false;  // it ends in <think>: the answer begins inside a thought
+  bool opens_thought = false;   // it ends in <think>: the answer begins inside a thought
+  bool closes_thought = false;  // it ends in </think>: there will be none
 };
 
 // Owner of everything but the backend. Thread-safe after load (const).
@@ -41,6 +44,8 @@ class TextModel {
   const SamplingParams& defaults() const { return defaults_; }
   const std::vector<int32_t>& stop_ids() const { return stop_ids_; }
   const std::vector<uint8_t>& banned() const { return banned_; }  // ids without a token
+  // For grammars over answers; made at the first call, which takes a few tenths of a second.
+  const ConstraintVocabulary& constraint_vocabulary() const;
 
   // A conversation through the model's own template. Text of messages never becomes a control
   // token. unsupported: the checkpoint has no template, or no way to call the request's tools.
@@ -64,6 +69,8 @@ class TextModel {
   SamplingParams defaults_;
   std::vector<int32_t> stop_ids_;
   std::vector<uint8_t> banned_;
+  mutable std::once_flag vocabulary_made_;
+  mutable std::unique_ptr<ConstraintVocabulary> vocabulary_;
 };
 
 // The tokenizer of a checkpoint alone, without its weights.

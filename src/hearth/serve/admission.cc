@@ -86,6 +86,23 @@ std::optional<ApiError> Admission::guard(const Caller& caller, GenerationRequest
   return error;
 }
 
+// A format that can't be kept is refused before anything runs, by the name of its field.
+std::optional<ApiError> Admission::make_grammar(const GenerationRequest& request,
+                                                GenerationJob& job) {
+  if (request.format.kind == OutputFormat::Kind::text) return std::nullopt;
+  std::call_once(grammars_made_, [this] {
+    grammars_ = std::make_unique<GrammarCache>(model_.constraint_vocabulary().tokens());
+  });
+  auto grammar = grammars_->get(request.format, job.tenant);
+  if (grammar) {
+    job.grammar = *std::move(grammar);
+    return std::nullopt;
+  }
+  const Status& why = grammar.status();
+  return bad_field(request.format_field, std::string(code_name(why.code())),
+                   fmt::format("`{}`: {}", request.format_field, why.message()));
+}
+
 std::optional<ApiError> Admission::admit(
     GenerationRequest request, const Caller& caller,
     std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out) {
@@ -110,6 +127,7 @@ std::optional<ApiError> Admission::admit(
   job.deadline = deadline;
   // The names of keys are few and the owner's own; without keys all are one tenant.
   job.tenant = caller.name.empty() ? 0 : std::hash<std::string>()(caller.name);
+  if (auto error = make_grammar(request, job)) return error;
   job.on_end = [&gate = gate_, caller](const Usage& usage) {
     gate.spend_tokens(caller, usage.prompt_tokens + usage.completion_tokens);
   };

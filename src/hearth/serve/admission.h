@@ -6,10 +6,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "hearth/engine/output_format.h"
 #include "hearth/engine/text_model.h"
 #include "hearth/serve/access/gate.h"
 #include "hearth/serve/adapters.h"
@@ -68,6 +70,7 @@ class Admission {
   std::optional<ApiError> find_model(const std::string& asked, NamedModel& out) const;
   std::optional<ApiError> guard(const Caller& caller, GenerationRequest& request,
                                 GuardedRequest& out);
+  std::optional<ApiError> make_grammar(const GenerationRequest& request, GenerationJob& job);
   ThoughtOptions thought_of(const GenerationRequest& request) const;
 
   const TextModel& model_;
@@ -76,6 +79,8 @@ class Admission {
   Gate& gate_;
   Metrics& metrics_;
   const AdmissionOptions options_;
+  std::once_flag grammars_made_;
+  std::unique_ptr<GrammarCache> grammars_;  // made with the first grammar that is asked for
 };
 
 }  // namespace hearth::serve

@@ -45,6 +45,11 @@ AnswerText::Form form_of(const GenerationJob& job, const Prompt& prompt) {
   return prompt.opens_thought ? AnswerText::Form::chat_in_thought : AnswerText::Form::chat;
 }
 
+// The form in which a grammar is laid over the answer: with a thought before it, or at once.
+AnswerText::Form constrained_form(const GenerationJob& job, const Prompt& prompt) {
+  return prompt.closes_thought ? AnswerText::Form::raw : form_of(job, prompt);
+}
+
 }  // namespace
 
 int64_t GenerationJob::prompt_tokens() const {
@@ -240,6 +245,13 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   request.stop_ids = model_.stop_ids();
   request.scope.tenant = job.tenant;
   request.adapter = job.adapter;
+  if (job.grammar) {
+    auto constraint = std::make_shared<AnswerConstraint>(
+        model_.constraint_vocabulary(), job.grammar, constrained_form(job, prompt));
+    request.mask = [constraint](std::span<const int32_t> answer, std::span<uint8_t> banned) {
+      return constraint->mask(answer, banned);
+    };
+  }
   const int64_t first = index - index % job.n;  // of the choices with this prompt
   if (first != index) {
     request.shares_prompt_with = live.choices[static_cast<size_t>(first)]->id;
@@ -247,6 +259,7 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   TokenSink sink;
   sink.on_token = [this, &choice](int32_t id) { return take_token(choice, id); };
   sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
+  sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
   sink.on_start = [&choice](int64_t cached_tokens) { choice.cached_tokens = cached_tokens; };
   if (job.logprobs) {
     sink.on_token_logits = [&choice](std::span<const float> row) { choice.row = row; };
@@ -322,7 +335,7 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
   --live.open;
   if (reason == FinishReason::cancelled) return;
   if (reason == FinishReason::failed) {
-    live.failure = error_of(engine_.health(), "");
+    if (!live.failure) live.failure = error_of(engine_.health(), "");
     return;
   }
   std::vector<Piece> pieces;

@@ -30,6 +30,7 @@ struct GenerationJob {
   SamplingParams sampling;  // the seed is that of choice 0
   int64_t max_tokens = 0;
   std::vector<std::string> stop;
+  std::shared_ptr<grammar::CompiledGrammar> grammar;  // of the answers; null: none
   uint64_t tenant = 0;               // only its own requests share cached prompts with it
   bool raw = false;                  // a completion: no thought is split off
   std::optional<ToolDialect> tools;  // calls of tools are read from the reply

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hearth/engine/output_format.h"
 #include "hearth/engine/sampler.h"
 #include "hearth/text/template/chat_template.h"
 
@@ -45,6 +46,8 @@ struct GenerationRequest {
   std::optional<int64_t> max_tokens;
   std::vector<std::string> stop;
   SamplingOverrides sampling;
+  OutputFormat format;
+  std::string format_field;          // that said it, for errors: response_format, guided_regex, ...
   std::vector<std::string> ignored;  // names of fields that mean nothing here
 };
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "hearth/serve/openai/fields.h"
+#include "hearth/serve/openai/output_fields.h"
 
 namespace hearth::serve {
 namespace {
@@ -123,10 +124,6 @@ void refuse_what_is_missing(Fields& fields) {
     fields.fail(key, "unsupported_parameter", "this server does not offer it");
   };
   if (const Json* suffix = fields.any("suffix"); suffix && *suffix != "") refuse("suffix");
-  if (const Json* format = fields.any("response_format")) {
-    const Json* type = json_find(*format, "type");
-    if (!type || *type != "text") refuse("response_format");
-  }
 }
 
 void read_sampling(Fields& fields, int64_t vocab_size, GenerationRequest& out) {
@@ -266,6 +263,7 @@ std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& ob
   read_sampling(fields, vocab_size, out);
   read_logprobs(fields, out);
   refuse_what_is_missing(fields);
+  read_output_format(fields, out);
   for (std::string_view key : kWithoutEffect) fields.skip(key);
   out.ignored = fields.unasked();
   return fields.error();

@@ -185,7 +185,10 @@ TEST(ReadRequest, OtherFieldsOfWrongKinds) {
     EXPECT_EQ(refused_with(std::string("\"logit_bias\":") + bias), "logit_bias") << bias;
   }
   EXPECT_EQ(refused_with(R"("tools":[{"type":"function"}])"), "tools");
-  EXPECT_EQ(refused_with(R"("response_format":{"type":"json_object"})"), "response_format");
+  EXPECT_EQ(refused_with(R"("response_format":{"type":"yaml"})"), "response_format");
+  EXPECT_EQ(refused_with(R"("response_format":{"type":"json_schema"})"), "response_format");
+  EXPECT_EQ(refused_with(R"("grammar":["root"])"), "grammar");
+  EXPECT_EQ(refused_with(R"("guided_regex":"a","guided_json":{})"), "guided_regex");
   EXPECT_EQ(refused_with(R"("n":2,"best_of":3)"), "best_of");
   for (const char* name : {"chat_template", "messages", "tokenize", "bos_token"}) {
     EXPECT_EQ(refused_with(std::string(R"("chat_template_kwargs":{")") + name + R"(":"x"})"),

@@ -1,0 +1,162 @@
+// See answer_constraint.h.
+#include "hearth/engine/answer_constraint.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace hearth {
+namespace {
+
+constexpr std::string_view kOpen = "<think>";
+constexpr std::string_view kClose = "</think>";
+
+// How much of kClose the text ends in, after one byte more. Its first byte stands in it once only.
+size_t closing_after(size_t closing, char byte) {
+  if (byte == kClose[closing]) return closing + 1;
+  return byte == kClose[0] ? 1 : 0;
+}
+
+// Eight allowed tokens of a set as eight bytes that are 1 where banned.
+constexpr std::array<uint64_t, 256> kBannedOf = [] {
+  std::array<uint64_t, 256> out{};
+  for (size_t bits = 0; bits < 256; ++bits) {
+    for (size_t i = 0; i < 8; ++i) {
+      if (!(bits >> i & 1)) out[bits] |= uint64_t{1} << (8 * i);
+    }
+  }
+  return out;
+}();
+
+}  // namespace
+
+void ban_all_but(std::span<const uint64_t> allowed, std::span<uint8_t> banned) {
+  const size_t whole = banned.size() / 8;
+  for (size_t i = 0; i < whole; ++i) {
+    uint64_t eight;
+    std::memcpy(&eight, banned.data() + 8 * i, 8);
+    eight |= kBannedOf[allowed[i / 8] >> (8 * (i % 8)) & 0xFF];
+    std::memcpy(banned.data() + 8 * i, &eight, 8);
+  }
+  for (size_t id = 8 * whole; id < banned.size(); ++id) {
+    if (!(allowed[id / 64] >> (id % 64) & 1)) banned[id] = 1;
+  }
+}
+
+ConstraintVocabulary::ConstraintVocabulary(const Tokenizer& tokenizer, int64_t vocab_size,
+                                           std::vector<int32_t> stop_ids)
+    : tokenizer_(tokenizer),
+      tokens_(std::make_shared<const grammar::TokenTrie>(
+          grammar::TokenTrie::of(tokenizer, vocab_size))),
+      stop_ids_(std::move(stop_ids)),
+      opening_tag_(tokenizer.find(kOpen)) {
+  for (int32_t id = 0; id < static_cast<int32_t>(vocab_size); ++id) {
+    const std::string_view bytes = tokens_->bytes(id);
+    const size_t end = bytes.find('>');
+    if (end != bytes.npos && end + 1 < bytes.size()) across_tags_.push_back(id);
+  }
+}
+
+AnswerConstraint::AnswerConstraint(const ConstraintVocabulary& vocabulary,
+                                   std::shared_ptr<grammar::CompiledGrammar> grammar,
+                                   AnswerStream::Form form)
+    : vocabulary_(vocabulary),
+      grammar_(std::move(grammar)),
+      form_(form),
+      matcher_(grammar_, false),
+      allowed_(vocabulary.tokens()->words()) {
+  reset();
+}
+
+void AnswerConstraint::reset() {
+  seen_ = 0;
+  closing_ = 0;
+  in_thought_ = form_ == AnswerStream::Form::chat_in_thought;
+  matcher_ = grammar::Matcher(grammar_, false);
+}
+
+Status AnswerConstraint::take(int32_t id) {
+  const bool opens =
+      form_ == AnswerStream::Form::chat && seen_ == 0 && vocabulary_.opening_tag() == id;
+  ++seen_;
+  if (opens) {
+    in_thought_ = true;
+    return Status::ok();
+  }
+  if (!in_thought_) {
+    TRY_ASSIGN(const bool taken, matcher_.advance(vocabulary_.tokens()->bytes(id)));
+    if (taken) return Status::ok();
+    return error(Code::invalid, "token {} of the answer doesn't follow its grammar", seen_ - 1);
+  }
+  // Control tokens are no text of the thought; the tags are, whatever kind of token they are.
+  const Tokenizer& tokenizer = vocabulary_.tokenizer();
+  const std::string_view bytes = tokenizer.token_bytes(id);
+  if (tokenizer.is_special(id) && bytes != kClose) return Status::ok();
+  for (char byte : bytes) {
+    closing_ = closing_after(closing_, byte);
+    if (closing_ < kClose.size()) continue;
+    in_thought_ = false;
+    matcher_ = grammar::Matcher(grammar_, true);
+    break;
+  }
+  return Status::ok();
+}
+
+// Takes in what is new, or takes back what is gone.
+Status AnswerConstraint::follow(std::span<const int32_t> answer) {
+  if (answer.size() < seen_) {
+    const size_t back = seen_ - answer.size();
+    if (!in_thought_ && back <= std::min(matcher_.steps(), grammar::kRollbackMax)) {
+      matcher_.rollback(back);
+      seen_ = answer.size();
+    } else {
+      reset();
+    }
+  }
+  while (seen_ < answer.size()) TRY(take(answer[seen_]));
+  return Status::ok();
+}
+
+void AnswerConstraint::ban_ends(std::span<uint8_t> banned) const {
+  for (int32_t id : vocabulary_.stop_ids()) banned[static_cast<size_t>(id)] = 1;
+}
+
+// A token must not close the thought and go on: what it goes on with would escape the grammar.
+void AnswerConstraint::ban_in_thought(std::span<uint8_t> banned) const {
+  ban_ends(banned);
+  for (int32_t id : vocabulary_.across_tags()) {
+    size_t closing = closing_;
+    const std::string_view bytes = vocabulary_.tokens()->bytes(id);
+    for (size_t i = 0; i + 1 < bytes.size() && closing < kClose.size(); ++i) {
+      closing = closing_after(closing, bytes[i]);
+    }
+    if (closing == kClose.size()) banned[static_cast<size_t>(id)] = 1;
+  }
+}
+
+Status AnswerConstraint::mask(std::span<const int32_t> answer, std::span<uint8_t> banned) {
+  TRY(follow(answer));
+  if (in_thought_) {
+    ban_in_thought(banned);
+    return Status::ok();
+  }
+  const auto is_banned = [&](int32_t id) { return banned[static_cast<size_t>(id)] != 0; };
+  std::vector<int32_t> others;  // what may come beside the grammar's tokens
+  if (matcher_.complete()) {
+    for (int32_t id : vocabulary_.stop_ids()) {
+      if (!is_banned(id)) others.push_back(id);
+    }
+  }
+  const std::optional<int32_t> opening = vocabulary_.opening_tag();
+  if (form_ == AnswerStream::Form::chat && seen_ == 0 && opening && !is_banned(*opening)) {
+    others.push_back(*opening);
+  }
+  TRY(matcher_.mask(allowed_));
+  ban_all_but(allowed_, banned);
+  ban_ends(banned);
+  for (int32_t id : others) banned[static_cast<size_t>(id)] = 0;
+  return Status::ok();
+}
+
+}  // namespace hearth

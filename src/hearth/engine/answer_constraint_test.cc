@@ -1,0 +1,116 @@
+// Grammars over answers: when they begin, where the end may come, and taking tokens back.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "hearth/engine/answer_constraint.h"
+#include "hearth/engine/output_format.h"
+#include "hearth/engine/text_model.h"
+
+namespace hearth {
+namespace {
+
+using Form = AnswerStream::Form;
+
+class ConstrainedAnswer : public testing::Test {
+ protected:
+  ConstrainedAnswer() {
+    const auto checkpoint = Checkpoint::open(HEARTH_SOURCE_DIR "/assets/mini");
+    CHECK(checkpoint.has_value());
+    auto tokenizer = load_tokenizer(*checkpoint);
+    CHECK(tokenizer.has_value());
+    tokenizer_.emplace(*std::move(tokenizer));
+    vocabulary_.emplace(*tokenizer_, tokenizer_->vocab_size(),
+                        std::vector<int32_t>{tokenizer_->eos().value()});
+  }
+
+  AnswerConstraint constraint(const std::string& regex, Form form) {
+    auto grammar = compile_format({OutputFormat::Kind::regex, regex}, vocabulary_->tokens());
+    CHECK(grammar.has_value());
+    return AnswerConstraint(*vocabulary_, *grammar, form);
+  }
+
+  // Ids that may follow.
+  std::vector<int32_t> allowed(AnswerConstraint& constraint, const std::vector<int32_t>& answer) {
+    std::vector<uint8_t> banned(static_cast<size_t>(tokenizer_->vocab_size()), 0);
+    const Status status = constraint.mask(answer, banned);
+    EXPECT_TRUE(status.is_ok()) << status.message();
+    std::vector<int32_t> out;
+    for (size_t id = 0; id < banned.size(); ++id) {
+      if (!banned[id]) out.push_back(static_cast<int32_t>(id));
+    }
+    return out;
+  }
+
+  int32_t id(std::string_view text) const { return tokenizer_->find(text).value(); }
+  int32_t eos() const { return *tokenizer_->eos(); }
+  static bool has(const std::vector<int32_t>& ids, int32_t id) {
+    return std::ranges::find(ids, id) != ids.end();
+  }
+
+  std::optional<Tokenizer> tokenizer_;
+  std::optional<ConstraintVocabulary> vocabulary_;
+};
+
+TEST_F(ConstrainedAnswer, BeginsAtOnceAndEndsWhereComplete) {
+  AnswerConstraint c = constraint("1+2", Form::raw);
+  EXPECT_EQ(allowed(c, {}), std::vector<int32_t>{id("1")});
+  EXPECT_FALSE(has(allowed(c, {id("1")}), eos()));
+  EXPECT_TRUE(has(allowed(c, {id("1"), id("1")}), id("2")));
+  EXPECT_EQ(allowed(c, {id("1"), id("1"), id("2")}), std::vector<int32_t>{eos()});
+}
+
+TEST_F(ConstrainedAnswer, LeavesAThoughtFreeButNotItsEnd) {
+  AnswerConstraint c = constraint("7", Form::chat_in_thought);
+  const std::vector<int32_t> free = allowed(c, {});
+  EXPECT_TRUE(has(free, id("3")));
+  EXPECT_TRUE(has(free, id("</think>")));
+  EXPECT_FALSE(has(free, eos()));
+  std::vector<int32_t> answer = {id("3"), id("</think>")};
+  const std::vector<int32_t> after = allowed(c, answer);
+  EXPECT_TRUE(has(after, id("7")));
+  EXPECT_FALSE(has(after, id("3")));
+  EXPECT_FALSE(has(after, eos()));
+  answer.push_back(id("7"));
+  EXPECT_EQ(allowed(c, answer), std::vector<int32_t>{eos()});
+}
+
+TEST_F(ConstrainedAnswer, AModelMayOpenItsOwnThoughtFirst) {
+  AnswerConstraint c = constraint("7", Form::chat);
+  EXPECT_TRUE(has(allowed(c, {}), id("<think>")));
+  EXPECT_TRUE(has(allowed(c, {}), id("7")));
+  EXPECT_FALSE(has(allowed(c, {}), id("3")));
+  EXPECT_TRUE(has(allowed(c, {id("<think>")}), id("3")));
+  AnswerConstraint raw = constraint("7", Form::raw);
+  EXPECT_EQ(allowed(raw, {}), std::vector<int32_t>{id("7")});
+}
+
+TEST_F(ConstrainedAnswer, TokensAreTakenBack) {
+  AnswerConstraint c = constraint("1[0-9]*", Form::chat_in_thought);
+  std::vector<int32_t> answer = {id("4"), id("</think>"), id("1"), id("2"), id("3")};
+  EXPECT_TRUE(has(allowed(c, answer), eos()));
+  answer.resize(2);
+  const std::vector<int32_t> back = allowed(c, answer);
+  EXPECT_TRUE(has(back, id("1")));
+  EXPECT_FALSE(has(back, id("2")));
+  answer.resize(1);
+  EXPECT_TRUE(has(allowed(c, answer), id("2")));
+}
+
+TEST(GrammarCacheTest, KeepsAboutAsManyAsItMay) {
+  std::vector<std::string> tokens;
+  for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
+  GrammarCache cache(
+      std::make_shared<const grammar::TokenTrie>(grammar::TokenTrie::of(std::move(tokens))));
+  const auto first = cache.get({OutputFormat::Kind::regex, "a"}, 0);
+  EXPECT_EQ(*first, *cache.get({OutputFormat::Kind::regex, "a"}, 0));
+  EXPECT_NE(*first, *cache.get({OutputFormat::Kind::regex, "a"}, 1));
+  for (size_t i = 0; i <= GrammarCache::kGrammarsMax; ++i) {
+    ASSERT_TRUE(cache.get({OutputFormat::Kind::regex, "b" + std::to_string(i)}, 0).has_value());
+  }
+  EXPECT_NE(*first, *cache.get({OutputFormat::Kind::regex, "a"}, 0));
+  EXPECT_FALSE(cache.get({OutputFormat::Kind::regex, "("}, 0).has_value());
+}
+
+}  // namespace
+}  // namespace hearth

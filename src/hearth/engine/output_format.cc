@@ -1,0 +1,78 @@
+// See output_format.h.
+#include "hearth/engine/output_format.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "hearth/files/json.h"
+#include "hearth/text/grammar/gbnf.h"
+#include "hearth/text/grammar/json_schema.h"
+#include "hearth/text/grammar/regex.h"
+
+namespace hearth {
+namespace {
+
+Result<grammar::Grammar> grammar_of(const OutputFormat& format) {
+  switch (format.kind) {
+    case OutputFormat::Kind::text:
+      break;
+    case OutputFormat::Kind::json_object:
+      return grammar::grammar_of_json_object();
+    case OutputFormat::Kind::json_schema: {
+      TRY_ASSIGN(const Json schema, parse_json(format.source));
+      return grammar::grammar_of_schema(schema);
+    }
+    case OutputFormat::Kind::gbnf:
+      return grammar::parse_gbnf(format.source);
+    case OutputFormat::Kind::regex: {
+      grammar::Grammar out;
+      TRY_ASSIGN(const grammar::ExprId body,
+                 grammar::parse_regex(format.source, grammar::Anchoring::whole, out));
+      out.root = out.declare("regex");
+      out.define(out.root, body);
+      return out;
+    }
+  }
+  return error(Code::internal, "plain text has no grammar");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<grammar::CompiledGrammar>> compile_format(
+    const OutputFormat& format, std::shared_ptr<const grammar::TokenTrie> tokens) {
+  TRY_ASSIGN(grammar::Grammar grammar, grammar_of(format));
+  return grammar::CompiledGrammar::compile(std::move(grammar), std::move(tokens));
+}
+
+void GrammarCache::drop_the_oldest() {
+  int64_t bytes = 0;
+  for (const auto& [key, entry] : entries_) bytes += entry.grammar->bytes();
+  while (entries_.size() > 1 && (entries_.size() > kGrammarsMax || bytes > kBytesMax)) {
+    const auto oldest = entries_.find(used_.back());
+    bytes -= oldest->second.grammar->bytes();
+    entries_.erase(oldest);
+    used_.pop_back();
+  }
+}
+
+Result<std::shared_ptr<grammar::CompiledGrammar>> GrammarCache::get(const OutputFormat& format,
+                                                                    uint64_t tenant) {
+  const Key key{tenant, format.kind, format.source};
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto found = entries_.find(key); found != entries_.end()) {
+      used_.splice(used_.begin(), used_, found->second.used);
+      return found->second.grammar;
+    }
+  }
+  TRY_ASSIGN(std::shared_ptr<grammar::CompiledGrammar> made, compile_format(format, tokens_));
+  std::lock_guard lock(mutex_);
+  const auto [at, fresh] = entries_.try_emplace(key);
+  if (!fresh) return at->second.grammar;  // another thread was as quick
+  used_.push_front(key);
+  at->second = {made, used_.begin()};
+  drop_the_oldest();
+  return made;
+}
+
+}  // namespace hearth

@@ -1,0 +1,61 @@
+// OutputFormat: what an answer must look like, as a request says it, and GrammarCache, which keeps
+// the grammars that were compiled of it.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+
+#include "hearth/base/status.h"
+#include "hearth/text/grammar/matcher.h"
+
+namespace hearth {
+
+struct OutputFormat {
+  enum class Kind : uint8_t {
+    text,         // anything
+    json_object,  // any JSON object
+    json_schema,  // `source` is the schema as JSON text
+    regex,        // `source` matches the whole answer
+    gbnf,         // `source` is a grammar file of llama.cpp's kind
+  };
+  Kind kind = Kind::text;
+  std::string source;
+};
+
+// invalid, unsupported: the format's own errors. `text` has no grammar.
+Result<std::shared_ptr<grammar::CompiledGrammar>> compile_format(
+    const OutputFormat& format, std::shared_ptr<const grammar::TokenTrie> tokens);
+
+// The grammars used last, by format and tenant (nobody learns from the time what another asks).
+// Bounded in number and in memory; one that is in use lives on with its answers. Thread-safe.
+class GrammarCache {
+ public:
+  static constexpr size_t kGrammarsMax = 64;
+  static constexpr int64_t kBytesMax = int64_t{256} << 20;
+
+  explicit GrammarCache(std::shared_ptr<const grammar::TokenTrie> tokens)
+      : tokens_(std::move(tokens)) {}
+
+  Result<std::shared_ptr<grammar::CompiledGrammar>> get(const OutputFormat& format,
+                                                        uint64_t tenant);
+
+ private:
+  using Key = std::tuple<uint64_t, OutputFormat::Kind, std::string>;
+  struct Entry {
+    std::shared_ptr<grammar::CompiledGrammar> grammar;
+    std::list<Key>::iterator used;
+  };
+  void drop_the_oldest();
+
+  const std::shared_ptr<const grammar::TokenTrie> tokens_;
+  std::mutex mutex_;
+  std::map<Key, Entry> entries_;
+  std::list<Key> used_;  // the last used in front
+};
+
+}  // namespace hearth

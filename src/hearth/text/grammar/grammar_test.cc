@@ -1,0 +1,233 @@
+// GBNF and regexes: what they match, and that hostile ones are refused or answered quickly.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+#include "hearth/text/grammar/testing.h"
+
+namespace hearth::grammar {
+namespace {
+
+using Compiled = std::shared_ptr<CompiledGrammar>;
+
+TEST(Gbnf, MatchesWhatItSays) {
+  const auto g = compile_gbnf(
+      "# a sum\n"
+      "root ::= term (op term)*\n"
+      "term ::= [0-9]{1,3} | (\"(\" root\n  \")\")\n"
+      "op ::= \"+\" | \"-\" | \"\\u00d7\"  # multiplication sign\n");
+  ASSERT_TRUE(g.has_value()) << g.status().message();
+  for (const char* good : {"1", "12+3", "((1)-22)×333", "(1+(2))"})
+    EXPECT_TRUE(matches(*g, good)) << good;
+  for (const char* bad : {"", "1234", "(1", "1+", "1)", "a", "1\xc3"})
+    EXPECT_FALSE(matches(*g, bad)) << bad;
+  EXPECT_TRUE(begins(*g, "1\xc3"));
+  EXPECT_FALSE(begins(*g, "1\xc3\x98"));
+}
+
+TEST(Gbnf, RepeatsAndClasses) {
+  const auto g =
+      compile_gbnf("root ::= [^a-c\\]\\n]{2} .? \"x\"+ y{,2} z{3,}\ny ::= \"y\"\nz ::= \"z\"?");
+  ASSERT_TRUE(g.has_value()) << g.status().message();
+  for (const char* good : {"dex", "éé日x", "--xxxyy", "dd x", "ddxzzzzzzz"})
+    EXPECT_TRUE(matches(*g, good)) << good;
+  for (const char* bad : {"dax", "d]x", "ddyy", "ddxyyy"}) EXPECT_FALSE(matches(*g, bad)) << bad;
+}
+
+TEST(Gbnf, NamesWhatIsWrong) {
+  const auto message = [](std::string_view text) {
+    const auto g = compile_gbnf(text);
+    return g ? std::string("accepted") : g.status().message();
+  };
+  EXPECT_EQ(message("r ::= \"a\""), "expected a rule `root`, found none");
+  EXPECT_EQ(message("root ::= x"), "rule `x`: expected a definition, found none");
+  EXPECT_EQ(message("root ::= (\"a\""), "byte 13: expected `)`, found the end");
+  EXPECT_EQ(message("root ::= *"),
+            "byte 9: expected a literal, a class, a group or a rule, found `*`");
+  EXPECT_EQ(message("root ::= <[123]>"), "byte 9: rules over token ids are not offered");
+  EXPECT_EQ(message("root ::= \"a\"\nroot ::= \"b\""), "byte 13: rule `root` is defined twice");
+  EXPECT_EQ(message("root ::= a \"x\"\na ::= b?\nb ::= root"),
+            "rule root: expected it to read something before it calls itself");
+  EXPECT_EQ(message("root ::= \"x\" root"),
+            "nothing matches: no finite text follows the rules with calls nested up to 300");
+}
+
+TEST(Regex, MatchesWhatItSays) {
+  const auto g = compile_regex(R"((?:ab|[c-e]+?)\d{2,3}\.(?<n>\w*)\u00e9?$)");
+  ASSERT_TRUE(g.has_value()) << g.status().message();
+  for (const char* good : {"ab12.", "ccc123.x_9", "d00.é"}) EXPECT_TRUE(matches(*g, good)) << good;
+  for (const char* bad : {"ab1.", "ab1234.", "x12.", "ab12", "ab12.-"})
+    EXPECT_FALSE(matches(*g, bad)) << bad;
+}
+
+TEST(Regex, SearchesUnlessTied) {
+  const auto g = compile_regex("^a|b$|^c$", Anchoring::search);
+  ASSERT_TRUE(g.has_value()) << g.status().message();
+  for (const char* good : {"a", "axx", "xxb", "c", "cb"}) EXPECT_TRUE(matches(*g, good)) << good;
+  for (const char* bad : {"", "xa", "bx", "cc"}) EXPECT_FALSE(matches(*g, bad)) << bad;
+}
+
+TEST(Regex, RefusesWhatIsNotRegular) {
+  for (const char* text :
+       {"(?=a)", "(?<!a)", "(a)\\1", "\\bx", "\\p{L}",         "a^b",     "(a$)b",
+        "(?i)a", "x{3,1}", "*",      "a**",  "(?<=x)*",        "[z-a]",   "(",
+        ")",     "[a",     "\\",     "a{",   "x{99999999999}", "\\ud800", "(^a)*"}) {
+    EXPECT_FALSE(compile_regex(text).has_value()) << text;
+  }
+}
+
+TEST(Grammar, EndsExactlyWhereComplete) {
+  const auto g = compile_regex("ab?");
+  ASSERT_TRUE(g.has_value());
+  Matcher matcher(*g, false);
+  std::vector<uint64_t> allowed((*g)->tokens().words());
+  EXPECT_FALSE(matcher.complete());
+  ASSERT_TRUE(*matcher.advance("a"));
+  EXPECT_TRUE(matcher.complete());
+  ASSERT_TRUE(matcher.mask(allowed).is_ok());
+  EXPECT_TRUE(contains(allowed, 1 + 'b'));
+  EXPECT_FALSE(contains(allowed, 1 + 'a'));
+  EXPECT_FALSE(*matcher.advance("c"));
+  ASSERT_TRUE(*matcher.advance("b"));
+  ASSERT_TRUE(matcher.mask(allowed).is_ok());
+  EXPECT_EQ(std::count(allowed.begin(), allowed.end(), 0u), std::ssize(allowed));
+  EXPECT_TRUE(matcher.complete());
+}
+
+TEST(Grammar, TakesStepsBack) {
+  const auto g = compile_gbnf("root ::= \"(\" root \")\" | \"x\"");
+  ASSERT_TRUE(g.has_value());
+  Matcher matcher(*g, false);
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(*matcher.advance("("));
+  Matcher copy = matcher;
+  ASSERT_TRUE(*matcher.advance("x"));
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(*matcher.advance(")"));
+  EXPECT_TRUE(matcher.complete());
+  EXPECT_FALSE(*matcher.advance(")"));
+  matcher.rollback(41);
+  EXPECT_EQ(matcher.steps(), 40u);
+  EXPECT_FALSE(*matcher.advance(")"));
+  EXPECT_TRUE(*matcher.advance("(x"));
+  EXPECT_TRUE(*copy.advance("x)"));
+}
+
+TEST(Grammar, TakesLineBreaksAfterAThought) {
+  const auto g = compile_regex("a+");
+  ASSERT_TRUE(g.has_value());
+  Matcher matcher(*g, true);
+  EXPECT_TRUE(*matcher.advance("\n\na"));
+  EXPECT_FALSE(*Matcher(*g, true).advance("\n\n\n"));
+  EXPECT_FALSE(*Matcher(*g, false).advance("\n"));
+}
+
+// Masks are what trying each token says, whatever way they are found.
+TEST(Grammar, MasksAreExact) {
+  const char* const grammars[] = {
+      "root ::= \"\\\"\" [^\\\"\\\\\\x00-\\x1f]{0,7} \"\\\"\"",
+      "root ::= \"\\\"\" ([^\\\"\\\\\\x00-\\x1f] | \"\\\\\" [n\\\"])* \"\\\"\"",
+      "root ::= [a-z ,]+ \"é\"? [^x]*", "root ::= ([^\\\"\\\\\\x00-\\x1f]{3} \"\\\"\"){2,4}",
+      "root ::= \"[\" (root (\", \" root)*)? \"]\" | [0-9]{1,2}"};
+  std::mt19937_64 random(5);
+  for (const char* text : grammars) {
+    const auto g = compile_gbnf(text);
+    ASSERT_TRUE(g.has_value()) << g.status().message();
+    const TokenTrie& tokens = (*g)->tokens();
+    for (int round = 0; round < 20; ++round) {
+      Matcher matcher(*g, false);
+      std::vector<uint64_t> allowed(tokens.words());
+      for (int step = 0; step < 12; ++step) {
+        ASSERT_TRUE(matcher.mask(allowed).is_ok());
+        std::vector<int32_t> ids;
+        for (int32_t id = 0; id < tokens.vocab_size(); ++id) {
+          Matcher one = matcher;
+          const bool may = !tokens.bytes(id).empty() && *one.advance(tokens.bytes(id));
+          EXPECT_EQ(contains(allowed, id), may) << text << " token " << tokens.bytes(id);
+          if (may) ids.push_back(id);
+        }
+        if (ids.empty()) break;
+        ASSERT_TRUE(*matcher.advance(tokens.bytes(ids[random() % ids.size()])));
+      }
+    }
+  }
+}
+
+struct Timed {
+  std::string message;  // "accepted"
+  double seconds;
+};
+
+Timed timed(const std::function<Result<Compiled>()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  Result<Compiled> g = work();
+  std::string message = g ? "accepted" : g.status().message();
+  if (g) {
+    std::mt19937_64 random(1);
+    draw(*g, random, 20);
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  return {message, took.count()};
+}
+
+std::string repeated(std::string_view text, size_t times) {
+  std::string out;
+  for (size_t i = 0; i < times; ++i) out += text;
+  return out;
+}
+
+std::string chain(size_t rules, std::string_view after) {
+  std::string out = "root ::= r0\n";
+  for (size_t i = 0; i < rules; ++i) out += fmt::format("r{} ::= r{} {}\n", i, i + 1, after);
+  return out + fmt::format("r{} ::= \"x\"\n", rules);
+}
+
+TEST(HostileGrammar, AnswersWithinASecond) {
+  const std::string open = repeated("(", 60'000);
+  const std::string many = "root ::= " + repeated("[a-z] | ", 30'000) + "\"x\"";
+  const std::string nullable = "root ::= " + repeated("a ", 20'000) + "\na ::= \"a\"?";
+  const std::pair<std::string, std::string_view> gbnf[] = {
+      {"root ::= " + open, "byte 210: expected groups nested at most 200 deep, found more"},
+      {"root ::= (\"a\"*)*", "accepted"},
+      {"root ::= ((\"a\"*)*)*{3,7}", "accepted"},
+      {"root ::= (\"a\"?){0,2147483647}",
+       "expected at most 100 repetitions of what may be empty, found 2147483647"},
+      {"root ::= \"a\"{0,2147483647}", "accepted"},
+      {"root ::= (\"a\"{0,2147483647}){0,2147483647}", ""},
+      {"root ::= (\"a\"+){0,5000}{0,5000}", ""},
+      {"root ::= " + repeated("(", 150) + "\"a\"+" + repeated("){0,9}", 150), ""},
+      {"root ::= \"a\"" + repeated("+", 150), "accepted"},
+      {"root ::= \"a\"" + repeated("{2,3}", 150), ""},
+      {"root ::= \"a\"" + repeated("+", 60'000), ""},
+      {chain(50'000, ""), "accepted"},
+      {chain(40'000, "\"x\""),
+       "nothing matches: no finite text follows the rules with calls nested up to 300"},
+      {chain(200, "\"x\""), "accepted"},
+      {"root ::= root", "rule root: expected it to read something before it calls itself"},
+      {many, "accepted"},
+      {nullable, "accepted"},
+      {"root ::= a a a a a a a a\na ::= \"x\" a | a2\na2 ::= \"x\" a2 | \"x\" a | \"x\"",
+       "accepted"},
+      {"root ::= \"" + std::string(900'000, 'y') + "\"", "accepted"},
+      {"root ::= \"a", ""},
+      {"root ::= |", "accepted"},
+      {"", "expected a rule `root`, found none"},
+      {"root ::= [", ""},
+      {"root ::= [^\\x00-\\U0010FFFF]", ""},
+  };
+  for (const auto& [text, expected] : gbnf) {
+    const Timed t = timed([&] { return compile_gbnf(text); });
+    EXPECT_LT(t.seconds, 1) << text.substr(0, 60);
+    EXPECT_TRUE(expected.empty() || t.message == expected) << t.message << text.substr(0, 60);
+  }
+  for (const std::string& text :
+       {open, std::string("(a*)*"), std::string("(a+)+$"), std::string("(a|a)*b"),
+        repeated("(a*)*", 1000), repeated("a?", 20'000), std::string("(.*.*){3,50}x"),
+        std::string("[^]"), std::string("(?<=x)*"), std::string("a{0,2147483647}"),
+        std::string("(a|aa){900}"), std::string(".*a.{300}")}) {
+    EXPECT_LT(timed([&] { return compile_regex(text); }).seconds, 1) << text.substr(0, 60);
+  }
+}
+
+}  // namespace
+}  // namespace hearth::grammar
