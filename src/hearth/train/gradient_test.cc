@@ -65,7 +65,7 @@ Difference difference(Network<double>& network, Compute& c, const TokenBatch& ba
 }
 
 void expect_gradients(Network<double>& network, const TokenBatch& batch) {
-  const auto c = make_compute();
+  const auto c = make_compute(1);
   network.accumulate(*c, batch, {});
   for (Parameter<double>* p : network.learned()) {
     double scale = 0;
@@ -77,7 +77,7 @@ void expect_gradients(Network<double>& network, const TokenBatch& batch) {
       const Difference d = difference(network, *c, batch, p->value[i]);
       rough += d.smooth ? 0 : 1;
       if (!d.smooth) continue;
-      EXPECT_NEAR(p->gradient[i], d.value, kTolerance * std::max(1.0, scale))
+      EXPECT_NEAR(p->gradient[i], d.value, kTolerance * scale)
           << p->name << "[" << i << "]";
     }
     EXPECT_LT(rough, elements.size() / 2) << p->name;

@@ -28,7 +28,10 @@ inline Json small_config(const std::string& architecture, bool q_lora = true) {
                      {"qk_nope_head_dim", 8},
                      {"qk_rope_head_dim", 4},
                      {"v_head_dim", 12},
-                     {"moe_intermediate_size", 20}});
+                     {"moe_intermediate_size", 20},
+                     {"n_routed_experts", 4},
+                     {"num_experts_per_tok", 2}});
+  if (architecture == "deepseek_v3") config.update(Json{{"n_group", 2}, {"topk_group", 1}});
   if (architecture == "deepseek_v3" && q_lora) {
     config["q_lora_rank"] = 20;
   } else {
