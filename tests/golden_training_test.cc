@@ -132,15 +132,15 @@ TEST_P(GoldenTraining, EveryWeightLearnsAsInPyTorch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cases, GoldenTraining,
-    ::testing::Values(Case{"llama", {"q_proj", "v_proj", "down_proj"}},
-                      Case{"qwen2", {"q_proj", "v_proj", "down_proj"}},
-                      Case{"qwen3", {"q_proj", "v_proj", "o_proj"}},
-                      Case{"deepseek_v2", {"q_proj", "kv_b_proj"}},
-                      Case{"deepseek_v3", {"q_b_proj", "kv_b_proj", "o_proj"}},
-                      Case{"deepseek_v3_qnull", {"q_proj", "kv_a_proj_with_mqa"}}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenTraining,
+                         ::testing::Values(Case{"llama", {"q_proj", "v_proj", "down_proj"}},
+                                           Case{"qwen2", {"q_proj", "v_proj", "down_proj"}},
+                                           Case{"qwen3", {"q_proj", "v_proj", "o_proj"}},
+                                           Case{"deepseek_v2", {"q_proj", "kv_b_proj"}},
+                                           Case{"deepseek_v3", {"q_b_proj", "kv_b_proj", "o_proj"}},
+                                           Case{"deepseek_v3_qnull",
+                                                {"q_proj", "kv_a_proj_with_mqa"}}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace hearth::train

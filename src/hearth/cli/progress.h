@@ -19,7 +19,7 @@ class Progress {
 
   void update(int64_t done, int64_t total);
   void describe(std::string what) { what_ = std::move(what); }  // from the next update on
-  void clear();  // takes the bar away
+  void clear();                                                 // takes the bar away
 
  private:
   using Clock = std::chrono::steady_clock;

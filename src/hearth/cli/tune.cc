@@ -26,12 +26,9 @@ struct Options {
 };
 
 Json to_json(const train::StepReport& r) {
-  Json out = {{"step", r.step},
-              {"steps", r.steps},
-              {"loss", r.loss},
-              {"tok_s", r.tokens_per_second},
-              {"lr", r.learning_rate},
-              {"grad_norm", r.gradient_norm}};
+  Json out = {{"step", r.step},        {"steps", r.steps},
+              {"loss", r.loss},        {"tok_s", r.tokens_per_second},
+              {"lr", r.learning_rate}, {"grad_norm", r.gradient_norm}};
   if (r.max_violation > 0) out["max_vio"] = r.max_violation;
   return out;
 }
@@ -48,10 +45,11 @@ class Reporter {
       : session_(session), progress_(session.say("tuning", "微调中")) {}
 
   train::TuneEvents events() {
-    return {.notice = [this](const std::string& line) {
-              progress_.clear();
-              fmt::print(stderr, "note: {}\n", line);
-            },
+    return {.notice =
+                [this](const std::string& line) {
+                  progress_.clear();
+                  fmt::print(stderr, "note: {}\n", line);
+                },
             .step = [this](const train::StepReport& r) { return step(r); },
             .validation = [this](const train::ValidationReport& r) { validation(r); }};
   }
@@ -60,8 +58,8 @@ class Reporter {
  private:
   bool step(const train::StepReport& r) {
     if (session_.json) print_line(to_json(r));
-    progress_.describe(fmt::format("{} loss {:.4f}, {:.0f} tok/s,", session_.say("tuning", "微调中"),
-                                   r.loss, r.tokens_per_second));
+    progress_.describe(fmt::format("{} loss {:.4f}, {:.0f} tok/s,",
+                                   session_.say("tuning", "微调中"), r.loss, r.tokens_per_second));
     progress_.update(r.step, r.steps);
     return !interrupt_.pressed();
   }
@@ -81,16 +79,16 @@ class Reporter {
 
 void print(const Options& options, const train::TuneResult& r, const Session& session) {
   if (session.json) {
-    Json out = {{"out", options.out},       {"steps", r.steps},
-                {"examples", r.examples},   {"parameters", r.learned_parameters},
-                {"stopped", r.stopped},     {"loss", r.loss}};
+    Json out = {{"out", options.out},     {"steps", r.steps},
+                {"examples", r.examples}, {"parameters", r.learned_parameters},
+                {"stopped", r.stopped},   {"loss", r.loss}};
     if (r.validation_loss) out["val_loss"] = *r.validation_loss;
     print_line(out);
     return;
   }
-  const std::string_view what =
-      options.tune.method == train::Method::lora ? session.say("adapter", "适配器")
-                                                 : session.say("model", "模型");
+  const std::string_view what = options.tune.method == train::Method::lora
+                                    ? session.say("adapter", "适配器")
+                                    : session.say("model", "模型");
   fmt::print("{} {}: {} steps over {} examples, {} parameters, last loss {:.4f}\n", what,
              options.out, r.steps, r.examples, r.learned_parameters, r.loss);
 }

@@ -21,12 +21,12 @@ double gradient_norm(const std::vector<Parameter<float>*>& parameters) {
 
 // PyTorch's constants of one step.
 struct StepFactors {
-  float shrink;     // 1 - rate * decay
+  float shrink;  // 1 - rate * decay
   float beta1, beta2;
-  float rate;       // over the first bias correction
-  float root2;      // root of the second bias correction
+  float rate;   // over the first bias correction
+  float root2;  // root of the second bias correction
   float epsilon;
-  float clip;       // what each gradient is multiplied by
+  float clip;  // what each gradient is multiplied by
 };
 
 void update(const StepFactors& f, float gradient, float& value, float& first, float& second) {

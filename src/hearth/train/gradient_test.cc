@@ -29,10 +29,9 @@ std::vector<size_t> chosen_elements(const Parameter<double>& p) {
   std::iota(order.begin(), order.end(), size_t{0});
   std::vector<size_t> out = order;
   const size_t largest = std::min(kLargest, order.size());
-  std::partial_sort(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(largest), out.end(),
-                    [&](size_t a, size_t b) {
-                      return std::abs(p.gradient[a]) > std::abs(p.gradient[b]);
-                    });
+  std::partial_sort(
+      out.begin(), out.begin() + static_cast<std::ptrdiff_t>(largest), out.end(),
+      [&](size_t a, size_t b) { return std::abs(p.gradient[a]) > std::abs(p.gradient[b]); });
   out.resize(largest);
   for (size_t i = 0; i < kRandom; ++i) {
     out.push_back(random_bits(random_key(1, p.name), i) % order.size());
@@ -77,8 +76,7 @@ void expect_gradients(Network<double>& network, const TokenBatch& batch) {
       const Difference d = difference(network, *c, batch, p->value[i]);
       rough += d.smooth ? 0 : 1;
       if (!d.smooth) continue;
-      EXPECT_NEAR(p->gradient[i], d.value, kTolerance * scale)
-          << p->name << "[" << i << "]";
+      EXPECT_NEAR(p->gradient[i], d.value, kTolerance * scale) << p->name << "[" << i << "]";
     }
     EXPECT_LT(rough, elements.size() / 2) << p->name;
   }

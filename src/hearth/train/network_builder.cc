@@ -146,8 +146,7 @@ void NetworkBuilder<T>::build(const DenseConfig& config) {
     const std::string at = fmt::format("model.layers.{}.", l);
     gqa(at, config);
     const RmsNorm<T> after = norm(at + "post_attention_layernorm", config.rms_norm_eps);
-    network_->sublayers_.push_back(
-        std::make_unique<SwigluSublayer<T>>(after, swiglu(at + "mlp.")));
+    network_->sublayers_.push_back(std::make_unique<SwigluSublayer<T>>(after, swiglu(at + "mlp.")));
   }
   ends(config.rms_norm_eps, config.tie_word_embeddings);
 }
@@ -166,8 +165,7 @@ Projection<T> NetworkBuilder<T>::latent_expansion(const std::string& at, int64_t
   const Shape shape = {config.num_attention_heads * per_head, config.kv_lora_rank};
   Weight& joined = network_->joined_.emplace_back();
   joined.owner = host_memory(shape.elements() * 4);
-  joined.tensor =
-      Tensor::packed(Format::f32, shape, static_cast<std::byte*>(joined.owner.get()));
+  joined.tensor = Tensor::packed(Format::f32, shape, static_cast<std::byte*>(joined.owner.get()));
   std::vector<float> column(static_cast<size_t>(nope));
   for (int64_t h = 0; h < config.num_attention_heads; ++h) {
     for (int64_t r = 0; r < config.kv_lora_rank; ++r) {
@@ -246,8 +244,7 @@ void NetworkBuilder<T>::build(const DeepseekConfig& config) {
       continue;
     }
     const RmsNorm<T> after = norm(at + "post_attention_layernorm", config.rms_norm_eps);
-    network_->sublayers_.push_back(
-        std::make_unique<SwigluSublayer<T>>(after, swiglu(at + "mlp.")));
+    network_->sublayers_.push_back(std::make_unique<SwigluSublayer<T>>(after, swiglu(at + "mlp.")));
   }
   ends(config.rms_norm_eps, config.tie_word_embeddings);
 }

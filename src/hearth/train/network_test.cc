@@ -62,7 +62,8 @@ TEST_P(Architectures, TrainOnTheForwardPassThatServes) {
     SmallModel small(small_config(GetParam()), format);
     const TokenBatch batch = make_batch({70, 9});
     const auto expected = served_logits(small, batch);
-    const auto network = make_network<float>(small.model(), adapter_options(small.model(), {"o_proj"}));
+    const auto network =
+        make_network<float>(small.model(), adapter_options(small.model(), {"o_proj"}));
     const auto c = make_compute();
     EXPECT_LT(distance(network->logits(*c, batch), expected), 1e-5) << format_info(format).name;
   }

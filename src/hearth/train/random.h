@@ -29,7 +29,8 @@ inline double random_unit(uint64_t key, uint64_t index) {
   return static_cast<double>(random_bits(key, index) >> 11) * 0x1p-53;
 }
 
-// 0 .. count - 1 in random order (Fisher and Yates). The bias of the remainder is below count / 2^64.
+// 0 .. count - 1 in random order (Fisher and Yates). The bias of the remainder is below count /
+// 2^64.
 inline std::vector<int64_t> random_order(uint64_t key, int64_t count) {
   std::vector<int64_t> order(static_cast<size_t>(count));
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);

@@ -107,8 +107,8 @@ Status write_adapter(const std::string& folder, const Checkpoint& checkpoint,
   for (const Parameter<float>* p : network.learned()) {
     declared.push_back({p->name, "F32", {p->shape[0], p->shape[1]}});
   }
-  TRY_ASSIGN(auto writer, SafetensorsWriter::create(path_in(folder, "adapter_model.safetensors"),
-                                                    declared));
+  TRY_ASSIGN(auto writer,
+             SafetensorsWriter::create(path_in(folder, "adapter_model.safetensors"), declared));
   for (const Parameter<float>* p : network.learned()) {
     const SourceTensor* source = nullptr;
     if (p->name.ends_with(kAdapterB)) {

@@ -78,8 +78,7 @@ Status save_state(const std::string& folder, const std::string& job, AdamW& opti
   for (const StateTensor& t : tensors) {
     declared.push_back({t.name, "F32", {static_cast<int64_t>(t.values.size())}});
   }
-  const SafetensorsMetadata metadata = {{"job", job},
-                                        {"step", std::to_string(optimizer.steps())}};
+  const SafetensorsMetadata metadata = {{"job", job}, {"step", std::to_string(optimizer.steps())}};
   TRY_ASSIGN(auto writer, SafetensorsWriter::create(state_path(folder), declared, metadata));
   for (const StateTensor& t : tensors) TRY(writer.write(std::as_bytes(t.values)));
   return writer.finish();

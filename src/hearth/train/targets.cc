@@ -56,8 +56,8 @@ Result<Targets> choose_targets(Model& model, const std::vector<std::string>& wan
       const auto* r = std::find_if(std::begin(kLatent), std::end(kLatent),
                                    [&](const Replacement& x) { return x.missing == name; });
       if (r == std::end(kLatent) || !names_any(r->present, all)) return unknown(name, all);
-      out.notices.push_back(fmt::format("this model has no {}: {} takes its place", name,
-                                        r->present));
+      out.notices.push_back(
+          fmt::format("this model has no {}: {} takes its place", name, r->present));
       name = r->present;
     }
     if (std::find(out.names.begin(), out.names.end(), name) == out.names.end()) {

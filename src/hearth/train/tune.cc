@@ -48,8 +48,8 @@ Result<Data> read_data(const TextModel& model, const std::string& path, const Tu
   hash.update(content);
   data.sha256 = hash.hex();
   const auto lines = static_cast<int64_t>(texts.size());
-  const auto held_out = static_cast<int64_t>(std::llround(options.validation *
-                                                          static_cast<double>(lines)));
+  const auto held_out =
+      static_cast<int64_t>(std::llround(options.validation * static_cast<double>(lines)));
   std::vector<uint8_t> is_held_out(texts.size());
   const std::vector<int64_t> order = random_order(random_key(options.seed, "validation"), lines);
   for (int64_t i = 0; i < held_out; ++i) {
@@ -74,8 +74,8 @@ std::string fingerprint(Model& model) {
   model.visit_tensors([&](const TensorSpec& spec, Weight& slot) {
     if (!slot.present()) return;
     const Tensor& t = slot.tensor;
-    hash.update(fmt::format("{} {} {} ", spec.name, t.shape.to_string(),
-                            format_info(t.format).name));
+    hash.update(
+        fmt::format("{} {} {} ", spec.name, t.shape.to_string(), format_info(t.format).name));
     hash.update(std::span<const std::byte>(t.data, static_cast<size_t>(t.row_bytes)));
   });
   return hash.hex();
@@ -198,14 +198,15 @@ Result<StepReport> Run::step() {
   StepReport report;
   report.steps = steps_;
   report.loss = loss / static_cast<double>(learned);
-  const auto warmup = static_cast<int64_t>(std::ceil(options_.warmup * static_cast<double>(steps_)));
+  const auto warmup =
+      static_cast<int64_t>(std::ceil(options_.warmup * static_cast<double>(steps_)));
   report.learning_rate =
       learning_rate(options_.schedule, options_.learning_rate, step, warmup, steps_);
   report.gradient_norm = optimizer_->step(compute_, report.learning_rate);
   if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
     return error(Code::internal,
-                 "step {}: the loss is {} and the gradient {}; try a smaller --lr than {}", step + 1,
-                 report.loss, report.gradient_norm, options_.learning_rate);
+                 "step {}: the loss is {} and the gradient {}; try a smaller --lr than {}",
+                 step + 1, report.loss, report.gradient_norm, options_.learning_rate);
   }
   report.max_violation =
       network_->end_step(options_.method == Method::full ? options_.balance_rate : 0);

@@ -33,8 +33,8 @@ struct TuneOptions {
   int64_t length = 512;    // most tokens of an example
   double validation = 0;   // share of the data's lines that is held out
   uint64_t seed = 0;
-  int64_t save_every = 50;  // steps between checkpoints
-  bool checkpoints = true;  // activation checkpoints
+  int64_t save_every = 50;      // steps between checkpoints
+  bool checkpoints = true;      // activation checkpoints
   double balance_alpha = 1e-4;  // of experts, full tuning: DeepSeek-V3's loss
   double balance_rate = 1e-3;   // and its bias
 };

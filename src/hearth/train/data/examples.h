@@ -25,10 +25,9 @@ struct Examples {
 
 // A conversation gives one example for each of the assistant's messages: what stands before it is
 // the prompt, exactly as it is when the model runs (older thoughts left out by R1's template), and
-// `reasoning_content` is its thought. Where the prompt opens a thought and the message has none, the
-// thought is closed at once. Plain text is learned whole.
-// corrupt, with the line: a template that refuses the messages, a prompt that leaves no room below
-// `length` tokens.
+// `reasoning_content` is its thought. Where the prompt opens a thought and the message has none,
+// the thought is closed at once. Plain text is learned whole. corrupt, with the line: a template
+// that refuses the messages, a prompt that leaves no room below `length` tokens.
 Result<Examples> make_examples(const TextModel& model, const std::vector<TrainingText>& texts,
                                int64_t length);
 

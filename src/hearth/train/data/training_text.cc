@@ -41,8 +41,8 @@ Result<Json> prompt_and_completion(const Json& line) {
   TRY_ASSIGN(const std::string prompt, json_string(line, "prompt"));
   TRY_ASSIGN(const std::string completion, json_string(line, "completion"));
   if (completion.empty()) return error(Code::corrupt, "`completion`: expected text, found none");
-  return Json::array({{{"role", "user"}, {"content", prompt}},
-                      {{"role", "assistant"}, {"content", completion}}});
+  return Json::array(
+      {{{"role", "user"}, {"content", prompt}}, {{"role", "assistant"}, {"content", completion}}});
 }
 
 }  // namespace
@@ -89,8 +89,9 @@ Result<std::vector<TrainingText>> parse_training_lines(std::string_view text) {
     out.push_back(*std::move(parsed));
   }
   if (!bad.empty()) {
-    const std::string more =
-        bad.size() > kBadShown ? fmt::format("; and {} more bad lines", bad.size() - kBadShown) : "";
+    const std::string more = bad.size() > kBadShown
+                                 ? fmt::format("; and {} more bad lines", bad.size() - kBadShown)
+                                 : "";
     bad.resize(std::min(bad.size(), kBadShown));
     return error(Code::corrupt, "{}{}", fmt::join(bad, "; "), more);
   }

@@ -63,7 +63,7 @@ class MoeSublayer : public Sublayer<T> {
   double end_step(double rate);
 
  private:
-  struct Group {  // the tokens of one expert
+  struct Group {                 // the tokens of one expert
     std::vector<int64_t> slots;  // token * chosen + which of its experts this is
     typename Swiglu<T>::Saved saved;
     Matrix<T> out;  // before it is weighted

@@ -68,15 +68,9 @@ Matrix<T> MlaSublayer<T>::forward(Pass& pass, Matrix<T> x) {
   const Matrix<T> expanded = c.take<T>(x.rows, w_.kv_b.out());
   w_.kv_b.forward(c, latents_, expanded, Into::replace);
   const Matrix<T> out = c.take<T>(x.rows, w_.heads * w_.v_dim);
-  attention_ = {pass.documents,
-                w_.heads,
-                w_.heads,
-                w_.scale,
-                whole(q),
-                whole(keys(pass, expanded)),
-                values(expanded),
-                outputs(out),
-                c.take<T>(w_.heads, x.rows)};
+  attention_ = {pass.documents,   w_.heads,     w_.heads,
+                w_.scale,         whole(q),     whole(keys(pass, expanded)),
+                values(expanded), outputs(out), c.take<T>(w_.heads, x.rows)};
   attention_.forward(c);
   const Matrix<T> y = residual_copy(c, x);
   w_.o.forward(c, out, y, Into::add);
@@ -94,13 +88,13 @@ void MlaSublayer<T>::backward(Pass& pass, Matrix<T> dx) {
   const Matrix<T> dk = c.take<T>(dx.rows, w_.heads * (w_.nope + w_.rope));
   const Matrix<T> dexpanded = c.take<T>(dx.rows, w_.kv_b.out());
   const Matrix<T> dkv_a = c.take<T>(dx.rows, w_.kv_a.out());
-  AttentionGradient<T>{outputs(dout), whole(dq), whole(dk), values(dexpanded)}.backward(
-      c, attention_);
+  AttentionGradient<T>{outputs(dout), whole(dq), whole(dk), values(dexpanded)}.backward(c,
+                                                                                        attention_);
   keys_backward(pass, dk, dexpanded, dkv_a);
   const Matrix<T> dlatents = c.take<T>(dx.rows, w_.rank);
   w_.kv_b.backward(c, latents_, dexpanded, dlatents, Into::replace);
-  w_.kv_a_norm.backward(c, kv_a_.columns_from(0, w_.rank), dlatents,
-                        dkv_a.columns_from(0, w_.rank), Into::replace);
+  w_.kv_a_norm.backward(c, kv_a_.columns_from(0, w_.rank), dlatents, dkv_a.columns_from(0, w_.rank),
+                        Into::replace);
   const Matrix<T> dnormed = c.take<T>(dx.rows, dx.columns);
   w_.kv_a.backward(c, normed_, dkv_a, dnormed, Into::replace);
   rotate(c, *pass.rope, pass.documents, rotated(dq), w_.heads, true);

@@ -11,12 +11,12 @@ namespace hearth::train {
 template <typename T>
 struct MlaWeights {
   RmsNorm<T> norm;
-  Projection<T> q;               // q_proj, or q_b_proj behind q_a and q_a_norm
-  Projection<T> q_a;             // absent while q_a_norm's weight is null
+  Projection<T> q;    // q_proj, or q_b_proj behind q_a and q_a_norm
+  Projection<T> q_a;  // absent while q_a_norm's weight is null
   RmsNorm<T> q_a_norm;
-  Projection<T> kv_a;            // kv_a_proj_with_mqa [kv_lora_rank + rope, hidden]
-  RmsNorm<T> kv_a_norm;          // [kv_lora_rank]
-  Projection<T> kv_b;            // [heads * (nope + v), kv_lora_rank]
+  Projection<T> kv_a;    // kv_a_proj_with_mqa [kv_lora_rank + rope, hidden]
+  RmsNorm<T> kv_a_norm;  // [kv_lora_rank]
+  Projection<T> kv_b;    // [heads * (nope + v), kv_lora_rank]
   Projection<T> o;
   int64_t heads = 0;
   int64_t nope = 0;

@@ -18,9 +18,8 @@ void MoeSublayer<T>::copy_balance() {
   balance_.resize(w_.balance->value.size());
   std::transform(w_.balance->value.begin(), w_.balance->value.end(), balance_.begin(),
                  [](T x) { return static_cast<float>(x); });
-  balance_weight_.tensor =
-      Tensor::packed(Format::f32, {static_cast<int64_t>(balance_.size())},
-                     reinterpret_cast<std::byte*>(balance_.data()));
+  balance_weight_.tensor = Tensor::packed(Format::f32, {static_cast<int64_t>(balance_.size())},
+                                          reinterpret_cast<std::byte*>(balance_.data()));
 }
 
 template <typename T>
@@ -38,7 +37,8 @@ void MoeSublayer<T>::expert_forward(Pass& pass, size_t expert, Matrix<T> y) {
   if (rows == 0) return;
   const Matrix<T> x = c.take<T>(rows, y.columns);
   for (int64_t i = 0; i < rows; ++i) {
-    std::copy_n(normed_.row(g.slots[static_cast<size_t>(i)] / routing_.chosen), y.columns, x.row(i));
+    std::copy_n(normed_.row(g.slots[static_cast<size_t>(i)] / routing_.chosen), y.columns,
+                x.row(i));
   }
   g.out = c.take<T>(rows, y.columns);
   g.saved = w_.experts[expert].forward(c, x, g.out, Into::replace);

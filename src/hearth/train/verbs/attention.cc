@@ -44,7 +44,8 @@ void sum_of_exponentials(const QueryBlock& block, double scale, Matrix<T> scores
     const int64_t seen = block.begin + i + 1;
     const T top = *std::max_element(row, row + seen);
     double sum = 0;
-    for (int64_t p = 0; p < seen; ++p) sum += static_cast<double>(std::exp(factor * (row[p] - top)));
+    for (int64_t p = 0; p < seen; ++p)
+      sum += static_cast<double>(std::exp(factor * (row[p] - top)));
     log_sum[i] = static_cast<T>(static_cast<double>(factor * top) + std::log(sum));
   }
 }

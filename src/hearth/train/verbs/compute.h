@@ -24,8 +24,8 @@ class Compute {
   // Memory until `release` or `reset`; its content is undefined.
   template <typename T>
   Matrix<T> take(int64_t rows, int64_t columns) {
-    auto* data = reinterpret_cast<T*>(
-        arena_.take(rows * columns * static_cast<int64_t>(sizeof(T))));
+    auto* data =
+        reinterpret_cast<T*>(arena_.take(rows * columns * static_cast<int64_t>(sizeof(T))));
     return {data, rows, columns, columns};
   }
   template <typename T>
@@ -40,8 +40,7 @@ class Compute {
   int64_t bytes_max() const { return arena_.used_max(); }
 
   // body(begin, end) over pieces of [0, count) of `piece` each.
-  void in_pieces(int64_t count, int64_t piece,
-                 FunctionRef<void(int64_t begin, int64_t end)> body) {
+  void in_pieces(int64_t count, int64_t piece, FunctionRef<void(int64_t begin, int64_t end)> body) {
     pool_.parallel_for(ceil_div(count, piece), [&](int64_t part) {
       body(part * piece, std::min(count, (part + 1) * piece));
     });

@@ -1,4 +1,5 @@
-// See cross_entropy.h. The gradient of a row's logits is p - onehot(target), in place of the logits.
+// See cross_entropy.h. The gradient of a row's logits is p - onehot(target), in place of the
+// logits.
 #include "hearth/train/verbs/cross_entropy.h"
 
 #include <cmath>

@@ -64,8 +64,7 @@ void Projection<T>::forward(Compute& c, Matrix<T> x, Matrix<T> y, Into into) con
 }
 
 template <typename T>
-void Projection<T>::backward(Compute& c, Matrix<T> x, Matrix<T> dy, Matrix<T> dx,
-                             Into into) const {
+void Projection<T>::backward(Compute& c, Matrix<T> x, Matrix<T> dy, Matrix<T> dx, Into into) const {
   multiply(c, {dy}, weight.right(false), dx, into);
   if (weight.learned && weight.learned->learns()) {
     multiply(c, {dy, true}, Right<T>(x), weight.learned->gradients(), Into::add);

@@ -17,9 +17,9 @@ struct Adapter {
 
 template <typename T>
 struct Projection {
-  Operand<T> weight;              // [out, in]
-  Parameter<T>* bias = nullptr;   // [out]
-  Adapter<T> adapter;             // absent while `a` is null
+  Operand<T> weight;             // [out, in]
+  Parameter<T>* bias = nullptr;  // [out]
+  Adapter<T> adapter;            // absent while `a` is null
 
   int64_t out() const { return weight.out(); }
   int64_t in() const { return weight.in(); }

@@ -59,7 +59,8 @@ void pack(const Right<T>& right, int64_t depth, int64_t count, const Piece& p, S
     }
     T* to = s.panel.data() + chunk * count * kLanes;
     for (int64_t k = 0; k < count; ++k) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) to[k * kLanes + lane] = s.tile[static_cast<size_t>(lane * count + k)];
+      for (int64_t lane = 0; lane < kLanes; ++lane)
+        to[k * kLanes + lane] = s.tile[static_cast<size_t>(lane * count + k)];
     }
   }
 }

@@ -84,7 +84,8 @@ void route_backward(Compute& c, const RouteExperts& rule, const Routing<T>& r,
       const T sum = rule.norm_topk_prob ? chosen_sum(r, t) : T(1);
       const auto first = static_cast<size_t>(t * r.chosen);
       T mean = 0;
-      for (size_t k = first; rule.norm_topk_prob && k < first + static_cast<size_t>(r.chosen); ++k) {
+      for (size_t k = first; rule.norm_topk_prob && k < first + static_cast<size_t>(r.chosen);
+           ++k) {
         mean += weight_gradients[k] * scores[r.ids[k]] / sum;
       }
       for (size_t k = first; k < first + static_cast<size_t>(r.chosen); ++k) {
