@@ -38,15 +38,16 @@ class Tune(unittest.TestCase):
         self.data = self.folder / "data.jsonl"
         self.data.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    def command(self, out: str, *more: str) -> list[str]:
-        return [
-            *(str(HEARTH), "tune", "--model", str(MINI), "--data", str(self.data)),
-            *("--out", str(self.folder / out), "--epochs", "4", "--batch", "4", "--save-every", "1"),
-            *("--lr", "2e-3", "--json", *more),
-        ]
+    def command(self, out: str, *flags: str, **options: object) -> list[str]:
+        given = {"model": MINI, "data": self.data, "out": self.folder / out, "epochs": 4}
+        given |= {"batch": 4, "save-every": 1, "lr": "2e-3"}
+        given |= {name.replace("_", "-"): value for name, value in options.items()}
+        pairs = [part for name, value in given.items() for part in (f"--{name}", str(value))]
+        return [str(HEARTH), "tune", *pairs, "--json", *flags]
 
-    def run_tune(self, out: str, *more: str) -> list[dict]:
-        done = subprocess.run(self.command(out, *more), capture_output=True, text=True, timeout=120)
+    def run_tune(self, out: str, *flags: str, **options: object) -> list[dict]:
+        command = self.command(out, *flags, **options)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 0, done.stderr)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -76,7 +77,7 @@ class Tune(unittest.TestCase):
             self.assertEqual(ours.read_bytes(), theirs.read_bytes(), name)
 
     def test_ctrl_c_leaves_a_checkpoint(self):
-        command = self.command("stopped", "--save-every", "1000", "--epochs", "1000")
+        command = self.command("stopped", save_every=1000, epochs=1000)
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         json.loads(run.stdout.readline())
         run.send_signal(signal.SIGINT)
@@ -102,9 +103,9 @@ class Tune(unittest.TestCase):
         except ImportError as missing:
             self.skipTest(f"{missing.name} is not installed")
         # Each step sees all lines: what the fifth step starts from is what four steps leave.
-        course = ["--batch", "64", "--schedule", "constant", "--warmup", "0"]
-        self.run_tune("peft", *course)
-        ours = self.run_tune("longer", *course, "--epochs", "5")[4]["loss"]
+        course = {"batch": 64, "schedule": "constant", "warmup": 0}
+        self.run_tune("peft", **course)
+        ours = self.run_tune("longer", **(course | {"epochs": 5}))[4]["loss"]
         tokenizer = transformers.AutoTokenizer.from_pretrained(MINI)
         base = transformers.AutoModelForCausalLM.from_pretrained(MINI, dtype=torch.float32)
         model = peft.PeftModel.from_pretrained(base, self.folder / "peft").eval()
