@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace hearth::cli {
 
@@ -17,7 +18,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void update(int64_t done, int64_t total);
-  void clear();  // takes the bar away
+  void describe(std::string what) { what_ = std::move(what); }  // from the next update on
+  void clear();                                                 // takes the bar away
 
  private:
   using Clock = std::chrono::steady_clock;

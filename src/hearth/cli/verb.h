@@ -67,5 +67,6 @@ void add_run(CLI::App& app, Session& session);
 void add_serve(CLI::App& app, Session& session);
 void add_tiny(CLI::App& app, Session& session);
 void add_tokenize(CLI::App& app, Session& session);
+void add_tune(CLI::App& app, Session& session);
 
 }  // namespace hearth::cli

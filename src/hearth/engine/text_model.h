@@ -34,7 +34,9 @@ class TextModel {
                                                  const LoadOptions& options);
 
   const Model& model() const { return *loaded_.model; }
+  Model& model() { return *loaded_.model; }  // whose tensors may be visited
   const LoadedModel& loaded() const { return loaded_; }
+  const Checkpoint& checkpoint() const { return *checkpoint_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const ChatTemplate* chat_template() const { return template_ ? &*template_ : nullptr; }
   // How the model calls tools; nullopt: it knows no way to.

@@ -1,0 +1,208 @@
+// hearth tune: LoRA and full fine-tuning. Ctrl-C ends the step, leaves a checkpoint and exits 130.
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "hearth/cli/interrupt.h"
+#include "hearth/cli/model_options.h"
+#include "hearth/cli/progress.h"
+#include "hearth/host/fit.h"
+#include "hearth/train/tune.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr double kLoraRate = 2e-4;
+constexpr double kFullRate = 2e-5;
+
+struct Options {
+  ModelOptions model;
+  std::string data, out;
+  std::string method = "lora";
+  std::string schedule = "cosine";
+  double learning_rate = 0;  // 0: the method's own
+  bool resume = false;
+  bool keep_activations = false;
+  train::TuneOptions tune;
+};
+
+Json to_json(const train::StepReport& r) {
+  Json out = {{"step", r.step},        {"steps", r.steps},
+              {"loss", r.loss},        {"tok_s", r.tokens_per_second},
+              {"lr", r.learning_rate}, {"grad_norm", r.gradient_norm}};
+  if (r.max_violation > 0) out["max_vio"] = r.max_violation;
+  return out;
+}
+
+void print_line(const Json& json) {
+  fmt::print("{}\n", json.dump());
+  std::fflush(stdout);  // a reader of the pipe follows the run
+}
+
+// What a run tells while it goes on: the bar for a person, a line a step for a program.
+class Reporter {
+ public:
+  explicit Reporter(const Session& session)
+      : session_(session), progress_(session.say("tuning", "微调中")) {}
+
+  train::TuneEvents events() {
+    return {.notice =
+                [this](const std::string& line) {
+                  progress_.clear();
+                  fmt::print(stderr, "note: {}\n", line);
+                },
+            .step = [this](const train::StepReport& r) { return step(r); },
+            .validation = [this](const train::ValidationReport& r) { validation(r); }};
+  }
+  void clear() { progress_.clear(); }
+
+ private:
+  bool step(const train::StepReport& r) {
+    if (session_.json) print_line(to_json(r));
+    progress_.describe(fmt::format("{} loss {:.4f}, {:.0f} tok/s,",
+                                   session_.say("tuning", "微调中"), r.loss, r.tokens_per_second));
+    progress_.update(r.step, r.steps);
+    return !interrupt_.pressed();
+  }
+  void validation(const train::ValidationReport& r) {
+    if (session_.json) {
+      print_line({{"step", r.step}, {"val_loss", r.loss}, {"val_tokens", r.tokens}});
+      return;
+    }
+    progress_.clear();
+    fmt::print("step {}: validation loss {:.4f} over {} tokens\n", r.step, r.loss, r.tokens);
+  }
+
+  const Session& session_;
+  InterruptGuard interrupt_;
+  Progress progress_;
+};
+
+void print(const Options& options, const train::TuneResult& r, const Session& session) {
+  if (session.json) {
+    Json out = {{"out", options.out},     {"steps", r.steps},
+                {"examples", r.examples}, {"parameters", r.learned_parameters},
+                {"stopped", r.stopped},   {"loss", r.loss}};
+    if (r.validation_loss) out["val_loss"] = *r.validation_loss;
+    print_line(out);
+    return;
+  }
+  const std::string_view what = options.tune.method == train::Method::lora
+                                    ? session.say("adapter", "适配器")
+                                    : session.say("model", "模型");
+  fmt::print("{} {}: {} steps over {} examples, {} parameters, last loss {:.4f}\n", what,
+             options.out, r.steps, r.examples, r.learned_parameters, r.loss);
+}
+
+Result<std::unique_ptr<train::Compute>> open_compute(const ModelOptions& options) {
+  const char* isa = std::getenv("HEARTH_CPU_ISA");
+  return train::Compute::create(options.threads > 0 ? options.threads : default_threads(),
+                                isa ? isa : "");
+}
+
+Status tune(Options options, const Session& session) {
+  options.tune.method = options.method == "full" ? train::Method::full : train::Method::lora;
+  options.tune.schedule = *train::schedule_by_name(options.schedule);  // checked when parsed
+  options.tune.learning_rate = options.learning_rate;
+  if (options.learning_rate == 0) {
+    options.tune.learning_rate = options.method == "full" ? kFullRate : kLoraRate;
+  }
+  options.tune.checkpoints = !options.keep_activations;
+  options.model.device = "reference";  // keeps weights as they are stored
+  options.model.activations = "f32";
+  options.model.context = options.tune.length;
+  TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
+  TRY_ASSIGN(const auto compute, open_compute(options.model));
+  Reporter reporter(session);
+  TRY_ASSIGN(const train::TuneResult result,
+             train::tune(*opened.model, *compute, options.data, options.out, options.resume,
+                         options.tune, reporter.events()));
+  reporter.clear();
+  print(options, result, session);
+  if (!result.stopped) return Status::ok();
+  return error(Code::cancelled, "stopped after step {}; --resume goes on", result.steps);
+}
+
+void declare_method(CLI::App& verb, Options& o) {
+  verb.add_option("--method", o.method, "lora: an adapter; full: every weight")
+      ->check(CLI::IsMember({"lora", "full"}))
+      ->capture_default_str();
+  verb.add_option("--rank", o.tune.rank, "of the adapter")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  verb.add_option("--alpha", o.tune.alpha, "the adapter counts alpha / rank")
+      ->check(CLI::Range(1e-6, 1e6))
+      ->capture_default_str();
+  verb.add_option("--target", o.tune.targets, "projections that get an adapter")
+      ->delimiter(',')
+      ->default_str("q_proj,v_proj");
+}
+
+void declare_course(CLI::App& verb, Options& o) {
+  train::TuneOptions& t = o.tune;
+  verb.add_option("--epochs", t.epochs, "times that the data is seen")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  verb.add_option("--steps", t.steps_max, "at most so many steps; 0: whole epochs")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+  verb.add_option("--lr", o.learning_rate, "peak learning rate; else 2e-4, for full 2e-5")
+      ->check(CLI::Range(1e-12, 10.0));
+  verb.add_option("--schedule", o.schedule, "constant, linear, cosine or wsd")
+      ->check(CLI::IsMember({"constant", "linear", "cosine", "wsd"}))
+      ->capture_default_str();
+  verb.add_option("--warmup", t.warmup, "share of the steps in which the rate rises")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  verb.add_option("--batch", t.batch, "examples that are worked out together")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  verb.add_option("--accumulate", t.accumulate, "such batches in one step")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  verb.add_option("--seq", t.length, "most tokens of an example")
+      ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
+  verb.add_option("--weight-decay", t.adamw.weight_decay, "of matrices")
+      ->check(CLI::Range(0.0, 10.0));
+  verb.add_option("--clip", t.adamw.clip, "largest norm of the gradient; 0: any")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str();
+  verb.add_option("--seed", t.seed, "of the adapter's start and the order of the data");
+  verb.add_flag("--keep-activations", o.keep_activations,
+                "faster and larger: layers are not worked out again");
+}
+
+}  // namespace
+
+void add_tune(CLI::App& app, Session& session) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = add_verb(
+      app, session, "tune",
+      std::string(session.say("Fine-tune a model on your examples", "用自己的样本微调模型")),
+      "hearth tune --model mini --data mine.jsonl --out adapters/mine",
+      [options, &session] { return tune(*options, session); });
+  verb->add_option("--model", options->model.model,
+                   "Hugging Face directory, GGUF file, or `mini`, the bundled model")
+      ->required();
+  verb->add_option("--data", options->data,
+                   "JSON lines of `messages`, `prompt` and `completion`, or `text`")
+      ->required();
+  verb->add_option("--out", options->out, "folder of the adapter or model, and of checkpoints")
+      ->required();
+  declare_method(*verb, *options);
+  declare_course(*verb, *options);
+  verb->add_option("--validation", options->tune.validation,
+                   "share of the lines that is held out and scored after each epoch")
+      ->check(CLI::Range(0.0, 0.9));
+  verb->add_option("--save-every", options->tune.save_every, "steps between checkpoints")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str();
+  verb->add_flag("--resume", options->resume, "go on with the run in --out");
+  verb->add_option("--dtype", options->model.dtype,
+                   "hold the base's matrices as: auto (as stored), int8, q4_k, ...")
+      ->capture_default_str();
+  verb->add_option("--threads", options->model.threads,
+                   "compute threads; 0: one for each physical core")
+      ->check(CLI::Range(0, 1024));
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,134 @@
+"""hearth tune from outside: killed at any moment it leaves whole files and goes on to the same bytes;
+Ctrl-C leaves a checkpoint; PEFT loads the adapter and finds the same loss (where Python has it).
+
+    tune_test.py HEARTH REPOSITORY
+"""
+
+import json
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HEARTH, REPO = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+MINI = REPO / "assets" / "mini"
+KILLS = 6
+
+
+def safetensors_is_whole(path: pathlib.Path) -> bool:
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
+    return len(data) == 8 + length + max(ends)
+
+
+class Tune(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        lines = [
+            {"prompt": f"{a}-{b}=?", "completion": f"<think>\n={a - b}\n</think>\n\n{a - b}"}
+            for a in range(90, 98)
+            for b in range(11, 16)
+        ]
+        self.data = self.folder / "data.jsonl"
+        self.data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def command(self, out: str, *flags: str, **options: object) -> list[str]:
+        given = {"model": MINI, "data": self.data, "out": self.folder / out, "epochs": 4}
+        given |= {"batch": 4, "save-every": 1, "lr": "2e-3"}
+        given |= {name.replace("_", "-"): value for name, value in options.items()}
+        pairs = [part for name, value in given.items() for part in (f"--{name}", str(value))]
+        return [str(HEARTH), "tune", *pairs, "--json", *flags]
+
+    def run_tune(self, out: str, *flags: str, **options: object) -> list[dict]:
+        command = self.command(out, *flags, **options)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(self):
+        start = time.monotonic()
+        whole = self.run_tune("whole")
+        seconds = time.monotonic() - start
+        self.assertEqual(whole[-1]["steps"], 40)
+        rng = random.Random(1)
+        state = self.folder / "killed" / "tune-state.safetensors"
+        for _ in range(KILLS):
+            more = ["--resume"] if state.exists() else []
+            run = subprocess.Popen(
+                self.command("killed", *more), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            time.sleep(rng.uniform(0, 0.4 * seconds))
+            run.kill()
+            run.wait()
+            for file in (self.folder / "killed").glob("*.safetensors"):
+                self.assertTrue(safetensors_is_whole(file), file)
+            config = self.folder / "killed" / "adapter_config.json"
+            if config.exists():
+                json.loads(config.read_text())
+        self.run_tune("killed", *(["--resume"] if state.exists() else []))
+        for name in ("adapter_model.safetensors", "adapter_config.json", state.name):
+            ours, theirs = self.folder / "killed" / name, self.folder / "whole" / name
+            self.assertEqual(ours.read_bytes(), theirs.read_bytes(), name)
+
+    def test_ctrl_c_leaves_a_checkpoint(self):
+        command = self.command("stopped", save_every=1000, epochs=1000)
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        json.loads(run.stdout.readline())
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 130, errors)
+        self.assertIn("--resume goes on", errors)
+        for name in ("tune-state.safetensors", "adapter_model.safetensors"):
+            self.assertTrue(safetensors_is_whole(self.folder / "stopped" / name))
+
+    def test_bad_lines_are_named(self):
+        with self.data.open("a") as file:
+            file.write('{"prompt": "1+1"}\n')
+        done = subprocess.run(self.command("bad"), capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("line 41: `completion`: expected", done.stderr)
+        self.assertFalse((self.folder / "bad").exists())
+
+    def test_peft_loads_the_adapter_and_finds_the_same_loss(self):
+        try:
+            import peft
+            import torch
+            import transformers
+        except ImportError as missing:
+            self.skipTest(f"{missing.name} is not installed")
+        # Each step sees all lines: what the fifth step starts from is what four steps leave.
+        course = {"batch": 64, "schedule": "constant", "warmup": 0}
+        self.run_tune("peft", **course)
+        ours = self.run_tune("longer", **(course | {"epochs": 5}))[4]["loss"]
+        tokenizer = transformers.AutoTokenizer.from_pretrained(MINI)
+        base = transformers.AutoModelForCausalLM.from_pretrained(MINI, dtype=torch.float32)
+        model = peft.PeftModel.from_pretrained(base, self.folder / "peft").eval()
+        total, count, plain = 0.0, 0, 0.0
+        for line in map(json.loads, self.data.read_text().splitlines()):
+            prompt = tokenizer.apply_chat_template(
+                [{"role": "user", "content": line["prompt"]}],
+                add_generation_prompt=True,
+                return_dict=False,
+            )
+            answer = line["completion"].removeprefix("<think>\n")
+            answer = tokenizer.encode(answer, add_special_tokens=False) + [tokenizer.eos_token_id]
+            ids = torch.tensor([prompt + answer])
+            labels = ids.clone()
+            labels[0, : len(prompt)] = -100
+            with torch.no_grad():
+                total += model(input_ids=ids, labels=labels).loss.item() * len(answer)
+                with model.disable_adapter():
+                    plain += model(input_ids=ids, labels=labels).loss.item() * len(answer)
+            count += len(answer)
+        self.assertAlmostEqual(total / count, ours, delta=1e-4 * ours)
+        self.assertGreater(plain / count, 1.05 * ours)  # the adapter is what made the difference
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
