@@ -16,7 +16,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void update(int64_t done, int64_t total);
+  void update(int64_t done, int64_t total, std::string_view note = "");
   void clear();  // takes the bar away
 
  private:

@@ -33,6 +33,8 @@ const Suite& arithmetic_suite() {
       "arithmetic",
       "sums and differences up to 5 digits, products up to 3x3, held out from the bundled model",
       kReplyTokensMax,
+      0,
+      1,
       "add.jsonl,sub.jsonl,mul.jsonl",
       [](const std::string& path) { return read_items(path, item_from); },
       is_right};
