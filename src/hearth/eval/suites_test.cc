@@ -44,7 +44,8 @@ struct Format {
 
 constexpr Format kFormats[] = {
     {"math500", "m.jsonl",
-     R"({"problem":"Half of 3?","answer":"\\frac{3}{2}","subject":"Algebra","level":2,"unique_id":"a/1"})",
+     R"({"problem":"Half of 3?","answer":"\\frac{3}{2}","subject":"Algebra",)"
+     R"("level":2,"unique_id":"a/1"})",
      "a/1", "level 2", "\\frac{3}{2}", "so $\\boxed{1.5}$", "\\boxed{3}"},
     {"gsm8k", "g.jsonl", R"({"question":"9*2?","answer":"9*2=<<9*2=18>>18\n#### 18"})", "0", "",
      "18", "she makes \\boxed{\\$18}", "\\boxed{81}"},
