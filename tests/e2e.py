@@ -356,7 +356,8 @@ class Commands(unittest.TestCase):
                              sorted(pathlib.Path(whole).read_text().splitlines()))
             self.assertEqual((out["score"], out["n"], out["replies"]),
                              (again["score"], 60, again["replies"]))
-            self.one_line(*args, "--items", broken, "--seed", "6", says=broken)
+            refused = hearth(*args, "--items", broken, "--seed", "6", code=2)
+            self.assertIn(broken, refused.stderr)
 
     def test_perplexity_against_itself(self):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
