@@ -108,7 +108,7 @@ std::string_view box_content(std::string_view text, size_t at) {
   if (open < text.size() && text[open] == '{') {
     return trimmed(balanced(text, open + 1).value_or(""));
   }
-  if (open == at) return "";
+  if (open == at || text.substr(at, open - at).find('\n') != text.npos) return "";
   return trimmed(text.substr(open, std::min(text.find_first_of("$\n", open), text.size()) - open));
 }
 

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CHECK(!found->text.empty());
   if (found->place == math::AnswerPlace::boxed) {
     CHECK(reply.find(found->text) != reply.npos);
-    if (found->text.find("\\") == found->text.npos) {
+    if (found->text.find_first_of("\\{}") == found->text.npos) {
       CHECK(math::last_boxed("\\boxed{" + found->text + "}") == found->text);
     }
   }
