@@ -162,7 +162,8 @@ Status generate_each(const TextModel& model, Engine& engine, int64_t together,
         break;
       }
       auto answer = std::make_unique<Answer>(model, *std::move(request));
-      TRY_ASSIGN(const int64_t id, engine.submit(answer->token_request(), answer->sink()));
+      TRY_ASSIGN(TokenRequest tokens, answer->token_request());
+      TRY_ASSIGN(const int64_t id, engine.submit(std::move(tokens), answer->sink()));
       running.push_back({given++, id, std::move(answer)});
     }
     return Status::ok();
