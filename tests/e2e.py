@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from recorded import run_script
@@ -44,6 +45,11 @@ def answer(reply: dict) -> str:
     """The last whole number of an answer: what a reader takes for the result."""
     numbers = re.findall(r"-?\d+", reply["text"].replace("=", " "))
     return numbers[-1] if numbers else ""
+
+
+def records(path: str) -> int:
+    """Lines of a file of records after the first, which says what the run is."""
+    return max(0, pathlib.Path(path).read_bytes().count(b"\n") - 1) if os.path.exists(path) else 0
 
 
 def read_npy(path: pathlib.Path) -> list[list[float]]:
@@ -339,6 +345,31 @@ class Commands(unittest.TestCase):
         out = as_json("eval", "arithmetic", "--model", MINI, "--data", str(data), "--limit", "30")
         self.assertEqual((out["suite"], out["n"]), ("arithmetic", 30))
         self.assertGreater(out["score"], 0.9)
+
+    def test_eval_goes_on_after_a_kill(self):
+        data = str(REPO / "recipes/mini/heldout/mul.jsonl")
+        args = ["eval", "arithmetic", "--model", MINI, "--data", data, "--limit", "60",
+                "--samples", "2", "--temperature", "0.8", "--batch", "4"]
+        with tempfile.TemporaryDirectory() as folder:
+            whole, broken = os.path.join(folder, "whole"), os.path.join(folder, "broken")
+            out = as_json(*args, "--items", whole)
+            process = subprocess.Popen([BINARY, *args, "--items", broken],
+                                       stdout=subprocess.DEVNULL)
+            deadline = time.monotonic() + 60
+            while records(broken) < 10 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            process.kill()
+            process.wait()
+            self.assertGreaterEqual(records(broken), 10)
+            kept = pathlib.Path(broken).read_text().rpartition("\n")[0]
+            again = as_json(*args, "--items", broken)
+            self.assertTrue(pathlib.Path(broken).read_text().startswith(kept))
+            self.assertEqual(sorted(pathlib.Path(broken).read_text().splitlines()),
+                             sorted(pathlib.Path(whole).read_text().splitlines()))
+            self.assertEqual((out["score"], out["n"], out["replies"]),
+                             (again["score"], 60, again["replies"]))
+            refused = hearth(*args, "--items", broken, "--seed", "6", code=2)
+            self.assertIn(broken, refused.stderr)
 
     def test_perplexity_against_itself(self):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:

@@ -1,11 +1,12 @@
 // hearth eval: scores of a suite, with confidence intervals and one record for each item.
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/progress.h"
+#include "hearth/eval/record.h"
 #include "hearth/eval/run.h"
 
 namespace hearth::cli {
@@ -16,20 +17,27 @@ namespace fs = std::filesystem;
 struct Options {
   ModelOptions model;
   std::string suite;
-  std::string data;
+  std::vector<std::string> data;
   std::string items_file;
   int64_t limit = 0;
   int64_t batch = 16;
-  double temperature = 0;
+  int64_t samples = 1;
+  int64_t max_tokens = 0;
+  std::optional<double> temperature, top_p;  // else the suite's
   uint64_t seed = 0;
 };
+
+// Room for the prompt beside the longest reply, in tokens.
+constexpr int64_t kPromptTokens = 1024;
 
 // --data, or the files that come with the bundled model.
 Result<std::vector<EvalItem>> load_items(const Options& options, const Suite& suite,
                                          const Session& session) {
   std::vector<std::string> paths;
   if (!options.data.empty()) {
-    paths.push_back(options.data);
+    paths = options.data;
+  } else if (suite.data_files.empty()) {
+    return error(Code::invalid, "{}: expected --data with the suite's public file", suite.name);
   } else {
     const fs::path folder = suite_folder(suite.name, session);
     std::istringstream names{std::string(suite.data_files)};
@@ -40,12 +48,16 @@ Result<std::vector<EvalItem>> load_items(const Options& options, const Suite& su
     TRY_ASSIGN(std::vector<EvalItem> part, suite.load(path));
     items.insert(items.end(), part.begin(), part.end());
   }
+  if (options.limit > 0 && static_cast<int64_t>(items.size()) > options.limit) {
+    items.resize(static_cast<size_t>(options.limit));
+  }
   return items;
 }
 
 Json to_json(const Score& score) {
   const Interval ci = score.ci95();
   return {{"n", score.n},
+          {"replies", score.replies},
           {"right", score.right},
           {"score", score.share()},
           {"ci95", {ci.low, ci.high}}};
@@ -55,24 +67,6 @@ Json to_json(const std::map<std::string, Score>& scores) {
   Json out = Json::object();
   for (const auto& [name, score] : scores) out[name] = to_json(score);
   return out;
-}
-
-Status write_items(const std::string& path, const EvalResult& result) {
-  std::ofstream file(path);
-  for (const EvalRecord& r : result.records) {
-    const Json line = {{"id", r.item.id},
-                       {"prompt", r.item.prompt},
-                       {"answer", r.item.answer},
-                       {"reply", r.reply.text},
-                       {"reasoning", r.reply.reasoning},
-                       {"tokens", r.reply.output_ids.size()},
-                       {"finish_reason", std::string(finish_reason_name(r.reply.finish_reason))},
-                       {"right", r.right}};
-    file << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
-  }
-  file.close();
-  if (!file) return error(Code::invalid, "{}: cannot write", path);
-  return Status::ok();
 }
 
 void print_scores(const char* title, const std::map<std::string, Score>& scores) {
@@ -85,12 +79,14 @@ void print_scores(const char* title, const std::map<std::string, Score>& scores)
 }
 
 void print_result(const Options& options, const EvalResult& result, const Session& session) {
+  const double speed =
+      result.seconds > 0 ? static_cast<double>(result.new_tokens) / result.seconds : 0;
   if (!session.json) {
-    print_scores("task", result.groups);
-    fmt::print("\n");
-    print_scores("class", result.details);
-    fmt::print("\nall: {} of {} right; {:.1f} tokens/s\n", result.all.right, result.all.n,
-               result.timings.decode_tokens_per_second());
+    if (!result.groups.empty()) print_scores("group", result.groups);
+    if (!result.details.empty()) print_scores("class", result.details);
+    print_scores("all", {{options.suite, result.all}});
+    fmt::print("{} of {} replies right; {:.1f} tokens/s\n", result.all.right, result.all.replies,
+               speed);
     return;
   }
   Json out = {{"suite", options.suite}};
@@ -98,8 +94,8 @@ void print_result(const Options& options, const EvalResult& result, const Sessio
   out["groups"] = to_json(result.groups);
   out["classes"] = to_json(result.details);
   out["items_file"] = options.items_file;
-  out["tokens"] = result.timings.decode_tokens;
-  out["tok_s"] = result.timings.decode_tokens_per_second();
+  out["tokens"] = result.tokens;
+  out["tok_s"] = speed;
   fmt::print("{}\n", out.dump());
 }
 
@@ -110,41 +106,91 @@ Result<const Suite*> suite_of(const Options& options) {
   return error(Code::invalid, "suite: expected one of {}, found `{}`", names, options.suite);
 }
 
-Status evaluate(const Options& options, const Session& session) {
-  TRY_ASSIGN(const Suite* suite, suite_of(options));
-  TRY_ASSIGN(std::vector<EvalItem> items, load_items(options, *suite, session));
-  TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
+EvalSettings settings_of(const Options& options, const Suite& suite) {
+  EvalSettings settings;
+  settings.batch = options.batch;
+  settings.samples = options.samples;
+  settings.max_tokens = options.max_tokens > 0 ? options.max_tokens : suite.max_tokens;
+  settings.sampling.temperature = options.temperature.value_or(suite.temperature);
+  settings.sampling.top_p = options.top_p.value_or(suite.top_p);
+  settings.sampling.seed = options.seed;
+  return settings;
+}
+
+// What must be the same for records to belong to one run.
+Json run_of(const Options& options, const EvalSettings& settings, size_t items) {
+  return {{"suite", options.suite},
+          {"model", options.model.model},
+          {"dtype", options.model.load_in_8bit ? "int8" : options.model.dtype},
+          {"activations", options.model.activations},
+          {"kv_format", options.model.kv_format},
+          {"ctx", options.model.context},
+          {"items", items},
+          {"samples", settings.samples},
+          {"max_tokens", settings.max_tokens},
+          {"temperature", settings.sampling.temperature},
+          {"top_p", settings.sampling.top_p},
+          {"seed", settings.sampling.seed}};
+}
+
+std::string running_score(const Score& score) {
+  const Interval ci = score.ci95();
+  return fmt::format("{:.1f}% [{:.1f}, {:.1f}]", 100 * score.share(), 100 * ci.low, 100 * ci.high);
+}
+
+Result<EvalResult> run_on(const OpenedText& opened, const Options& options, const Suite& suite,
+                          const std::vector<EvalItem>& items, EvalSettings settings) {
   EngineOptions engine_options = engine_options_of(options.model);
   engine_options.limits.sequences_max = options.batch;
-  engine_options.kv_blocks = options.batch * Scheduler::blocks_for(options.model.context);
+  engine_options.kv_blocks =
+      affordable_kv_blocks(options.batch, opened.model->model().kv_spec(engine_options.kv_format),
+                           options.model.context);
   Engine engine(opened.model->model(), *opened.backend, engine_options, opened.model->banned());
-  EvalSettings settings;
-  settings.limit = options.limit;
-  settings.batch = options.batch;
-  settings.sampling.temperature = options.temperature;
-  settings.sampling.seed = options.seed;
-  Progress progress(suite->name);
-  settings.progress = [&](int64_t done, int64_t total) {
-    progress.update(done, total);
+  std::optional<RecordFile> file;
+  if (!options.items_file.empty()) {
+    const Json run = run_of(options, settings, items.size());
+    TRY_ASSIGN(RecordFile records, RecordFile::open(options.items_file, run, items));
+    settings.earlier = records.earlier();
+    file.emplace(std::move(records));
+    settings.on_record = [&file](const EvalRecord& record) { return file->append(record); };
+  }
+  Progress progress(suite.name);
+  settings.progress = [&](int64_t done, int64_t total, const Score& score) {
+    progress.update(done, total, running_score(score));
     return true;
   };
-  TRY_ASSIGN(const EvalResult result,
-             run_suite(*suite, std::move(items), *opened.model, engine, settings));
-  progress.clear();
-  if (!options.items_file.empty()) TRY(write_items(options.items_file, result));
+  return run_suite(suite, items, *opened.model, engine, std::move(settings));
+}
+
+Status evaluate(Options options, const Session& session) {
+  TRY_ASSIGN(const Suite* suite, suite_of(options));
+  TRY_ASSIGN(const std::vector<EvalItem> items, load_items(options, *suite, session));
+  EvalSettings settings = settings_of(options, *suite);
+  if (options.model.context == 0) options.model.context = settings.max_tokens + kPromptTokens;
+  TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
+  const int64_t longest = opened.model->model().info().max_position_embeddings;
+  options.model.context = std::min(options.model.context, longest);
+  TRY_ASSIGN(const EvalResult result, run_on(opened, options, *suite, items, std::move(settings)));
   print_result(options, result, session);
   return Status::ok();
 }
 
 void declare(CLI::App& verb, Options& options, bool names_suite) {
-  options.model.context = 1024;
+  options.model.context = 0;
   options.model.declare(verb, true);
   if (names_suite) verb.add_option("SUITE", options.suite, "name of the suite")->required();
-  verb.add_option("--data", options.data, "items of the suite, in its own format");
-  verb.add_option("--items", options.items_file, "write one JSON line for each item here");
+  verb.add_option("--data", options.data, "public files of the suite, in their own format");
+  verb.add_option("--items", options.items_file,
+                  "one JSON line for each reply; a run that broke off goes on from it");
   verb.add_option("--limit", options.limit, "only the first items");
-  verb.add_option("--batch", options.batch, "items that run together")->check(CLI::Range(1, 1024));
-  verb.add_option("--temperature", options.temperature, "0: greedy")->check(CLI::Range(0.0, 100.0));
+  verb.add_option("--batch", options.batch, "replies that are written together")
+      ->check(CLI::Range(1, 1024));
+  verb.add_option("--samples", options.samples, "replies to each item")->check(CLI::Range(1, 1024));
+  verb.add_option("--max-tokens", options.max_tokens, "longest reply; 0: the suite's");
+  verb.add_option("--temperature", options.temperature, "0: greedy; else the suite's")
+      ->check(CLI::Range(0.0, 100.0));
+  verb.add_option("--top-p", options.top_p, "share of the likeliest tokens; else the suite's")
+      ->check(CLI::Range(0.0, 1.0));
   verb.add_option("--seed", options.seed, "seed of the sampling");
 }
 

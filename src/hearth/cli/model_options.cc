@@ -8,6 +8,7 @@
 #include "hearth/backend/make_backend.h"
 #include "hearth/cli/progress.h"
 #include "hearth/host/fit.h"
+#include "hearth/sensors/memory.h"
 
 namespace hearth::cli {
 
@@ -167,6 +168,15 @@ EngineOptions engine_options_of(const ModelOptions& options) {
   out.context = options.context;
   out.kv_format = kv_format_of(options);
   return out;
+}
+
+int64_t affordable_kv_blocks(int64_t sequences, const KvSpec& spec, int64_t context) {
+  const int64_t least = Scheduler::blocks_for(context);
+  int64_t blocks = least * sequences;
+  if (const auto memory = read_memory()) {
+    blocks = std::min(blocks, memory->usable_available_bytes() / 2 / spec.block_bytes());
+  }
+  return std::max(blocks, least);
 }
 
 }  // namespace hearth::cli

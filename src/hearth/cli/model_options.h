@@ -55,6 +55,10 @@ Format kv_format_of(const ModelOptions& options);
 // An engine for one conversation.
 EngineOptions engine_options_of(const ModelOptions& options);
 
+// KV blocks for `sequences` at once: a whole context for each, if that is no more than half of what
+// is free; one context at least.
+int64_t affordable_kv_blocks(int64_t sequences, const KvSpec& spec, int64_t context);
+
 // A name without a slash that is no path: `mini` is the bundled model.
 std::string resolve_model(const std::string& model, const Session& session);
 // The folder of the items that come with a suite.

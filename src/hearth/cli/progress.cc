@@ -19,7 +19,7 @@ constexpr int64_t kWidth = 30;
 
 Progress::Progress(std::string_view what) : what_(what) {}
 
-void Progress::update(int64_t done, int64_t total) {
+void Progress::update(int64_t done, int64_t total, std::string_view note) {
   const Clock::time_point now = Clock::now();
   if (now - start_ < kQuietFor || now - drawn_ < kRedrawEvery || !stderr_is_terminal()) return;
   drawn_ = now;
@@ -29,8 +29,8 @@ void Progress::update(int64_t done, int64_t total) {
   const auto filled = static_cast<int64_t>(share * kWidth);
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const double left = share > 0 ? elapsed / share - elapsed : 0;
-  fmt::print(stderr, "\r{} [{:=<{}}{:>{}}] {:3.0f}% {:.0f} s \x1b[K", what_, "", filled, "",
-             kWidth - filled, 100 * share, left);
+  fmt::print(stderr, "\r{} [{:=<{}}{:>{}}] {:3.0f}% {:.0f} s {}\x1b[K", what_, "", filled, "",
+             kWidth - filled, 100 * share, left, note);
   std::fflush(stderr);
 }
 

@@ -17,13 +17,12 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void update(int64_t done, int64_t total);
-  void describe(std::string what) { what_ = std::move(what); }  // from the next update on
-  void clear();                                                 // takes the bar away
+  void update(int64_t done, int64_t total, std::string_view note = "");
+  void clear();  // takes the bar away
 
  private:
   using Clock = std::chrono::steady_clock;
-  std::string what_;
+  const std::string what_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point drawn_;
   bool visible_ = false;

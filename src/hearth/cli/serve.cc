@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "hearth/cli/model_options.h"
-#include "hearth/sensors/memory.h"
 #include "hearth/serve/http/http_server.h"
 #if defined(HEARTH_GRPC)
 #include "hearth/serve/grpc/grpc_server.h"
@@ -78,20 +77,13 @@ Status check_options(const Options& options) {
   return Status::ok();
 }
 
-// A whole context for each sequence, if that is no more than half of what is free.
 Result<int64_t> kv_blocks(const Options& options, const KvSpec& spec, int64_t context) {
+  if (options.kv_megabytes == 0) return affordable_kv_blocks(options.sequences, spec, context);
   const int64_t least = Scheduler::blocks_for(context);
-  int64_t blocks = least * options.sequences;
-  if (options.kv_megabytes > 0) {
-    blocks = options.kv_megabytes * kMegabyte / spec.block_bytes();
-    if (blocks < least) {
-      return error(Code::no_memory, "--kv-memory: a context of {} tokens needs {} MB, found {}",
-                   context, least * spec.block_bytes() / kMegabyte + 1, options.kv_megabytes);
-    }
-  } else if (const auto memory = read_memory()) {
-    blocks = std::min(blocks, memory->usable_available_bytes() / 2 / spec.block_bytes());
-  }
-  return std::max(blocks, least);
+  const int64_t blocks = options.kv_megabytes * kMegabyte / spec.block_bytes();
+  if (blocks >= least) return blocks;
+  return error(Code::no_memory, "--kv-memory: a context of {} tokens needs {} MB, found {}",
+               context, least * spec.block_bytes() / kMegabyte + 1, options.kv_megabytes);
 }
 
 Result<EngineOptions> engine_options(const Options& options, const Model& model) {

@@ -58,9 +58,8 @@ class Reporter {
  private:
   bool step(const train::StepReport& r) {
     if (session_.json) print_line(to_json(r));
-    progress_.describe(fmt::format("{} loss {:.4f}, {:.0f} tok/s,",
-                                   session_.say("tuning", "微调中"), r.loss, r.tokens_per_second));
-    progress_.update(r.step, r.steps);
+    progress_.update(r.step, r.steps,
+                     fmt::format("loss {:.4f}, {:.0f} tok/s", r.loss, r.tokens_per_second));
     return !interrupt_.pressed();
   }
   void validation(const train::ValidationReport& r) {

@@ -159,4 +159,52 @@ Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
   return replies;
 }
 
+Status generate_each(const TextModel& model, Engine& engine, int64_t together,
+                     const RequestStream& stream) {
+  struct Running {
+    int64_t index;
+    int64_t id;
+    std::unique_ptr<Answer> answer;
+  };
+  std::vector<Running> running;
+  int64_t given = 0;
+  bool more = true;
+  const auto fill = [&]() -> Status {
+    while (more && static_cast<int64_t>(running.size()) < together) {
+      TRY_ASSIGN(std::optional<TextRequest> request, stream.next());
+      if (!request) {
+        more = false;
+        break;
+      }
+      auto answer = std::make_unique<Answer>(model, *std::move(request));
+      TRY_ASSIGN(TokenRequest tokens, answer->token_request());
+      TRY_ASSIGN(const int64_t id, engine.submit(std::move(tokens), answer->sink()));
+      running.push_back({given++, id, std::move(answer)});
+    }
+    return Status::ok();
+  };
+  // The answers die with this call: no request may outlive them.
+  const auto stop = [&](Status why) {
+    for (const Running& r : running) engine.cancel(r.id);
+    if (!running.empty()) engine.step();
+    return why;
+  };
+  for (;;) {
+    if (Status filled = fill(); !filled.is_ok()) return stop(std::move(filled));
+    if (running.empty()) return Status::ok();
+    engine.step();
+    if (!engine.health().is_ok()) return stop(engine.health());
+    for (size_t i = 0; i < running.size();) {
+      if (!running[i].answer->done()) {
+        ++i;
+        continue;
+      }
+      const Running ended = std::move(running[i]);
+      running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
+      if (stream.on_reply(ended.index, ended.answer->take_reply())) continue;
+      return stop(error(Code::cancelled, "stopped after {} requests", given));
+    }
+  }
+}
+
 }  // namespace hearth

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,5 +55,18 @@ Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
                                         std::vector<TextRequest> requests,
                                         Timings* timings = nullptr,
                                         const std::function<bool()>& each_step = {});
+
+// Where the requests of a long run come from and where their replies go. All on the caller's
+// thread.
+struct RequestStream {
+  std::function<Result<std::optional<TextRequest>>()> next;  // nullopt: there are no more
+  // `index` counts what `next` gave. Replies come as they end, in any order. False: stop.
+  std::function<bool(int64_t index, TextReply reply)> on_reply;
+};
+
+// Keeps `together` requests running: as one ends the next takes its place, so that the batch stays
+// full to the last. cancelled: on_reply said stop.  internal: the device failed.
+Status generate_each(const TextModel& model, Engine& engine, int64_t together,
+                     const RequestStream& stream);
 
 }  // namespace hearth

@@ -2,67 +2,106 @@
 #include "hearth/eval/run.h"
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace hearth {
 namespace {
 
-Result<TextRequest> request_for(const EvalItem& item, const Suite& suite, const TextModel& model,
-                                const EvalSettings& settings) {
+using Clock = std::chrono::steady_clock;
+
+struct Task {
+  int64_t item;
+  int64_t sample;
+};
+
+// SplitMix64's mix of the run's seed and the place of the reply: what is drawn for a reply depends
+// neither on what runs beside it nor on what was done before a break.
+uint64_t seed_of(uint64_t seed, const Task& task) {
+  uint64_t z = seed + 0x9E3779B97F4A7C15ull * (1 + (static_cast<uint64_t>(task.item) << 16) +
+                                               static_cast<uint64_t>(task.sample));
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+  return z ^ (z >> 31);
+}
+
+Result<TextRequest> request_for(const EvalItem& item, const TextModel& model) {
   TextRequest request;
   ChatRequest chat;
   chat.messages = Json::array({{{"role", "user"}, {"content", item.prompt}}});
   TRY_ASSIGN(request.prompt, model.chat(chat));
-  request.sampling = settings.sampling;
-  request.max_tokens = suite.max_tokens;
   return request;
 }
 
-void count(EvalResult& result, const EvalRecord& record) {
-  for (Score* score :
-       {&result.all, &result.groups[record.item.group], &result.details[record.item.detail]}) {
-    ++score->n;
-    score->right += record.right ? 1 : 0;
-  }
+void add(Score& score, const EvalRecord& record) {
+  score.right += record.right ? 1 : 0;
+  score.replies += 1;
+  score.n += record.sample == 0 ? 1 : 0;
 }
 
-void add(Timings& sum, const Timings& part) {
-  sum.prefill_tokens += part.prefill_tokens;
-  sum.prefill_ms += part.prefill_ms;
-  sum.decode_tokens += part.decode_tokens;
-  sum.decode_ms += part.decode_ms;
+void summarise(EvalResult& result, const std::vector<EvalItem>& items) {
+  std::sort(result.records.begin(), result.records.end(),
+            [](const EvalRecord& a, const EvalRecord& b) {
+              return std::pair(a.item, a.sample) < std::pair(b.item, b.sample);
+            });
+  for (const EvalRecord& record : result.records) {
+    const EvalItem& item = items[static_cast<size_t>(record.item)];
+    if (!item.group.empty()) add(result.groups[item.group], record);
+    if (!item.detail.empty()) add(result.details[item.detail], record);
+    result.tokens += record.tokens;
+  }
 }
 
 }  // namespace
 
-Result<EvalResult> run_suite(const Suite& suite, std::vector<EvalItem> items,
-                             const TextModel& model, Engine& engine, const EvalSettings& settings) {
-  if (settings.limit > 0 && static_cast<int64_t>(items.size()) > settings.limit) {
-    items.resize(static_cast<size_t>(settings.limit));
-  }
+Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& items,
+                             const TextModel& model, Engine& engine, EvalSettings settings) {
   EvalResult result;
-  const auto total = static_cast<int64_t>(items.size());
-  for (size_t begin = 0; begin < items.size(); begin += static_cast<size_t>(settings.batch)) {
-    const size_t end = std::min(items.size(), begin + static_cast<size_t>(settings.batch));
-    std::vector<TextRequest> requests;
-    for (size_t i = begin; i < end; ++i) {
-      TRY_ASSIGN(TextRequest request, request_for(items[i], suite, model, settings));
-      requests.push_back(std::move(request));
-    }
-    Timings timings;
-    TRY_ASSIGN(std::vector<TextReply> replies,
-               generate(model, engine, std::move(requests), &timings));
-    add(result.timings, timings);
-    for (size_t i = begin; i < end; ++i) {
-      EvalRecord record{items[i], std::move(replies[i - begin]), false};
-      record.right = suite.is_right(record.item, record.reply.text);
-      count(result, record);
-      result.records.push_back(std::move(record));
-    }
-    if (settings.progress && !settings.progress(static_cast<int64_t>(end), total)) {
-      return error(Code::cancelled, "stopped after {} of {} items", end, total);
+  std::set<std::pair<int64_t, int64_t>> done;
+  for (EvalRecord& record : settings.earlier) {
+    done.emplace(record.item, record.sample);
+    add(result.all, record);
+    result.records.push_back(std::move(record));
+  }
+  std::vector<Task> tasks;
+  for (int64_t item = 0; item < static_cast<int64_t>(items.size()); ++item) {
+    for (int64_t sample = 0; sample < settings.samples; ++sample) {
+      if (!done.contains({item, sample})) tasks.push_back({item, sample});
     }
   }
+  const auto total = static_cast<int64_t>(tasks.size() + done.size());
+  const Clock::time_point start = Clock::now();
+  Status recorded;
+  size_t next = 0;
+  RequestStream stream;
+  stream.next = [&]() -> Result<std::optional<TextRequest>> {
+    if (next == tasks.size()) return std::optional<TextRequest>();
+    const Task task = tasks[next++];
+    TRY_ASSIGN(TextRequest request, request_for(items[static_cast<size_t>(task.item)], model));
+    request.sampling = settings.sampling;
+    request.sampling.seed = seed_of(settings.sampling.seed, task);
+    request.max_tokens = settings.max_tokens > 0 ? settings.max_tokens : suite.max_tokens;
+    return std::optional<TextRequest>(std::move(request));
+  };
+  stream.on_reply = [&](int64_t index, TextReply reply) {
+    const Task task = tasks[static_cast<size_t>(index)];
+    const EvalItem& item = items[static_cast<size_t>(task.item)];
+    EvalRecord record = record_of(task.item, task.sample, item, std::move(reply));
+    record.right = suite.is_right(item, record.reply);
+    add(result.all, record);
+    result.new_tokens += record.tokens;
+    if (settings.on_record) recorded = settings.on_record(record);
+    result.records.push_back(std::move(record));
+    if (!recorded.is_ok()) return false;
+    const auto so_far = static_cast<int64_t>(result.records.size());
+    return !settings.progress || settings.progress(so_far, total, result.all);
+  };
+  Status ran = generate_each(model, engine, settings.batch, stream);
+  if (!recorded.is_ok()) return recorded;
+  if (!ran.is_ok()) return ran;
+  result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  summarise(result, items);
   return result;
 }
 

@@ -1,5 +1,5 @@
-// Runs a suite on a model: items in batches through the engine, a record for each, scores with
-// confidence intervals.
+// Runs a suite on a model: each item in one or several samples through the engine, whose batch
+// stays full; a record for each reply, scores with confidence intervals.
 #pragma once
 
 #include <functional>
@@ -8,40 +8,45 @@
 #include <vector>
 
 #include "hearth/engine/generation.h"
+#include "hearth/eval/record.h"
 #include "hearth/eval/statistics.h"
 #include "hearth/eval/suite.h"
 
 namespace hearth {
 
-struct EvalSettings {
-  SamplingParams sampling;                                    // temperature 0 unless asked
-  int64_t limit = 0;                                          // first items only; 0: all
-  int64_t batch = 16;                                         // items that run together
-  std::function<bool(int64_t done, int64_t total)> progress;  // false: stop
-};
-
-struct EvalRecord {
-  EvalItem item;
-  TextReply reply;
-  bool right = false;
-};
-
 struct Score {
-  int64_t right = 0;
-  int64_t n = 0;
-  double share() const { return n ? static_cast<double>(right) / static_cast<double>(n) : 0; }
-  Interval ci95() const { return wilson95(right, n); }
+  int64_t right = 0;    // replies
+  int64_t replies = 0;  //
+  int64_t n = 0;        // items
+  // pass@1, the mean over all samples of all items. The interval counts items, not samples.
+  double share() const {
+    return replies ? static_cast<double>(right) / static_cast<double>(replies) : 0;
+  }
+  Interval ci95() const { return wilson95_of_share(share(), n); }
+};
+
+struct EvalSettings {
+  SamplingParams sampling;  // the seed of a reply is drawn from this seed, its item and its sample
+  int64_t max_tokens = 0;   // of a reply; 0: the suite's
+  int64_t samples = 1;      // of each item
+  int64_t batch = 16;       // replies that are written together
+  std::vector<EvalRecord> earlier;  // records of this run from before it broke off: not redone
+  // Each new record as it comes. An error ends the run.
+  std::function<Status(const EvalRecord&)> on_record;
+  std::function<bool(int64_t done, int64_t total, const Score& score)> progress;  // false: stop
 };
 
 struct EvalResult {
-  std::vector<EvalRecord> records;
+  std::vector<EvalRecord> records;  // by item, then sample
   Score all;
   std::map<std::string, Score> groups;   // by EvalItem::group
   std::map<std::string, Score> details;  // by EvalItem::detail
-  Timings timings;
+  int64_t tokens = 0;                    // of all replies
+  int64_t new_tokens = 0;                // of those written now
+  double seconds = 0;                    // that they took
 };
 
-Result<EvalResult> run_suite(const Suite& suite, std::vector<EvalItem> items,
-                             const TextModel& model, Engine& engine, const EvalSettings& settings);
+Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& items,
+                             const TextModel& model, Engine& engine, EvalSettings settings);
 
 }  // namespace hearth

@@ -21,7 +21,9 @@ struct Suite {
   std::string_view name;
   std::string_view description;
   int64_t max_tokens;           // longest reply that an item needs
-  std::string_view data_files;  // beside the bundled data; several separated by commas
+  double temperature;           // what its published scores were drawn with; 0: greedy
+  double top_p;                 //
+  std::string_view data_files;  // beside the bundled data, separated by commas; "": none, by path
   // The items of one data file, in the order of the file; errors name the line.
   Result<std::vector<EvalItem>> (*load)(const std::string& path);
   bool (*is_right)(const EvalItem& item, std::string_view reply);

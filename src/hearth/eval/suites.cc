@@ -1,11 +1,14 @@
 // The list of suites: one line each.
 #include "hearth/eval/arithmetic.h"
+#include "hearth/eval/math_suites.h"
 #include "hearth/eval/suite.h"
 
 namespace hearth {
 
 std::vector<const Suite*> all_suites() {
-  return {&arithmetic_suite()};
+  std::vector<const Suite*> all = {&arithmetic_suite()};
+  for (const Suite& suite : math_suites()) all.push_back(&suite);
+  return all;
 }
 
 const Suite* find_suite(std::string_view name) {

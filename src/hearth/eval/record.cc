@@ -1,0 +1,139 @@
+// See record.h.
+#include "hearth/eval/record.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "hearth/base/mapped_file.h"
+#include "hearth/eval/jsonl.h"
+
+namespace hearth {
+namespace {
+
+constexpr int64_t kSamplesMax = 1 << 16;
+
+Result<EvalRecord> record_from(const Json& line, const std::vector<EvalItem>& items) {
+  EvalRecord record;
+  const auto last = static_cast<int64_t>(items.size()) - 1;
+  TRY_ASSIGN(record.item, json_int(line, "item", 0, last));
+  TRY_ASSIGN(record.sample, json_int(line, "sample", 0, kSamplesMax));
+  TRY_ASSIGN(record.id, json_string(line, "id"));
+  TRY_ASSIGN(record.prompt, json_string(line, "prompt"));
+  TRY_ASSIGN(record.answer, json_string(line, "answer"));
+  TRY_ASSIGN(record.reply, json_string(line, "reply"));
+  TRY_ASSIGN(record.reasoning, json_string(line, "reasoning"));
+  TRY_ASSIGN(record.finish_reason, json_string(line, "finish_reason"));
+  TRY_ASSIGN(record.tokens, json_int(line, "tokens", 0, std::numeric_limits<int64_t>::max()));
+  TRY_ASSIGN(record.right, json_bool(line, "right"));
+  if (record.id != items[static_cast<size_t>(record.item)].id) {
+    return error(Code::invalid, "expected item `{}`, found `{}`",
+                 items[static_cast<size_t>(record.item)].id, record.id);
+  }
+  return record;
+}
+
+Status failed(const std::string& path) {
+  return error(Code::invalid, "{}: {}", path, std::strerror(errno));
+}
+
+}  // namespace
+
+EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, TextReply reply) {
+  EvalRecord record;
+  record.item = index;
+  record.sample = sample;
+  record.id = item.id;
+  record.prompt = item.prompt;
+  record.answer = item.answer;
+  record.tokens = static_cast<int64_t>(reply.output_ids.size());
+  record.reply = std::move(reply.text);
+  record.reasoning = std::move(reply.reasoning);
+  record.finish_reason = finish_reason_name(reply.finish_reason);
+  return record;
+}
+
+Json to_json(const EvalRecord& r) {
+  return {{"id", r.id},
+          {"item", r.item},
+          {"sample", r.sample},
+          {"prompt", r.prompt},
+          {"answer", r.answer},
+          {"reply", r.reply},
+          {"reasoning", r.reasoning},
+          {"tokens", r.tokens},
+          {"finish_reason", r.finish_reason},
+          {"right", r.right}};
+}
+
+RecordFile::RecordFile(RecordFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      earlier_(std::move(other.earlier_)) {}
+
+RecordFile::~RecordFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<RecordFile> RecordFile::open(const std::string& path, const Json& run,
+                                    const std::vector<EvalItem>& items) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) return failed(path);
+  RecordFile file(path, fd);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    return error(Code::busy, "{}: another run writes to it", path);
+  }
+  TRY(file.load(run, items));
+  return file;
+}
+
+Status RecordFile::load(const Json& run, const std::vector<EvalItem>& items) {
+  TRY_ASSIGN(const std::string content, read_file(path_, kDatasetBytesMax));
+  const size_t whole = content.rfind('\n') == content.npos ? 0 : content.rfind('\n') + 1;
+  int64_t number = 0;
+  for (size_t begin = 0; begin < whole;) {
+    const size_t end = content.find('\n', begin);
+    const std::string place = fmt::format("{}:{}", path_, ++number);
+    auto line = parse_json(std::string_view(content).substr(begin, end - begin));
+    if (!line) return std::move(line).status().at(place);
+    begin = end + 1;
+    if (number == 1) {
+      const Json* found = json_find(*line, "run");
+      if (found != nullptr && *found == run) continue;
+      return error(Code::invalid, "{}: expected records of this run ({}), found {}", place,
+                   run.dump(), json_excerpt(*line));
+    }
+    auto record = record_from(*line, items);
+    if (!record) return std::move(record).status().at(place);
+    earlier_.push_back(*std::move(record));
+  }
+  const Json header = {{"run", run}};
+  if (whole == 0 && !header.dump().starts_with(content)) {
+    return error(Code::invalid, "{}: expected records of a run, found another file", path_);
+  }
+  if (::ftruncate(fd_, static_cast<off_t>(whole)) != 0) return failed(path_);
+  return number == 0 ? write_line(header) : Status::ok();
+}
+
+Status RecordFile::append(const EvalRecord& record) {
+  return write_line(to_json(record));
+}
+
+Status RecordFile::write_line(const Json& line) {
+  const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  for (size_t at = 0; at < text.size();) {
+    const ssize_t n = ::write(fd_, text.data() + at, text.size() - at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failed(path_);
+    at += static_cast<size_t>(n);
+  }
+  return Status::ok();
+}
+
+}  // namespace hearth

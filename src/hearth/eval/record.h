@@ -1,0 +1,53 @@
+// What a run leaves behind: a file whose first line says what the run is and whose other lines are
+// one reply each, written as they come. A run that was killed goes on from it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hearth/engine/generation.h"
+#include "hearth/eval/suite.h"
+#include "hearth/files/json.h"
+
+namespace hearth {
+
+struct EvalRecord {
+  int64_t item = 0;    // place in the list of items
+  int64_t sample = 0;  // which reply to it
+  std::string id, prompt, answer;
+  std::string reply, reasoning, finish_reason;
+  int64_t tokens = 0;
+  bool right = false;
+};
+
+EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, TextReply reply);
+Json to_json(const EvalRecord& record);
+
+// Owner of the open file; move-only.
+class RecordFile {
+ public:
+  // Creates `path`, or opens it where it holds records of the same `run` (equal JSON), which are
+  // then in `earlier`; a last line that was cut off is removed.  invalid: records of another run.
+  // busy: another process writes to it.
+  static Result<RecordFile> open(const std::string& path, const Json& run,
+                                 const std::vector<EvalItem>& items);
+
+  RecordFile(RecordFile&& other) noexcept;
+  RecordFile& operator=(RecordFile&&) = delete;
+  ~RecordFile();
+
+  const std::vector<EvalRecord>& earlier() const { return earlier_; }
+  // Appends a line in one write: after a kill the file ends in whole lines, or in a part of one.
+  Status append(const EvalRecord& record);
+
+ private:
+  RecordFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  Status load(const Json& run, const std::vector<EvalItem>& items);
+  Status write_line(const Json& line);
+
+  std::string path_;
+  int fd_ = -1;
+  std::vector<EvalRecord> earlier_;
+};
+
+}  // namespace hearth
