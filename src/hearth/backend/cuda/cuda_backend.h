@@ -106,6 +106,8 @@ class CudaBackend : public Backend {
   }
   // norm(x) as matrices of a kind want it, in scratch; x itself without a norm.
   cuda::RowsView activations(Tensor x, const Norm& norm, bool integers);
+  // Sets job.x, and what the kernel does to it itself; job's matrices are set.
+  bool set_input(cuda::MatvecJob& job, Tensor x, const Norm& norm, bool by_role);
   cuda::RowsView rounded_rows(int64_t rows, int64_t columns);
   // Each kind of row by its kernel. `by_role`: x has the rows of the batch.
   void multiply(cuda::MatvecJob& job, int64_t rows, bool by_role);

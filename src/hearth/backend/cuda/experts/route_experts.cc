@@ -34,9 +34,9 @@ void CudaBackend::route_experts(const RouteExperts& args) {
   }
   const Tensor logits = scratch({rows, w.rows});
   cuda::MatvecJob gate;
-  gate.x = activations(args.x, *args.norm, false);
   gate.rows = static_cast<int32_t>(rows);
   gate.parts[gate.count++] = {w, nullptr, logits.f32_row(0)};
+  set_input(gate, args.x, *args.norm, false);
   cuda::matvec(*stream_, gate);
 
   cuda::ChooseJob job;

@@ -29,12 +29,15 @@ struct MatvecJob {
   const int32_t* row_ids = nullptr;  // rows of x and out to compute; null: the first `rows`
   int32_t rows = 0;
   Finish finish = Finish::store;
-  int32_t split = 1;  // set by matvec
+  // With one row: x.floats is what comes before `norm` and, for integer weights, rounding; both are
+  // done on the way.
+  bool raw = false;
+  NormView norm;
 };
 
 void matvec(Stream& stream, const MatvecJob& job);
 // Into how many parts matvec cuts the rows: by the matrices and the device, never by the batch.
-int split_of(int64_t pairs, int chunks, int processors);
+int split_of(int64_t units, int steps, int processors);
 
 // One expert's matrices; a layer has a table of them in device memory.
 struct ExpertViews {
