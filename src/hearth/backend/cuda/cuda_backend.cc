@@ -46,6 +46,7 @@ cuda::StepRows count_rows(const Batch& batch) {
     if (s.role == Role::generated) {
       rows.generated_count += to_i32(s.rows);
       generated_end = std::max(generated_end, s.end());
+      rows.one_each = rows.one_each && s.rows == 1;
     } else {
       rows.prompt_count += to_i32(s.rows);
       rows.prompt_rows_max = std::max(rows.prompt_rows_max, to_i32(s.rows));
@@ -169,6 +170,9 @@ const cuda::StepRows& CudaBackend::step_rows(const Batch& batch) {
   rows_.block_table = handed_over(table.data(), static_cast<int64_t>(table.size()));
   rows_.prompt_rows = handed_over(of_role[0].data(), rows_.prompt_count);
   rows_.generated_rows = handed_over(of_role[1].data(), rows_.generated_count);
+  const int64_t ticket_bytes = int64_t{rows_.generated_count} * cuda::kTickets * 4;
+  rows_.tickets = reinterpret_cast<int32_t*>(arena_.take(ticket_bytes));
+  stream_->zero(rows_.tickets, ticket_bytes);
   return rows_;
 }
 

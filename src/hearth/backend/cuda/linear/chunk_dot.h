@@ -48,14 +48,14 @@ struct WeightRow {
   int chunks, blocks;  // blocks: of 32 weights
   int group;           // of codes8
 };
-constexpr int scale_bytes(Storage s) {
-  return s == Storage::q4_k ? 16 : s == Storage::q8_0 || s == Storage::q4_0 ? 2 : 4;
-}
+template <Storage S>
+inline constexpr int kScaleBytes =
+    S == Storage::q4_k ? 16 : S == Storage::q8_0 || S == Storage::q4_0 ? 2 : 4;
 template <Storage S>
 __device__ __forceinline__ WeightRow weight_row(const MatrixView& w, int row) {
   const int64_t scale = int64_t{S == Storage::f8 ? row / 128 : row} * w.scale_columns;
   return {reinterpret_cast<const uint4*>(w.codes) + int64_t{row} * w.chunks,
-          static_cast<const uint8_t*>(w.scales) + scale * scale_bytes(S),
+          static_cast<const uint8_t*>(w.scales) + scale * kScaleBytes<S>,
           w.mins == nullptr ? nullptr : w.mins + scale,
           w.chunks,
           w.columns / 32,
@@ -164,19 +164,20 @@ __device__ __forceinline__ int dot32(const uint4& weights, const uint4& low, con
 // A chunk of integers with the factors of its group, as they are stored.
 template <Storage S>
 struct IntegerChunk {
+  static constexpr int kValues = chunk_values(S);
   uint4 raw;
   uint4 stored;
 
   static __device__ __forceinline__ IntegerChunk load(const WeightRow& w, int chunk) {
     IntegerChunk v{simt::load_once(w.codes + chunk), {}};
     if constexpr (S == Storage::codes8) {
-      const int at = chunk * chunk_values(S) / w.group;
+      const int at = chunk * kValues / w.group;
       v.stored.x = simt::to_bits(static_cast<const float*>(w.scales)[at]);
       if (w.mins != nullptr) v.stored.y = simt::to_bits(w.mins[at]);
     } else if constexpr (S == Storage::q4_k) {
       v.stored = static_cast<const uint4*>(w.scales)[chunk / 8];
     } else {
-      v.stored.x = static_cast<const uint16_t*>(w.scales)[chunk * chunk_values(S) / 32];
+      v.stored.x = static_cast<const uint16_t*>(w.scales)[chunk * kValues / 32];
     }
     return v;
   }

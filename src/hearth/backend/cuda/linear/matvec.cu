@@ -18,7 +18,9 @@ constexpr int kUnitRows = kWarp / kRowLanes;
 constexpr int kBlocks = 2;  // of a processor
 // Steps of a lane in flight: 128 bytes of codes, where registers hold so much.
 template <Storage S, int M>
-constexpr int kFlight = is_integer(S) || M >= 8 ? 4 : 8;
+constexpr int kFlight = M >= 8 && (S == Storage::f8 || S == Storage::q4_k) ? 2
+                        : is_integer(S) || S == Storage::f8 || M >= 8      ? 4
+                                                                           : 8;
 
 // Where in its unit a lane works.
 __device__ __forceinline__ int unit_row() {
@@ -58,7 +60,7 @@ __device__ __forceinline__ void walk(Flight<S, M>& flight, const WeightRow& row,
   constexpr int kSlots = Flight<S, M>::kSlots;
   for (int step = range.begin; step < range.end; step += kSlots) {
     const bool on = step + kSlots < range.end;
-    const WeightRow& from = on ? row : next;
+    const WeightRow from = on ? row : next;
     const int begin = on ? step + kSlots : range.begin;
     const int end = on || has_next ? range.end : 0;
     HEARTH_UNROLL
@@ -165,7 +167,7 @@ __device__ __forceinline__ bool join_parts(const Schedule& schedule, int turn, f
 }
 
 // A raw row in the block's shared memory, normed and rounded as its job wants it.
-template <Storage S>
+template <Storage S, bool kInteger = is_integer(S)>
 __device__ __forceinline__ InputRow stage_input(const MatvecJob& job, int id) {
   __shared__ double slots[kWarps];
   const int columns = job.x.columns;
@@ -173,7 +175,7 @@ __device__ __forceinline__ InputRow stage_input(const MatvecJob& job, int id) {
   unsigned char* memory = simt::shared_memory();
   InputRow x{};
   x.columns = columns;
-  if constexpr (is_integer(S)) {
+  if constexpr (kInteger) {
     auto* codes = reinterpret_cast<int8_t*>(memory);
     auto* blocks = reinterpret_cast<BlockScale*>(memory + columns);
     quantize_row(from, columns, job.norm, slots, nullptr, codes, blocks);

@@ -87,6 +87,15 @@ inline void prefetch(const void*) {}
 inline uint4 load_once(const uint4* p) {
   return *p;
 }
+inline int32_t atomic_add(int32_t* p, int32_t value) {
+  const int32_t before = *p;
+  *p += value;
+  return before;
+}
+inline void memory_fence() {}
+inline float load_fresh(const float* p) {
+  return *p;
+}
 inline float from_bits(uint32_t bits) {
   return std::bit_cast<float>(bits);
 }
