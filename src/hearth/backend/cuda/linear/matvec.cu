@@ -6,6 +6,7 @@
 #include "hearth/backend/cuda/linear/chunk_dot.h"
 #include "hearth/backend/cuda/linear/row_input.h"
 #include "hearth/backend/cuda/linear/storages.h"
+#include "hearth/backend/cuda/linear/tensor_matvec.h"
 
 namespace hearth::cuda {
 namespace {
@@ -15,7 +16,8 @@ using simt::kWarp;
 constexpr int kThreads = kRowThreads;
 constexpr int kWarps = kThreads / kWarp;
 constexpr int kUnitRows = kWarp / kRowLanes;
-constexpr int kBlocks = 2;  // of a processor
+constexpr int kBlocks = 2;   // of a processor
+constexpr int kFewRows = 8;  // of activations, that a warp takes at once
 // Steps of a lane in flight: 128 bytes of codes, where registers hold so much.
 template <Storage S, int M>
 constexpr int kFlight = M >= 8 && (S == Storage::f8 || S == Storage::q4_k) ? 2
@@ -301,6 +303,7 @@ void matvec(Stream& stream, const MatvecJob& job) {
     constexpr int kStepChunks = Reader<S>::kStepChunks;
     const int split =
         split_of(units, (job.parts[0].w.chunks + kStepChunks - 1) / kStepChunks, processors);
+    if (job.rows > kFewRows && has_tensor_matvec(S)) return tensor_matvec(stream, job, split);
     const int blocks = units_of(units, kWarps / split);
     Grid grid;
     grid.x = static_cast<unsigned>(blocks < processors * kBlocks ? blocks : processors * kBlocks);
