@@ -260,7 +260,7 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
   --live.open;
   if (reason == FinishReason::cancelled) return;
   if (reason == FinishReason::failed) {
-    live.failure = error_of(engine_.health(), "");
+    live.failure = error_of(engine_.failure(), "");
     return;
   }
   std::vector<Piece> pieces;

@@ -28,6 +28,7 @@ struct CudaOptions {
   // Both can be switched off to see what they gain.
   bool graphs = true;   // steps that only generate are recorded and replayed
   bool overlap = true;  // a kernel may start while the one before it ends (sm_90)
+  int64_t memory_max = 0;  // bytes in use on the device, by all; 0: what it has
 };
 
 class CudaBackend : public Backend {
@@ -80,6 +81,10 @@ class CudaBackend : public Backend {
   };
   enum class Mode : uint8_t { direct, recording, replaying };
 
+  Arena device_arena();
+  Arena host_arena();
+  std::shared_ptr<std::byte> step_memory(Result<std::shared_ptr<std::byte>> memory);
+  Status forget_step();
   // `count` values of the host in device memory, until the next step.
   template <typename T>
   const T* handed_over(const T* values, int64_t count) {
@@ -124,6 +129,7 @@ class CudaBackend : public Backend {
 
   std::unique_ptr<cuda::Stream> stream_;
   CudaOptions options_;
+  Status refused_;                      // what the step had no memory for
   std::shared_ptr<std::byte> staging_;  // of uploads
   Arena arena_;                         // device memory of the step
   Arena pinned_;                        // host memory that the step's copies run from
