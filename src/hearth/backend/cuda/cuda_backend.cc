@@ -63,7 +63,10 @@ Result<std::unique_ptr<CudaBackend>> CudaBackend::open(const CudaOptions& option
 }
 
 CudaBackend::CudaBackend(std::unique_ptr<cuda::Stream> stream, const CudaOptions& options)
-    : stream_(std::move(stream)), options_(options), arena_(device_arena()), pinned_(host_arena()) {}
+    : stream_(std::move(stream)),
+      options_(options),
+      arena_(device_arena()),
+      pinned_(host_arena()) {}
 
 CudaBackend::~CudaBackend() = default;
 

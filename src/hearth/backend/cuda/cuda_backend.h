@@ -26,8 +26,8 @@ namespace hearth {
 struct CudaOptions {
   Activation activation = Activation::automatic;
   // Both can be switched off to see what they gain.
-  bool graphs = true;   // steps that only generate are recorded and replayed
-  bool overlap = true;  // a kernel may start while the one before it ends (sm_90)
+  bool graphs = true;      // steps that only generate are recorded and replayed
+  bool overlap = true;     // a kernel may start while the one before it ends (sm_90)
   int64_t memory_max = 0;  // bytes in use on the device, by all; 0: what it has
 };
 
@@ -109,6 +109,7 @@ class CudaBackend : public Backend {
   bool only_prompts(int64_t rows) const {
     return has_prompts(rows) && roles_->generated_count == 0;
   }
+  bool takes_integers(cuda::Storage storage, int64_t rows, bool by_role) const;
   // norm(x) as matrices of a kind want it, in scratch; x itself without a norm.
   cuda::RowsView activations(Tensor x, const Norm& norm, bool integers);
   // Sets job.x, and what the kernel does to it itself; job's matrices are set.

@@ -30,8 +30,7 @@ void CudaBackend::attend_gqa(const AttendGqa& args, const Batch& batch, KvCache&
   static_assert(kSlots == kKvBlockTokens);
   const StepRows& rows = step_rows(batch);
   const CacheView view = view_of(cache, args.layer);
-  const RopeView rope =
-      view_of(*args.rope, constant(std::span<const double>(args.rope->inv_freq)));
+  const RopeView rope = view_of(*args.rope, constant(std::span<const double>(args.rope->inv_freq)));
   const auto heads = static_cast<int32_t>(args.heads);
   const auto scale = static_cast<float>(args.scale);
   auto* q = reinterpret_cast<float*>(args.q.data);

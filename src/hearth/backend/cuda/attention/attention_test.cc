@@ -139,9 +139,9 @@ TEST_F(CudaAttention, GroupedQueriesOfRealSizes) {
 // A step of generated rows is one kernel's work, a mixed one that of several.
 TEST_F(CudaAttention, AGeneratedRowHasTheBitsThatItHasBesidePrompts) {
   static constexpr Part kRows[] = {{0, 1, Role::generated},    {255, 1, Role::generated},
-                            {256, 1, Role::generated},  {1100, 1, Role::generated},
-                            {4095, 1, Role::generated}, {4096, 1, Role::generated},
-                            {0, 3, Role::prompt}};
+                                   {256, 1, Role::generated},  {1100, 1, Role::generated},
+                                   {4095, 1, Role::generated}, {4096, 1, Role::generated},
+                                   {0, 3, Role::prompt}};
   constexpr std::span<const Part> kGenerated = std::span(kRows).first<5>();
   constexpr GqaSizes kShapes[] = {{10, 1, 64, RopePairs::interleaved}, {3, 1, 128}};
   for (const Format format : {Format::f16, Format::bf16}) {

@@ -179,8 +179,7 @@ __device__ __forceinline__ float mixed_of(const Room<kDims, kHeads>& room, int e
 template <int kDims, int kHeads>
 __device__ __forceinline__ void write_partials(const Room<kDims, kHeads>& room, const Piece& piece,
                                                const Partials& partials) {
-  const int64_t first =
-      (piece.index * partials.heads + piece.head) * partials.splits + piece.split;
+  const int64_t first = (piece.index * partials.heads + piece.head) * partials.splits + piece.split;
   for (int e = static_cast<int>(threadIdx.x); e < piece.heads * kDims; e += kThreads) {
     partials.mixed[(first + int64_t{e / kDims} * partials.splits) * kDims + e % kDims] =
         mixed_of(room, e);

@@ -10,7 +10,6 @@ namespace hearth {
 
 using cuda::ExpertJob;
 using cuda::ExpertViews;
-using cuda::is_integer;
 using cuda::view_of;
 
 const ExpertViews* CudaBackend::expert_table(std::span<const Expert> experts) {
@@ -46,7 +45,7 @@ void CudaBackend::moe_ffn(const MoeFfn& args) {
   job.per_token = per_token;
   const PromptPairs prompt = sort_prompt_pairs(job, tokens, std::ssize(args.experts));
 
-  job.x = activations(args.x, *args.norm, is_integer(gate.storage) && !only_prompts(tokens));
+  job.x = activations(args.x, *args.norm, takes_integers(gate.storage, tokens, true));
   job.per_row = per_token;
   job.rows = gate.rows;
   job.storage = gate.storage;
@@ -54,7 +53,7 @@ void CudaBackend::moe_ffn(const MoeFfn& args) {
   job.out = hidden.f32_row(0);
   multiply_experts(job, tokens, prompt);
 
-  job.x = activations(hidden, Norm{}, is_integer(down.storage) && !only_prompts(tokens));
+  job.x = activations(hidden, Norm{}, takes_integers(down.storage, tokens, true));
   job.per_row = 1;
   job.rows = down.rows;
   job.storage = down.storage;
@@ -93,11 +92,14 @@ void CudaBackend::multiply_experts(ExpertJob& job, int32_t tokens, const PromptP
     job.pairs = roles_->generated_count * job.per_token;
     cuda::expert_matvec(*stream_, job);
   }
+  job.pairs = roles_->prompt_count * job.per_token;
+  if (cuda::has_byte_tiles(job.storage)) {
+    return cuda::byte_expert_tiles(*stream_, job, prompt.sorted, prompt.tiles, prompt.tile_count);
+  }
   const int64_t rows = int64_t{tokens} * job.per_token / job.per_row;
   auto* halves = reinterpret_cast<uint16_t*>(
       scratch_bytes(rows * cuda::rounded_columns(job.x.columns) * int64_t{sizeof(uint16_t)}));
   cuda::round_rows(*stream_, job.x.floats, halves, rows, job.x.columns);
-  job.pairs = roles_->prompt_count * job.per_token;
   cuda::expert_tiles(*stream_, job, halves, prompt.sorted, prompt.tiles, prompt.tile_count);
 }
 

@@ -49,8 +49,9 @@ struct WeightRow {
   int group;           // of codes8
 };
 template <Storage S>
-inline constexpr int kScaleBytes =
-    S == Storage::q4_k ? 16 : S == Storage::q8_0 || S == Storage::q4_0 ? 2 : 4;
+inline constexpr int kScaleBytes = S == Storage::q4_k                         ? 16
+                                   : S == Storage::q8_0 || S == Storage::q4_0 ? 2
+                                                                              : 4;
 template <Storage S>
 __device__ __forceinline__ WeightRow weight_row(const MatrixView& w, int row) {
   const int64_t scale = int64_t{S == Storage::f8 ? row / 128 : row} * w.scale_columns;

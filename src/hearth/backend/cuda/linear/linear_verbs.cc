@@ -87,17 +87,22 @@ RowsView CudaBackend::activations(Tensor x, const Norm& norm, bool integers) {
 // A single generated row is normed and rounded by the kernel that multiplies it; true where the
 // input was made here and other jobs may share it.
 bool CudaBackend::set_input(MatvecJob& job, Tensor x, const Norm& norm, bool by_role) {
-  const bool integers = is_integer(job.parts[0].w.storage);
-  const bool prompts = by_role && has_prompts(x.rows());
-  if (x.rows() != 1 || prompts) {
-    job.x = activations(x, norm, integers && !(prompts && only_prompts(x.rows())));
+  const cuda::Storage storage = job.parts[0].w.storage;
+  if (x.rows() != 1 || (by_role && has_prompts(x.rows()))) {
+    job.x = activations(x, norm, takes_integers(storage, x.rows(), by_role));
     return true;
   }
   job.x.floats = floats(x);
   job.x.columns = static_cast<int32_t>(x.columns());
   job.norm = view_of(norm);
-  job.raw = integers || job.norm.weight != nullptr;
+  job.raw = is_integer(storage) || job.norm.weight != nullptr;
   return false;
+}
+
+// Whether a kernel that multiplies these rows has them in eight bits.
+bool CudaBackend::takes_integers(cuda::Storage storage, int64_t rows, bool by_role) const {
+  if (by_role && only_prompts(rows)) return cuda::has_byte_tiles(storage);
+  return is_integer(storage);
 }
 
 // Rows of both kinds: each kernel has its own list.
@@ -109,12 +114,13 @@ void CudaBackend::multiply(MatvecJob& job, int64_t rows, bool by_role) {
     job.rows = roles_->generated_count;
     cuda::matvec(*stream_, job);
   }
+  job.row_ids = roles_->prompt_rows;
+  job.rows = roles_->prompt_count;
+  if (cuda::has_byte_tiles(job.parts[0].w.storage)) return cuda::byte_tiles(*stream_, job);
   const int32_t columns = job.x.columns;
   auto* halves = reinterpret_cast<uint16_t*>(
       scratch_bytes(rows * cuda::rounded_columns(columns) * int64_t{sizeof(uint16_t)}));
   cuda::round_rows(*stream_, job.x.floats, halves, rows, columns);
-  job.row_ids = roles_->prompt_rows;
-  job.rows = roles_->prompt_count;
   cuda::tiles(*stream_, job, halves);
 }
 
@@ -133,7 +139,7 @@ void CudaBackend::multiply_all(Tensor x, const Norm& norm, std::span<const Linea
                                 floats(outs[i].out)};
       done[i] = true;
     }
-    std::optional<RowsView>& view = views[is_integer(storage) ? 1 : 0];
+    std::optional<RowsView>& view = views[takes_integers(storage, x.rows(), by_role) ? 1 : 0];
     if (view) {
       job.x = *view;
     } else if (set_input(job, x, norm, by_role)) {

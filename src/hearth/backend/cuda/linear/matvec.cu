@@ -1,6 +1,6 @@
-// See matvec.h. A warp has four rows of weights at a time, eight lanes each. Blocks stay for as many
-// rows as their share is, and the loads of what comes next are always in flight, those of the first
-// rows even before the kernel's input is there. Sums of lanes are added in a fixed order.
+// See matvec.h. A warp has four rows of weights at a time, eight lanes each. Blocks stay for as
+// many rows as their share is, and the loads of what comes next are always in flight, those of the
+// first rows even before the kernel's input is there. Sums of lanes are added in a fixed order.
 #include "hearth/backend/cuda/linear/matvec.h"
 
 #include "hearth/backend/cuda/linear/chunk_dot.h"
@@ -32,7 +32,8 @@ __device__ __forceinline__ int row_lane() {
   return simt::lane_index() % kRowLanes;
 }
 
-// The steps of a row that are a warp's: all, or where a job has too few rows for the device, a part.
+// The steps of a row that are a warp's: all, or where a job has too few rows for the device, a
+// part.
 struct Range {
   int begin, end;
 };

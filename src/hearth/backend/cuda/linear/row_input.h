@@ -32,9 +32,7 @@ __device__ __forceinline__ void put_quad(const float4& v, float* row, int i, int
 __device__ __forceinline__ double inverse_root(const float* row, int columns, double eps,
                                                double* slots) {
   double sum = 0;
-  const auto add = [&](float v) {
-    sum = fma(static_cast<double>(v), static_cast<double>(v), sum);
-  };
+  const auto add = [&](float v) { sum = fma(static_cast<double>(v), static_cast<double>(v), sum); };
   for (int i = static_cast<int>(threadIdx.x); i < (columns + 3) / 4; i += kRowThreads) {
     const float4 v = quad_of(row, i, columns);
     add(v.x);
@@ -59,7 +57,7 @@ __device__ __forceinline__ float normed(float v, double inverse, float weight) {
 // the nearest, ties to even. NaN or infinity makes a block NaN. All lanes of the warp take part;
 // `live` ones store.
 __device__ __forceinline__ void quantize_block(const float4& v, bool live, int8_t* codes,
-                                            BlockScale* block) {
+                                               BlockScale* block) {
   // As bits, infinities and NaNs are larger than every float.
   constexpr uint32_t kSize = 0x7fffffffu, kInfinity = 0x7f800000u;
   const float values[4] = {v.x, v.y, v.z, v.w};
@@ -100,10 +98,9 @@ __device__ __forceinline__ void quantize_block(const float4& v, bool live, int8_
 // norm(row) to floats, where it isn't null, and rounded to codes and blocks; columns are whole
 // blocks of 32. `slots` [kRowThreads / 32], shared.
 __device__ __forceinline__ void quantize_row(const float* row, int columns, const NormView& norm,
-                                          double* slots, float* floats, int8_t* codes,
-                                          BlockScale* blocks) {
-  const double inverse =
-      norm.weight == nullptr ? 1.0 : inverse_root(row, columns, norm.eps, slots);
+                                             double* slots, float* floats, int8_t* codes,
+                                             BlockScale* blocks) {
+  const double inverse = norm.weight == nullptr ? 1.0 : inverse_root(row, columns, norm.eps, slots);
   for (int first = 0; first < columns / 4; first += kRowThreads) {
     const int i = first + static_cast<int>(threadIdx.x);
     const bool live = i < columns / 4;

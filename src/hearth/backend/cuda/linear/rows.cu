@@ -21,12 +21,12 @@ __global__ void __launch_bounds__(kRowThreads)
 
 __global__ void __launch_bounds__(kRowThreads)
     quantize_kernel(const float* x, int columns, NormView norm, float* out, int8_t* codes,
-                 BlockScale* blocks) {
+                    BlockScale* blocks) {
   simt::wait_for_inputs();
   __shared__ double slots[kRowThreads / simt::kWarp];
   const int64_t at = int64_t{blockIdx.x} * columns;
   quantize_row(x + at, columns, norm, slots, out == nullptr ? nullptr : out + at, codes + at,
-            blocks + at / 32);
+               blocks + at / 32);
 }
 
 __global__ void __launch_bounds__(kThreads)

@@ -15,7 +15,9 @@ constexpr int kThreads = kRowLanes * kWarp;
 constexpr int kTall = 2;  // fragments of 16 weight rows
 constexpr int kOut = 16 * kTall;
 template <int kWide>
-constexpr int kFlight = kWide == 2 ? 4 : kWide == 4 ? 2 : 3;  // steps of weights on their way
+constexpr int kFlight = kWide == 2   ? 4
+                        : kWide == 4 ? 2
+                                     : 3;  // steps of weights on their way
 template <int kWide>
 constexpr int kBlocks = kWide == 8 ? 1 : 2;  // of a processor
 // An integer added to this one is the bits of a float, 1.5 * 2^23 more than the integer.
@@ -65,13 +67,11 @@ __device__ __forceinline__ void load(const Rows<S>& rows, int block, Weights& to
     }
   }
   if constexpr (kBytes) {
-    to.factors.scale =
-        simt::from_f16(static_cast<const uint16_t*>(rows.factors.scales)[block]);
+    to.factors.scale = simt::from_f16(static_cast<const uint16_t*>(rows.factors.scales)[block]);
   } else if constexpr (S == Storage::q4_k) {
     to.factors = q4_k_group(static_cast<const uint4*>(rows.factors.scales)[block / 8], block % 8);
   } else {
-    const float scale =
-        simt::from_f16(static_cast<const uint16_t*>(rows.factors.scales)[block]);
+    const float scale = simt::from_f16(static_cast<const uint16_t*>(rows.factors.scales)[block]);
     to.factors = {scale, -8.0f * scale};
   }
 }

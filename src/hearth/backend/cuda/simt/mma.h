@@ -4,7 +4,8 @@
 //
 // Operands as the hardware has them, lane = 4 r + q: word i of `a` holds columns 2 q + 8 (i / 2)
 // and the next of row r + 8 (i % 2); word i of `b` the same columns of row r of the transposed
-// second factor (of bytes four columns a word: 4 q + 16 (i / 2) and the next three); sums[0..4) lie in rows r, r, r + 8, r + 8 and columns 2 q, 2 q + 1, 2 q, 2 q + 1.
+// second factor (of bytes four columns a word: 4 q + 16 (i / 2) and the next three); sums[0..4) lie
+// in rows r, r, r + 8, r + 8 and columns 2 q, 2 q + 1, 2 q, 2 q + 1.
 #pragma once
 
 #include "hearth/backend/cuda/simt/simt.h"
