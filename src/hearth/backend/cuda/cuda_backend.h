@@ -118,7 +118,8 @@ class CudaBackend : public Backend {
   // Each kind of row by its kernel. `by_role`: x has the rows of the batch.
   void multiply(cuda::MatvecJob& job, int64_t rows, bool by_role);
   void multiply_all(Tensor x, const Norm& norm, std::span<const LinearOut> outs, bool by_role);
-  const cuda::ExpertViews* expert_table(std::span<const Expert> experts);
+  struct ExpertTable;
+  const ExpertTable& expert_table(std::span<const Expert> experts);
   // A prompt's pairs of token and expert, sorted by expert, on the device.
   struct PromptPairs {
     const int32_t* sorted = nullptr;
@@ -126,7 +127,11 @@ class CudaBackend : public Backend {
     int32_t tile_count = 0;  // 0: no prompt rows
   };
   PromptPairs sort_prompt_pairs(cuda::ExpertJob job, int32_t tokens, int64_t experts);
+  // Of all experts, one storage after the other.
+  void multiply_experts(cuda::ExpertJob& job, std::span<const cuda::Storage> storages,
+                        int32_t tokens, const PromptPairs& prompt);
   void multiply_experts(cuda::ExpertJob& job, int32_t tokens, const PromptPairs& prompt);
+  bool any_takes_integers(std::span<const cuda::Storage> storages, int64_t rows) const;
 
   std::unique_ptr<cuda::Stream> stream_;
   CudaOptions options_;
@@ -149,9 +154,12 @@ class CudaBackend : public Backend {
     std::shared_ptr<std::byte> memory;
   };
   std::map<const void*, Constant> constants_;
+  // A layer's experts, and the storages that their matrices have.
   struct ExpertTable {
     std::vector<cuda::ExpertViews> views;
     const cuda::ExpertViews* device;
+    std::vector<cuda::Storage> gate, up, down;
+    bool paired = true;  // gate and up of each expert are of one storage
   };
   std::map<const Expert*, ExpertTable> expert_tables_;
   std::shared_ptr<std::byte> host_logits_;

@@ -12,11 +12,11 @@ namespace hearth::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kTall = 2;         // fragments of 16 weight rows of a warp
+constexpr int kTall = 2;  // fragments of 16 weight rows of a warp
 constexpr int kWarpsOut = kTileOut / (16 * kTall);
-constexpr int kBlocks = 4;       // of 32 columns in a step
-constexpr int kRowBytes = 128;   // of a step of activations
-constexpr int kPad = 16;         // rows of a fragment lie in different banks
+constexpr int kBlocks = 4;      // of 32 columns in a step
+constexpr int kRowBytes = 128;  // of a step of activations
+constexpr int kPad = 16;        // rows of a fragment lie in different banks
 // An integer added to this one is the bits of a float, 1.5 * 2^23 more than the integer.
 constexpr int kBias = 0x4b400000;
 constexpr float kBiasValue = 12582912.0f;
@@ -53,9 +53,7 @@ struct Loader {
 
   static __device__ __forceinline__ int thread() { return static_cast<int>(threadIdx.x); }
   static __device__ __forceinline__ int own_row() { return thread() % kTileOut; }
-  static __device__ __forceinline__ bool has_input() {
-    return thread() < kTileIn<kWide>;
-  }
+  static __device__ __forceinline__ bool has_input() { return thread() < kTileIn<kWide>; }
 
   __device__ __forceinline__ Loader(const Tile& tile, const RowsView& in) {
     HEARTH_UNROLL
@@ -252,7 +250,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     byte_expert_tiles_kernel(const ExpertJob job, const int32_t* sorted, const ExpertTile* tiles) {
   static_assert(kTileIn<kWide> == kTileRows);
   simt::wait_for_inputs();
-  if (tiles[blockIdx.x].count == 0) return;
+  if (!has_work(job, tiles[blockIdx.x])) return;
   const Tile tile = expert_tile(job, sorted, tiles[blockIdx.x]);
   Sums<kWide> sums = {};
   multiply<S, kWide>(tile, job.x, sums);
@@ -296,7 +294,7 @@ void byte_expert_tiles(Stream& stream, const ExpertJob& job, const int32_t* sort
   Grid grid;
   grid.threads = kThreads;
   grid.x = static_cast<unsigned>(tile_count_max);
-  grid.y = tile_count(job.rows, job.down ? kTileOut : kTileOut / 2);
+  grid.y = expert_tiles_along(job);
   with_byte_storage(job.storage, [&]<Storage S>() {
     grid.shared_bytes = 2 * sizeof(Stage<S, kWide>);
     launch(stream, grid, byte_expert_tiles_kernel<S, kWide>, job, sorted, tiles);

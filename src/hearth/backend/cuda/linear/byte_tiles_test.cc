@@ -1,5 +1,5 @@
-// The tiles of prompts in eight bits against the kernels of generated rows: the same products, added
-// in another order.
+// The tiles of prompts in eight bits against the kernels of generated rows: the same products,
+// added in another order.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -127,7 +127,7 @@ TEST_P(ByteTilesTest, ExpertsAgreeWithPairByPair) {
   auto* tiles = device(std::vector<ExpertTile>(static_cast<size_t>(tile_count)));
   sort_pairs(*stream_, job, kExperts, sorted, tiles);
   for (const bool down : {false, true}) {
-    job.down = down;
+    job.which = down ? ExpertMatrices::down : ExpertMatrices::gate_up;
     job.per_row = down ? 1 : kPerToken;
     const auto count = static_cast<size_t>(job.pairs * kInter);
     job.out = device(std::vector<float>(count));

@@ -4,6 +4,7 @@
 #include "hearth/backend/cuda/linear/matvec.h"
 
 #include "hearth/backend/cuda/linear/chunk_dot.h"
+#include "hearth/backend/cuda/linear/finish.h"
 #include "hearth/backend/cuda/linear/row_input.h"
 #include "hearth/backend/cuda/linear/storages.h"
 #include "hearth/backend/cuda/linear/tensor_matvec.h"
@@ -126,13 +127,6 @@ __device__ __forceinline__ WeightRow row_at(const MatvecJob& job, const Place& p
   return weight_row<S>(w, place.row < w.rows ? place.row : w.rows - 1);
 }
 
-__device__ __forceinline__ float silu(float x) {
-  return x / (1.0f + expf(-x));
-}
-__device__ __forceinline__ float biased(float sum, const float* bias, int row) {
-  return bias == nullptr ? sum : sum + bias[row];
-}
-
 template <int M>
 __device__ __forceinline__ void finish_unit(const MatvecJob& job, const Place& place,
                                             const int (&ids)[M], int valid, float (&sums)[M]) {
@@ -252,10 +246,12 @@ __global__ void __launch_bounds__(kThreads) expert_kernel(const ExpertJob job) {
   }
   const ExpertViews& expert = job.experts[job.ids[pair]];
   const int unit = static_cast<int>(blockIdx.x) * kWarps + simt::warp_index();
-  const bool is_up = !job.down && unit_row() >= kUnitRows / 2;
-  const MatrixView& w = job.down ? expert.down : is_up ? expert.up : expert.gate;
-  const int at = job.down ? unit * kUnitRows + unit_row()
-                          : unit * (kUnitRows / 2) + unit_row() % (kUnitRows / 2);
+  const bool paired = job.which == ExpertMatrices::gate_up;
+  const bool is_up = paired && unit_row() >= kUnitRows / 2;
+  const MatrixView& w = is_up ? expert.up : first_of(expert, job.which);
+  if (w.storage != S) return;
+  const int at = paired ? unit * (kUnitRows / 2) + unit_row() % (kUnitRows / 2)
+                        : unit * kUnitRows + unit_row();
   const WeightRow row = weight_row<S>(w, at < w.rows ? at : w.rows - 1);
   const Range range = {0, (row.chunks + Reader<S>::kStepChunks - 1) / Reader<S>::kStepChunks};
   const InputRow x[1] = {input_row(job.x, pair / job.per_row)};
@@ -264,7 +260,7 @@ __global__ void __launch_bounds__(kThreads) expert_kernel(const ExpertJob job) {
   float sums[1] = {};
   walk<S, 1>(flight, row, row, false, range, x, sums);
   float value = row_sum(sums[0]);
-  if (!job.down) {
+  if (paired) {
     const float up = simt::shuffle_xor(value, kWarp / 2);
     value = silu(value) * up;
   }
@@ -324,7 +320,8 @@ void matvec(Stream& stream, const MatvecJob& job) {
 void expert_matvec(Stream& stream, const ExpertJob& job) {
   if (job.pairs == 0) return;
   Grid grid;
-  const int units = units_of(job.rows, job.down ? kUnitRows : kUnitRows / 2);
+  const int units =
+      units_of(job.rows, job.which == ExpertMatrices::gate_up ? kUnitRows / 2 : kUnitRows);
   grid.x = static_cast<unsigned>(units_of(units, kWarps));
   grid.y = static_cast<unsigned>(job.pairs);
   grid.threads = kThreads;

@@ -44,8 +44,12 @@ struct ExpertViews {
   MatrixView gate, up, down;
 };
 
+// `gate_up`: silu(gate x) * (up x), where both are of one storage.
+enum class ExpertMatrices : uint8_t { gate_up, gate, up, down };
+
 // Row p of `out` [pairs][matrix.rows] is the product of expert ids[p]'s matrix with row
-// p / per_row of x. Pairs are those of all tokens, or of the tokens `token_ids`.
+// p / per_row of x. Pairs are those of all tokens, or of the tokens `token_ids`; of them those
+// whose experts have the job's storage.
 struct ExpertJob {
   const ExpertViews* experts = nullptr;  // on the device
   const int32_t* ids = nullptr;          // an expert for each pair, on the device
@@ -57,7 +61,7 @@ struct ExpertJob {
   int32_t per_row = 1;  // pairs that share a row of x
   int32_t rows = 0;     // of the matrices
   Storage storage = Storage::f32;
-  bool down = false;  // else silu(gate x) * (up x)
+  ExpertMatrices which = ExpertMatrices::gate_up;
 };
 
 void expert_matvec(Stream& stream, const ExpertJob& job);

@@ -4,6 +4,7 @@
 #include "hearth/backend/cuda/linear/tensor_matvec.h"
 
 #include "hearth/backend/cuda/linear/chunk_dot.h"
+#include "hearth/backend/cuda/linear/finish.h"
 #include "hearth/backend/cuda/simt/mma.h"
 
 namespace hearth::cuda {
@@ -189,13 +190,6 @@ __device__ __forceinline__ void walk(const Rows<S>& rows, const Inputs<kWide>& x
     }
     join_part<kWide>(begin == 0, end == steps, sums);
   }
-}
-
-__device__ __forceinline__ float silu(float x) {
-  return x / (1.0f + expf(-x));
-}
-__device__ __forceinline__ float biased(float sum, const float* bias, int row) {
-  return bias == nullptr ? sum : sum + bias[row];
 }
 
 // Rows [row, row + kOut) of one matrix, or half as many of two.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hearth/backend/cuda/linear/chunk_dot.h"
+#include "hearth/backend/cuda/linear/finish.h"
 #include "hearth/backend/cuda/linear/tiles.h"
 
 namespace hearth::cuda {
@@ -69,24 +70,22 @@ __device__ __forceinline__ Output dense_output(const MatvecJob& job) {
   return {job.parts[part].out, job.parts[part].bias, job.parts[1].bias, job.finish};
 }
 
+// Whether a tile of the experts' grid is a job's work.
+__device__ __forceinline__ bool has_work(const ExpertJob& job, const ExpertTile& t) {
+  return t.count > 0 && first_of(job.experts[t.expert], job.which).storage == job.storage;
+}
 __device__ __forceinline__ Tile expert_tile(const ExpertJob& job, const int32_t* sorted,
                                             const ExpertTile& t) {
   const ExpertViews& e = job.experts[t.expert];
-  const bool paired = !job.down;
+  const bool paired = job.which == ExpertMatrices::gate_up;
   const int out_row = static_cast<int>(blockIdx.y) * (paired ? kTileOut / 2 : kTileOut);
-  return {paired ? e.gate : e.down, e.up, paired, out_row, sorted + t.first, 0, t.count,
-          job.per_row};
+  return {first_of(e, job.which), e.up, paired, out_row, sorted + t.first, 0, t.count, job.per_row};
 }
 __device__ __forceinline__ Output expert_output(const ExpertJob& job) {
-  return {job.out, nullptr, nullptr, job.down ? Finish::store : Finish::swiglu};
+  return {job.out, nullptr, nullptr,
+          job.which == ExpertMatrices::gate_up ? Finish::swiglu : Finish::store};
 }
 
-__device__ __forceinline__ float biased(float sum, const float* bias, int row) {
-  return bias == nullptr ? sum : sum + bias[row];
-}
-__device__ __forceinline__ float silu(float x) {
-  return x / (1.0f + expf(-x));
-}
 // A product to its place in a row of results, if weight row `at` is one.
 __device__ __forceinline__ void put(const Tile& tile, const Output& to, int at, float sum,
                                     float* row) {
@@ -102,6 +101,9 @@ __device__ __forceinline__ void put_swiglu(const Tile& tile, const Output& to, i
 
 inline unsigned tile_count(int64_t rows, int64_t each) {
   return static_cast<unsigned>((rows + each - 1) / each);
+}
+inline unsigned expert_tiles_along(const ExpertJob& job) {
+  return tile_count(job.rows, job.which == ExpertMatrices::gate_up ? kTileOut / 2 : kTileOut);
 }
 inline unsigned dense_tiles(const MatvecJob& job) {
   if (job.finish == Finish::swiglu) return tile_count(job.parts[0].w.rows, kTileOut / 2);

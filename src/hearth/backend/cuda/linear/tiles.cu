@@ -154,7 +154,7 @@ __global__ void __launch_bounds__(kThreads)
     expert_tiles_kernel(const ExpertJob job, const uint16_t* x, const int32_t* sorted,
                         const ExpertTile* tiles) {
   simt::wait_for_inputs();
-  if (tiles[blockIdx.x].count == 0) return;
+  if (!has_work(job, tiles[blockIdx.x])) return;
   const Tile tile = expert_tile(job, sorted, tiles[blockIdx.x]);
   Sums sums;
   multiply<S>(tile, x, sums);
@@ -196,7 +196,7 @@ void expert_tiles(Stream& stream, const ExpertJob& job, const uint16_t* x, const
   if (job.pairs == 0) return;
   Grid grid;
   grid.x = static_cast<unsigned>(tile_count_max);
-  grid.y = tile_count(job.rows, job.down ? kTileOut : kTileOut / 2);
+  grid.y = expert_tiles_along(job);
   grid.threads = kThreads;
   with_storage(job.storage, [&]<Storage S>() {
     launch(stream, grid, expert_tiles_kernel<S>, job, x, sorted, tiles);
