@@ -203,6 +203,20 @@ __global__ void __launch_bounds__(kThreads, 3)
   write_partials(room, piece, a.partials);
 }
 
+// The warp's keys and values, which earlier steps have written, on their way into the cache.
+template <int kDims>
+__device__ __forceinline__ void prefetch_history(const CacheView& cache, const Seen& seen) {
+  constexpr int kBytes = kSlots * kDims * 2;
+  constexpr int kLine = 128;
+  if (seen.slots == 0) return;
+  for (int at = simt::lane_index() * kLine; at < kBytes; at += simt::kWarp * kLine) {
+    simt::prefetch(seen.keys + at);
+    if (at < seen.slots * kDims * 2) {
+      simt::prefetch(seen.keys + int64_t{cache.kv_heads} * kBytes + at);
+    }
+  }
+}
+
 // The angles of a position: cosines, then sines.
 template <int kDims>
 using Angles = float[2][kDims / 2];
@@ -307,7 +321,10 @@ __global__ void __launch_bounds__(kThreads, 3)
   const Partials& partials = a.split.partials;
   const Piece piece(work, cache, partials.heads, kHeads);
   const bool live = piece.split * kGqaSplitPositions <= piece.position;
-  if (live) make_angles<kDims>(a.rope, piece.position, angles);
+  if (live) {
+    prefetch_history<kDims>(cache, seen_of<kDims>(cache, work, piece));
+    make_angles<kDims>(a.rope, piece.position, angles);
+  }
   simt::wait_for_inputs();
   if (!live) return;
   auto& room = *reinterpret_cast<Room<kDims, kHeads>*>(simt::shared_memory());
@@ -357,13 +374,31 @@ bool launch_wide(const Launch& l) {
   return true;
 }
 
+// Few heads in a block where blocks would be too few for the device: they read keys and values
+// again, but don't wait for each other. No head's bits depend on it.
+int heads_of_block(const Launch& l) {
+  const int group = l.split.partials.heads / l.cache.kv_heads;
+  int heads = group == 1 ? 1 : group == 2 ? 2 : group <= 4 ? 4 : 8;
+  const auto blocks = [&](int each) {
+    return int64_t{l.rows.generated_count} * l.cache.kv_heads * ((group + each - 1) / each) *
+           ((l.split.partials.splits + 1) / 2);
+  };
+  while (heads > 1 && blocks(heads / 2) <= l.stream.facts().processors) heads /= 2;
+  return heads;
+}
+
 template <CacheFormat F, int kDims>
 bool launch_for_group(const Launch& l) {
-  const int group = l.split.partials.heads / l.cache.kv_heads;
-  if (group == 1) return launch_wide<F, kDims, 1>(l);
-  if (group == 2) return launch_wide<F, kDims, 2>(l);
-  if (group <= 4) return launch_wide<F, kDims, 4>(l);
-  return launch_wide<F, kDims, 8>(l);
+  switch (heads_of_block(l)) {
+    case 1:
+      return launch_wide<F, kDims, 1>(l);
+    case 2:
+      return launch_wide<F, kDims, 2>(l);
+    case 4:
+      return launch_wide<F, kDims, 4>(l);
+    default:
+      return launch_wide<F, kDims, 8>(l);
+  }
 }
 
 bool launch_for_cache(const Launch& l) {

@@ -75,6 +75,11 @@ __device__ __forceinline__ InputRow input_row(const RowsView& x, int row) {
           x.blocks + int64_t{row} * (x.columns / 32), x.columns};
 }
 
+// A step may go beyond the end of a row: what lies there is read as the last chunk, and not added.
+__device__ __forceinline__ int within(int at, int count) {
+  return at < count ? at : count - 1;
+}
+
 template <Storage S>
 struct FloatReader {
   static constexpr int kValues = chunk_values(S);
@@ -92,15 +97,14 @@ struct FloatReader {
     return v;
   }
   static __device__ __forceinline__ Loaded load_step(const WeightRow& w, int step, int lane) {
-    const int chunk = step * kStepChunks + lane;
-    return chunk < w.chunks ? load(w, chunk) : Loaded{};
+    return load(w, within(step * kStepChunks + lane, w.chunks));
   }
 
   static __device__ __forceinline__ void add_step(const Loaded& v, const WeightRow& w,
                                                   const InputRow& x, int step, int lane,
                                                   float& sum) {
-    const int chunk = step * kStepChunks + lane;
-    if (chunk >= w.chunks) return;
+    const int own = step * kStepChunks + lane;
+    const int chunk = within(own, w.chunks);
     float weights[kValues];
     decode_floats<S>(v.raw, weights);
     const float* from = x.floats + chunk * kValues;
@@ -120,7 +124,8 @@ struct FloatReader {
         if (chunk * kValues + i < x.columns) part = fmaf(weights[i], from[i], part);
       }
     }
-    sum = S == Storage::f8 ? fmaf(v.scale, part, sum) : part;
+    if (S == Storage::f8) part = fmaf(v.scale, part, sum);
+    sum = own < w.chunks ? part : sum;
   }
 };
 
@@ -201,14 +206,13 @@ struct IntegerReader {
   using Loaded = IntegerChunk<S>;
 
   static __device__ __forceinline__ Loaded load_step(const WeightRow& w, int step, int lane) {
-    const int chunk = step * kStepChunks + lane;
-    return chunk < w.chunks ? Loaded::load(w, chunk) : Loaded{};
+    return Loaded::load(w, within(step * kStepChunks + lane, w.chunks));
   }
   static __device__ __forceinline__ void add_step(const Loaded& v, const WeightRow& w,
                                                   const InputRow& x, int step, int lane,
                                                   float& sum) {
-    const int chunk = step * kStepChunks + lane;
-    if (chunk >= w.chunks) return;
+    const int own = step * kStepChunks + lane;
+    const int chunk = within(own, w.chunks);
     const BlockScale b = x.blocks[chunk * kValues / 32];
     const auto* codes = reinterpret_cast<const uint4*>(x.codes + chunk * kValues);
     const GroupFactors f = v.factors(chunk);
@@ -224,7 +228,7 @@ struct IntegerReader {
     if (S != Storage::codes8 || w.mins != nullptr) {
       value = fmaf(f.min, static_cast<float>(sums), value);
     }
-    sum = fmaf(b.scale, value, sum);
+    sum = own < w.chunks ? fmaf(b.scale, value, sum) : sum;
   }
 };
 
@@ -242,27 +246,25 @@ struct IntegerReader<Storage::q8_0> {
     return step * kRowLanes + lane % 2 * (kRowLanes / 2) + lane / 2;
   }
   static __device__ __forceinline__ Loaded load_step(const WeightRow& w, int step, int lane) {
-    Loaded v{};
     const int chunk = step * kStepChunks + lane;
-    if (chunk < w.chunks) v.raw[0] = simt::load_once(w.codes + chunk);
-    if (chunk + kRowLanes < w.chunks) v.raw[1] = simt::load_once(w.codes + chunk + kRowLanes);
-    const int block = block_of(step, lane);
-    if (block < w.blocks) v.scale = static_cast<const uint16_t*>(w.scales)[block];
-    return v;
+    const int block = within(block_of(step, lane), w.blocks);
+    return {{simt::load_once(w.codes + within(chunk, w.chunks)),
+             simt::load_once(w.codes + within(chunk + kRowLanes, w.chunks))},
+            static_cast<const uint16_t*>(w.scales)[block]};
   }
   static __device__ __forceinline__ void add_step(const Loaded& v, const WeightRow& w,
                                                   const InputRow& x, int step, int lane,
                                                   float& sum) {
     const int chunk = step * kStepChunks + lane;
-    const auto* codes = reinterpret_cast<const uint4*>(x.codes) + chunk;
-    const int first = chunk < w.chunks ? dot16(v.raw[0], codes[0]) : 0;
-    const int second = chunk + kRowLanes < w.chunks ? dot16(v.raw[1], codes[kRowLanes]) : 0;
+    const auto* codes = reinterpret_cast<const uint4*>(x.codes);
+    const int first = dot16(v.raw[0], codes[within(chunk, w.chunks)]);
+    const int second = dot16(v.raw[1], codes[within(chunk + kRowLanes, w.chunks)]);
     const bool odd = lane % 2 == 1;
     const int products = (odd ? second : first) + simt::shuffle_xor(odd ? first : second, 1);
     const int block = block_of(step, lane);
-    if (block >= w.blocks) return;
     const float value = simt::from_f16(v.scale) * static_cast<float>(products);
-    sum = fmaf(x.blocks[block].scale, value, sum);
+    const float scale = x.blocks[within(block, w.blocks)].scale;
+    sum = block < w.blocks ? fmaf(scale, value, sum) : sum;
   }
 };
 

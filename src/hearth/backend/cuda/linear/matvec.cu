@@ -17,13 +17,13 @@ using simt::kWarp;
 constexpr int kThreads = kRowThreads;
 constexpr int kWarps = kThreads / kWarp;
 constexpr int kUnitRows = kWarp / kRowLanes;
-constexpr int kBlocks = 2;   // of a processor
-constexpr int kFewRows = 8;  // of activations, that a warp takes at once
-// Steps of a lane in flight: 128 bytes of codes, where registers hold so much.
+constexpr int kBlocks = 2;  // of a processor
+// Steps of a group: of a lane's two groups one is on its way while the other is multiplied.
 template <Storage S, int M>
-constexpr int kFlight = M >= 8 && (S == Storage::f8 || S == Storage::q4_k) ? 2
-                        : is_integer(S) || S == Storage::f8 || M >= 8      ? 4
-                                                                           : 8;
+constexpr int kGroup = S == Storage::q8_0                 ? 2
+                       : S == Storage::f8                 ? (M >= 8 ? 1 : 2)
+                       : is_integer(S)                    ? (M == 1 ? 3 : 2)
+                                                          : (M >= 8 ? 2 : 4);
 
 // Where in its unit a lane works.
 __device__ __forceinline__ int unit_row() {
@@ -39,44 +39,63 @@ struct Range {
   int begin, end;
 };
 
-// The first steps of a row, on their way.
+// Some steps of a lane, loaded together: waiting for one of several loads waits for all, so that
+// what comes next must be of another group.
 template <Storage S, int M>
-struct Flight {
-  static constexpr int kSlots = kFlight<S, M>;
-  typename Reader<S>::Loaded slots[kSlots];
+struct Group {
+  static constexpr int kSteps = kGroup<S, M>;
+  typename Reader<S>::Loaded steps[kSteps];
 
-  __device__ __forceinline__ void begin(const WeightRow& row, const Range& range) {
+  // Steps first .. of a row, those below `end`.
+  __device__ __forceinline__ void load(const WeightRow& row, int first, int end) {
+    if (first + kSteps <= end) {
+      HEARTH_UNROLL
+      for (int j = 0; j < kSteps; ++j) steps[j] = Reader<S>::load_step(row, first + j, row_lane());
+      return;
+    }
     HEARTH_UNROLL
-    for (int j = 0; j < kSlots; ++j) {
-      if (range.begin + j < range.end) {
-        slots[j] = Reader<S>::load_step(row, range.begin + j, row_lane());
-      }
+    for (int j = 0; j < kSteps; ++j) {
+      if (first + j < end) steps[j] = Reader<S>::load_step(row, first + j, row_lane());
+    }
+  }
+  __device__ __forceinline__ void add(const WeightRow& row, int first, int end,
+                                      const InputRow (&x)[M], float (&sums)[M]) const {
+    if (first + kSteps <= end) {
+      HEARTH_UNROLL
+      for (int j = 0; j < kSteps; ++j) add_step(row, first, j, x, sums);
+      return;
+    }
+    HEARTH_UNROLL
+    for (int j = 0; j < kSteps; ++j) {
+      if (first + j < end) add_step(row, first, j, x, sums);
+    }
+  }
+
+ private:
+  __device__ __forceinline__ void add_step(const WeightRow& row, int first, int j,
+                                           const InputRow (&x)[M], float (&sums)[M]) const {
+    HEARTH_UNROLL
+    for (int m = 0; m < M; ++m) {
+      Reader<S>::add_step(steps[j], row, x[m], first + j, row_lane(), sums[m]);
     }
   }
 };
 
-// Adds the lane's share of the products of a row, whose first steps are in flight, to sums; leaves
-// the first steps of `next` in flight, where there is a next one.
+// Adds the lane's share of the products of a row, whose first group is on its way in `first`, to
+// sums; leaves there the first group of `next`, where there is a next one.
 template <Storage S, int M>
-__device__ __forceinline__ void walk(Flight<S, M>& flight, const WeightRow& row,
+__device__ __forceinline__ void walk(Group<S, M>& first, const WeightRow& row,
                                      const WeightRow& next, bool has_next, const Range& range,
                                      const InputRow (&x)[M], float (&sums)[M]) {
-  constexpr int kSlots = Flight<S, M>::kSlots;
-  for (int step = range.begin; step < range.end; step += kSlots) {
-    const bool on = step + kSlots < range.end;
+  constexpr int kSteps = Group<S, M>::kSteps;
+  Group<S, M> second;
+  for (int step = range.begin; step < range.end; step += 2 * kSteps) {
+    second.load(row, step + kSteps, range.end);
+    first.add(row, step, range.end, x, sums);
+    const bool on = step + 2 * kSteps < range.end;
     const WeightRow from = on ? row : next;
-    const int begin = on ? step + kSlots : range.begin;
-    const int end = on || has_next ? range.end : 0;
-    HEARTH_UNROLL
-    for (int j = 0; j < kSlots; ++j) {
-      if (step + j < range.end) {
-        HEARTH_UNROLL
-        for (int m = 0; m < M; ++m) {
-          Reader<S>::add_step(flight.slots[j], row, x[m], step + j, row_lane(), sums[m]);
-        }
-      }
-      if (begin + j < end) flight.slots[j] = Reader<S>::load_step(from, begin + j, row_lane());
-    }
+    first.load(from, on ? step + 2 * kSteps : range.begin, on || has_next ? range.end : 0);
+    second.add(row, step + kSteps, range.end, x, sums);
   }
 }
 
@@ -202,8 +221,9 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   int unit = schedule.first() + schedule.own();
   Place place = place_of(job, unit);
   WeightRow row = row_at<S>(job, place);
-  Flight<S, M> flight;
-  if (unit < units) flight.begin(row, range);
+  Group<S, M> flight;
+  if (job.fresh) simt::wait_for_inputs();
+  if (unit < units) flight.load(row, range.begin, range.end);
   if constexpr (kRaw) prefetch_norm(job);
   simt::wait_for_inputs();
 
@@ -255,8 +275,8 @@ __global__ void __launch_bounds__(kThreads) expert_kernel(const ExpertJob job) {
   const WeightRow row = weight_row<S>(w, at < w.rows ? at : w.rows - 1);
   const Range range = {0, (row.chunks + Reader<S>::kStepChunks - 1) / Reader<S>::kStepChunks};
   const InputRow x[1] = {input_row(job.x, pair / job.per_row)};
-  Flight<S, 1> flight;
-  flight.begin(row, range);
+  Group<S, 1> flight;
+  flight.load(row, range.begin, range.end);
   float sums[1] = {};
   walk<S, 1>(flight, row, row, false, range, x, sums);
   float value = row_sum(sums[0]);
@@ -300,7 +320,7 @@ void matvec(Stream& stream, const MatvecJob& job) {
     constexpr int kStepChunks = Reader<S>::kStepChunks;
     const int split =
         split_of(units, (job.parts[0].w.chunks + kStepChunks - 1) / kStepChunks, processors);
-    if (job.rows > kFewRows && has_tensor_matvec(S)) return tensor_matvec(stream, job, split);
+    if (job.rows > 1 && kHasTensorMatvec<S>) return tensor_matvec(stream, job, split);
     const int blocks = units_of(units, kWarps / split);
     Grid grid;
     grid.x = static_cast<unsigned>(blocks < processors * kBlocks ? blocks : processors * kBlocks);
@@ -311,9 +331,11 @@ void matvec(Stream& stream, const MatvecJob& job) {
       return launch(stream, grid, matvec_kernel<S, 1, true>, job, units, split);
     }
     if (m == 1) return launch(stream, grid, matvec_kernel<S, 1, false>, job, units, split);
-    if (m == 2) return launch(stream, grid, matvec_kernel<S, 2, false>, job, units, split);
-    if (m == 4) return launch(stream, grid, matvec_kernel<S, 4, false>, job, units, split);
-    launch(stream, grid, matvec_kernel<S, 8, false>, job, units, split);
+    if constexpr (!kHasTensorMatvec<S>) {
+      if (m == 2) return launch(stream, grid, matvec_kernel<S, 2, false>, job, units, split);
+      if (m == 4) return launch(stream, grid, matvec_kernel<S, 4, false>, job, units, split);
+      launch(stream, grid, matvec_kernel<S, 8, false>, job, units, split);
+    }
   });
 }
 

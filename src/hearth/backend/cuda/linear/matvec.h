@@ -32,6 +32,7 @@ struct MatvecJob {
   // With one row: x.floats is what comes before `norm` and, for integer weights, rounding; both are
   // done on the way.
   bool raw = false;
+  bool fresh = false;  // the weights were made in this step, and can't be read before its kernels
   NormView norm;
 };
 

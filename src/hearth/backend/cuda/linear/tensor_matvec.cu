@@ -1,4 +1,4 @@
-// See matvec.h: the kernel for more rows than a few. Tensor cores multiply bytes by bytes, exactly;
+// See matvec.h: the kernel for more rows than one. Tensor cores multiply bytes by bytes, exactly;
 // a block has 32 rows of weights, and each of its eight warps what one lane has in matvec.cu: every
 // eighth block of 32 columns, the sums in the same order. So a row has the same bits from both.
 #include "hearth/backend/cuda/linear/tensor_matvec.h"
@@ -307,10 +307,6 @@ __global__ void __launch_bounds__(kThreads, kBlocks<kWide>)
 
 }  // namespace
 
-bool has_tensor_matvec(Storage storage) {
-  return storage == Storage::q8_0 || storage == Storage::q4_0 || storage == Storage::q4_k;
-}
-
 void tensor_matvec(Stream& stream, const MatvecJob& job, int split) {
   Grid grid;
   grid.threads = kThreads;
@@ -328,6 +324,7 @@ void tensor_matvec(Stream& stream, const MatvecJob& job, int split) {
     launch(stream, grid, tensor_matvec_kernel<S, kWide>, job, split);
   };
   const auto launch_for = [&]<Storage S>() {
+    if (job.rows <= 8) return launch_as.template operator()<S, 1>();
     if (job.rows <= 16) return launch_as.template operator()<S, 2>();
     if (job.rows <= 32) return launch_as.template operator()<S, 4>();
     launch_as.template operator()<S, 8>();
