@@ -20,10 +20,10 @@ constexpr int kUnitRows = kWarp / kRowLanes;
 constexpr int kBlocks = 2;  // of a processor
 // Steps of a group: of a lane's two groups one is on its way while the other is multiplied.
 template <Storage S, int M>
-constexpr int kGroup = S == Storage::q8_0                 ? 2
-                       : S == Storage::f8                 ? (M >= 8 ? 1 : 2)
-                       : is_integer(S)                    ? (M == 1 ? 3 : 2)
-                                                          : (M >= 8 ? 2 : 4);
+constexpr int kGroup = S == Storage::q8_0 ? 2
+                       : S == Storage::f8 ? (M >= 8 ? 1 : 2)
+                       : is_integer(S)    ? (M == 1 ? 3 : 2)
+                                          : (M >= 8 ? 2 : 4);
 
 // Where in its unit a lane works.
 __device__ __forceinline__ int unit_row() {
