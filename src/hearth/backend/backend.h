@@ -86,8 +86,8 @@ struct LinearOut {
 
 // Grouped-query attention of one layer: rotates q and k, writes k and v to the cache, attends.
 struct AttendGqa {
-  Tensor q;    // [tokens, heads * head_dim]; rotated in place
-  Tensor k;    // [tokens, kv_heads * head_dim]; rotated in place
+  Tensor q;    // [tokens, heads * head_dim]; may be rotated in place
+  Tensor k;    // [tokens, kv_heads * head_dim]; may be rotated in place
   Tensor v;    // [tokens, kv_heads * head_dim]
   Tensor out;  // [tokens, heads * head_dim]
   int64_t layer = 0;

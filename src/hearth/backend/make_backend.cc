@@ -15,8 +15,8 @@ namespace {
 
 Result<std::unique_ptr<Backend>> make_cuda([[maybe_unused]] const BackendOptions& options) {
 #if defined(HEARTH_CUDA)
-  TRY_ASSIGN(auto backend,
-             CudaBackend::open({options.activation, options.cuda_graphs, options.cuda_overlap}));
+  TRY_ASSIGN(auto backend, CudaBackend::open({options.activation, options.cuda_graphs,
+                                              options.cuda_overlap, options.gpu_memory}));
   return std::unique_ptr<Backend>(std::move(backend));
 #else
   return error(Code::unsupported, "device cuda: this Hearth was built without it (make cuda)");

@@ -18,6 +18,7 @@ struct BackendOptions {
   Activation activation = Activation::automatic;
   bool cuda_graphs = true;   // off: to see what recording steps gains
   bool cuda_overlap = true;  // off: to see what overlapping kernels gains
+  int64_t gpu_memory = 0;    // most bytes in use on a GPU, by all programs; 0: what it has
 };
 
 // invalid: no such device.  unsupported: this machine or build lacks it.

@@ -16,7 +16,7 @@ class BreakingBackend : public CpuBackend {
 
   Result<Tensor> end_forward(Tensor logits) override {
     if (steps_left-- > 0) return logits;
-    return error(Code::internal, "the device fell off the bus");
+    return error(failure, "the device fell off the bus");
   }
   Result<std::shared_ptr<std::byte>> cache_memory(int64_t bytes) override {
     if (has_room) return CpuBackend::cache_memory(bytes);
@@ -24,6 +24,7 @@ class BreakingBackend : public CpuBackend {
   }
 
   int steps_left = 1000;
+  Code failure = Code::internal;
   bool has_room = true;
 };
 
@@ -62,6 +63,28 @@ TEST(DeviceFailure, EndsEveryRequestAndRefusesNewOnes) {
   const auto refused = engine.submit(f.request, test::into(late));
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.status().message(), "the device fell off the bus");
+}
+
+TEST(DeviceFailure, AStepThatDoesNotFitFailsAlone) {
+  Fixture f;
+  Engine engine(*f.loaded.model, f.backend, {}, {});
+  test::Answer whole;
+  ASSERT_TRUE(engine.submit(f.request, test::into(whole)).has_value());
+  while (!engine.idle()) engine.step();
+
+  test::Answer failed, after;
+  f.backend.failure = Code::no_memory;
+  f.backend.steps_left = 3;
+  ASSERT_TRUE(engine.submit(f.request, test::into(failed)).has_value());
+  while (!engine.idle()) engine.step();
+  EXPECT_EQ(failed.reason, FinishReason::failed);
+  EXPECT_EQ(engine.failure().code(), Code::no_memory);
+  EXPECT_TRUE(engine.health().is_ok());
+
+  f.backend.steps_left = 1000;
+  ASSERT_TRUE(engine.submit(f.request, test::into(after)).has_value());
+  while (!engine.idle()) engine.step();
+  EXPECT_EQ(after.tokens, whole.tokens);
 }
 
 TEST(DeviceFailure, NoRoomForTheCacheIsSaidToWhoAsks) {

@@ -148,8 +148,17 @@ void Engine::finish(int64_t id, FinishReason reason) {
   if (live->sink.on_finish) live->sink.on_finish(reason);
 }
 
-void Engine::fail_all() {
-  while (!live_.empty()) finish(live_.begin()->first, FinishReason::failed);
+// A step that had too little memory has lost nothing but itself.
+void Engine::fail(const Scheduler::Plan& plan, Status why) {
+  std::vector<int64_t> ids;
+  if (why.code() == Code::no_memory) {
+    for (const Sequence* s : plan.owners) ids.push_back(s->id);
+  } else {
+    health_ = why;
+    for (const auto& [id, live] : live_) ids.push_back(id);
+  }
+  failure_ = std::move(why);
+  for (const int64_t id : ids) finish(id, FinishReason::failed);
 }
 
 // The ids that may not come next; empty: every one may.
@@ -246,10 +255,7 @@ void Engine::step() {
   }
   backend_.begin_forward(plan.batch, cache_);
   const Result<Tensor> computed = backend_.end_forward(forward(plan));
-  if (!computed) {
-    health_ = computed.status();
-    return fail_all();
-  }
+  if (!computed) return fail(plan, computed.status());
   const Tensor& logits = *computed;
   scheduler_.commit(plan);
   int64_t next_row = 0;

@@ -91,10 +91,13 @@ class Engine {
   Result<int64_t> submit(TokenRequest request, TokenSink sink);
   void cancel(int64_t id);
   bool idle() const { return live_.empty(); }
-  // Computes one step; calls sinks. Where the device fails, every request ends as `failed`.
+  // Computes one step; calls sinks. Where the device fails, every request ends as `failed`; where
+  // it has too little memory for a step (no_memory), those that were in it.
   void step();
   // What the device failed of, if it did; it stays so.
   const Status& health() const { return health_; }
+  // Why the last requests that ended as `failed` did.
+  const Status& failure() const { return failure_; }
 
   int64_t context() const { return options_.context; }
   SchedulerStats stats() const { return scheduler_.stats(); }
@@ -108,7 +111,7 @@ class Engine {
   Result<std::span<const uint8_t>> banned_for(const Live& live);
   void finish(int64_t id, FinishReason reason);
   void apply_cancellations();
-  void fail_all();
+  void fail(const Scheduler::Plan& plan, Status why);
   Tensor forward(const Scheduler::Plan& plan);
   KvCache make_cache();
 
@@ -119,6 +122,7 @@ class Engine {
   std::vector<uint8_t> banned_;
   std::vector<uint8_t> masked_;  // banned_ and what a sequence's mask adds
   Status health_;                // first failure of the device; nothing is computed after it
+  Status failure_;
   KvCache cache_;
   Scheduler scheduler_;
   std::map<int64_t, std::unique_ptr<Live>> live_;

@@ -335,7 +335,7 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
   --live.open;
   if (reason == FinishReason::cancelled) return;
   if (reason == FinishReason::failed) {
-    if (!live.failure) live.failure = error_of(engine_.health(), "");
+    if (!live.failure) live.failure = error_of(engine_.failure(), "");
     return;
   }
   std::vector<Piece> pieces;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace hearth {
 namespace {
@@ -19,12 +20,8 @@ constexpr int64_t kSplit = 512;  // positions that one part of a long history ha
 constexpr int64_t kArenaUnit = 256;  // what the device aligns its own allocations to
 constexpr int64_t kArenaChunkBytes = int64_t{4} << 20;
 
-// Memory of a step. A verb can't fail, so that room for it must have been left: that it was not is
-// our bug, told with what was asked and free.
-std::shared_ptr<std::byte> step_memory(Result<std::shared_ptr<std::byte>> memory) {
-  if (!memory) CHECK_EQ(memory.status().message(), std::string());
-  return *std::move(memory);
-}
+// Stands for memory that the device had no room for: work is dropped from there on, nobody looks.
+alignas(kArenaUnit) std::byte nowhere[kArenaUnit];
 
 template <typename T>
 int32_t to_i32(T value) {
@@ -47,6 +44,7 @@ cuda::StepRows count_rows(const Batch& batch) {
     if (s.role == Role::generated) {
       rows.generated_count += to_i32(s.rows);
       generated_end = std::max(generated_end, s.end());
+      rows.one_each = rows.one_each && s.rows == 1;
     } else {
       rows.prompt_count += to_i32(s.rows);
       rows.prompt_rows_max = std::max(rows.prompt_rows_max, to_i32(s.rows));
@@ -61,21 +59,50 @@ cuda::StepRows count_rows(const Batch& batch) {
 }  // namespace
 
 Result<std::unique_ptr<CudaBackend>> CudaBackend::open(const CudaOptions& options) {
-  TRY_ASSIGN(auto stream, cuda::Stream::open(options.overlap));
+  TRY_ASSIGN(auto stream, cuda::Stream::open(options.overlap, options.memory_max));
   return std::make_unique<CudaBackend>(std::move(stream), options);
 }
 
 CudaBackend::CudaBackend(std::unique_ptr<cuda::Stream> stream, const CudaOptions& options)
     : stream_(std::move(stream)),
       options_(options),
-      arena_({[this](int64_t bytes) { return step_memory(stream_->allocate(bytes)); }, kArenaUnit,
-              kArenaChunkBytes}),
-      pinned_({[this](int64_t bytes) { return step_memory(stream_->allocate_pinned(bytes)); },
-               kArenaUnit, kArenaChunkBytes}) {}
+      arena_(device_arena()),
+      pinned_(host_arena()) {}
 
 CudaBackend::~CudaBackend() = default;
 
+Arena CudaBackend::device_arena() {
+  return Arena({[this](int64_t bytes) { return step_memory(stream_->allocate(bytes)); }, kArenaUnit,
+                kArenaChunkBytes});
+}
+Arena CudaBackend::host_arena() {
+  return Arena({[this](int64_t bytes) { return step_memory(stream_->allocate_pinned(bytes)); },
+                kArenaUnit, kArenaChunkBytes});
+}
+
+// A verb can't fail; where there is no room for its memory, the rest of the step is dropped, and
+// end_forward says so.
+std::shared_ptr<std::byte> CudaBackend::step_memory(Result<std::shared_ptr<std::byte>> memory) {
+  if (memory) return *std::move(memory);
+  if (refused_.is_ok()) refused_ = std::move(memory).status().at("memory of a step");
+  stream_->set_skipping(true);
+  return {std::shared_ptr<std::byte>(), nowhere};
+}
+
+// After a step that had too little memory: what was made of it is forgotten.
+Status CudaBackend::forget_step() {
+  stream_->set_skipping(false);
+  stream_->synchronize();
+  recorded_.clear();
+  constants_.clear();
+  expert_tables_.clear();
+  arena_ = device_arena();
+  pinned_ = host_arena();
+  return std::exchange(refused_, Status::ok());
+}
+
 void CudaBackend::begin_step() {
+  if (!refused_.is_ok()) (void)forget_step();
   arena_.reset();
   pinned_.reset();
   rows_made_ = false;
@@ -115,12 +142,13 @@ void CudaBackend::choose_mode(const StepKey& key) {
 
 Result<Tensor> CudaBackend::end_forward(Tensor logits) {
   if (mode_ == Mode::recording) recorded_[key_].graph = stream_->end_capture();
+  if (!refused_.is_ok()) return forget_step();
   stream_->set_skipping(false);
   if (mode_ != Mode::direct && recorded_[key_].graph) stream_->replay(*recorded_[key_].graph);
   mode_ = Mode::direct;
   if (logits.bytes() > host_logits_bytes_) {
+    TRY_ASSIGN(host_logits_, stream_->allocate_pinned(power_of_two(logits.bytes())));
     host_logits_bytes_ = power_of_two(logits.bytes());
-    TRY_ASSIGN(host_logits_, stream_->allocate_pinned(host_logits_bytes_));
   }
   stream_->copy_out(host_logits_.get(), logits.data, logits.bytes());
   stream_->synchronize();
@@ -142,7 +170,8 @@ Tensor CudaBackend::scratch(const Shape& shape) {
 const std::byte* CudaBackend::hand_over(const void* values, int64_t bytes) {
   std::byte* from = pinned_.take(bytes);
   std::byte* to = arena_.take(bytes);
-  if (bytes > 0) std::memcpy(from, values, static_cast<size_t>(bytes));
+  if (bytes == 0 || !refused_.is_ok()) return to;
+  std::memcpy(from, values, static_cast<size_t>(bytes));
   stream_->copy_in(to, from, bytes);
   return to;
 }
@@ -172,6 +201,9 @@ const cuda::StepRows& CudaBackend::step_rows(const Batch& batch) {
   rows_.block_table = handed_over(table.data(), static_cast<int64_t>(table.size()));
   rows_.prompt_rows = handed_over(of_role[0].data(), rows_.prompt_count);
   rows_.generated_rows = handed_over(of_role[1].data(), rows_.generated_count);
+  const int64_t ticket_bytes = int64_t{rows_.generated_count} * cuda::kTickets * 4;
+  rows_.tickets = reinterpret_cast<int32_t*>(arena_.take(ticket_bytes));
+  stream_->zero(rows_.tickets, ticket_bytes);
   return rows_;
 }
 

@@ -26,8 +26,9 @@ namespace hearth {
 struct CudaOptions {
   Activation activation = Activation::automatic;
   // Both can be switched off to see what they gain.
-  bool graphs = true;   // steps that only generate are recorded and replayed
-  bool overlap = true;  // a kernel may start while the one before it ends (sm_90)
+  bool graphs = true;      // steps that only generate are recorded and replayed
+  bool overlap = true;     // a kernel may start while the one before it ends (sm_90)
+  int64_t memory_max = 0;  // bytes in use on the device, by all; 0: what it has
 };
 
 class CudaBackend : public Backend {
@@ -84,6 +85,10 @@ class CudaBackend : public Backend {
   };
   enum class Mode : uint8_t { direct, recording, replaying };
 
+  Arena device_arena();
+  Arena host_arena();
+  std::shared_ptr<std::byte> step_memory(Result<std::shared_ptr<std::byte>> memory);
+  Status forget_step();
   // `count` values of the host in device memory, until the next step.
   template <typename T>
   const T* handed_over(const T* values, int64_t count) {
@@ -108,13 +113,17 @@ class CudaBackend : public Backend {
   bool only_prompts(int64_t rows) const {
     return has_prompts(rows) && roles_->generated_count == 0;
   }
+  bool takes_integers(cuda::Storage storage, int64_t rows, bool by_role) const;
   // norm(x) as matrices of a kind want it, in scratch; x itself without a norm.
   cuda::RowsView activations(Tensor x, const Norm& norm, bool integers);
+  // Sets job.x, and what the kernel does to it itself; job's matrices are set.
+  bool set_input(cuda::MatvecJob& job, Tensor x, const Norm& norm, bool by_role);
   cuda::RowsView rounded_rows(int64_t rows, int64_t columns);
   // Each kind of row by its kernel. `by_role`: x has the rows of the batch.
   void multiply(cuda::MatvecJob& job, int64_t rows, bool by_role);
   void multiply_all(Tensor x, const Norm& norm, std::span<const LinearOut> outs, bool by_role);
-  const cuda::ExpertViews* expert_table(std::span<const Expert> experts);
+  struct ExpertTable;
+  const ExpertTable& expert_table(std::span<const Expert> experts);
   // A prompt's pairs of token and expert, sorted by expert, on the device.
   struct PromptPairs {
     const int32_t* sorted = nullptr;
@@ -122,10 +131,15 @@ class CudaBackend : public Backend {
     int32_t tile_count = 0;  // 0: no prompt rows
   };
   PromptPairs sort_prompt_pairs(cuda::ExpertJob job, int32_t tokens, int64_t experts);
+  // Of all experts, one storage after the other.
+  void multiply_experts(cuda::ExpertJob& job, std::span<const cuda::Storage> storages,
+                        int32_t tokens, const PromptPairs& prompt);
   void multiply_experts(cuda::ExpertJob& job, int32_t tokens, const PromptPairs& prompt);
+  bool any_takes_integers(std::span<const cuda::Storage> storages, int64_t rows) const;
 
   std::unique_ptr<cuda::Stream> stream_;
   CudaOptions options_;
+  Status refused_;                      // what the step had no memory for
   std::shared_ptr<std::byte> staging_;  // of uploads
   Arena arena_;                         // device memory of the step
   Arena pinned_;                        // host memory that the step's copies run from
@@ -144,9 +158,12 @@ class CudaBackend : public Backend {
     std::shared_ptr<std::byte> memory;
   };
   std::map<const void*, Constant> constants_;
+  // A layer's experts, and the storages that their matrices have.
   struct ExpertTable {
     std::vector<cuda::ExpertViews> views;
     const cuda::ExpertViews* device;
+    std::vector<cuda::Storage> gate, up, down;
+    bool paired = true;  // gate and up of each expert are of one storage
   };
   std::map<const Expert*, ExpertTable> expert_tables_;
   std::shared_ptr<std::byte> host_logits_;

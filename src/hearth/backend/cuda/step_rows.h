@@ -21,6 +21,8 @@ struct SequencePlace {
   int32_t generated;
 };
 
+inline constexpr int kTickets = 64;
+
 struct StepRows {
   // On the device.
   const RowPlace* places = nullptr;          // [rows]
@@ -28,6 +30,8 @@ struct StepRows {
   const int32_t* block_table = nullptr;      // [sequence_count][table_width]
   const int32_t* prompt_rows = nullptr;      // row numbers of prompt rows, ascending
   const int32_t* generated_rows = nullptr;   // and of generated ones
+  // [generated_count][kTickets], zero between kernels: how many blocks of a row are done.
+  int32_t* tickets = nullptr;
   // On the host: what grids are chosen by. A captured graph serves every batch that has the same.
   int32_t rows = 0;
   int32_t sequence_count = 0;
@@ -37,6 +41,7 @@ struct StepRows {
   int32_t prompt_rows_max = 0;    // most rows of one prompt sequence
   int32_t generated_end_max = 0;  // longest history of a generated row, rounded up to 512 * 2^n
   int32_t prompt_end_max = 0;     // longest history of a prompt row
+  bool one_each = true;           // generated sequences have one row each
 };
 
 }  // namespace hearth::cuda

@@ -44,12 +44,21 @@ void expect_close(const Outcome& found, const Outcome& expected) {
   EXPECT_EQ(found.cached, expected.cached);
 }
 
-Outcome gqa(Backend& backend, Format format, int64_t heads, int64_t kv_heads, int64_t head_dim) {
-  Setting s(kParts, std::nullopt, 2 * kv_heads * head_dim, format, kv_heads);
-  const int64_t rows = s.batch.rows();
-  const Rope rope = Rope::plain(head_dim, 10000, RopePairs::halves);
-  const Matrix q(rows, heads * head_dim, 1), k(rows, kv_heads * head_dim, 2),
-      v(rows, kv_heads * head_dim, 3), out(rows, heads * head_dim);
+struct GqaSizes {
+  int64_t heads, kv_heads, head_dim;
+  RopePairs pairs = RopePairs::halves;
+};
+
+Outcome gqa(Backend& backend, Format format, const GqaSizes& sizes,
+            std::span<const Part> parts = kParts, std::optional<size_t> only = std::nullopt) {
+  const auto [heads, kv_heads, head_dim, pairs] = sizes;
+  Setting s(parts, only, 2 * kv_heads * head_dim, format, kv_heads);
+  const int64_t rows = total_rows(parts);
+  const Rope rope = Rope::plain(head_dim, 10000, pairs);
+  const Matrix q = s.pick(Matrix(rows, heads * head_dim, 1));
+  const Matrix k = s.pick(Matrix(rows, kv_heads * head_dim, 2));
+  const Matrix v = s.pick(Matrix(rows, kv_heads * head_dim, 3));
+  const Matrix out(s.batch.rows(), heads * head_dim);
   AttendGqa a;
   a.q = q.tensor;
   a.k = k.tensor;
@@ -117,16 +126,36 @@ class CudaAttention : public testing::Test {
 };
 
 TEST_F(CudaAttention, GroupedQueriesOfRealSizes) {
-  struct Shape {
-    int64_t heads, kv_heads, head_dim;
-  };
-  constexpr Shape kShapes[] = {{8, 1, 128}, {10, 2, 128}, {12, 1, 64}, {2, 2, 128}, {2, 1, 256}};
+  constexpr GqaSizes kShapes[] = {{8, 1, 128}, {10, 2, 128}, {12, 1, 64}, {2, 2, 128}, {2, 1, 256}};
   for (const Format format : {Format::f16, Format::bf16, Format::q8_0}) {
-    for (const Shape& s : kShapes) {
+    for (const GqaSizes& s : kShapes) {
       SCOPED_TRACE(
           fmt::format("{} {} {} {}", format_info(format).name, s.heads, s.kv_heads, s.head_dim));
-      expect_close(gqa(*bridge_, format, s.heads, s.kv_heads, s.head_dim),
-                   gqa(reference_, format, s.heads, s.kv_heads, s.head_dim));
+      expect_close(gqa(*bridge_, format, s), gqa(reference_, format, s));
+    }
+  }
+}
+
+// A step of generated rows is one kernel's work, a mixed one that of several.
+TEST_F(CudaAttention, AGeneratedRowHasTheBitsThatItHasBesidePrompts) {
+  static constexpr Part kRows[] = {{0, 1, Role::generated},    {255, 1, Role::generated},
+                                   {256, 1, Role::generated},  {1100, 1, Role::generated},
+                                   {4095, 1, Role::generated}, {4096, 1, Role::generated},
+                                   {0, 3, Role::prompt}};
+  constexpr std::span<const Part> kGenerated = std::span(kRows).first<5>();
+  constexpr GqaSizes kShapes[] = {{10, 1, 64, RopePairs::interleaved}, {3, 1, 128}};
+  for (const Format format : {Format::f16, Format::bf16}) {
+    for (const GqaSizes& s : kShapes) {
+      SCOPED_TRACE(fmt::format("{} {} {}", format_info(format).name, s.heads, s.head_dim));
+      const Outcome mixed = gqa(*bridge_, format, s, kRows);
+      expect_close(gqa(*bridge_, format, s, kGenerated), gqa(reference_, format, s, kGenerated));
+      const auto width = static_cast<std::ptrdiff_t>(s.heads * s.head_dim);
+      for (size_t i = 0; i + 1 < std::size(kRows); ++i) {
+        const Outcome alone = gqa(*bridge_, format, s, kRows, i);
+        const auto* row = mixed.out.data() + static_cast<std::ptrdiff_t>(i) * width;
+        EXPECT_EQ(alone.out, std::vector<float>(row, row + width)) << "row " << i;
+        EXPECT_EQ(alone.cached[0], mixed.cached[i]) << "row " << i;
+      }
     }
   }
 }

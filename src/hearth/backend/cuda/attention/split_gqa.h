@@ -22,6 +22,20 @@ void split_gqa(Stream& stream, const StepRows& rows, const CacheView& cache, con
 bool split_gqa_wide(Stream& stream, const StepRows& rows, const CacheView& cache,
                     const SplitGqa& args);
 
+// All of attention in one kernel, with the bits of store_gqa, split_gqa and combine: a step of
+// generated rows, one for each sequence, with histories of at most kWholePositions, in the formats
+// of split_gqa_wide. Queries and keys stay unrotated where they are.  False: it's another case.
+inline constexpr int32_t kWholePositions = 4096;
+struct WholeGqa {
+  SplitGqa split;            // q not rotated
+  const float* k = nullptr;  // [rows][kv_heads * head_dim], not rotated
+  const float* v = nullptr;  // [rows][kv_heads * head_dim]
+  RopeView rope;
+  float* out = nullptr;  // [rows][heads * head_dim]
+};
+bool attend_gqa_whole(Stream& stream, const StepRows& rows, const CacheView& cache,
+                      const WholeGqa& args);
+
 // out [.., heads * dims] = mixed / sum for every generated row: row i of `out`, or, with
 // `to_batch_rows`, its row in the batch.
 void combine(Stream& stream, const StepRows& rows, const Partials& partials, float* out,

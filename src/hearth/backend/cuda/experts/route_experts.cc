@@ -25,18 +25,19 @@ void CudaBackend::route_experts(const RouteExperts& args) {
   const int64_t rows = args.x.rows();
   cuda::MatrixView w = cuda::view_of(*args.gate);
   CHECK(w.rows <= cuda::kExpertsMax);
+  cuda::MatvecJob gate;
   if (cuda::is_integer(w.storage)) {  // decoded in each step: routers are floats in practice
     std::vector<int32_t> all(static_cast<size_t>(w.rows));
     std::iota(all.begin(), all.end(), 0);
     float* memory = scratch({w.rows, w.columns}).f32_row(0);
     cuda::embed(*stream_, w, handed_over(all.data(), w.rows), w.rows, memory);
     w = as_floats(w, memory);
+    gate.fresh = true;
   }
   const Tensor logits = scratch({rows, w.rows});
-  cuda::MatvecJob gate;
-  gate.x = activations(args.x, *args.norm, false);
   gate.rows = static_cast<int32_t>(rows);
   gate.parts[gate.count++] = {w, nullptr, logits.f32_row(0)};
+  set_input(gate, args.x, *args.norm, false);
   cuda::matvec(*stream_, gate);
 
   cuda::ChooseJob job;

@@ -1,4 +1,6 @@
 // The dense verbs of the CUDA backend: what is multiplied by which kernel.
+#include <optional>
+
 #include "hearth/backend/cuda/cuda_backend.h"
 #include "hearth/backend/cuda/linear/rows.h"
 #include "hearth/backend/cuda/linear/tiles.h"
@@ -20,6 +22,9 @@ float* floats(const Tensor& t) {
 }
 const float* vector_or_null(const Weight& weight) {
   return weight.present() ? weight.vector() : nullptr;
+}
+cuda::NormView view_of(const Norm& norm) {
+  return {vector_or_null(norm.weight), norm.eps};
 }
 
 }  // namespace
@@ -65,22 +70,39 @@ RowsView CudaBackend::activations(Tensor x, const Norm& norm, bool integers) {
   view.columns = columns;
   if (integers) view = rounded_rows(rows, columns);
   view.floats = floats(x);
-  auto* codes = const_cast<int8_t*>(view.codes);
-  auto* blocks = const_cast<BlockScale*>(view.blocks);
-  if (!norm.weight.present()) {
-    if (integers) cuda::quantize_rows(*stream_, view.floats, rows, columns, codes, blocks);
-    return view;
+  float* normed = nullptr;
+  if (norm.weight.present()) {
+    normed = floats(scratch(x.shape));
+    view.floats = normed;
   }
-  const Tensor normed = scratch(x.shape);
-  view.floats = floats(normed);
   if (integers) {
-    cuda::norm_quantize_rows(*stream_, floats(x), rows, columns, norm.weight.vector(), norm.eps,
-                             floats(normed), codes, blocks);
-  } else {
-    cuda::rms_norm(*stream_, floats(x), rows, columns, columns, norm.weight.vector(), norm.eps,
-                   floats(normed));
+    cuda::quantize_rows(*stream_, floats(x), rows, columns, view_of(norm), normed,
+                        const_cast<int8_t*>(view.codes), const_cast<BlockScale*>(view.blocks));
+  } else if (normed != nullptr) {
+    cuda::rms_norm(*stream_, floats(x), rows, columns, columns, view_of(norm), normed);
   }
   return view;
+}
+
+// A single generated row is normed and rounded by the kernel that multiplies it; true where the
+// input was made here and other jobs may share it.
+bool CudaBackend::set_input(MatvecJob& job, Tensor x, const Norm& norm, bool by_role) {
+  const cuda::Storage storage = job.parts[0].w.storage;
+  if (x.rows() != 1 || (by_role && has_prompts(x.rows()))) {
+    job.x = activations(x, norm, takes_integers(storage, x.rows(), by_role));
+    return true;
+  }
+  job.x.floats = floats(x);
+  job.x.columns = static_cast<int32_t>(x.columns());
+  job.norm = view_of(norm);
+  job.raw = is_integer(storage) || job.norm.weight != nullptr;
+  return false;
+}
+
+// Whether a kernel that multiplies these rows has them in eight bits.
+bool CudaBackend::takes_integers(cuda::Storage storage, int64_t rows, bool by_role) const {
+  if (by_role && only_prompts(rows)) return cuda::has_byte_tiles(storage);
+  return is_integer(storage);
 }
 
 // Rows of both kinds: each kernel has its own list.
@@ -92,33 +114,36 @@ void CudaBackend::multiply(MatvecJob& job, int64_t rows, bool by_role) {
     job.rows = roles_->generated_count;
     cuda::matvec(*stream_, job);
   }
+  job.row_ids = roles_->prompt_rows;
+  job.rows = roles_->prompt_count;
+  if (cuda::has_byte_tiles(job.parts[0].w.storage)) return cuda::byte_tiles(*stream_, job);
   const int32_t columns = job.x.columns;
   auto* halves = reinterpret_cast<uint16_t*>(
       scratch_bytes(rows * cuda::rounded_columns(columns) * int64_t{sizeof(uint16_t)}));
   cuda::round_rows(*stream_, job.x.floats, halves, rows, columns);
-  job.row_ids = roles_->prompt_rows;
-  job.rows = roles_->prompt_count;
   cuda::tiles(*stream_, job, halves);
 }
 
 void CudaBackend::multiply_all(Tensor x, const Norm& norm, std::span<const LinearOut> outs,
                                bool by_role) {
   std::vector<bool> done(outs.size());
-  RowsView views[2];
+  std::optional<RowsView> views[2];  // what is made once: of floats, of integers
   for (size_t first = 0; first < outs.size(); ++first) {
     if (done[first]) continue;
     const auto storage = view_of(outs[first].linear->weight).storage;
-    RowsView& view = views[is_integer(storage) ? 1 : 0];
-    const bool in_tiles = by_role && only_prompts(x.rows());
-    if (view.columns == 0) view = activations(x, norm, is_integer(storage) && !in_tiles);
     MatvecJob job;
-    job.x = view;
     for (size_t i = first; i < outs.size() && job.count < cuda::kPartsMax; ++i) {
       const Linear& linear = *outs[i].linear;
       if (done[i] || view_of(linear.weight).storage != storage) continue;
       job.parts[job.count++] = {view_of(linear.weight), vector_or_null(linear.bias),
                                 floats(outs[i].out)};
       done[i] = true;
+    }
+    std::optional<RowsView>& view = views[takes_integers(storage, x.rows(), by_role) ? 1 : 0];
+    if (view) {
+      job.x = *view;
+    } else if (set_input(job, x, norm, by_role)) {
+      view = job.x;
     }
     multiply(job, x.rows(), by_role);
   }
@@ -136,8 +161,8 @@ void CudaBackend::head_logits(Tensor x, const Norm& norm, const Linear& head, Te
 void CudaBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
   const cuda::MatrixView& w = view_of(linear.weight);
   MatvecJob job;
-  job.x = activations(x, Norm{}, is_integer(w.storage) && !only_prompts(x.rows()));
   job.parts[job.count++] = {w, vector_or_null(linear.bias), floats(residual)};
+  set_input(job, x, Norm{}, true);
   job.finish = Finish::add;
   multiply(job, x.rows(), true);
 }
@@ -152,16 +177,16 @@ void CudaBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& g
     return;
   }
   MatvecJob job;
-  job.x = activations(x, norm, is_integer(w.storage) && !only_prompts(x.rows()));
   job.parts[job.count++] = {w, vector_or_null(gate.bias), floats(out)};
   job.parts[job.count++] = {view_of(up.weight), vector_or_null(up.bias), nullptr};
+  set_input(job, x, norm, true);
   job.finish = Finish::swiglu;
   multiply(job, x.rows(), true);
 }
 
 void CudaBackend::qk_norm(Tensor x, const Norm& norm, int64_t head_dim) {
   cuda::rms_norm(*stream_, floats(x), x.shape.elements() / head_dim, static_cast<int32_t>(head_dim),
-                 head_dim, norm.weight.vector(), norm.eps, floats(x));
+                 head_dim, view_of(norm), floats(x));
 }
 
 void CudaBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) {

@@ -69,4 +69,10 @@ struct RowsView {
   int32_t columns = 0;
 };
 
+// What comes before a matrix.
+struct NormView {
+  const float* weight = nullptr;  // [columns]; null: no norm
+  double eps = 0;
+};
+
 }  // namespace hearth::cuda

@@ -1,4 +1,4 @@
-// A gate and an up projection of different formats, as mixed files have them.
+// Projections of different formats in one layer, as mixed files have them.
 #include <gtest/gtest.h>
 
 #include "hearth/backend/cuda/host_bridge.h"
@@ -30,6 +30,46 @@ TEST(MixedFormats, GateAndUpMayDiffer) {
   ReferenceBackend reference(Activation::automatic);
   const Matrix found = hidden(bridge);
   const Matrix expected = hidden(reference);
+  for (size_t i = 0; i < found.tensor.f32().size(); ++i) {
+    EXPECT_NEAR(found.tensor.f32()[i], expected.tensor.f32()[i], 1e-4) << "at " << i;
+  }
+}
+
+Matrix mixed_experts(Backend& backend) {
+  backend.begin_step();
+  constexpr Format kFormats[][3] = {{Format::bf16, Format::bf16, Format::q4_k},
+                                    {Format::q8_0, Format::q4_k, Format::f32},
+                                    {Format::q6_k, Format::q6_k, Format::q8_0}};
+  std::vector<Expert> experts;
+  uint32_t seed = 1;
+  for (const auto& formats : kFormats) {
+    const auto matrix = [&](Format format) {
+      return Linear{prepared(backend, make_weight(format, {256, 256}, seed++)), {}};
+    };
+    experts.push_back({matrix(formats[0]), matrix(formats[1]), matrix(formats[2])});
+  }
+  const Norm norm = make_norm(256, 4);
+  const int32_t ids[] = {0, 1, 1, 2, 2, 0};
+  const float weights[] = {0.5f, 0.25f, 1, 2, 0.75f, 0.125f};
+  Matrix x(3, 256, 5);
+  MoeFfn moe;
+  moe.x = x.tensor;
+  moe.norm = &norm;
+  moe.experts = experts;
+  moe.num_experts_per_tok = 2;
+  moe.ids = ids;
+  moe.weights = weights;
+  backend.moe_ffn(moe);
+  return x;
+}
+
+TEST(MixedFormats, ExpertsMayDiffer) {
+  auto opened = CudaBackend::open();
+  if (!opened) GTEST_SKIP() << opened.status().message();
+  cuda::HostBridge bridge(*std::move(opened));
+  ReferenceBackend reference(Activation::automatic);
+  const Matrix found = mixed_experts(bridge);
+  const Matrix expected = mixed_experts(reference);
   for (size_t i = 0; i < found.tensor.f32().size(); ++i) {
     EXPECT_NEAR(found.tensor.f32()[i], expected.tensor.f32()[i], 1e-4) << "at " << i;
   }

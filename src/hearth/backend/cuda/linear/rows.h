@@ -6,20 +6,15 @@
 
 namespace hearth::cuda {
 
-// RMS norm of `count` rows [columns] at `stride` floats from each other; weight null: a copy. out
-// may be x.
+// RMS norm of `count` rows [columns] at `stride` floats from each other. out may be x.
 void rms_norm(Stream& stream, const float* x, int64_t count, int32_t columns, int64_t stride,
-              const float* weight, double eps, float* out);
+              const NormView& norm, float* out);
 
-// Rows [columns] to codes [rows][columns] and blocks [rows][columns / 32]: scale = max |x| / 127,
-// codes to the nearest, ties to even. NaN or infinity makes a block NaN.
-void quantize_rows(Stream& stream, const float* x, int32_t rows, int32_t columns, int8_t* codes,
-                   BlockScale* blocks);
-
-// Both: the normed rows to out, and rounded.
-void norm_quantize_rows(Stream& stream, const float* x, int32_t rows, int32_t columns,
-                        const float* weight, double eps, float* out, int8_t* codes,
-                        BlockScale* blocks);
+// norm(x) [rows][columns] to `out`, where it isn't null, and rounded to codes [rows][columns] and
+// blocks [rows][columns / 32]: scale = max |x|
+// / 127, codes to the nearest, ties to even. NaN or infinity makes a block NaN.
+void quantize_rows(Stream& stream, const float* x, int32_t rows, int32_t columns,
+                   const NormView& norm, float* out, int8_t* codes, BlockScale* blocks);
 
 // out[i] = row ids[i] of x [.., columns].
 void gather(Stream& stream, const float* x, const int64_t* ids, int32_t count, int32_t columns,

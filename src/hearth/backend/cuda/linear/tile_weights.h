@@ -20,17 +20,19 @@ struct Piece {
   // Columns beyond the row's chunks are zeros.
   __device__ __forceinline__ void load(const MatrixView& w, int row, int column) {
     const int first = column / kValues;
+    const WeightRow from = weight_row<S>(w, row);
     if constexpr (kInteger) {
-      const auto v = IntegerReader<S>::load(w, row, first);
+      const auto v = IntegerChunk<S>::load(from, first);
+      const GroupFactors f = v.factors(first);
       raw[0] = v.raw;
-      scale = v.scale;
-      min = v.min;
+      scale = f.scale;
+      min = f.min;
     } else {
       HEARTH_UNROLL
       for (int i = 0; i < kChunks; ++i) {
         raw[i] = uint4{0, 0, 0, 0};
         if (first + i >= w.chunks) continue;
-        const auto v = FloatReader<S>::load(w, row, first + i);
+        const auto v = FloatReader<S>::load(from, first + i);
         raw[i] = v.raw;
         scale = v.scale;
       }

@@ -4,6 +4,7 @@
 #include "hearth/backend/cuda/linear/tiles.h"
 
 #include "hearth/backend/cuda/linear/storages.h"
+#include "hearth/backend/cuda/linear/tile.h"
 #include "hearth/backend/cuda/linear/tile_weights.h"
 
 namespace hearth::cuda {
@@ -12,7 +13,6 @@ namespace {
 using simt::kWarp;
 
 constexpr int kThreads = 256;
-constexpr int kTileOut = 128;       // weight rows
 constexpr int kStep = 32;           // columns
 constexpr int kStride = kStep + 8;  // in shared memory: rows of a fragment lie in different banks
 constexpr int kWarpsOut = 4;        // warps along the weight rows
@@ -22,22 +22,6 @@ constexpr int kWide = 4;            // fragments of 8 weight rows of a warp
 struct alignas(16) Shared {
   uint16_t x[2][kTileRows][kStride];
   uint16_t w[2][kTileOut][kStride];
-};
-
-// What a block works on. Of two matrices (swiglu) it has 64 rows each, eight by eight in turn, so
-// that a thread's sums of both are for the same output.
-struct Tile {
-  MatrixView first, second;
-  bool paired;
-  int out_row;         // of the first of its weight rows
-  const int32_t* ids;  // of its rows; null: they are numbers from `row` on
-  int row, count;      // rows
-  int per_row;         // outputs that share a row of x
-
-  __device__ __forceinline__ int id_of(int i) const {
-    const int at = i < count ? i : count - 1;  // rows beyond the last: computed and not stored
-    return ids == nullptr ? row + at : ids[at];
-  }
 };
 
 // A thread's part of loading a step: sixteen columns of a row of x and of a weight row.
@@ -123,20 +107,6 @@ __device__ __forceinline__ void multiply(const Tile& tile, const uint16_t* x, Su
   multiply_step(shared, stage, sums);
 }
 
-__device__ __forceinline__ float biased(float sum, const float* bias, int row) {
-  return bias == nullptr ? sum : sum + bias[row];
-}
-__device__ __forceinline__ float silu(float x) {
-  return x / (1.0f + expf(-x));
-}
-
-struct Output {
-  float* out;  // rows by first.rows
-  const float* bias;
-  const float* second_bias;
-  Finish finish;
-};
-
 __device__ __forceinline__ void finish_row(const Tile& tile, const Output& to, int id,
                                            const float (&sums)[kWide][4], int half) {
   const int lane = simt::lane_index();
@@ -146,17 +116,12 @@ __device__ __forceinline__ void finish_row(const Tile& tile, const Output& to, i
   for (int j = 0; j < kWide; j += 1) {
     HEARTH_UNROLL
     for (int e = 0; e < 2; ++e) {
-      if (tile.paired) {
-        if (j % 2 == 1) continue;
+      const float sum = sums[j][2 * half + e];
+      if (!tile.paired) {
+        put(tile, to, tile.out_row + out + 8 * j + e, sum, row);
+      } else if (j % 2 == 0) {
         const int at = tile.out_row + (out - lane % 4 * 2) / 2 + j / 2 * 8 + lane % 4 * 2 + e;
-        if (at >= tile.first.rows) continue;
-        const float gate = biased(sums[j][2 * half + e], to.bias, at);
-        row[at] = silu(gate) * biased(sums[(j + 1) % kWide][2 * half + e], to.second_bias, at);
-      } else {
-        const int at = tile.out_row + out + 8 * j + e;
-        if (at >= tile.first.rows) continue;
-        const float value = biased(sums[j][2 * half + e], to.bias, at);
-        row[at] = to.finish == Finish::add ? row[at] + value : value;
+        put_swiglu(tile, to, at, sum, sums[(j + 1) % kWide][2 * half + e], row);
       }
     }
   }
@@ -175,26 +140,13 @@ __device__ __forceinline__ void finish(const Tile& tile, const Output& to, const
 }
 
 template <Storage S>
-__global__ void __launch_bounds__(kThreads) tiles_kernel(const MatvecJob job, const uint16_t* x) {
+__global__ void __launch_bounds__(kThreads)
+    tiles_kernel(const __grid_constant__ MatvecJob job, const uint16_t* x) {
   simt::wait_for_inputs();
-  const bool paired = job.finish == Finish::swiglu;
-  const int out_rows = paired ? kTileOut / 2 : kTileOut;
-  int part = 0;
-  int block = static_cast<int>(blockIdx.y);
-  while (!paired && block >= (job.parts[part].w.rows + out_rows - 1) / out_rows) {
-    block -= (job.parts[part].w.rows + out_rows - 1) / out_rows;
-    ++part;
-  }
-  const MatvecPart& p = job.parts[part];
-  const MatvecPart& second = paired ? job.parts[1] : p;
-  const int row = static_cast<int>(blockIdx.x) * kTileRows;
-  const int count = job.rows - row < kTileRows ? job.rows - row : kTileRows;
-  const Tile tile{
-      p.w, second.w, paired, block * out_rows, job.row_ids == nullptr ? nullptr : job.row_ids + row,
-      row, count,    1};
+  const Tile tile = dense_tile(job, kTileRows);
   Sums sums;
   multiply<S>(tile, x, sums);
-  finish(tile, {p.out, p.bias, second.bias, job.finish}, sums);
+  finish(tile, dense_output(job), sums);
 }
 
 template <Storage S>
@@ -202,16 +154,11 @@ __global__ void __launch_bounds__(kThreads)
     expert_tiles_kernel(const ExpertJob job, const uint16_t* x, const int32_t* sorted,
                         const ExpertTile* tiles) {
   simt::wait_for_inputs();
-  const ExpertTile t = tiles[blockIdx.x];
-  if (t.count == 0) return;
-  const ExpertViews& e = job.experts[t.expert];
-  const bool paired = !job.down;
-  const int out_row = static_cast<int>(blockIdx.y) * (paired ? kTileOut / 2 : kTileOut);
-  const Tile tile{paired ? e.gate : e.down, e.up, paired,  out_row,
-                  sorted + t.first,         0,    t.count, job.per_row};
+  if (!has_work(job, tiles[blockIdx.x])) return;
+  const Tile tile = expert_tile(job, sorted, tiles[blockIdx.x]);
   Sums sums;
   multiply<S>(tile, x, sums);
-  finish(tile, {job.out, nullptr, nullptr, paired ? Finish::swiglu : Finish::store}, sums);
+  finish(tile, expert_output(job), sums);
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -222,10 +169,6 @@ __global__ void __launch_bounds__(kThreads)
   for (int i = static_cast<int>(threadIdx.x); i < stride; i += kThreads) {
     to[i] = i < columns ? simt::to_bf16(from[i]) : uint16_t{0};
   }
-}
-
-unsigned tile_count(int64_t rows, int64_t each) {
-  return static_cast<unsigned>((rows + each - 1) / each);
 }
 
 }  // namespace
@@ -243,12 +186,7 @@ void tiles(Stream& stream, const MatvecJob& job, const uint16_t* x) {
   Grid grid;
   grid.x = tile_count(job.rows, kTileRows);
   grid.threads = kThreads;
-  grid.y = 0;
-  if (job.finish == Finish::swiglu) {
-    grid.y = tile_count(job.parts[0].w.rows, kTileOut / 2);
-  } else {
-    for (int i = 0; i < job.count; ++i) grid.y += tile_count(job.parts[i].w.rows, kTileOut);
-  }
+  grid.y = dense_tiles(job);
   with_storage(job.parts[0].w.storage,
                [&]<Storage S>() { launch(stream, grid, tiles_kernel<S>, job, x); });
 }
@@ -258,7 +196,7 @@ void expert_tiles(Stream& stream, const ExpertJob& job, const uint16_t* x, const
   if (job.pairs == 0) return;
   Grid grid;
   grid.x = static_cast<unsigned>(tile_count_max);
-  grid.y = tile_count(job.rows, job.down ? kTileOut : kTileOut / 2);
+  grid.y = expert_tiles_along(job);
   grid.threads = kThreads;
   with_storage(job.storage, [&]<Storage S>() {
     launch(stream, grid, expert_tiles_kernel<S>, job, x, sorted, tiles);

@@ -1,6 +1,9 @@
-// Many rows of activations by whole matrices: tiles of tensor cores, weights of any storage decoded
-// to bf16 on the way, activations rounded to bf16, sums in f32. The kernel of prompts. A row's
-// result doesn't depend on the rows beside it.
+// Many rows of activations by whole matrices in tiles of tensor cores: the kernels of prompts. A
+// row's result doesn't depend on the rows beside it.
+//
+// Integer weights whose groups are blocks of 32 meet activations in eight bits, as generated rows
+// and the CPU have it. Of all others tiles are in bf16: weights decoded on the way, activations
+// rounded, sums in f32.
 #pragma once
 
 #include "hearth/backend/cuda/linear/matvec.h"
@@ -20,6 +23,11 @@ void round_rows(Stream& stream, const float* x, uint16_t* out, int64_t rows, int
 // `job` with its activations in bf16, as round_rows makes them, instead of job.x.
 void tiles(Stream& stream, const MatvecJob& job, const uint16_t* x);
 
+// Whether `byte_tiles` takes the storage.
+bool has_byte_tiles(Storage storage);
+// `job` with its activations in eight bits.
+void byte_tiles(Stream& stream, const MatvecJob& job);
+
 // A tile's share of the pairs of one expert: sorted[first .. first + count).
 struct ExpertTile {
   int32_t expert, first, count;
@@ -38,5 +46,7 @@ void sort_pairs(Stream& stream, const ExpertJob& job, int32_t experts, int32_t* 
 // What expert_matvec does, in tiles.
 void expert_tiles(Stream& stream, const ExpertJob& job, const uint16_t* x, const int32_t* sorted,
                   const ExpertTile* tiles, int32_t tile_count);
+void byte_expert_tiles(Stream& stream, const ExpertJob& job, const int32_t* sorted,
+                       const ExpertTile* tiles, int32_t tile_count);
 
 }  // namespace hearth::cuda

@@ -211,7 +211,7 @@ TEST_P(TilesTest, ExpertsOfChosenTokensAgreeWithPairByPair) {
   job.x.floats = device(x);
   const auto count = static_cast<size_t>(kTokens * kPerToken * inter);
   for (const bool down : {false, true}) {
-    job.down = down;
+    job.which = down ? ExpertMatrices::down : ExpertMatrices::gate_up;
     job.per_row = down ? 1 : kPerToken;
     job.out = device(std::vector<float>(count, 1e9f));
     expert_tiles(*stream_, job, rows, sorted, tiles, tile_count);

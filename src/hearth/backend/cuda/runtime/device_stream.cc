@@ -21,19 +21,28 @@ class DeviceGraph : public Graph {
 
 class DeviceStream : public Stream {
  public:
-  DeviceStream(cudaStream_t stream, DeviceFacts facts, bool overlap)
-      : stream_(stream), facts_(std::move(facts)), overlap_(overlap && facts_.sm >= 90) {}
+  DeviceStream(cudaStream_t stream, DeviceFacts facts, bool overlap, int64_t memory_max)
+      : stream_(stream),
+        facts_(std::move(facts)),
+        overlap_(overlap && facts_.sm >= 90),
+        memory_max_(memory_max) {}
   ~DeviceStream() override { cudaStreamDestroy(stream_); }
 
   const DeviceFacts& facts() const override { return facts_; }
   int64_t free_bytes() override {
     size_t free = 0, total = 0;
     note(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-    return static_cast<int64_t>(free);
+    const auto left = static_cast<int64_t>(free);
+    if (memory_max_ == 0) return left;
+    return std::clamp<int64_t>(memory_max_ - (static_cast<int64_t>(total) - left), 0, left);
   }
 
   Result<std::shared_ptr<std::byte>> allocate(int64_t bytes) override {
     void* memory = nullptr;
+    if (memory_max_ > 0 && bytes > free_bytes()) {
+      return hearth::error(Code::no_memory, "{} bytes asked of {}, {} are left of the {} allowed",
+                           bytes, facts_.name, free_bytes(), memory_max_);
+    }
     const cudaError_t e = cudaMalloc(&memory, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
     if (e != cudaSuccess) {
       (void)cudaGetLastError();
@@ -130,12 +139,13 @@ class DeviceStream : public Stream {
   cudaStream_t stream_;
   DeviceFacts facts_;
   bool overlap_;
+  int64_t memory_max_;
   Status status_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Stream>> Stream::open(bool overlap) {
+Result<std::unique_ptr<Stream>> Stream::open(bool overlap, int64_t memory_max) {
   int devices = 0;
   const cudaError_t e = cudaGetDeviceCount(&devices);
   if (e != cudaSuccess || devices == 0) {
@@ -154,7 +164,8 @@ Result<std::unique_ptr<Stream>> Stream::open(bool overlap) {
   facts.sm = p.major * 10 + p.minor;
   facts.processors = p.multiProcessorCount;
   facts.memory_bytes = static_cast<int64_t>(p.totalGlobalMem);
-  return std::unique_ptr<Stream>(std::make_unique<DeviceStream>(stream, std::move(facts), overlap));
+  return std::unique_ptr<Stream>(
+      std::make_unique<DeviceStream>(stream, std::move(facts), overlap, memory_max));
 }
 
 }  // namespace hearth::cuda

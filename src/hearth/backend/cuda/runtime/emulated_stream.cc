@@ -21,16 +21,15 @@ class EmulatedGraph : public Graph {
 
 class EmulatedStream : public Stream {
  public:
-  EmulatedStream() {
+  explicit EmulatedStream(int64_t memory_max) : memory_bytes_(memory_max) {
     facts_.name = "emulator";
     facts_.sm = 90;
     facts_.processors = 4;
-    facts_.memory_bytes = kMemoryBytes;
-    facts_.free_bytes = kMemoryBytes;
+    facts_.memory_bytes = memory_bytes_;
   }
 
   const DeviceFacts& facts() const override { return facts_; }
-  int64_t free_bytes() override { return kMemoryBytes - held_; }
+  int64_t free_bytes() override { return memory_bytes_ - held_; }
 
   Result<std::shared_ptr<std::byte>> allocate(int64_t bytes) override {
     CHECK(!graph_);
@@ -96,8 +95,6 @@ class EmulatedStream : public Stream {
   }
 
  private:
-  static constexpr int64_t kMemoryBytes = int64_t{4} << 30;
-
   static size_t size_of(int64_t bytes) { return static_cast<size_t>(std::max<int64_t>(bytes, 1)); }
 
   void enqueue(std::function<void()> work) {
@@ -120,6 +117,7 @@ class EmulatedStream : public Stream {
   }
 
   DeviceFacts facts_;
+  int64_t memory_bytes_;
   int64_t held_ = 0;
   std::map<const std::byte*, int64_t> extents_;
   std::unique_ptr<EmulatedGraph> graph_;
@@ -127,8 +125,10 @@ class EmulatedStream : public Stream {
 
 }  // namespace
 
-Result<std::unique_ptr<Stream>> Stream::open(bool /*overlap*/) {
-  return std::unique_ptr<Stream>(std::make_unique<EmulatedStream>());
+Result<std::unique_ptr<Stream>> Stream::open(bool /*overlap*/, int64_t memory_max) {
+  constexpr int64_t kMemoryBytes = int64_t{4} << 30;
+  return std::unique_ptr<Stream>(
+      std::make_unique<EmulatedStream>(memory_max > 0 ? memory_max : kMemoryBytes));
 }
 
 }  // namespace hearth::cuda

@@ -34,7 +34,6 @@ struct DeviceFacts {
   int sm = 0;  // 90 for compute capability 9.0
   int processors = 0;
   int64_t memory_bytes = 0;
-  int64_t free_bytes = 0;
 };
 
 // Work recorded once, to be run again.
@@ -46,12 +45,13 @@ class Graph {
 class Stream {
  public:
   // `overlap`: kernels may overlap (programmatic dependent launch), where the device can.
-  // unsupported: no driver or no device, in words.
-  static Result<std::unique_ptr<Stream>> open(bool overlap);
+  // `memory_max`: no more bytes than that are in use on the device, by all programs, as its driver
+  // counts them; 0: as many as it has.  unsupported: no driver or no device, in words.
+  static Result<std::unique_ptr<Stream>> open(bool overlap, int64_t memory_max = 0);
   virtual ~Stream() = default;
 
   virtual const DeviceFacts& facts() const = 0;
-  virtual int64_t free_bytes() = 0;
+  virtual int64_t free_bytes() = 0;  // within memory_max
 
   // Device memory, 256-byte aligned, content undefined. no_memory says what was asked and free.
   virtual Result<std::shared_ptr<std::byte>> allocate(int64_t bytes) = 0;

@@ -20,6 +20,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
+#define __grid_constant__
 #define __launch_bounds__(...)
 #define __shared__ static
 #define __align__(n) alignas(n)
@@ -84,6 +85,15 @@ inline int dot4(uint32_t a, uint32_t b, int d) {
 inline void wait_for_inputs() {}
 inline void prefetch(const void*) {}
 inline uint4 load_once(const uint4* p) {
+  return *p;
+}
+inline int32_t atomic_add(int32_t* p, int32_t value) {
+  const int32_t before = *p;
+  *p += value;
+  return before;
+}
+inline void memory_fence() {}
+inline float load_fresh(const float* p) {
   return *p;
 }
 inline float from_bits(uint32_t bits) {

@@ -1,9 +1,11 @@
-// Tensor cores: products of 16x16 by 16x8 tiles of bf16 with f32 sums, what loads their operands
-// from shared memory, and copies that run beside the products. Every lane of a warp takes part.
+// Tensor cores: products of 16x16 by 16x8 tiles of bf16 with f32 sums, of 16x32 by 32x8 tiles of
+// bytes with integer sums, what loads their operands from shared memory, and copies that run beside
+// the products. Every lane of a warp takes part.
 //
 // Operands as the hardware has them, lane = 4 r + q: word i of `a` holds columns 2 q + 8 (i / 2)
 // and the next of row r + 8 (i % 2); word i of `b` the same columns of row r of the transposed
-// second factor; sums[0..4) lie in rows r, r, r + 8, r + 8 and columns 2 q, 2 q + 1, 2 q, 2 q + 1.
+// second factor (of bytes four columns a word: 4 q + 16 (i / 2) and the next three); sums[0..4) lie
+// in rows r, r, r + 8, r + 8 and columns 2 q, 2 q + 1, 2 q, 2 q + 1.
 #pragma once
 
 #include "hearth/backend/cuda/simt/simt.h"
@@ -27,6 +29,15 @@ __device__ __forceinline__ void mma_bf16(float (&sums)[4], const uint32_t (&a)[4
       "{%0,%1,%2,%3};"
       : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+// sums = start + a b, of signed bytes.
+__device__ __forceinline__ void mma_s8(int (&sums)[4], const uint32_t (&a)[4], uint32_t b0,
+                                       uint32_t b1, int start) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%10,%10,%10,%10};"
+      : "=r"(sums[0]), "=r"(sums[1]), "=r"(sums[2]), "=r"(sums[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(start));
 }
 // Two floats rounded to bf16, `low` in the low half.
 __device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
@@ -73,6 +84,22 @@ inline void mma_bf16(float (&sums)[4], const uint32_t (&a)[4], uint32_t b0, uint
       const MmaOperands& row = warp[lane / 4 * 4 + k % 8 / 2];
       const MmaOperands& other = warp[4 * column + k % 8 / 2];
       sums[i] += half_of(row.a[k / 8 * 2 + i / 2], k % 2) * half_of(other.b[k / 8], k % 2);
+    }
+  }
+  warp_barrier();
+}
+inline void mma_s8(int (&sums)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, int start) {
+  const int lane = static_cast<int>(place().thread.x % 32);
+  MmaOperands* warp = mma_operands[place().thread.x / 32];
+  warp[lane] = {{a[0], a[1], a[2], a[3]}, {b0, b1}};
+  warp_barrier();
+  for (int i = 0; i < 4; ++i) {
+    const int column = 2 * (lane % 4) + i % 2;
+    sums[i] = start;
+    for (int k = 0; k < 32; k += 4) {
+      const MmaOperands& row = warp[lane / 4 * 4 + k % 16 / 4];
+      const MmaOperands& other = warp[4 * column + k % 16 / 4];
+      sums[i] = dot4(row.a[k / 16 * 2 + i / 2], other.b[k / 16], sums[i]);
     }
   }
   warp_barrier();

@@ -41,8 +41,8 @@ __device__ __forceinline__ T shuffle_xor(T value, int mask) {
   return __shfl_xor_sync(0xffffffffu, value, mask);
 }
 // First thing of every kernel: until then a kernel may run beside the one before it (programmatic
-// dependent launch) and must touch nothing that is not constant; from then on all is written, and
-// the next kernel may come that far.
+// dependent launch) and must touch nothing but what is constant, or was copied from the host, which
+// no kernel overlaps; from then on all is written, and the next kernel may come that far.
 __device__ __forceinline__ void wait_for_inputs() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
@@ -64,6 +64,18 @@ __device__ __forceinline__ uint4 load_once(const uint4* p) {
                : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
                : "l"(p));
   return v;
+}
+// What was there before.
+__device__ __forceinline__ int32_t atomic_add(int32_t* p, int32_t value) {
+  return atomicAdd(p, value);
+}
+// What this thread has written is seen by other blocks before what it writes next.
+__device__ __forceinline__ void memory_fence() {
+  __threadfence();
+}
+// What another block of this kernel has written: past the first cache.
+__device__ __forceinline__ float load_fresh(const float* p) {
+  return __ldcg(p);
 }
 __device__ __forceinline__ float from_f16(uint16_t h) {
   return __half2float(__ushort_as_half(h));
