@@ -111,7 +111,10 @@ TEST(Allocation, SamplingWithEverythingMakesNone) {
   p.repetition_penalty = 1.1;
   p.presence_penalty = 0.5;
   p.logit_bias = {{3, 1}, {4, -5}};
-  const TokenMask mask = [](std::span<const int32_t>, std::span<uint8_t> banned) { banned[9] = 1; };
+  const TokenMask mask = [](std::span<const int32_t>, std::span<uint8_t> banned) {
+    banned[9] = 1;
+    return Status::ok();
+  };
   p.top_p = 0.95;
   expect_no_allocations("llama", p, mask);
   p.top_k = 20;

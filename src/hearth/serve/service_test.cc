@@ -131,7 +131,7 @@ TEST(Service, AFullQueueSaysWhenToComeAgain) {
 }
 
 TEST(Service, ThePageNeedsNoKeyAndStaysTheSame) {
-  Server server;
+  TestServer server;
   RequestHead head;
   head.method = "GET";
   head.host = "localhost";

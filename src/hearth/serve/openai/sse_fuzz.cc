@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   piece.choice = data[1];
   piece.text = std::string(text_of(data + 2, size - 2));
   head.model = piece.text;
-  if (head.logprobs) piece.logprobs.push_back({{0, -1}, {{1, -2}, {data[1], -3}}});
+  if (head.logprobs) piece.logprobs.push_back({{0, -1}, {{1, -2}, {data[1], -3}}, {}});
   std::string key = head.endpoint == Endpoint::completion ? "text" : "content";
   if (piece.thought) key = "reasoning_content";
   check_event(chunk_json(head, piece, bytes_tokenizer()), key, piece.text);
