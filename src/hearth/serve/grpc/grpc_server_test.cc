@@ -64,6 +64,24 @@ Json http_answer(RpcTestServer& server, const std::string& body) {
   }
 }
 
+// The guard stands on the way that both protocols take.
+TEST(Grpc, PersonalDataMeetsTheSamePolicy) {
+  const std::string text = "call 13812345678, 12+30=?";
+  {
+    RpcTestServer server({.personal_data = pii::Mode::block});
+    const Answer answer = ask(*server.stub, question(text));
+    EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(answer.status.error_message().find("13812345678"), std::string::npos);
+    EXPECT_TRUE(ask(*server.stub, question("12+30=?")).status.ok());
+  }
+  RpcTestServer server({.personal_data = pii::Mode::mask});
+  v1::ChatRequest request = question(text);
+  request.mutable_options()->set_max_tokens(3);
+  const Answer answer = ask(*server.stub, request);
+  EXPECT_TRUE(answer.status.ok());
+  EXPECT_EQ(server.metric("hearth_personal_data_total"), 1);
+}
+
 TEST(Grpc, AStreamIsHttpsAnswerTokenForToken) {
   RpcTestServer server;
   const Json whole = http_answer(server, R"({"messages":[{"role":"user","content":"37*48=?"}],

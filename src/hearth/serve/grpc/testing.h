@@ -26,6 +26,7 @@ struct RpcTestSettings {
   LoopOptions loop = {};
   GrpcOptions grpc = {};
   int64_t stream_buffer = 256 << 10;
+  pii::Mode personal_data = pii::Mode::off;
 };
 
 struct RpcTestServer {
@@ -51,6 +52,7 @@ struct RpcTestServer {
     options.model_names = {"mini"};
     options.context = kTestContext;
     options.stream_buffer = settings.stream_buffer;
+    options.personal_data.mode = settings.personal_data;
     adapters = std::make_unique<Adapters>(mini().loaded(), mini_backend(), *loop, metrics, "");
     service = std::make_unique<Service>(mini(), *loop, *adapters, *gate, metrics, options);
     rpc = std::make_unique<RpcService>(mini(), *loop, *adapters, *gate, metrics, options);
