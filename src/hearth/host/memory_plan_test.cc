@@ -22,7 +22,8 @@ std::vector<std::string> checkpoints() {
     if (path.filename() == "config.json") paths.push_back(path.parent_path());
     const bool first = path.string().find("-of-") == std::string::npos ||
                        path.string().find("-00001-of-") != std::string::npos;
-    if (path.extension() == ".gguf" && first) paths.push_back(path);
+    const bool adapter = path.find("/golden/adapters/") != std::string::npos;
+    if (path.extension() == ".gguf" && first && !adapter) paths.push_back(path);
   }
   std::sort(paths.begin(), paths.end());
   return paths;
