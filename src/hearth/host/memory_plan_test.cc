@@ -22,7 +22,7 @@ std::vector<std::string> checkpoints() {
     if (path.filename() == "config.json") paths.push_back(path.parent_path());
     const bool first = path.string().find("-of-") == std::string::npos ||
                        path.string().find("-00001-of-") != std::string::npos;
-    const bool adapter = path.find("/golden/adapters/") != std::string::npos;
+    const bool adapter = path.string().find("/golden/adapters/") != std::string::npos;
     if (path.extension() == ".gguf" && first && !adapter) paths.push_back(path);
   }
   std::sort(paths.begin(), paths.end());
