@@ -36,7 +36,7 @@ test: deps  ## build and run all tests; the last line counts them
 
 page-test: build  ## the chat page in a headless Chromium, which is installed where it is missing
 	@tools/install-deps tools/apt-packages-page.txt
-	@for part in page_markdown page page_trouble; do python3 tests/$$part_test.py build/hearth .; done
+	@for part in page_markdown page page_trouble; do python3 tests/$${part}_test.py build/hearth .; done
 
 test-all:  ## all that `make test` runs, and the chat page's tests in a browser
 	@tools/install-deps tools/apt-packages-page.txt
