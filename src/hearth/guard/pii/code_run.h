@@ -38,11 +38,14 @@ class CodeRun {
 
   std::string_view text() const { return text_; }
   size_t size() const { return code_.size(); }
-  char operator[](size_t i) const { return code_[i]; }  // '0'..'9', 'A'..'Z'
+  // Recognisers look a few characters ahead: behind the end there is '\0', which is no digit,
+  // nothing lies before it, and a group ends there. '0'..'9', 'A'..'Z'
+  char operator[](size_t i) const { return i < code_.size() ? code_[i] : '\0'; }
   // Letters as they were written.
   std::string_view exact() const { return exact_; }
   std::string_view code() const { return code_; }
-  Gaps gap(size_t i) const { return places_[i].gap; }  // before character i
+  // Before character i.
+  Gaps gap(size_t i) const { return i < places_.size() ? places_[i].gap : Gaps{kNothing}; }
   size_t begin(size_t i) const { return places_[i].begin; }
   size_t end(size_t i) const { return places_[i].end; }  // of character i: the byte after it
   size_t text_end() const { return places_.empty() ? 0 : places_.back().end; }
@@ -57,9 +60,9 @@ class CodeRun {
   // The same, or letters follow a digit ("…21号" is a group's end anyway; this is "…21abc").
   bool ends_loosely(size_t i) const { return ends(i) || (is_digit(i - 1) && !is_digit(i)); }
   // A group begins at character i.
-  bool border(size_t i) const { return places_[i].border; }
+  bool border(size_t i) const { return i >= places_.size() || places_[i].border; }
 
-  bool is_digit(size_t i) const { return code_[i] >= '0' && code_[i] <= '9'; }
+  bool is_digit(size_t i) const { return (*this)[i] >= '0' && (*this)[i] <= '9'; }
   int digit(size_t i) const { return code_[i] - '0'; }
   // `count` characters from i on, gaps between them within `gaps`: the index after them, or kNone.
   size_t take(size_t i, size_t count, Gaps gaps) const;

@@ -100,6 +100,23 @@ TEST(Detector, Disguises) {
   EXPECT_EQ(found("13800138000abc"), "MOBILE:13800138000");
 }
 
+// Recognisers look ahead: a text may end anywhere. For a sanitizer, above all.
+TEST(Detector, TextsEndAnywhere) {
+  DetectOptions all;
+  all.types = TypeSet::all();
+  all.score_min = 0.1;
+  const std::string text =
+      "GB82 WEST 1234 5698 7654 32 0086 138 0013 8000 A123456(3) 1 85 05 2A 123 456 78 12.5, 3.25";
+  for (size_t n = 0; n <= text.size(); ++n) {
+    const std::string cut(text.begin(), text.begin() + static_cast<long>(n));
+    for (size_t from = 0; from < n; ++from) {
+      for (const Entity& e : detect(std::string(cut.substr(from)), all)) {
+        EXPECT_LE(e.end, n - from);
+      }
+    }
+  }
+}
+
 TEST(Detector, WhatIsNoOnes) {
   for (const char* text :
        {"订单号13812345678901234", "order 4111111111111112", "version 10.2.3.4", "v1.2.3.4",

@@ -47,7 +47,7 @@ bool usual_shape(const CodeRun& run, size_t i, size_t end) {
 
 // The number begins after the country's code: +86, 0086, 86.
 bool after_country_code(const CodeRun& run, size_t i) {
-  if (i < 2 || run[i - 2] != '8' || run[i - 1] != '6') return false;
+  if (i < 2 || i >= run.size() || run[i - 2] != '8' || run[i - 1] != '6') return false;
   if (i == 2) return true;
   return (i == 4 && run[0] == '0' && run[1] == '0') || run.border(i - 2);
 }
