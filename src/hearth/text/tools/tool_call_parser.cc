@@ -130,8 +130,9 @@ void ToolCallParser::plain(std::string_view text, std::vector<ToolEvent>& out) {
     case State::arguments:
       return read_arguments(text, out);
     case State::between:
-      if (!trimmed(text).empty()) add(ToolEvent::Kind::text, 0, text, out);
-      return;
+      if (blank_) text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
+      blank_ = blank_ && text.empty();
+      return add(ToolEvent::Kind::text, 0, text, out);
     case State::tail:
       return;  // white space, the fence or the bracket behind the arguments
   }
@@ -140,7 +141,10 @@ void ToolCallParser::plain(std::string_view text, std::vector<ToolEvent>& out) {
 void ToolCallParser::push(ToolMark mark, std::vector<ToolEvent>& out) {
   switch (mark) {
     case ToolMark::calls_begin:
-      if (state_ == State::text) state_ = State::between;
+      if (state_ == State::text) {
+        state_ = State::between;
+        blank_ = true;
+      }
       return;
     case ToolMark::call_begin:
       end_call(out);
@@ -215,6 +219,7 @@ void ToolCallParser::end_call(std::vector<ToolEvent>& out) {
   }
   if (state_ == State::text || state_ == State::between) return;
   open_ = false;
+  blank_ = true;
   state_ = dialect_ == ToolDialect::hermes ? State::text : State::between;
 }
 

@@ -62,6 +62,7 @@ class ToolCallParser {
   JsonValueEnd value_;  // of its arguments
   int32_t calls_ = 0;
   bool open_ = false;  // the last of them has not ended
+  bool blank_ = true;  // between calls, only white space was seen
 };
 
 }  // namespace hearth

@@ -98,6 +98,11 @@ const std::vector<Case>& cases() {
       {d, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>g\n```json\n{\"a\": \"cut",
        "|g:{\"a\": \"cut"},
       {d, "stray <｜tool▁calls▁end｜>mark", "'stray mark'"},
+      {d,
+       "<｜tool▁calls▁begin｜> \n so be it "
+       "<｜tool▁call▁begin｜>f<｜tool▁sep｜>{}<｜tool▁call▁end｜>\n "
+       "<｜tool▁call▁begin｜>g<｜tool▁sep｜>{}<｜tool▁call▁end｜> or not <｜tool▁calls▁end｜>",
+       "'so be it '|f:{}|g:{}'or not '"},
       {h, "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"}\\\"\"}}\n</tool_call>",
        "|f:{\"a\": \"}\\\"\"}"},
       {h,
