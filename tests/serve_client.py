@@ -17,6 +17,8 @@ import time
 
 BINARY = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/hearth")
 REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
+# An answer that goes on and on: its end is never drawn.
+ENDLESS = {"temperature": 1, "logit_bias": {"1": -100}, "max_tokens": 1500}
 
 
 def write_adapter(folder: str, size: float):
