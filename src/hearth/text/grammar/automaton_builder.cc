@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "hearth/files/outside_bytes.h"
+
 namespace hearth::grammar {
 namespace {
 
@@ -33,7 +35,19 @@ NodeId AutomatonBuilder::read(const std::vector<Edge>& edges) {
   return add({Node::Kind::read, first, static_cast<int32_t>(edges.size())});
 }
 
+// Everything below recurses over expressions. Groups and repetitions nest in each other, so that a
+// text within kNestingMax of both may still nest their product deep.
+Status AutomatonBuilder::check_depth() const {
+  for (RuleId r = 0; r < grammar_.rules(); ++r) {
+    if (grammar_.expr(grammar_.rule(r).body).depth <= kExprDepthMax) continue;
+    return error(Code::unsupported, "rule {}: expected parts nested at most {} deep",
+                 excerpt(grammar_.rule(r).name), kExprDepthMax);
+  }
+  return Status::ok();
+}
+
 Status AutomatonBuilder::build_rules() {
+  TRY(check_depth());
   TRY(find_nullable_rules());
   out_.starts.assign(static_cast<size_t>(grammar_.rules()), kFinish);
   for (RuleId r = 0; r < grammar_.rules(); ++r) {

@@ -33,6 +33,7 @@ class AutomatonBuilder {
   Result<NodeId> copies(const Expr& e, NodeId next);
   Result<NodeId> counted(const Expr& e, NodeId next);
   Result<NodeId> dfa(const ByteDfa& dfa, NodeId next);
+  Status check_depth() const;
   Status find_nullable_rules();
   bool nullable(ExprId id);
   bool known_nullable(ExprId id);

@@ -31,6 +31,9 @@ std::vector<CodeRange> complement(std::vector<CodeRange> ranges) {
 }
 
 ExprId Grammar::add(Expr expr) {
+  for (ExprId child : expr.children) {
+    expr.depth = std::max(expr.depth, this->expr(child).depth + 1);
+  }
   exprs_.push_back(std::move(expr));
   return static_cast<ExprId>(exprs_.size()) - 1;
 }

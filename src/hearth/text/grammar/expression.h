@@ -19,7 +19,9 @@ using RuleId = int32_t;
 inline constexpr int64_t kUnlimited = -1;             // a repetition without a maximum
 inline constexpr int64_t kRepeatMax = 2'147'483'647;  // the largest count that can be written
 inline constexpr uint32_t kCodePointMax = 0x10FFFF;
-inline constexpr int kNestingMax = 200;  // of groups in a text, and so of recursion over Expr
+inline constexpr int kNestingMax = 200;  // of groups in a text
+inline constexpr int32_t kExprDepthMax =
+    2000;  // of parts in each other: bounds recursion over Expr
 
 // Code points, both ends included. Surrogates are no characters and never match.
 struct CodeRange {
@@ -52,6 +54,7 @@ struct Expr {
   int64_t max = 0;
   RuleId rule = 0;
   ByteDfa dfa;
+  int32_t depth = 1;  // of the tree below it, itself included; calls are leaves
 };
 
 struct Rule {

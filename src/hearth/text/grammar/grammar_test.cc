@@ -199,6 +199,8 @@ TEST(HostileGrammar, AnswersWithinASecond) {
       {"root ::= \"a\"" + repeated("+", 150), "accepted"},
       {"root ::= \"a\"" + repeated("{2,3}", 150), ""},
       {"root ::= \"a\"" + repeated("+", 60'000), ""},
+      {"root ::= " + repeated("(", 199) + "\"a\"" + repeated(repeated("?", 200) + ")", 199),
+       "rule root: expected parts nested at most 2000 deep"},
       {chain(50'000, ""), "accepted"},
       {chain(40'000, "\"x\""),
        "nothing matches: no finite text follows the rules with calls nested up to 300"},
