@@ -306,16 +306,20 @@ Status AutomatonBuilder::find_nullable_rules() {
       const Expr& e = grammar_.expr(parts.back());
       parts.pop_back();
       parts.insert(parts.end(), e.children.begin(), e.children.end());
-      if (e.kind == Expr::Kind::call) callers[static_cast<size_t>(e.rule)].push_back(r);
+      if (e.kind != Expr::Kind::call) continue;
+      std::vector<RuleId>& list = callers[static_cast<size_t>(e.rule)];
+      if (list.empty() || list.back() != r) list.push_back(r);
     }
   }
   while (!todo.empty()) {
     const auto r = static_cast<size_t>(todo.back());
     todo.pop_back();
-    if (out_.empty_rules[r] || !nullable(grammar_.rule(static_cast<RuleId>(r)).body)) continue;
+    if (out_.empty_rules[r]) continue;
+    const bool empty = nullable(grammar_.rule(static_cast<RuleId>(r)).body);
     if (nullable_work_ > kNullableWorkMax) {
       return error(Code::unsupported, "the rules are too many and too entangled");
     }
+    if (!empty) continue;
     out_.empty_rules[r] = true;
     todo.insert(todo.end(), callers[r].begin(), callers[r].end());
   }

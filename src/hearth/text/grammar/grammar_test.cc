@@ -186,6 +186,7 @@ TEST(HostileGrammar, AnswersWithinASecond) {
   const std::string open = repeated("(", 60'000);
   const std::string many = "root ::= " + repeated("[a-z] | ", 30'000) + "\"x\"";
   const std::string nullable = "root ::= " + repeated("a ", 20'000) + "\na ::= \"a\"?";
+  const std::string empty = "r ::= \"\"\nroot ::= " + repeated("r ", 100'000) + "\"x\"";
   const std::pair<std::string, std::string_view> gbnf[] = {
       {"root ::= " + open, "byte 210: expected groups nested at most 200 deep, found more"},
       {"root ::= (\"a\"*)*", "accepted"},
@@ -208,6 +209,7 @@ TEST(HostileGrammar, AnswersWithinASecond) {
       {"root ::= root", "rule root: expected it to read something before it calls itself"},
       {many, "accepted"},
       {nullable, "accepted"},
+      {empty, ""},
       {"root ::= a a a a a a a a\na ::= \"x\" a | a2\na2 ::= \"x\" a2 | \"x\" a | \"x\"",
        "accepted"},
       {"root ::= \"" + std::string(900'000, 'y') + "\"", "accepted"},
