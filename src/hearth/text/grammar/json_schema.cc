@@ -106,21 +106,39 @@ class SchemaCompiler {
   // --- enum and const ---
 
   Result<ExprId> values(const Facts& facts) {
+    std::vector<ByteDfa> patterns;  // of strings; built once for all values
+    const auto is_text = [](const Json* value) { return value->is_string(); };
+    if ((facts.types & kString) && std::ranges::any_of(*facts.values, is_text)) {
+      TRY_ASSIGN(patterns, pattern_dfas(facts));
+    }
     std::vector<std::string> texts;
     for (const Json* value : *facts.values) {
-      TRY_ASSIGN(const bool good, admits(facts, *value));
+      TRY_ASSIGN(const bool good, admits(facts, patterns, *value));
       if (good) texts.push_back(json_text(*value));
     }
     if (texts.empty()) return g_.nothing();
     return g_.literals(std::move(texts));
   }
 
+  Result<std::vector<ByteDfa>> pattern_dfas(const Facts& facts) {
+    TRY_ASSIGN(const std::vector<ExprId> all, patterns(facts));
+    std::vector<ByteDfa> out;
+    for (ExprId pattern : all) {
+      TRY_ASSIGN(ByteDfa dfa, to_dfa(g_, pattern, kStatesMax));
+      out.push_back(std::move(dfa));
+    }
+    return out;
+  }
+
   // Whether a listed value is right by the other keywords.
-  Result<bool> admits(const Facts& facts, const Json& value) {
+  static Result<bool> admits(const Facts& facts, const std::vector<ByteDfa>& patterns,
+                             const Json& value) {
     if (value.is_null()) return (facts.types & kNull) != 0;
     if (value.is_boolean()) return (facts.types & kBoolean) != 0;
     if (value.is_number()) return admits_number(facts, value);
-    if (value.is_string()) return admits_string(facts, value.get_ref<const std::string&>());
+    if (value.is_string()) {
+      return admits_string(facts, patterns, value.get_ref<const std::string&>());
+    }
     const bool constrained = value.is_object()
                                  ? !facts.objects.empty() || !facts.required.empty() ||
                                        !within(facts.members, std::ssize(value))
@@ -147,16 +165,12 @@ class SchemaCompiler {
     return !bounds.multiple_of || (whole && decimal.whole % *bounds.multiple_of == 0);
   }
 
-  Result<bool> admits_string(const Facts& facts, const std::string& text) {
+  static bool admits_string(const Facts& facts, const std::vector<ByteDfa>& patterns,
+                            const std::string& text) {
     if (!(facts.types & kString) || !within(facts.length, code_points(text))) return false;
     const std::string quoted = json_text(text);
     const std::string_view inside = std::string_view(quoted).substr(1, quoted.size() - 2);
-    TRY_ASSIGN(const std::vector<ExprId> all, patterns(facts));
-    for (ExprId pattern : all) {
-      TRY_ASSIGN(const ByteDfa dfa, to_dfa(g_, pattern, kStatesMax));
-      if (!dfa.accepts(inside)) return false;
-    }
-    return true;
+    return std::ranges::all_of(patterns, [&](const ByteDfa& dfa) { return dfa.accepts(inside); });
   }
 
   // --- numbers and strings ---

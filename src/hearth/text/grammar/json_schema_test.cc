@@ -211,6 +211,22 @@ TEST(JsonSchema, ManyValuesAndMembersTakeNoTime) {
   EXPECT_LT(took.count(), 2);
 }
 
+TEST(JsonSchema, APatternIsBuiltOnceForAllValues) {
+  const auto start = std::chrono::steady_clock::now();
+  Json schema = {{"pattern", "^[ab]*a[ab]{13}$"}, {"enum", Json::array()}};
+  for (int i = 0; i < 2000; ++i) {
+    std::string text = "ab";
+    for (int bit = 0; bit < 13; ++bit) text += (i >> bit & 1) ? 'a' : 'b';
+    schema["enum"].push_back(text);
+  }
+  const auto g = compile_schema(schema.dump());
+  ASSERT_TRUE(g.has_value()) << g.status().message();
+  EXPECT_TRUE(matches(*g, "\"abbbbbbbbbbbbbb\""));
+  EXPECT_FALSE(matches(*g, "\"babbbbbbbbbbbbb\""));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(took.count(), 2);
+}
+
 TEST(JsonSchema, JsonModeTakesObjects) {
   const auto g = compile(grammar_of_json_object());
   ASSERT_TRUE(g.has_value());
