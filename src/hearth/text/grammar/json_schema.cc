@@ -56,7 +56,8 @@ class SchemaCompiler {
   RuleId rule_of(const Conjunction& schemas) {
     const auto [at, fresh] = rules_.emplace(schemas, 0);
     if (fresh) {
-      at->second = g_.declare(schemas.empty() ? "value" : reader_.place(schemas[0]));
+      // No name: errors give places, and what a schema makes always reads before it calls itself.
+      at->second = g_.declare("value");
       pending_.emplace_back(at->second, schemas);
     }
     return at->second;
