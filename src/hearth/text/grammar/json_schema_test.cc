@@ -179,6 +179,8 @@ TEST(JsonSchema, RefusesByName) {
        "member is named"},
       {R"({"enum":[]})",
        "nothing matches: no finite text follows the rules with calls nested up to 300"},
+      {R"({"type":"string","maxLength":9,"pattern":"^[acegikmoqsuwyACEGIKMOQSUWY13579]{100000}$"})",
+       "#: `pattern`, `format` and lengths together: it needs more than 1000000 states"},
       {R"(3)", "expected a schema (an object, true or false), found 3"},
       {R"({"type":"object","properties":{"me":{"$ref":"#"}},"required":["me"]})",
        "nothing matches: no finite text follows the rules with calls nested up to 300"},
