@@ -3,6 +3,7 @@
 
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
+#include "hearth/engine/generation.h"
 #include "hearth/engine/testing.h"
 #include "hearth/models/load.h"
 
@@ -96,6 +97,36 @@ TEST(DeviceFailure, NoRoomForTheCacheIsSaidToWhoAsks) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.status().code(), Code::no_memory);
   EXPECT_TRUE(refused.status().message().starts_with("KV cache: "));
+}
+
+// An answer that the device cut short is no answer, whoever asked for it.
+TEST(DeviceFailure, AStumpIsNoReply) {
+  for (const Code code : {Code::no_memory, Code::internal}) {
+    BreakingBackend backend;
+    const auto model = TextModel::load(HEARTH_SOURCE_DIR "/assets/mini", backend, {});
+    ASSERT_TRUE(model.has_value()) << model.status().message();
+    TextRequest request;
+    request.prompt = (*model)->plain("12+3", true);
+    request.max_tokens = 20;
+    backend.failure = code;
+    {
+      Engine engine((*model)->model(), backend, {}, (*model)->banned());
+      backend.steps_left = 1;
+      const auto replies = generate(**model, engine, {request});
+      EXPECT_EQ(replies.status().code(), code);
+    }
+    Engine engine((*model)->model(), backend, {}, (*model)->banned());
+    backend.steps_left = 1;
+    int asked = 0, replies = 0;
+    RequestStream stream;
+    stream.next = [&]() -> Result<std::optional<TextRequest>> {
+      return asked++ < 3 ? std::optional(request) : std::nullopt;
+    };
+    stream.on_reply = [&](int64_t, const TextReply&) { return ++replies > 0; };
+    EXPECT_EQ(generate_each(**model, engine, 2, stream).code(), code);
+    EXPECT_EQ(replies, 0);
+    EXPECT_TRUE(engine.idle());
+  }
 }
 
 }  // namespace

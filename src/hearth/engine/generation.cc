@@ -20,8 +20,9 @@ double milliseconds(Clock::duration d) {
 // One answer on its way to its reply and its listener.
 class Answer {
  public:
-  Answer(const TextModel& model, TextRequest request)
+  Answer(const TextModel& model, const Engine& engine, TextRequest request)
       : model_(model),
+        engine_(engine),
         request_(std::move(request)),
         stream_(model.tokenizer(), form(), request_.stop) {}
 
@@ -88,10 +89,12 @@ class Answer {
   void finish(FinishReason reason) {
     pass_on(-1, stream_.finish());
     reply_.finish_reason = reason;
+    if (reason == FinishReason::failed && failure_.is_ok()) failure_ = engine_.failure();
     done_ = true;
   }
 
   const TextModel& model_;
+  const Engine& engine_;
   TextRequest request_;
   AnswerStream stream_;
   TextReply reply_;
@@ -132,7 +135,7 @@ Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
   Timings measured;
   for (TextRequest& request : requests) {
     measured.prefill_tokens += static_cast<int64_t>(request.prompt.ids.size());
-    answers.push_back(std::make_unique<Answer>(model, std::move(request)));
+    answers.push_back(std::make_unique<Answer>(model, engine, std::move(request)));
     Result<int64_t> id = 0;
     if (auto asked = answers.back()->token_request()) {
       id = engine.submit(*std::move(asked), answers.back()->sink());
@@ -176,7 +179,7 @@ Status generate_each(const TextModel& model, Engine& engine, int64_t together,
         more = false;
         break;
       }
-      auto answer = std::make_unique<Answer>(model, *std::move(request));
+      auto answer = std::make_unique<Answer>(model, engine, *std::move(request));
       TRY_ASSIGN(TokenRequest tokens, answer->token_request());
       TRY_ASSIGN(const int64_t id, engine.submit(std::move(tokens), answer->sink()));
       running.push_back({given++, id, std::move(answer)});
@@ -193,7 +196,6 @@ Status generate_each(const TextModel& model, Engine& engine, int64_t together,
     if (Status filled = fill(); !filled.is_ok()) return stop(std::move(filled));
     if (running.empty()) return Status::ok();
     engine.step();
-    if (!engine.health().is_ok()) return stop(engine.health());
     for (size_t i = 0; i < running.size();) {
       if (!running[i].answer->done()) {
         ++i;
@@ -201,6 +203,7 @@ Status generate_each(const TextModel& model, Engine& engine, int64_t together,
       }
       const Running ended = std::move(running[i]);
       running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
+      if (!ended.answer->failure().is_ok()) return stop(ended.answer->failure());
       if (stream.on_reply(ended.index, ended.answer->take_reply())) continue;
       return stop(error(Code::cancelled, "stopped after {} requests", given));
     }

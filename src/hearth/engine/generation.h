@@ -47,9 +47,9 @@ struct Timings {
   }
 };
 
-// Runs all requests together and returns when all are done; reply i belongs to request i. An error
-// of one answer's grammar is the error of the call. unsupported: a bound of the thought, of a model
-// that has no marks around one.
+// Runs all requests together and returns when all are done; reply i belongs to request i. The error
+// of one answer, by its grammar or by the device, is the error of the call. unsupported: a bound of
+// the thought, of a model that has no marks around one.
 // `each_step` is called after every step, on this thread; false cancels what still runs.
 Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
                                         std::vector<TextRequest> requests,
@@ -65,7 +65,7 @@ struct RequestStream {
 };
 
 // Keeps `together` requests running: as one ends the next takes its place, so that the batch stays
-// full to the last. cancelled: on_reply said stop.  internal: the device failed.
+// full to the last. cancelled: on_reply said stop. Errors of answers as in generate.
 Status generate_each(const TextModel& model, Engine& engine, int64_t together,
                      const RequestStream& stream);
 
