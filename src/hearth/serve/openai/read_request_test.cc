@@ -189,6 +189,11 @@ TEST(ReadRequest, OtherFieldsOfWrongKinds) {
   EXPECT_EQ(refused_with(R"("response_format":{"type":"json_schema"})"), "response_format");
   EXPECT_EQ(refused_with(R"("grammar":["root"])"), "grammar");
   EXPECT_EQ(refused_with(R"("guided_regex":"a","guided_json":{})"), "guided_regex");
+  const std::string tools = R"("tools":[{"type":"function","function":{"name":"f"}}],)";
+  EXPECT_EQ(refused_with(tools + R"("response_format":{"type":"json_object"})"), "response_format");
+  EXPECT_EQ(refused_with(tools + R"("guided_regex":"a")"), "guided_regex");
+  EXPECT_EQ(refused_with(tools + R"("response_format":{"type":"text"})"), "accepted");
+  EXPECT_EQ(refused_with(tools + R"("tool_choice":"none","guided_regex":"a")"), "accepted");
   EXPECT_EQ(refused_with(R"("n":2,"best_of":3)"), "best_of");
   for (const char* name : {"chat_template", "messages", "tokenize", "bos_token"}) {
     EXPECT_EQ(refused_with(std::string(R"("chat_template_kwargs":{")") + name + R"(":"x"})"),
