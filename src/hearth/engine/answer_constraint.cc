@@ -85,7 +85,9 @@ Status AnswerConstraint::take(int32_t id) {
     return Status::ok();
   }
   if (!in_thought_) {
-    TRY_ASSIGN(const bool taken, matcher_.advance(vocabulary_.tokens()->bytes(id)));
+    // Control tokens have no bytes here; none of them is a part of what a grammar describes.
+    const std::string_view bytes = vocabulary_.tokens()->bytes(id);
+    TRY_ASSIGN(const bool taken, bytes.empty() ? Result<bool>(false) : matcher_.advance(bytes));
     if (taken) return Status::ok();
     return error(Code::invalid, "token {} of the answer doesn't follow its grammar", seen_ - 1);
   }

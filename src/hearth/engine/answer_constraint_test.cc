@@ -85,6 +85,18 @@ TEST_F(ConstrainedAnswer, AModelMayOpenItsOwnThoughtFirst) {
   EXPECT_EQ(allowed(raw, {}), std::vector<int32_t>{id("7")});
 }
 
+TEST_F(ConstrainedAnswer, AControlTokenIsNoPartOfIt) {
+  std::vector<uint8_t> banned(static_cast<size_t>(tokenizer_->vocab_size()), 0);
+  for (const std::vector<int32_t>& before :
+       {std::vector<int32_t>{id("4"), id("</think>")}, {id("4"), id("</think>"), id("1")}}) {
+    AnswerConstraint c = constraint("1[0-9]*", Form::chat_in_thought);
+    EXPECT_TRUE(c.mask(before, banned).is_ok());
+    std::vector<int32_t> answer = before;
+    answer.push_back(eos());
+    EXPECT_EQ(c.mask(answer, banned).code(), Code::invalid);
+  }
+}
+
 TEST_F(ConstrainedAnswer, TokensAreTakenBack) {
   AnswerConstraint c = constraint("1[0-9]*", Form::chat_in_thought);
   std::vector<int32_t> answer = {id("4"), id("</think>"), id("1"), id("2"), id("3")};

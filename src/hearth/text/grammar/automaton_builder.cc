@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kCopiedNodesMax = 256;          // of one repetition, before it becomes a loop
 constexpr int64_t kNullableWorkMax = 50'000'000;  // expressions looked at
 constexpr int64_t kNullableCopiesMax = 100;       // of a body that may be empty
-constexpr int64_t kEdgesPerNode = 4;              // edges that count as one state more
+constexpr int64_t kEdgesPerNode = 4;              // beyond one each, that count as a node
 
 }  // namespace
 
@@ -26,8 +26,9 @@ NodeId AutomatonBuilder::add(Node node) {
 }
 
 Status AutomatonBuilder::bounded() const {
-  const auto edges = static_cast<int64_t>(out_.edges.size());
-  if (std::ssize(out_.nodes) + edges / kEdgesPerNode <= kNodesMax) return Status::ok();
+  const int64_t nodes = std::ssize(out_.nodes);
+  const int64_t more_edges = std::max<int64_t>(std::ssize(out_.edges) - nodes, 0);
+  if (nodes + more_edges / kEdgesPerNode <= kNodesMax) return Status::ok();
   return error(Code::unsupported, "it needs more than {} states", kNodesMax);
 }
 

@@ -179,7 +179,7 @@ TEST(JsonSchema, RefusesByName) {
        "member is named"},
       {R"({"enum":[]})",
        "nothing matches: no finite text follows the rules with calls nested up to 300"},
-      {R"({"type":"string","maxLength":9,"pattern":"^[acegikmoqsuwyACEGIKMOQSUWY13579]{100000}$"})",
+      {R"({"type":"string","maxLength":9,"pattern":"^[acegikmoqsuwyACEGIKMOQSUWY13579]{200000}$"})",
        "#: `pattern`, `format` and lengths together: it needs more than 1000000 states"},
       {R"(3)", "expected a schema (an object, true or false), found 3"},
       {R"({"type":"object","properties":{"me":{"$ref":"#"}},"required":["me"]})",
@@ -203,12 +203,12 @@ TEST(JsonSchema, ManyValuesAndMembersTakeNoTime) {
   EXPECT_TRUE(matches(*g, "\"v7919\""));
   EXPECT_FALSE(matches(*g, "\"v1\""));
   std::string members = R"({"type":"object","properties":{)";
-  for (int i = 0; i < 16'000; ++i) members += fmt::format(R"("p{}":{{"type":"integer"}},)", i);
+  for (int i = 0; i < 16'000; ++i) members += fmt::format(R"("p{}":{{"type":"null"}},)", i);
   members.back() = '}';
   const auto m = compile_schema(members + "}");
   ASSERT_TRUE(m.has_value()) << m.status().message();
-  EXPECT_TRUE(matches(*m, R"({"p3":1,"p15998":2})"));
-  EXPECT_FALSE(matches(*m, R"({"p15998":1,"p3":2})"));
+  EXPECT_TRUE(matches(*m, R"({"p3":null,"p15998":null})"));
+  EXPECT_FALSE(matches(*m, R"({"p15998":null,"p3":null})"));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   EXPECT_LT(took.count(), 2);
 }
@@ -217,14 +217,14 @@ TEST(JsonSchema, APatternIsBuiltOnceForAllValues) {
   const auto start = std::chrono::steady_clock::now();
   Json schema = {{"pattern", "^[ab]*a[ab]{13}$"}, {"enum", Json::array()}};
   for (int i = 0; i < 2000; ++i) {
-    std::string text = "ab";
+    std::string text = "ba";
     for (int bit = 0; bit < 13; ++bit) text += (i >> bit & 1) ? 'a' : 'b';
     schema["enum"].push_back(text);
   }
   const auto g = compile_schema(schema.dump());
   ASSERT_TRUE(g.has_value()) << g.status().message();
-  EXPECT_TRUE(matches(*g, "\"abbbbbbbbbbbbbb\""));
-  EXPECT_FALSE(matches(*g, "\"babbbbbbbbbbbbb\""));
+  EXPECT_TRUE(matches(*g, "\"babbbbbbbbbbbbb\""));
+  EXPECT_FALSE(matches(*g, "\"abbbbbbbbbbbbbb\""));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   EXPECT_LT(took.count(), 2);
 }
