@@ -9,15 +9,6 @@
 namespace hearth {
 namespace {
 
-constexpr std::string_view kOpen = "<think>";
-constexpr std::string_view kClose = "</think>";
-
-// How much of kClose the text ends in, after one byte more. Its first byte stands in it once only.
-size_t closing_after(size_t closing, char byte) {
-  if (byte == kClose[closing]) return closing + 1;
-  return byte == kClose[0] ? 1 : 0;
-}
-
 // Eight allowed tokens of a set as eight bytes that are 1 where banned.
 constexpr std::array<uint64_t, 256> kBannedOf = [] {
   std::array<uint64_t, 256> out{};
@@ -50,7 +41,7 @@ ConstraintVocabulary::ConstraintVocabulary(const Tokenizer& tokenizer, int64_t v
       tokens_(std::make_shared<const grammar::TokenTrie>(
           grammar::TokenTrie::of(tokenizer, vocab_size))),
       stop_ids_(std::move(stop_ids)),
-      opening_tag_(tokenizer.find(kOpen)) {
+      opening_tag_(tokenizer.find("<think>")) {
   for (int32_t id = 0; id < static_cast<int32_t>(vocab_size); ++id) {
     const std::string_view bytes = tokens_->bytes(id);
     const size_t end = bytes.find('>');
@@ -64,52 +55,41 @@ AnswerConstraint::AnswerConstraint(const ConstraintVocabulary& vocabulary,
     : vocabulary_(vocabulary),
       grammar_(std::move(grammar)),
       form_(form),
+      tracker_(vocabulary.tokenizer(), form),
       matcher_(grammar_, false),
-      allowed_(vocabulary.tokens()->words()) {
-  reset();
-}
+      allowed_(vocabulary.tokens()->words()) {}
 
 void AnswerConstraint::reset() {
   seen_ = 0;
-  closing_ = 0;
-  in_thought_ = form_ == AnswerStream::Form::chat_in_thought;
+  settled_at_ = 0;
+  tracker_ = ThoughtTracker(vocabulary_.tokenizer(), form_);
   matcher_ = grammar::Matcher(grammar_, false);
 }
 
 Status AnswerConstraint::take(int32_t id) {
-  const bool opens =
-      form_ == AnswerStream::Form::chat && seen_ == 0 && vocabulary_.opening_tag() == id;
-  ++seen_;
-  if (opens) {
-    in_thought_ = true;
+  const bool was_settled = tracker_.settled();
+  const bool was_in_thought = tracker_.in_thought();
+  const bool in_thought = tracker_.take(id);
+  const bool first = seen_++ == 0;
+  if (tracker_.settled() && !was_settled) settled_at_ = seen_;
+  if (was_in_thought) {
+    if (!in_thought) matcher_ = grammar::Matcher(grammar_, true);
     return Status::ok();
   }
-  if (!in_thought_) {
-    // Control tokens have no bytes here; none of them is a part of what a grammar describes.
-    const std::string_view bytes = vocabulary_.tokens()->bytes(id);
-    TRY_ASSIGN(const bool taken, bytes.empty() ? Result<bool>(false) : matcher_.advance(bytes));
-    if (taken) return Status::ok();
-    return error(Code::invalid, "token {} of the answer doesn't follow its grammar", seen_ - 1);
-  }
-  // Control tokens are no text of the thought; the tags are, whatever kind of token they are.
-  const Tokenizer& tokenizer = vocabulary_.tokenizer();
-  const std::string_view bytes = tokenizer.token_bytes(id);
-  if (tokenizer.is_special(id) && bytes != kClose) return Status::ok();
-  for (char byte : bytes) {
-    closing_ = closing_after(closing_, byte);
-    if (closing_ < kClose.size()) continue;
-    in_thought_ = false;
-    matcher_ = grammar::Matcher(grammar_, true);
-    break;
-  }
-  return Status::ok();
+  if (in_thought && first && vocabulary_.opening_tag() == id) return Status::ok();
+  // Control tokens have no bytes here; none of them is a part of what a grammar describes.
+  const std::string_view bytes = vocabulary_.tokens()->bytes(id);
+  TRY_ASSIGN(const bool taken, bytes.empty() ? Result<bool>(false) : matcher_.advance(bytes));
+  if (taken) return Status::ok();
+  return error(Code::invalid, "token {} of the answer doesn't follow its grammar", seen_ - 1);
 }
 
 // Takes in what is new, or takes back what is gone.
 Status AnswerConstraint::follow(std::span<const int32_t> answer) {
   if (answer.size() < seen_) {
     const size_t back = seen_ - answer.size();
-    if (!in_thought_ && back <= std::min(matcher_.steps(), grammar::kRollbackMax)) {
+    const bool same_text = tracker_.settled() && answer.size() >= settled_at_;
+    if (same_text && back <= std::min(matcher_.steps(), grammar::kRollbackMax)) {
       matcher_.rollback(back);
       seen_ = answer.size();
     } else {
@@ -128,18 +108,15 @@ void AnswerConstraint::ban_ends(std::span<uint8_t> banned) const {
 void AnswerConstraint::ban_in_thought(std::span<uint8_t> banned) const {
   ban_ends(banned);
   for (int32_t id : vocabulary_.across_tags()) {
-    size_t closing = closing_;
-    const std::string_view bytes = vocabulary_.tokens()->bytes(id);
-    for (size_t i = 0; i + 1 < bytes.size() && closing < kClose.size(); ++i) {
-      closing = closing_after(closing, bytes[i]);
+    if (tracker_.would_close_within(vocabulary_.tokens()->bytes(id))) {
+      banned[static_cast<size_t>(id)] = 1;
     }
-    if (closing == kClose.size()) banned[static_cast<size_t>(id)] = 1;
   }
 }
 
 Status AnswerConstraint::mask(std::span<const int32_t> answer, std::span<uint8_t> banned) {
   TRY(follow(answer));
-  if (in_thought_) {
+  if (tracker_.in_thought()) {
     ban_in_thought(banned);
     return Status::ok();
   }

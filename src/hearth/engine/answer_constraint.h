@@ -11,6 +11,7 @@
 
 #include "hearth/base/status.h"
 #include "hearth/engine/answer_stream.h"
+#include "hearth/engine/thought_tracker.h"
 #include "hearth/text/grammar/matcher.h"
 
 namespace hearth {
@@ -60,8 +61,8 @@ class AnswerConstraint {
   std::shared_ptr<grammar::CompiledGrammar> grammar_;
   const AnswerStream::Form form_;
   size_t seen_ = 0;  // tokens of the answer
-  bool in_thought_ = false;
-  size_t closing_ = 0;  // bytes of </think> that the thought ends in
+  ThoughtTracker tracker_;
+  size_t settled_at_ = 0;  // tokens behind which no thought can open
   grammar::Matcher matcher_;
   std::vector<uint64_t> allowed_;
 };

@@ -87,8 +87,9 @@ TEST_F(ConstrainedAnswer, AModelMayOpenItsOwnThoughtFirst) {
 
 TEST_F(ConstrainedAnswer, AControlTokenIsNoPartOfIt) {
   std::vector<uint8_t> banned(static_cast<size_t>(tokenizer_->vocab_size()), 0);
-  for (const std::vector<int32_t>& before :
-       {std::vector<int32_t>{id("4"), id("</think>")}, {id("4"), id("</think>"), id("1")}}) {
+  const std::vector<std::vector<int32_t>> begun = {{id("4"), id("</think>")},
+                                                   {id("4"), id("</think>"), id("1")}};
+  for (const std::vector<int32_t>& before : begun) {
     AnswerConstraint c = constraint("1[0-9]*", Form::chat_in_thought);
     EXPECT_TRUE(c.mask(before, banned).is_ok());
     std::vector<int32_t> answer = before;

@@ -5,11 +5,9 @@
 
 namespace hearth {
 
-// <think> and </think> are control tokens in some vocabularies and plain ones in others; both ways
-// the splitter must see them, while no other control token is text.
-bool AnswerStream::visible(int32_t id) const {
-  if (!tokenizer_.is_special(id)) return true;
-  const std::string_view text = tokenizer_.token_bytes(id);
+bool AnswerStream::is_text(const Tokenizer& tokenizer, int32_t id) {
+  if (!tokenizer.is_special(id)) return true;
+  const std::string_view text = tokenizer.token_bytes(id);
   return text == "<think>" || text == "</think>";
 }
 
@@ -27,7 +25,7 @@ void AnswerStream::add_certain(std::vector<StreamPart> parts, std::vector<Stream
 
 std::vector<StreamPart> AnswerStream::push(int32_t id) {
   std::string text;
-  if (visible(id)) text = detokenizer_.push(tokenizer_.token_bytes(id));
+  if (is_text(tokenizer_, id)) text = detokenizer_.push(tokenizer_.token_bytes(id));
   std::vector<StreamPart> out;
   add_certain(split(std::move(text)), out);
   return out;

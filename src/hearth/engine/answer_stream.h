@@ -25,6 +25,10 @@ class AnswerStream {
         splitter_(form == Form::chat_in_thought),
         stops_(stops) {}
 
+  // Whether a token is text of an answer. <think> and </think> are control tokens in some
+  // vocabularies and plain ones in others; both ways they are seen, while no other control token is.
+  static bool is_text(const Tokenizer& tokenizer, int32_t id);
+
   // What became certain with a token; no part is empty. Once stopped() there is nothing to push.
   std::vector<StreamPart> push(int32_t id);
   // The end of a text: what was held back. More may follow, as a text of its own.
@@ -34,7 +38,6 @@ class AnswerStream {
   bool stopped() const { return stops_.matched(); }
 
  private:
-  bool visible(int32_t id) const;
   std::vector<StreamPart> split(std::string text);
   void add_certain(std::vector<StreamPart> parts, std::vector<StreamPart>& out);
 

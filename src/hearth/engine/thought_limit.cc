@@ -6,15 +6,13 @@
 
 namespace hearth {
 
-ThoughtLimit::ThoughtLimit(bool open, int32_t begin, int32_t end, std::vector<int32_t> closing,
+ThoughtLimit::ThoughtLimit(const ThoughtTracker& tracker, std::vector<int32_t> closing,
                            const ThoughtOptions& options)
-    : begin_(begin),
-      end_(end),
+    : tracker_(tracker),
       closing_(std::move(closing)),
       tokens_max_(options.tokens_max.value_or(-1)),
-      end_loops_(options.end_loops),
-      thinking_(open) {
-  if (open && tokens_max_ == 0) closing_from_ = 0;
+      end_loops_(options.end_loops) {
+  if (tracker_.in_thought() && tokens_max_ == 0) closing_from_ = 0;
 }
 
 std::optional<int32_t> ThoughtLimit::next(std::span<const int32_t> answer) {
@@ -26,15 +24,9 @@ std::optional<int32_t> ThoughtLimit::next(std::span<const int32_t> answer) {
 
 // One more token, the last of `answer`.
 void ThoughtLimit::read(std::span<const int32_t> answer) {
-  const int32_t id = answer.back();
-  if (!thinking_) {
-    thinking_ = answer.size() == 1 && id == begin_;
-  } else if (id == end_) {
-    thinking_ = false;
-  } else {
-    ++thought_;
-  }
-  if (!thinking_) return;
+  const bool went_on = tracker_.in_thought();  // its opening tag doesn't count
+  if (!tracker_.take(answer.back())) return;
+  if (went_on) ++thought_;
   if (thought_ == tokens_max_ || (end_loops_ && repeats(answer))) closing_from_ = answer.size();
 }
 
@@ -49,12 +41,11 @@ bool ThoughtLimit::repeats(std::span<const int32_t> answer) {
   return found;
 }
 
-Result<ForcedToken> make_thought_limit(const TextModel& model, bool opens_thought,
+Result<ForcedToken> make_thought_limit(const TextModel& model, AnswerStream::Form form,
                                        const ThoughtOptions& options) {
   const Tokenizer& tokenizer = model.tokenizer();
-  const auto begin = tokenizer.find("<think>");
   const auto end = tokenizer.find("</think>");
-  if (!begin || !end) {
+  if (!tokenizer.find("<think>") || !end) {
     return error(Code::unsupported,
                  "a bound of the thought: the model's vocabulary has no <think> and </think>");
   }
@@ -64,8 +55,8 @@ Result<ForcedToken> make_thought_limit(const TextModel& model, bool opens_though
   closing.push_back(*end);
   const std::vector<int32_t> breaks = tokenizer.encode("\n\n", plain);
   closing.insert(closing.end(), breaks.begin(), breaks.end());
-  auto limit =
-      std::make_shared<ThoughtLimit>(opens_thought, *begin, *end, std::move(closing), options);
+  auto limit = std::make_shared<ThoughtLimit>(ThoughtTracker(tokenizer, form), std::move(closing),
+                                              options);
   return ForcedToken([limit](std::span<const int32_t> answer) { return limit->next(answer); });
 }
 

@@ -13,6 +13,7 @@
 #include "hearth/base/status.h"
 #include "hearth/engine/engine.h"
 #include "hearth/engine/text_model.h"
+#include "hearth/engine/thought_tracker.h"
 
 namespace hearth {
 
@@ -27,9 +28,9 @@ struct ThoughtOptions {
 // Of one answer; asked before each of its tokens.
 class ThoughtLimit {
  public:
-  // `open`: the prompt ends inside the thought. `begin`, `end`: the ids of <think> and </think>.
-  // `closing`: what ends the thought, `end` included.
-  ThoughtLimit(bool open, int32_t begin, int32_t end, std::vector<int32_t> closing,
+  // `tracker`: of the answer, before its first token. `closing`: what ends the thought, its tag
+  // included.
+  ThoughtLimit(const ThoughtTracker& tracker, std::vector<int32_t> closing,
                const ThoughtOptions& options);
 
   // The id that must come behind `answer`; nullopt: the model decides. `answer` only grows from one
@@ -46,20 +47,19 @@ class ThoughtLimit {
   void read(std::span<const int32_t> answer);
   bool repeats(std::span<const int32_t> answer);
 
-  const int32_t begin_, end_;
+  ThoughtTracker tracker_;
   const std::vector<int32_t> closing_;
   const int64_t tokens_max_;  // -1: no bound
   const bool end_loops_;
   size_t read_ = 0;  // tokens of the answer
-  bool thinking_;
   int64_t thought_ = 0;                            // its tokens
   std::optional<size_t> closing_from_;             // place in the answer
   std::array<int64_t, kPeriodMax + 1> same_ = {};  // tokens that equal those `period` before
 };
 
-// For a request whose prompt `opens_thought`. unsupported: the model's vocabulary has no tokens
-// <think> and </think>.
-Result<ForcedToken> make_thought_limit(const TextModel& model, bool opens_thought,
+// For an answer of this form. unsupported: the model's vocabulary has no tokens <think> and
+// </think>.
+Result<ForcedToken> make_thought_limit(const TextModel& model, AnswerStream::Form form,
                                        const ThoughtOptions& options);
 
 }  // namespace hearth
