@@ -26,7 +26,8 @@ class AnswerStream {
         stops_(stops) {}
 
   // Whether a token is text of an answer. <think> and </think> are control tokens in some
-  // vocabularies and plain ones in others; both ways they are seen, while no other control token is.
+  // vocabularies and plain ones in others; both ways they are seen, while no other control token
+  // is.
   static bool is_text(const Tokenizer& tokenizer, int32_t id);
 
   // What became certain with a token; no part is empty. Once stopped() there is nothing to push.

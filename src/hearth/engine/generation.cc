@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hearth/engine/answer_stream.h"
+#include "hearth/engine/constrain.h"
 
 namespace hearth {
 namespace {
@@ -24,7 +25,7 @@ class Answer {
       : model_(model),
         engine_(engine),
         request_(std::move(request)),
-        stream_(model.tokenizer(), form(), request_.stop) {}
+        stream_(model.tokenizer(), chat_form(request_.prompt), request_.stop) {}
 
   TokenSink sink() {
     TokenSink sink;
@@ -39,19 +40,9 @@ class Answer {
     out.max_tokens = request_.max_tokens;
     out.sampling = request_.sampling;
     out.stop_ids = model_.stop_ids();
-    if (request_.thought.limits()) {
-      TRY_ASSIGN(out.forced,
-                 make_thought_limit(model_, request_.prompt.opens_thought, request_.thought));
-    }
     out.adapter = request_.adapter;
-    if (request_.grammar) {
-      auto constraint = std::make_shared<AnswerConstraint>(
-          model_.constraint_vocabulary(), request_.grammar,
-          request_.prompt.closes_thought ? AnswerStream::Form::raw : form());
-      out.mask = [constraint](std::span<const int32_t> answer, std::span<uint8_t> banned) {
-        return constraint->mask(answer, banned);
-      };
-    }
+    TRY(constrain(out, model_, request_.prompt, chat_form(request_.prompt), request_.grammar,
+                  request_.thought));
     return out;
   }
 
@@ -61,11 +52,6 @@ class Answer {
   TextReply take_reply() { return std::move(reply_); }
 
  private:
-  AnswerStream::Form form() const {
-    return request_.prompt.opens_thought ? AnswerStream::Form::chat_in_thought
-                                         : AnswerStream::Form::chat;
-  }
-
   bool take(int32_t id) {
     reply_.output_ids.push_back(id);
     const std::vector<StreamPart> parts = stream_.push(id);

@@ -55,8 +55,8 @@ Result<ForcedToken> make_thought_limit(const TextModel& model, AnswerStream::For
   closing.push_back(*end);
   const std::vector<int32_t> breaks = tokenizer.encode("\n\n", plain);
   closing.insert(closing.end(), breaks.begin(), breaks.end());
-  auto limit = std::make_shared<ThoughtLimit>(ThoughtTracker(tokenizer, form), std::move(closing),
-                                              options);
+  auto limit =
+      std::make_shared<ThoughtLimit>(ThoughtTracker(tokenizer, form), std::move(closing), options);
   return ForcedToken([limit](std::span<const int32_t> answer) { return limit->next(answer); });
 }
 

@@ -51,7 +51,7 @@ class ThoughtLimit {
   const std::vector<int32_t> closing_;
   const int64_t tokens_max_;  // -1: no bound
   const bool end_loops_;
-  size_t read_ = 0;  // tokens of the answer
+  size_t read_ = 0;                                // tokens of the answer
   int64_t thought_ = 0;                            // its tokens
   std::optional<size_t> closing_from_;             // place in the answer
   std::array<int64_t, kPeriodMax + 1> same_ = {};  // tokens that equal those `period` before

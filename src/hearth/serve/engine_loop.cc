@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "hearth/engine/constrain.h"
 #include "hearth/serve/answer_text.h"
 #include "hearth/serve/token_chances.h"
 
@@ -41,13 +42,7 @@ ApiError given_up(Abandon reason) {
 }
 
 AnswerText::Form form_of(const GenerationJob& job, const Prompt& prompt) {
-  if (job.raw) return AnswerText::Form::raw;
-  return prompt.opens_thought ? AnswerText::Form::chat_in_thought : AnswerText::Form::chat;
-}
-
-// The form in which a grammar is laid over the answer: with a thought before it, or at once.
-AnswerText::Form constrained_form(const GenerationJob& job, const Prompt& prompt) {
-  return prompt.closes_thought ? AnswerText::Form::raw : form_of(job, prompt);
+  return job.raw ? AnswerText::Form::raw : chat_form(prompt);
 }
 
 }  // namespace
@@ -245,13 +240,6 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   request.stop_ids = model_.stop_ids();
   request.scope.tenant = job.tenant;
   request.adapter = job.adapter;
-  if (job.grammar) {
-    auto constraint = std::make_shared<AnswerConstraint>(
-        model_.constraint_vocabulary(), job.grammar, constrained_form(job, prompt));
-    request.mask = [constraint](std::span<const int32_t> answer, std::span<uint8_t> banned) {
-      return constraint->mask(answer, banned);
-    };
-  }
   const int64_t first = index - index % job.n;  // of the choices with this prompt
   if (first != index) {
     request.shares_prompt_with = live.choices[static_cast<size_t>(first)]->id;
@@ -264,13 +252,11 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   if (job.logprobs) {
     sink.on_token_logits = [&choice](std::span<const float> row) { choice.row = row; };
   }
-  if (job.thought.limits()) {
-    auto limit = make_thought_limit(model_, prompt.opens_thought, job.thought);
-    if (!limit) {
-      live.failure = error_of(limit.status(), "thinking_budget");
-      return false;
-    }
-    request.forced = *std::move(limit);
+  const Status constrained =
+      constrain(request, model_, prompt, form_of(job, prompt), job.grammar, job.thought);
+  if (!constrained.is_ok()) {
+    live.failure = error_of(constrained, "thinking_budget");
+    return false;
   }
   const Result<int64_t> id = engine_.submit(std::move(request), std::move(sink));
   if (!id) {
