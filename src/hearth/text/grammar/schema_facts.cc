@@ -75,9 +75,9 @@ std::optional<Conjunction> member_schemas(const Facts& facts, const std::string&
   Conjunction out;
   bool named = false;
   for (const ObjectPart& part : facts.objects) {
-    const bool here = part.properties && part.properties->contains(name);
-    if (here) {
-      add_to(out, &(*part.properties)[name]);
+    const Json* own = part.properties ? json_find(*part.properties, name) : nullptr;
+    if (own) {
+      add_to(out, own);
       named = true;
     } else if (part.additional) {
       add_to(out, part.additional);
