@@ -6,6 +6,7 @@
 #include "hearth/engine/answer_constraint.h"
 #include "hearth/engine/output_format.h"
 #include "hearth/engine/text_model.h"
+#include "hearth/engine/thought_limit.h"
 
 namespace hearth {
 namespace {
@@ -38,6 +39,30 @@ class ConstrainedAnswer : public testing::Test {
     std::vector<int32_t> out;
     for (size_t id = 0; id < banned.size(); ++id) {
       if (!banned[id]) out.push_back(static_cast<int32_t>(id));
+    }
+    return out;
+  }
+
+  // A token for each byte.
+  std::vector<int32_t> spelled(std::string_view text) const {
+    std::vector<int32_t> out;
+    for (size_t i = 0; i < text.size(); ++i) out.push_back(id(text.substr(i, 1)));
+    return out;
+  }
+
+  // The answer, begun with `out`, of a model that would say `said` if it were let, under a grammar
+  // of sevens and a bound of twelve tokens of thought.
+  std::vector<int32_t> bounded(const std::vector<int32_t>& said, std::vector<int32_t> out) {
+    AnswerConstraint c = constraint("7+", Form::chat_in_thought);
+    ThoughtOptions options;
+    options.tokens_max = 12;
+    ThoughtLimit limit(ThoughtTracker(*tokenizer_, Form::chat_in_thought),
+                       {id("."), id("</think>"), id("\n")}, options);
+    while (out.size() < said.size()) {
+      const std::vector<int32_t> may = allowed(c, out);
+      const std::optional<int32_t> forced = limit.next(out);
+      EXPECT_TRUE(forced || has(may, said[out.size()])) << out.size();
+      out.push_back(forced.value_or(said[out.size()]));
     }
     return out;
   }
@@ -96,6 +121,31 @@ TEST_F(ConstrainedAnswer, AControlTokenIsNoPartOfIt) {
     answer.push_back(eos());
     EXPECT_EQ(c.mask(answer, banned).code(), Code::invalid);
   }
+}
+
+TEST_F(ConstrainedAnswer, AGrammarAndABoundAgreeOnTheThoughtWholeOrResumed) {
+  const std::vector<int32_t> closed = spelled("ab</think>777777777");
+  const std::vector<int32_t> endless = spelled("abcdefghijklmno777");
+  std::vector<int32_t> cut = spelled("abcdefghijkl");
+  cut.insert(cut.end(), {id("."), id("</think>"), id("\n"), id("7"), id("7"), id("7")});
+  EXPECT_EQ(bounded(closed, {}), closed);
+  EXPECT_EQ(bounded(endless, {}), cut);
+  for (auto at = closed.begin(); at != closed.end(); ++at) {
+    EXPECT_EQ(bounded(closed, {closed.begin(), at}), closed);
+  }
+  for (auto at = cut.begin(); at != cut.end(); ++at) {
+    EXPECT_EQ(bounded(endless, {cut.begin(), at}), cut);
+  }
+}
+
+TEST_F(ConstrainedAnswer, ASpelledThoughtIsOneAndMayBeTakenBack) {
+  AnswerConstraint c = constraint("<think>|7", Form::chat);
+  const std::vector<int32_t> behind = allowed(c, spelled("<think>ab</think>"));
+  EXPECT_TRUE(has(behind, id("7")));
+  EXPECT_FALSE(has(behind, id("a")));
+  EXPECT_TRUE(has(allowed(c, spelled("<think>")), id("a")));
+  EXPECT_FALSE(has(allowed(c, spelled("<thin")), id("a")));
+  EXPECT_TRUE(has(allowed(c, {}), id("<think>")));
 }
 
 TEST_F(ConstrainedAnswer, TokensAreTakenBack) {

@@ -20,8 +20,8 @@ Status constrain(TokenRequest& request, const TextModel& model, const Prompt& pr
     TRY_ASSIGN(request.forced, make_thought_limit(model, form, thought));
   }
   if (!grammar) return Status::ok();
-  auto constraint = std::make_shared<AnswerConstraint>(model.constraint_vocabulary(),
-                                                       std::move(grammar), form);
+  auto constraint =
+      std::make_shared<AnswerConstraint>(model.constraint_vocabulary(), std::move(grammar), form);
   request.mask = [constraint](std::span<const int32_t> answer, std::span<uint8_t> banned) {
     return constraint->mask(answer, banned);
   };

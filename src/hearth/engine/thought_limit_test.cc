@@ -8,13 +8,37 @@
 namespace hearth {
 namespace {
 
-constexpr int32_t kBegin = 1, kEnd = 2;
+using Form = AnswerStream::Form;
+
+const Tokenizer& tokenizer() {
+  static const Tokenizer mini = [] {
+    const auto checkpoint = Checkpoint::open(HEARTH_SOURCE_DIR "/assets/mini");
+    CHECK(checkpoint.has_value());
+    auto loaded = load_tokenizer(*checkpoint);
+    CHECK(loaded.has_value());
+    return *std::move(loaded);
+  }();
+  return mini;
+}
+
+const int32_t kBegin = tokenizer().find("<think>").value();
+const int32_t kEnd = tokenizer().find("</think>").value();
 
 ThoughtLimit limit(bool open, std::optional<int64_t> tokens, bool loops = false) {
   ThoughtOptions options;
   options.tokens_max = tokens;
   options.end_loops = loops;
-  return {open, kBegin, kEnd, {90, kEnd, 91}, options};
+  const ThoughtTracker tracker(tokenizer(), open ? Form::chat_in_thought : Form::chat);
+  return {tracker, {90, kEnd, 91}, options};
+}
+
+// A token for each byte.
+std::vector<int32_t> spelled(std::string_view text) {
+  std::vector<int32_t> out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    out.push_back(tokenizer().find(text.substr(i, 1)).value());
+  }
+  return out;
 }
 
 // The answer that a model gives which would say `said` if it were let.
@@ -26,19 +50,33 @@ std::vector<int32_t> answer(ThoughtLimit limit, const std::vector<int32_t>& said
 
 TEST(ThoughtLimit, ClosesAtItsPlace) {
   const std::vector<int32_t> said = {10, 11, 12, 13, 14, 15, 16};
-  EXPECT_EQ(answer(limit(true, 2), said), (std::vector<int32_t>{10, 11, 90, 2, 91, 15, 16}));
-  EXPECT_EQ(answer(limit(true, 0), said), (std::vector<int32_t>{90, 2, 91, 13, 14, 15, 16}));
+  EXPECT_EQ(answer(limit(true, 2), said), (std::vector<int32_t>{10, 11, 90, kEnd, 91, 15, 16}));
+  EXPECT_EQ(answer(limit(true, 0), said), (std::vector<int32_t>{90, kEnd, 91, 13, 14, 15, 16}));
   EXPECT_EQ(answer(limit(false, 2), said), said) << "no thought";
-  EXPECT_EQ(answer(limit(true, 4), {10, 2, 11, 12, 13, 14}),
-            (std::vector<int32_t>{10, 2, 11, 12, 13, 14}))
+  EXPECT_EQ(answer(limit(true, 4), {10, kEnd, 11, 12, 13, 14}),
+            (std::vector<int32_t>{10, kEnd, 11, 12, 13, 14}))
       << "a thought that ends before";
   EXPECT_EQ(answer(limit(false, 1), {kBegin, 10, 11, 12, 13, 14}),
-            (std::vector<int32_t>{kBegin, 10, 90, 2, 91, 14}));
+            (std::vector<int32_t>{kBegin, 10, 90, kEnd, 91, 14}));
   EXPECT_EQ(answer(limit(false, 0), {kBegin, 10, 11, 12}),
-            (std::vector<int32_t>{kBegin, 90, 2, 91}));
+            (std::vector<int32_t>{kBegin, 90, kEnd, 91}));
   EXPECT_EQ(answer(limit(false, 1), {10, kBegin, 11, 12}),
             (std::vector<int32_t>{10, kBegin, 11, 12}))
       << "only a beginning is a thought";
+}
+
+// Tags count as the text that they are, whatever tokens it is made of.
+TEST(ThoughtLimit, TagsMayBeSpelled) {
+  const std::vector<int32_t> closed = spelled("ab</think>cdefgh");
+  EXPECT_EQ(answer(limit(true, 12), closed), closed);
+  std::vector<int32_t> bounded = spelled("\n<think>ab");
+  bounded.insert(bounded.end(), {90, kEnd, 91});
+  EXPECT_EQ(answer(limit(false, 2), spelled("\n<think>abcde")), bounded);
+  const int32_t newline = spelled("\n")[0];
+  EXPECT_EQ(answer(limit(false, 1), {newline, kBegin, 10, 11, 12, 13}),
+            (std::vector<int32_t>{newline, kBegin, 10, 90, kEnd, 91}));
+  const std::vector<int32_t> other = spelled("<thing>abcdefgh");
+  EXPECT_EQ(answer(limit(false, 1), other), other) << "no tag";
 }
 
 TEST(ThoughtLimit, AResumedAnswerEndsItsThoughtAtTheSamePlace) {
