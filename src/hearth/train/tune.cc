@@ -104,6 +104,27 @@ std::string job_of(Model& model, const Data& data, const TuneOptions& o) {
   return job.dump();
 }
 
+// Files that make a folder a model or an adapter.
+constexpr const char* kResults[] = {"config.json", "adapter_config.json",
+                                    "adapter_model.safetensors", "model.safetensors",
+                                    "model.safetensors.index.json"};
+
+// A new run overwrites nothing: neither another run nor a model, be it the base itself.
+Status check_is_new(const std::string& folder) {
+  std::error_code ignored;
+  if (fs::exists(fs::path(folder) / kStateFile, ignored)) {
+    return error(Code::invalid,
+                 "--out {}: expected a new folder, found a run that --resume would go on with",
+                 folder);
+  }
+  for (const char* name : kResults) {
+    if (!fs::exists(fs::path(folder) / name, ignored)) continue;
+    return error(Code::invalid, "--out {}: expected a new folder, found one that holds {}", folder,
+                 name);
+  }
+  return Status::ok();
+}
+
 class Run {
  public:
   Run(TextModel& model, Compute& compute, const std::string& folder, const TuneOptions& options,
@@ -135,6 +156,7 @@ class Run {
 };
 
 Status Run::prepare(const std::string& data_path, bool resume) {
+  if (!resume) TRY(check_is_new(folder_));
   auto data = read_data(model_, data_path, options_, events_);
   if (!data) return std::move(data).status().at(data_path);
   data_ = *std::move(data);
@@ -157,13 +179,7 @@ Status Run::prepare(const std::string& data_path, bool resume) {
   std::error_code failed;
   fs::create_directories(folder_, failed);
   if (failed) return error(Code::invalid, "--out {}: {}", folder_, failed.message());
-  if (resume) return load_state(folder_, job_, *optimizer_, *network_);
-  if (fs::exists(fs::path(folder_) / kStateFile, failed)) {
-    return error(Code::invalid,
-                 "--out {}: expected a new folder, found a run that --resume would go on with",
-                 folder_);
-  }
-  return Status::ok();
+  return resume ? load_state(folder_, job_, *optimizer_, *network_) : Status::ok();
 }
 
 std::vector<int64_t> Run::examples_of_step(int64_t step) const {

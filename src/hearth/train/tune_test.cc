@@ -119,6 +119,20 @@ TEST_F(Tune, RefusesToGoOnWithAnotherRun) {
   EXPECT_EQ(none.status().code(), Code::not_found);
 }
 
+TEST_F(Tune, WritesOverNoModelAndNoAdapter) {
+  for (const char* name : {"config.json", "adapter_config.json", "adapter_model.safetensors",
+                           "model.safetensors", "model.safetensors.index.json"}) {
+    fs::create_directories(out("taken"));
+    std::ofstream(fs::path(out("taken")) / name) << "theirs";
+    const auto result = run("taken", false);
+    ASSERT_FALSE(result.has_value()) << name;
+    EXPECT_EQ(result.status().code(), Code::invalid);
+    EXPECT_TRUE(result.status().message().ends_with(name)) << result.status().message();
+    EXPECT_EQ(bytes_of(fs::path(out("taken")) / name), "theirs");
+    fs::remove_all(out("taken"));
+  }
+}
+
 TEST_F(Tune, RefusesAStateThatWasTamperedWith) {
   ASSERT_TRUE(run("out", false, 2).has_value());
   const fs::path state = folder_ / "out" / kStateFile;
