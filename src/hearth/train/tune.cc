@@ -135,6 +135,7 @@ class Run {
   Result<TuneResult> run();
 
  private:
+  Status choose();
   int64_t step_examples() const { return options_.batch * options_.accumulate; }
   std::vector<int64_t> examples_of_step(int64_t step) const;
   Result<StepReport> step();
@@ -148,6 +149,7 @@ class Run {
   const TuneEvents& events_;
   Data data_;
   std::string job_;
+  DirectoryPlan results_;  // of an adapter only the weights
   NetworkOptions network_options_;
   std::unique_ptr<Network<float>> network_;
   std::optional<AdamW> optimizer_;
@@ -155,20 +157,28 @@ class Run {
   int64_t steps_of_epoch_ = 0;
 };
 
-Status Run::prepare(const std::string& data_path, bool resume) {
-  if (!resume) TRY(check_is_new(folder_));
-  auto data = read_data(model_, data_path, options_, events_);
-  if (!data) return std::move(data).status().at(data_path);
-  data_ = *std::move(data);
+// What learns, and what will be written of it.
+Status Run::choose() {
   network_options_.checkpoints = options_.checkpoints;
   if (options_.method == Method::lora) {
     TRY_ASSIGN(Targets targets, choose_targets(model_.model(), options_.targets));
     for (const std::string& line : targets.notices) say(events_, line);
     network_options_.adapter =
         AdapterSpec{std::move(targets), options_.rank, options_.alpha, options_.seed};
+    TRY_ASSIGN(results_.weights, plan_base_rows(model_.checkpoint()));
   } else {
     network_options_.balance_alpha = options_.balance_alpha;
+    TRY_ASSIGN(results_, plan_model(model_.checkpoint()));
   }
+  return Status::ok();
+}
+
+Status Run::prepare(const std::string& data_path, bool resume) {
+  if (!resume) TRY(check_is_new(folder_));
+  auto data = read_data(model_, data_path, options_, events_);
+  if (!data) return std::move(data).status().at(data_path);
+  data_ = *std::move(data);
+  TRY(choose());
   TRY_ASSIGN(network_, Network<float>::build(model_.model(), network_options_));
   optimizer_.emplace(network_->learned(), options_.adamw);
   steps_of_epoch_ = ceil_div(static_cast<int64_t>(data_.training.size()), step_examples());
@@ -253,10 +263,10 @@ Result<double> Run::validate() {
 Status Run::save(bool finished) {
   TRY(save_state(folder_, job_, *optimizer_, *network_));
   if (options_.method == Method::lora) {
-    return write_adapter(folder_, model_.checkpoint(), *network_options_.adapter, model_.path(),
+    return write_adapter(folder_, results_.weights, *network_options_.adapter, model_.path(),
                          *network_);
   }
-  return finished ? write_model(folder_, model_.checkpoint(), *network_) : Status::ok();
+  return finished ? write_model(folder_, results_, *network_) : Status::ok();
 }
 
 Result<TuneResult> Run::run() {

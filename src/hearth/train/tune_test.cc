@@ -9,6 +9,9 @@
 #include <fstream>
 
 #include "hearth/base/mapped_file.h"
+#include "hearth/convert/quantize.h"
+#include "hearth/files/gguf/gguf.h"
+#include "hearth/files/gguf/gguf_writer.h"
 #include "hearth/train/run_state.h"
 #include "hearth/train/testing.h"
 
@@ -21,6 +24,36 @@ std::string bytes_of(const fs::path& path) {
   auto content = read_file(path.string(), 1 << 30);
   EXPECT_TRUE(content.has_value()) << content.status().message();
   return content ? *std::move(content) : "";
+}
+
+// The bundled model as a GGUF file with a vocabulary that tokenizer.json can't hold: the same
+// tokens, as SentencePiece's.
+Status write_sentencepiece(const std::string& path) {
+  const std::string plain = path + "-plain.gguf";
+  QuantizeOptions options;
+  options.recipe.mix = *mix_by_name("bf16");
+  TRY_ASSIGN(const QuantizeReport report,
+             quantize(HEARTH_SOURCE_DIR "/assets/mini", plain, options));
+  TRY_ASSIGN(const Gguf gguf, Gguf::open(plain));
+  GgufHeader header;
+  for (const GgufValue& value : gguf.metadata()) {
+    if (value.key != "tokenizer.ggml.model" && value.key != "tokenizer.ggml.merges") {
+      header.copy(value);
+    }
+  }
+  TRY_ASSIGN(const GgufStrings tokens, gguf.get_strings("tokenizer.ggml.tokens"));
+  header.set_string("tokenizer.ggml.model", "llama");
+  header.set_f32s("tokenizer.ggml.scores", std::vector<float>(static_cast<size_t>(tokens.size())));
+  for (const TensorEntry& entry : gguf.tensors()) {
+    std::vector<int64_t> shape;
+    for (int i = 0; i < entry.tensor.shape.rank(); ++i) shape.push_back(entry.tensor.shape[i]);
+    TRY(header.declare(entry.name, entry.dtype, shape));
+  }
+  TRY_ASSIGN(GgufWriter writer, GgufWriter::create(path, header));
+  for (const TensorEntry& entry : gguf.tensors()) {
+    TRY(writer.write(std::span(entry.tensor.data, static_cast<size_t>(entry.bytes))));
+  }
+  return writer.finish();
 }
 
 class Tune : public ::testing::Test {
@@ -54,7 +87,10 @@ class Tune : public ::testing::Test {
   Result<TuneResult> run(const char* name, bool resume, int64_t steps = 0, int threads = 2) {
     const auto compute = testing::make_compute(threads);
     TuneEvents events;
-    events.step = [steps](const StepReport& r) { return steps == 0 || r.step < steps; };
+    events.step = [this, steps](const StepReport& r) {
+      ++steps_seen_;
+      return steps == 0 || r.step < steps;
+    };
     events.notice = [this](const std::string& line) { notices_.push_back(line); };
     return tune(*model_, *compute, data(), out(name), resume, options_, events);
   }
@@ -64,6 +100,7 @@ class Tune : public ::testing::Test {
   std::unique_ptr<TextModel> model_;
   TuneOptions options_;
   std::vector<std::string> notices_;
+  int64_t steps_seen_ = 0;
 };
 
 TEST_F(Tune, GoesOnBitForBitWhereItWasStopped) {
@@ -131,6 +168,24 @@ TEST_F(Tune, WritesOverNoModelAndNoAdapter) {
     EXPECT_EQ(bytes_of(fs::path(out("taken")) / name), "theirs");
     fs::remove_all(out("taken"));
   }
+}
+
+TEST_F(Tune, SaysBeforeTheFirstStepWhatCannotBeWritten) {
+  const Status written = write_sentencepiece(out("base.gguf"));
+  ASSERT_TRUE(written.is_ok()) << written.message();
+  auto model = TextModel::load(out("base.gguf"), backend_, {});
+  ASSERT_TRUE(model.has_value()) << model.status().message();
+  model_ = *std::move(model);
+  options_.steps_max = 1;
+  options_.method = Method::full;
+  const auto full = run("full", false);
+  ASSERT_FALSE(full.has_value());
+  EXPECT_EQ(full.status().code(), Code::unsupported);
+  EXPECT_EQ(steps_seen_, 0);
+  options_.method = Method::lora;  // needs no text of the model
+  const auto lora = run("lora", false);
+  ASSERT_TRUE(lora.has_value()) << lora.status().message();
+  EXPECT_TRUE(fs::exists(folder_ / "lora" / "adapter_config.json"));
 }
 
 TEST_F(Tune, RefusesAStateThatWasTamperedWith) {
