@@ -9,6 +9,8 @@
 
 #include "hearth/base/mapped_file.h"
 #include "hearth/base/sha256.h"
+#include "hearth/sensors/memory.h"
+#include "hearth/train/memory.h"
 #include "hearth/train/random.h"
 #include "hearth/train/results.h"
 #include "hearth/train/run_state.h"
@@ -170,7 +172,10 @@ Status Run::choose() {
     network_options_.balance_alpha = options_.balance_alpha;
     TRY_ASSIGN(results_, plan_model(model_.checkpoint()));
   }
-  return Status::ok();
+  const auto memory = read_memory();
+  if (!memory) return Status::ok();  // a machine whose memory can't be read refuses nothing
+  return check_fits(learned_weights(model_.model(), network_options_.adapter),
+                    !network_options_.adapter, memory->usable_available_bytes());
 }
 
 Status Run::prepare(const std::string& data_path, bool resume) {

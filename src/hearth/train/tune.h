@@ -73,7 +73,8 @@ struct TuneResult {
 // Reads `data_path` and trains. `folder` is made; its checkpoint is tune-state.safetensors.
 // invalid: options, or a folder that holds a model, an adapter or a run, unless `resume` goes on
 // with that run.
-// corrupt: bad lines of data.  internal: the loss is no number any more.
+// corrupt: bad lines of data.  no_memory: too many weights would learn.  unsupported: a model that
+// full tuning could not write.  internal: the loss is no number any more.
 Result<TuneResult> tune(TextModel& model, Compute& compute, const std::string& data_path,
                         const std::string& folder, bool resume, const TuneOptions& options,
                         const TuneEvents& events);

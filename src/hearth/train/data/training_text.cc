@@ -8,7 +8,7 @@
 namespace hearth::train {
 namespace {
 
-constexpr size_t kBadShown = 5;
+constexpr int64_t kBadShown = 5;
 constexpr int kDepthMax = 16;
 
 Status check_message(const Json& message) {
@@ -72,7 +72,8 @@ Result<TrainingText> parse_training_line(std::string_view line) {
 
 Result<std::vector<TrainingText>> parse_training_lines(std::string_view text) {
   std::vector<TrainingText> out;
-  std::vector<std::string> bad;
+  std::vector<std::string> bad;  // the first of them
+  int64_t bad_count = 0;
   int64_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -82,6 +83,7 @@ Result<std::vector<TrainingText>> parse_training_lines(std::string_view text) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     auto parsed = parse_training_line(line);
     if (!parsed) {
+      if (++bad_count > kBadShown) continue;
       bad.push_back(fmt::format("line {}: {}", number, parsed.status().message()));
       continue;
     }
@@ -89,10 +91,8 @@ Result<std::vector<TrainingText>> parse_training_lines(std::string_view text) {
     out.push_back(*std::move(parsed));
   }
   if (!bad.empty()) {
-    const std::string more = bad.size() > kBadShown
-                                 ? fmt::format("; and {} more bad lines", bad.size() - kBadShown)
-                                 : "";
-    bad.resize(std::min(bad.size(), kBadShown));
+    const std::string more =
+        bad_count > kBadShown ? fmt::format("; and {} more bad lines", bad_count - kBadShown) : "";
     return error(Code::corrupt, "{}{}", fmt::join(bad, "; "), more);
   }
   if (out.empty()) return error(Code::corrupt, "expected training examples, found none");
