@@ -2,6 +2,7 @@
 // its number: a checkpoint holds no position.
 #include "hearth/train/tune.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -50,8 +51,9 @@ Result<Data> read_data(const TextModel& model, const std::string& path, const Tu
   hash.update(content);
   data.sha256 = hash.hex();
   const auto lines = static_cast<int64_t>(texts.size());
-  const auto held_out =
+  auto held_out =
       static_cast<int64_t>(std::llround(options.validation * static_cast<double>(lines)));
+  if (options.validation > 0) held_out = std::max<int64_t>(1, held_out);
   std::vector<uint8_t> is_held_out(texts.size());
   const std::vector<int64_t> order = random_order(random_key(options.seed, "validation"), lines);
   for (int64_t i = 0; i < held_out; ++i) {
@@ -180,6 +182,11 @@ Status Run::choose() {
 
 Status Run::prepare(const std::string& data_path, bool resume) {
   if (!resume) TRY(check_is_new(folder_));
+  const int64_t positions = model_.model().info().max_position_embeddings;
+  if (options_.length > positions) {
+    return error(Code::invalid, "--seq: expected at most {} tokens (the model's), found {}",
+                 positions, options_.length);
+  }
   auto data = read_data(model_, data_path, options_, events_);
   if (!data) return std::move(data).status().at(data_path);
   data_ = *std::move(data);

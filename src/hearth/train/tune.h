@@ -30,8 +30,8 @@ struct TuneOptions {
   AdamWOptions adamw;
   int64_t batch = 8;       // examples that go through the network together
   int64_t accumulate = 1;  // such batches of one step
-  int64_t length = 512;    // most tokens of an example
-  double validation = 0;   // share of the data's lines that is held out
+  int64_t length = 512;    // most tokens of an example, no more than the model takes
+  double validation = 0;   // share of the data's lines that is held out: at least one, if not 0
   uint64_t seed = 0;
   int64_t save_every = 50;      // steps between checkpoints
   bool checkpoints = true;      // activation checkpoints
@@ -65,7 +65,7 @@ struct TuneResult {
   int64_t steps = 0;
   int64_t examples = 0;
   int64_t learned_parameters = 0;
-  double loss = 0;  // of the last step
+  std::optional<double> loss;  // of the last step; nullopt: the run was finished before
   std::optional<double> validation_loss;
   bool stopped = false;  // by an event; the folder has a checkpoint to go on from
 };

@@ -129,7 +129,7 @@ TEST_F(Tune, LearnsItsExamplesByHeart) {
   options_.learning_rate = 5e-3;
   const auto result = run("out", false);
   ASSERT_TRUE(result.has_value()) << result.status().message();
-  EXPECT_LT(result->loss, 0.01);
+  EXPECT_LT(result->loss.value(), 0.01);
 }
 
 TEST_F(Tune, SaysWhichProjectionsTakeThePlaceOfTheMissing) {
@@ -210,6 +210,32 @@ TEST_F(Tune, HoldsOutTheSameLinesForEachSeed) {
   EXPECT_NE(*a->validation_loss, *c->validation_loss);
 }
 
+TEST_F(Tune, HoldsOutALineWhereTheShareIsLess) {
+  options_.validation = 0.01;  // of 13 lines
+  options_.steps_max = 1;
+  const auto result = run("out", false);
+  ASSERT_TRUE(result.has_value()) << result.status().message();
+  EXPECT_EQ(result->examples, 12);
+  EXPECT_TRUE(result->validation_loss.has_value());
+}
+
+TEST_F(Tune, RefusesExamplesLongerThanTheModelTakes) {
+  options_.length = model_->model().info().max_position_embeddings + 1;
+  const auto result = run("out", false);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.status().message(),
+            "--seq: expected at most 2048 tokens (the model's), found 2049");
+}
+
+TEST_F(Tune, HasNoLossWhereNothingWasLeftToDo) {
+  options_.steps_max = 1;
+  ASSERT_TRUE(run("out", false)->loss.has_value());
+  const auto again = run("out", true);
+  ASSERT_TRUE(again.has_value()) << again.status().message();
+  EXPECT_EQ(again->steps, 1);
+  EXPECT_FALSE(again->loss.has_value());
+}
+
 // Of a line: what the model is given, and what it is to write.
 class Lines : public Tune {
  protected:
@@ -283,6 +309,24 @@ TEST_F(Lines, ThatAreTooLongAreCutOrRefusedWithTheirNumber) {
   const auto refused = examples(R"({"prompt":"1+1=2 and 2+2=4","completion":"5"})", 6);
   ASSERT_FALSE(refused.has_value());
   EXPECT_TRUE(refused.status().message().starts_with("line 1: expected an answer within"));
+}
+
+TEST_F(Lines, WithCallsOfToolsAreRefused) {
+  const auto called = examples(
+      "\n"
+      R"({"messages":[{"role":"user","content":"a"},{"role":"assistant",)"
+      R"("content":"b","tool_calls":[{"type":"function"}]}]})");
+  ASSERT_FALSE(called.has_value());
+  EXPECT_EQ(called.status().message(),
+            "line 2: messages[1]: `tool_calls`: expected none, calls of tools are not learned");
+  const auto offered = examples(R"({"prompt":"1+1","completion":"2","tools":[{}]})");
+  ASSERT_FALSE(offered.has_value());
+  EXPECT_EQ(offered.status().message(),
+            "line 1: `tools`: expected none, calls of tools are not learned");
+  // Writers that always have the keys.
+  EXPECT_TRUE(examples(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant",)"
+                       R"("content":"b","tool_calls":null}],"tools":[]})")
+                  .has_value());
 }
 
 TEST_F(Lines, ThatAreBadAreAllCounted) {

@@ -11,6 +11,11 @@ namespace {
 constexpr int64_t kBadShown = 5;
 constexpr int kDepthMax = 16;
 
+bool holds_any(const Json& object, const char* key) {
+  const Json* value = json_find(object, key);
+  return value && !value->is_null() && !value->empty();
+}
+
 Status check_message(const Json& message) {
   TRY_ASSIGN(const std::string role, json_string(message, "role"));
   if (role != "system" && role != "user" && role != "assistant" && role != "tool") {
@@ -19,6 +24,9 @@ Status check_message(const Json& message) {
   }
   TRY_ASSIGN(const std::string content, json_string(message, "content"));
   TRY_ASSIGN(const std::string thought, json_string_or(message, "reasoning_content", ""));
+  if (role == "assistant" && holds_any(message, "tool_calls")) {
+    return error(Code::unsupported, "`tool_calls`: expected none, calls of tools are not learned");
+  }
   if (role == "assistant" && content.empty() && thought.empty()) {
     return error(Code::corrupt, "an assistant's message: expected text, found none");
   }
@@ -52,6 +60,9 @@ Result<TrainingText> parse_training_line(std::string_view line) {
   limits.bytes_max = kTrainingLineMax;
   limits.depth_max = kDepthMax;
   TRY_ASSIGN(const Json json, parse_json(line, limits));
+  if (holds_any(json, "tools")) {
+    return error(Code::unsupported, "`tools`: expected none, calls of tools are not learned");
+  }
   TrainingText out;
   if (json_find(json, "messages")) {
     TRY_ASSIGN(out.messages, conversation(json));
