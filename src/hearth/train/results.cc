@@ -23,12 +23,6 @@ std::string path_in(const std::string& folder, const char* name) {
   return (fs::path(folder) / name).string();
 }
 
-Status write_text(const std::string& path, std::string_view text) {
-  TRY_ASSIGN(AtomicFile file, AtomicFile::create(path));
-  TRY(file.write(text));
-  return file.commit();
-}
-
 // Row `row` of Hugging Face's tensor lies at this row of ours, which is the file's. A tensor of two
 // parts was joined by the network in Hugging Face's order.
 int64_t own_row(const SourceTensor& source, int64_t row) {
@@ -128,7 +122,7 @@ Status write_adapter(const std::string& folder, const OutputPlan& base_rows,
   TRY(writer.finish());
   const std::string config =
       adapter_config(spec, base).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  return write_text(path_in(folder, "adapter_config.json"), config);
+  return write_whole(path_in(folder, "adapter_config.json"), config);
 }
 
 Status write_model(const std::string& folder, const DirectoryPlan& plan,
@@ -145,7 +139,7 @@ Status write_model(const std::string& folder, const DirectoryPlan& plan,
   }
   TRY(file.commit());
   for (const auto& [name, text] : plan.texts) {
-    TRY(write_text(path_in(folder, name.c_str()), text));
+    TRY(write_whole(path_in(folder, name.c_str()), text));
   }
   return Status::ok();
 }
