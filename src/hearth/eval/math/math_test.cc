@@ -56,6 +56,13 @@ TEST(Equivalence, EveryReferenceEqualsItself) {
   }
 }
 
+// Only digits repeat; what is no number is compared as text.
+TEST(Equivalence, APointBeneathALineIsNoRepetition) {
+  EXPECT_TRUE(equivalent("0.5\\overline{3}", "8/15"));
+  EXPECT_FALSE(equivalent("8/15", "0.5\\overline{3.5}"));
+  EXPECT_TRUE(equivalent("0.5\\overline{3.5}", "0.5 \\overline{3.5}"));
+}
+
 // Sums, products and quotients of random fractions and roots, against the same in another order.
 TEST(Equivalence, OrderOfTermsAndFactorsDoesNotMatter) {
   uint64_t state = 7;
