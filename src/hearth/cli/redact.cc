@@ -81,10 +81,7 @@ Json masked_json(std::string_view text, const pii::MaskedText& masked) {
 
 // The map holds what was masked: its owner alone may read it.
 Status write_map_file(const std::string& path, const pii::Vault& vault) {
-  ::umask(S_IRWXG | S_IRWXO);
-  TRY_ASSIGN(AtomicFile file, AtomicFile::create(path));
-  TRY(file.write(pii::write_map(vault)));
-  return file.commit();
+  return write_whole(path, pii::write_map(vault), S_IRUSR | S_IWUSR);
 }
 
 Status redact(const Options& options, const Session& session) {

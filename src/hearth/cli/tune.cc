@@ -78,9 +78,12 @@ class Reporter {
 
 void print(const Options& options, const train::TuneResult& r, const Session& session) {
   if (session.json) {
-    Json out = {{"out", options.out},     {"steps", r.steps},
-                {"examples", r.examples}, {"parameters", r.learned_parameters},
-                {"stopped", r.stopped},   {"loss", r.loss}};
+    Json out = {{"out", options.out},
+                {"steps", r.steps},
+                {"examples", r.examples},
+                {"parameters", r.learned_parameters},
+                {"stopped", r.stopped}};
+    if (r.loss) out["loss"] = *r.loss;
     if (r.validation_loss) out["val_loss"] = *r.validation_loss;
     print_line(out);
     return;
@@ -88,8 +91,9 @@ void print(const Options& options, const train::TuneResult& r, const Session& se
   const std::string_view what = options.tune.method == train::Method::lora
                                     ? session.say("adapter", "适配器")
                                     : session.say("model", "模型");
-  fmt::print("{} {}: {} steps over {} examples, {} parameters, last loss {:.4f}\n", what,
-             options.out, r.steps, r.examples, r.learned_parameters, r.loss);
+  const std::string loss = r.loss ? fmt::format(", last loss {:.4f}", *r.loss) : "";
+  fmt::print("{} {}: {} steps over {} examples, {} parameters{}\n", what, options.out, r.steps,
+             r.examples, r.learned_parameters, loss);
 }
 
 Result<std::unique_ptr<train::Compute>> open_compute(const ModelOptions& options) {

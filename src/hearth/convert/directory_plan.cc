@@ -195,7 +195,12 @@ Status add_texts(const Checkpoint& checkpoint, DirectoryPlan& plan) {
   return Status::ok();
 }
 
-Result<DirectoryPlan> plan(const Checkpoint& checkpoint, const Recipe& recipe) {
+struct Planned {
+  OutputPlan weights;
+  Json config;  // Hugging Face's, of the checkpoint as it is
+};
+
+Result<Planned> plan(const Checkpoint& checkpoint, const Recipe& recipe) {
   const Format format = recipe.mix.base;
   if (!is_plain_float(format)) {
     return error(Code::invalid,
@@ -203,17 +208,16 @@ Result<DirectoryPlan> plan(const Checkpoint& checkpoint, const Recipe& recipe) {
                  "NAME.gguf",
                  recipe.mix.name);
   }
-  DirectoryPlan out;
+  Planned out;
   std::vector<std::string> lines;
   TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, lines));
-  Json config;
   std::vector<GgufTensor> layout;
   if (const Gguf* gguf = checkpoint.gguf()) {
     std::vector<std::string> repeated;  // make_model has told them
-    TRY_ASSIGN(config, hf_config(*gguf, repeated));
-    TRY_ASSIGN(layout, gguf_layout(*model, config));
+    TRY_ASSIGN(out.config, hf_config(*gguf, repeated));
+    TRY_ASSIGN(layout, gguf_layout(*model, out.config));
   } else {
-    config = *checkpoint.config();
+    out.config = *checkpoint.config();
   }
   TRY_ASSIGN(const StoredTensors tensors, StoredTensors::of(checkpoint));
   TRY_ASSIGN(std::vector<SourceTensor> sources,
@@ -227,17 +231,30 @@ Result<DirectoryPlan> plan(const Checkpoint& checkpoint, const Recipe& recipe) {
   TRY_ASSIGN(out.weights, plan_weights(std::move(sources), format));
   out.weights.notices = std::move(lines);
   for (std::string& line : notices.lines()) out.weights.notices.push_back(std::move(line));
+  return out;
+}
+
+Result<DirectoryPlan> plan_with_texts(const Checkpoint& checkpoint, const Recipe& recipe) {
+  TRY_ASSIGN(Planned planned, plan(checkpoint, recipe));
+  DirectoryPlan out;
+  out.weights = std::move(planned.weights);
   TRY(add_texts(checkpoint, out));
-  out.texts.emplace_back("config.json", config_text(std::move(config), format));
+  out.texts.emplace_back("config.json", config_text(std::move(planned.config), recipe.mix.base));
   return out;
 }
 
 }  // namespace
 
 Result<DirectoryPlan> plan_directory(const Checkpoint& checkpoint, const Recipe& recipe) {
-  auto planned = plan(checkpoint, recipe);
+  auto planned = plan_with_texts(checkpoint, recipe);
   if (!planned) return std::move(planned).status().at(checkpoint.path());
   return planned;
+}
+
+Result<OutputPlan> plan_directory_weights(const Checkpoint& checkpoint, const Recipe& recipe) {
+  auto planned = plan(checkpoint, recipe);
+  if (!planned) return std::move(planned).status().at(checkpoint.path());
+  return std::move(planned->weights);
 }
 
 }  // namespace hearth

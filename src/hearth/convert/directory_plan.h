@@ -17,7 +17,11 @@ struct DirectoryPlan {
 };
 
 // The plan views `checkpoint`, which must outlive it.
-// invalid: a format that safetensors can't hold.
+// invalid: a format that safetensors can't hold.  unsupported: a vocabulary that tokenizer.json
+// can't hold.
 Result<DirectoryPlan> plan_directory(const Checkpoint& checkpoint, const Recipe& recipe);
+
+// model.safetensors alone, of a checkpoint with any vocabulary.
+Result<OutputPlan> plan_directory_weights(const Checkpoint& checkpoint, const Recipe& recipe);
 
 }  // namespace hearth

@@ -217,19 +217,13 @@ Result<QuantizeReport> write_weights(const std::string& in, const std::string& o
   return report;
 }
 
-Status write_text(const std::string& path, std::string_view text) {
-  TRY_ASSIGN(AtomicFile file, AtomicFile::create(path));
-  TRY(file.write(text));
-  return file.commit();
-}
-
 Result<QuantizeReport> to_gguf(const Checkpoint& checkpoint, const std::string& out,
                                const QuantizeOptions& options) {
   TRY_ASSIGN(const OutputPlan plan, plan_gguf(checkpoint, options.recipe));
   TRY_ASSIGN(QuantizeReport report,
              write_weights(checkpoint.path(), out, checkpoint, plan, options));
-  TRY(write_text(out + ".sha256",
-                 fmt::format("{}  {}\n", report.sha256, fs::path(out).filename().string())));
+  TRY(write_whole(out + ".sha256",
+                  fmt::format("{}  {}\n", report.sha256, fs::path(out).filename().string())));
   return report;
 }
 
@@ -249,9 +243,9 @@ Result<QuantizeReport> to_directory(const Checkpoint& checkpoint, const std::str
     Sha256 hash;
     hash.update(text);
     sums += fmt::format("{}  {}\n", hash.hex(), name);
-    TRY(write_text(folder / name, text));
+    TRY(write_whole(folder / name, text));
   }
-  TRY(write_text(folder / "model.sha256", sums));
+  TRY(write_whole(folder / "model.sha256", sums));
   return report;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "hearth/base/check.h"
+#include "hearth/base/random.h"
 #include "hearth/engine/logit_scan.h"
 
 namespace hearth {
@@ -469,14 +470,9 @@ int32_t sample(std::span<const float> logits, const SamplingParams& params,
 }
 
 double uniform(uint64_t seed, uint64_t counter) {
-  // Two rounds of SplitMix64's finaliser (Steele et al. 2014) over a combined counter.
-  uint64_t z = seed * 0x9e3779b97f4a7c15u + counter;
-  for (int round = 0; round < 2; ++round) {
-    z += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-  }
+  // Two rounds over a combined counter.
+  uint64_t z = seed * kSplitMixStep + counter;
+  for (int round = 0; round < 2; ++round) z = splitmix64(z + kSplitMixStep);
   return static_cast<double>(z >> 11) * 0x1.0p-53;
 }
 

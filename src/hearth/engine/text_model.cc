@@ -86,6 +86,8 @@ Status TextModel::load_defaults() {
   if (tokenizer_->eos()) stop_ids_.push_back(*tokenizer_->eos());
   std::sort(stop_ids_.begin(), stop_ids_.end());
   stop_ids_.erase(std::unique(stop_ids_.begin(), stop_ids_.end()), stop_ids_.end());
+  // Ids of a larger vocabulary: the model has no logit for them, so it never stops there.
+  std::erase_if(stop_ids_, [vocab](int32_t id) { return id >= vocab; });
 
   // DeepSeek recommends 0.6 and 0.95 for the whole R1 family; a model's own file goes first.
   defaults_.temperature = 0.6;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "hearth/base/mapped_file.h"
+#include "hearth/base/sha256.h"
 #include "hearth/eval/jsonl.h"
 
 namespace hearth {
@@ -37,6 +38,17 @@ Result<EvalRecord> record_from(const Json& line, const std::vector<EvalItem>& it
                  items[static_cast<size_t>(record.item)].id, record.id);
   }
   return record;
+}
+
+// Of what is asked and what is right; lengths keep texts apart that lie one behind the other.
+std::string digest_of(const std::vector<EvalItem>& items) {
+  Sha256 hash;
+  for (const EvalItem& item : items) {
+    for (const std::string* text : {&item.id, &item.prompt, &item.answer}) {
+      hash.update(fmt::format("{}:{}", text->size(), *text));
+    }
+  }
+  return hash.hex();
 }
 
 Status failed(const std::string& path) {
@@ -89,7 +101,9 @@ Result<RecordFile> RecordFile::open(const std::string& path, const Json& run,
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     return error(Code::busy, "{}: another run writes to it", path);
   }
-  TRY(file.load(run, items));
+  Json own = run;
+  own["items_sha256"] = digest_of(items);
+  TRY(file.load(own, items));
   return file;
 }
 

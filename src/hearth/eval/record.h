@@ -26,9 +26,9 @@ Json to_json(const EvalRecord& record);
 // Owner of the open file; move-only.
 class RecordFile {
  public:
-  // Creates `path`, or opens it where it holds records of the same `run` (equal JSON), which are
-  // then in `earlier`; a last line that was cut off is removed.  invalid: records of another run.
-  // busy: another process writes to it.
+  // Creates `path`, or opens it where it holds records of the same `run` (an object of equal JSON)
+  // over the same items, which are then in `earlier`; a last line that was cut off is removed.
+  // invalid: records of another run or of other items.  busy: another process writes to it.
   static Result<RecordFile> open(const std::string& path, const Json& run,
                                  const std::vector<EvalItem>& items);
 

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "hearth/base/random.h"
+
 namespace hearth {
 namespace {
 
@@ -16,14 +18,11 @@ struct Task {
   int64_t sample;
 };
 
-// SplitMix64's mix of the run's seed and the place of the reply: what is drawn for a reply depends
+// The run's seed mixed with the place of the reply: what is drawn for a reply depends
 // neither on what runs beside it nor on what was done before a break.
 uint64_t seed_of(uint64_t seed, const Task& task) {
-  uint64_t z = seed + 0x9E3779B97F4A7C15ull * (1 + (static_cast<uint64_t>(task.item) << 16) +
-                                               static_cast<uint64_t>(task.sample));
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-  return z ^ (z >> 31);
+  return splitmix64(seed + kSplitMixStep * (1 + (static_cast<uint64_t>(task.item) << 16) +
+                                            static_cast<uint64_t>(task.sample)));
 }
 
 Result<TextRequest> request_for(const EvalItem& item, const TextModel& model) {

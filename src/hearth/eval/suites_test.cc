@@ -144,6 +144,13 @@ TEST_F(Files, RecordsOfAnotherRunAreRefused) {
   const std::vector<EvalItem> items(1);
   { ASSERT_TRUE(RecordFile::open(path("r"), {{"seed", 1}}, items).has_value()); }
   EXPECT_EQ(RecordFile::open(path("r"), {{"seed", 2}}, items).status().code(), Code::invalid);
+  // Another data set of as many items with the same names.
+  for (std::string EvalItem::*const field : {&EvalItem::prompt, &EvalItem::answer}) {
+    std::vector<EvalItem> changed = items;
+    changed[0].*field = "another";
+    EXPECT_EQ(RecordFile::open(path("r"), {{"seed", 1}}, changed).status().code(), Code::invalid);
+  }
+  EXPECT_TRUE(RecordFile::open(path("r"), {{"seed", 1}}, items).has_value());
   const std::string other = write("notes.txt", "my notes");
   EXPECT_FALSE(RecordFile::open(other, {{"seed", 1}}, items).has_value());
   EXPECT_EQ(*read_file(other, 100), "my notes");

@@ -2,6 +2,7 @@
 #include "hearth/files/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,13 +13,16 @@
 
 namespace hearth {
 
-Result<AtomicFile> AtomicFile::create(const std::string& path) {
+Result<AtomicFile> AtomicFile::create(const std::string& path, mode_t mode) {
   AtomicFile file;
   file.path_ = path;
   file.partial_ = path + ".partial";
-  file.fd_ =
-      ::open(file.partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (file.fd_ < 0) {
+  const char* partial = file.partial_.c_str();
+  struct stat found {};
+  if (::lstat(partial, &found) == 0 && S_ISREG(found.st_mode)) ::unlink(partial);
+  // O_EXCL: whatever still lies there, or came back, is neither followed nor written to.
+  file.fd_ = ::open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (file.fd_ < 0 || (mode != kDefaultMode && ::fchmod(file.fd_, mode) != 0)) {
     return error(Code::invalid, "{}: cannot create: {}", file.partial_, std::strerror(errno));
   }
   return file;
@@ -75,6 +79,12 @@ Status AtomicFile::commit() {
     ::close(fd);
   }
   return Status::ok();
+}
+
+Status write_whole(const std::string& path, std::string_view text, mode_t mode) {
+  TRY_ASSIGN(AtomicFile file, AtomicFile::create(path, mode));
+  TRY(file.write(text));
+  return file.commit();
 }
 
 }  // namespace hearth

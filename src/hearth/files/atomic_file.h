@@ -2,6 +2,8 @@
 // disk and renames. Destroyed without commit, it removes what it wrote.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,7 +17,12 @@ namespace hearth {
 // Owner: the writer. Move-only; one thread at a time.
 class AtomicFile {
  public:
-  static Result<AtomicFile> create(const std::string& path);
+  static constexpr mode_t kDefaultMode = 0644;
+
+  // With the default `mode` the process's umask has its say, any other is set exactly. A left-over
+  // PATH.partial is taken away first: neither its permissions nor who has it open live on.
+  // invalid: it can't be created, or what lies at PATH.partial is no plain file.
+  static Result<AtomicFile> create(const std::string& path, mode_t mode = kDefaultMode);
 
   AtomicFile() = default;
   AtomicFile(AtomicFile&& other) noexcept;
@@ -33,5 +40,9 @@ class AtomicFile {
   std::string partial_;
   int fd_ = -1;
 };
+
+// A whole text at once.
+Status write_whole(const std::string& path, std::string_view text,
+                   mode_t mode = AtomicFile::kDefaultMode);
 
 }  // namespace hearth

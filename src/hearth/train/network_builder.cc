@@ -16,9 +16,6 @@
 namespace hearth::train {
 namespace {
 
-// The norms of the latents use this, whatever `rms_norm_eps` says (models/deepseek/tensors.cc).
-constexpr double kLatentNormEps = 1e-6;
-
 template <typename T>
 std::vector<T> decoded(const Tensor& tensor) {
   const int64_t columns = tensor.columns();

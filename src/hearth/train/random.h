@@ -7,21 +7,18 @@
 #include <utility>
 #include <vector>
 
+#include "hearth/base/random.h"
+
 namespace hearth::train {
 
-// Steele et al. 2014, SplitMix64: number `index` of the stream `key`.
+// Number `index` of the stream `key`.
 inline uint64_t random_bits(uint64_t key, uint64_t index) {
-  uint64_t z = key + (index + 1) * 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
+  return splitmix64(key + (index + 1) * kSplitMixStep);
 }
 
-// The stream of a name under a seed (FNV-1a).
+// The stream of a name under a seed.
 inline uint64_t random_key(uint64_t seed, std::string_view name) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return random_bits(seed, hash);
+  return random_bits(seed, fnv1a(name));
 }
 
 // In [0, 1), 53 bits.

@@ -23,12 +23,6 @@ std::string path_in(const std::string& folder, const char* name) {
   return (fs::path(folder) / name).string();
 }
 
-Status write_text(const std::string& path, std::string_view text) {
-  TRY_ASSIGN(AtomicFile file, AtomicFile::create(path));
-  TRY(file.write(text));
-  return file.commit();
-}
-
 // Row `row` of Hugging Face's tensor lies at this row of ours, which is the file's. A tensor of two
 // parts was joined by the network in Hugging Face's order.
 int64_t own_row(const SourceTensor& source, int64_t row) {
@@ -36,11 +30,11 @@ int64_t own_row(const SourceTensor& source, int64_t row) {
   return source.origin(row).row;
 }
 
-Result<DirectoryPlan> directory_plan(const Checkpoint& checkpoint, Format format) {
+Recipe recipe_of(Format format) {
   Recipe recipe;
   recipe.mix.base = format;
   recipe.mix.name = format_info(format).name;
-  return plan_directory(checkpoint, recipe);
+  return recipe;
 }
 
 Json adapter_config(const AdapterSpec& spec, const std::string& base) {
@@ -93,15 +87,21 @@ Status write_parameter(AtomicFile& file, const OutputTensor& tensor, const Param
 
 }  // namespace
 
-Status write_adapter(const std::string& folder, const Checkpoint& checkpoint,
+Result<OutputPlan> plan_base_rows(const Checkpoint& checkpoint) {
+  if (!checkpoint.gguf()) return OutputPlan();
+  return plan_directory_weights(checkpoint, recipe_of(Format::f32));
+}
+
+Result<DirectoryPlan> plan_model(const Checkpoint& checkpoint) {
+  return plan_directory(checkpoint, recipe_of(Format::bf16));
+}
+
+Status write_adapter(const std::string& folder, const OutputPlan& base_rows,
                      const AdapterSpec& spec, const std::string& base,
                      const Network<float>& network) {
-  std::map<std::string, SourceTensor> sources;  // of a GGUF file: a directory's rows are ours
-  if (checkpoint.gguf()) {
-    TRY_ASSIGN(DirectoryPlan plan, directory_plan(checkpoint, Format::f32));
-    for (OutputTensor& tensor : plan.weights.tensors) {
-      sources.emplace(tensor.source.name, std::move(tensor.source));
-    }
+  std::map<std::string_view, const SourceTensor*> sources;
+  for (const OutputTensor& tensor : base_rows.tensors) {
+    sources.emplace(tensor.source.name, &tensor.source);
   }
   std::vector<SafetensorsDeclaration> declared;
   for (const Parameter<float>* p : network.learned()) {
@@ -115,19 +115,18 @@ Status write_adapter(const std::string& folder, const Checkpoint& checkpoint,
       std::string weight = p->name.substr(kAdapterPrefix.size());
       weight.replace(weight.size() - kAdapterB.size(), kAdapterB.size(), ".weight");
       const auto found = sources.find(weight);
-      if (found != sources.end()) source = &found->second;
+      if (found != sources.end()) source = found->second;
     }
     TRY(write_adapter_rows(writer, *p, source));
   }
   TRY(writer.finish());
   const std::string config =
       adapter_config(spec, base).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  return write_text(path_in(folder, "adapter_config.json"), config);
+  return write_whole(path_in(folder, "adapter_config.json"), config);
 }
 
-Status write_model(const std::string& folder, const Checkpoint& checkpoint,
+Status write_model(const std::string& folder, const DirectoryPlan& plan,
                    const Network<float>& network) {
-  TRY_ASSIGN(const DirectoryPlan plan, directory_plan(checkpoint, Format::bf16));
   std::map<std::string_view, const Parameter<float>*> parameters;
   for (const Parameter<float>* p : network.learned()) parameters.emplace(p->name, p);
   for (const Parameter<float>* p : network.balances()) parameters.emplace(p->name, p);
@@ -140,7 +139,7 @@ Status write_model(const std::string& folder, const Checkpoint& checkpoint,
   }
   TRY(file.commit());
   for (const auto& [name, text] : plan.texts) {
-    TRY(write_text(path_in(folder, name.c_str()), text));
+    TRY(write_whole(path_in(folder, name.c_str()), text));
   }
   return Status::ok();
 }

@@ -2,6 +2,7 @@
 // its number: a checkpoint holds no position.
 #include "hearth/train/tune.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -9,6 +10,8 @@
 
 #include "hearth/base/mapped_file.h"
 #include "hearth/base/sha256.h"
+#include "hearth/sensors/memory.h"
+#include "hearth/train/memory.h"
 #include "hearth/train/random.h"
 #include "hearth/train/results.h"
 #include "hearth/train/run_state.h"
@@ -48,8 +51,9 @@ Result<Data> read_data(const TextModel& model, const std::string& path, const Tu
   hash.update(content);
   data.sha256 = hash.hex();
   const auto lines = static_cast<int64_t>(texts.size());
-  const auto held_out =
+  auto held_out =
       static_cast<int64_t>(std::llround(options.validation * static_cast<double>(lines)));
+  if (options.validation > 0) held_out = std::max<int64_t>(1, held_out);
   std::vector<uint8_t> is_held_out(texts.size());
   const std::vector<int64_t> order = random_order(random_key(options.seed, "validation"), lines);
   for (int64_t i = 0; i < held_out; ++i) {
@@ -104,6 +108,27 @@ std::string job_of(Model& model, const Data& data, const TuneOptions& o) {
   return job.dump();
 }
 
+// Files that make a folder a model or an adapter.
+constexpr const char* kResults[] = {"config.json", "adapter_config.json",
+                                    "adapter_model.safetensors", "model.safetensors",
+                                    "model.safetensors.index.json"};
+
+// A new run overwrites nothing: neither another run nor a model, be it the base itself.
+Status check_is_new(const std::string& folder) {
+  std::error_code ignored;
+  if (fs::exists(fs::path(folder) / kStateFile, ignored)) {
+    return error(Code::invalid,
+                 "--out {}: expected a new folder, found a run that --resume would go on with",
+                 folder);
+  }
+  for (const char* name : kResults) {
+    if (!fs::exists(fs::path(folder) / name, ignored)) continue;
+    return error(Code::invalid, "--out {}: expected a new folder, found one that holds {}", folder,
+                 name);
+  }
+  return Status::ok();
+}
+
 class Run {
  public:
   Run(TextModel& model, Compute& compute, const std::string& folder, const TuneOptions& options,
@@ -114,6 +139,7 @@ class Run {
   Result<TuneResult> run();
 
  private:
+  Status choose();
   int64_t step_examples() const { return options_.batch * options_.accumulate; }
   std::vector<int64_t> examples_of_step(int64_t step) const;
   Result<StepReport> step();
@@ -127,6 +153,7 @@ class Run {
   const TuneEvents& events_;
   Data data_;
   std::string job_;
+  DirectoryPlan results_;  // of an adapter only the weights
   NetworkOptions network_options_;
   std::unique_ptr<Network<float>> network_;
   std::optional<AdamW> optimizer_;
@@ -134,19 +161,36 @@ class Run {
   int64_t steps_of_epoch_ = 0;
 };
 
-Status Run::prepare(const std::string& data_path, bool resume) {
-  auto data = read_data(model_, data_path, options_, events_);
-  if (!data) return std::move(data).status().at(data_path);
-  data_ = *std::move(data);
+// What learns, and what will be written of it.
+Status Run::choose() {
   network_options_.checkpoints = options_.checkpoints;
   if (options_.method == Method::lora) {
     TRY_ASSIGN(Targets targets, choose_targets(model_.model(), options_.targets));
     for (const std::string& line : targets.notices) say(events_, line);
     network_options_.adapter =
         AdapterSpec{std::move(targets), options_.rank, options_.alpha, options_.seed};
+    TRY_ASSIGN(results_.weights, plan_base_rows(model_.checkpoint()));
   } else {
     network_options_.balance_alpha = options_.balance_alpha;
+    TRY_ASSIGN(results_, plan_model(model_.checkpoint()));
   }
+  const auto memory = read_memory();
+  if (!memory) return Status::ok();  // a machine whose memory can't be read refuses nothing
+  return check_fits(learned_weights(model_.model(), network_options_.adapter),
+                    !network_options_.adapter, memory->usable_available_bytes());
+}
+
+Status Run::prepare(const std::string& data_path, bool resume) {
+  if (!resume) TRY(check_is_new(folder_));
+  const int64_t positions = model_.model().info().max_position_embeddings;
+  if (options_.length > positions) {
+    return error(Code::invalid, "--seq: expected at most {} tokens (the model's), found {}",
+                 positions, options_.length);
+  }
+  auto data = read_data(model_, data_path, options_, events_);
+  if (!data) return std::move(data).status().at(data_path);
+  data_ = *std::move(data);
+  TRY(choose());
   TRY_ASSIGN(network_, Network<float>::build(model_.model(), network_options_));
   optimizer_.emplace(network_->learned(), options_.adamw);
   steps_of_epoch_ = ceil_div(static_cast<int64_t>(data_.training.size()), step_examples());
@@ -157,13 +201,7 @@ Status Run::prepare(const std::string& data_path, bool resume) {
   std::error_code failed;
   fs::create_directories(folder_, failed);
   if (failed) return error(Code::invalid, "--out {}: {}", folder_, failed.message());
-  if (resume) return load_state(folder_, job_, *optimizer_, *network_);
-  if (fs::exists(fs::path(folder_) / kStateFile, failed)) {
-    return error(Code::invalid,
-                 "--out {}: expected a new folder, found a run that --resume would go on with",
-                 folder_);
-  }
-  return Status::ok();
+  return resume ? load_state(folder_, job_, *optimizer_, *network_) : Status::ok();
 }
 
 std::vector<int64_t> Run::examples_of_step(int64_t step) const {
@@ -237,10 +275,10 @@ Result<double> Run::validate() {
 Status Run::save(bool finished) {
   TRY(save_state(folder_, job_, *optimizer_, *network_));
   if (options_.method == Method::lora) {
-    return write_adapter(folder_, model_.checkpoint(), *network_options_.adapter, model_.path(),
+    return write_adapter(folder_, results_.weights, *network_options_.adapter, model_.path(),
                          *network_);
   }
-  return finished ? write_model(folder_, model_.checkpoint(), *network_) : Status::ok();
+  return finished ? write_model(folder_, results_, *network_) : Status::ok();
 }
 
 Result<TuneResult> Run::run() {

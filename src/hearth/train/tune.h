@@ -30,8 +30,8 @@ struct TuneOptions {
   AdamWOptions adamw;
   int64_t batch = 8;       // examples that go through the network together
   int64_t accumulate = 1;  // such batches of one step
-  int64_t length = 512;    // most tokens of an example
-  double validation = 0;   // share of the data's lines that is held out
+  int64_t length = 512;    // most tokens of an example, no more than the model takes
+  double validation = 0;   // share of the data's lines that is held out: at least one, if not 0
   uint64_t seed = 0;
   int64_t save_every = 50;      // steps between checkpoints
   bool checkpoints = true;      // activation checkpoints
@@ -65,14 +65,16 @@ struct TuneResult {
   int64_t steps = 0;
   int64_t examples = 0;
   int64_t learned_parameters = 0;
-  double loss = 0;  // of the last step
+  std::optional<double> loss;  // of the last step; nullopt: the run was finished before
   std::optional<double> validation_loss;
   bool stopped = false;  // by an event; the folder has a checkpoint to go on from
 };
 
 // Reads `data_path` and trains. `folder` is made; its checkpoint is tune-state.safetensors.
-// invalid: options, or a folder that holds a run which `resume` does not go on with.
-// corrupt: bad lines of data.  internal: the loss is no number any more.
+// invalid: options, or a folder that holds a model, an adapter or a run, unless `resume` goes on
+// with that run.
+// corrupt: bad lines of data.  no_memory: too many weights would learn.  unsupported: a model that
+// full tuning could not write.  internal: the loss is no number any more.
 Result<TuneResult> tune(TextModel& model, Compute& compute, const std::string& data_path,
                         const std::string& folder, bool resume, const TuneOptions& options,
                         const TuneEvents& events);

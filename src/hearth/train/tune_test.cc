@@ -9,6 +9,9 @@
 #include <fstream>
 
 #include "hearth/base/mapped_file.h"
+#include "hearth/convert/quantize.h"
+#include "hearth/files/gguf/gguf.h"
+#include "hearth/files/gguf/gguf_writer.h"
 #include "hearth/train/run_state.h"
 #include "hearth/train/testing.h"
 
@@ -21,6 +24,36 @@ std::string bytes_of(const fs::path& path) {
   auto content = read_file(path.string(), 1 << 30);
   EXPECT_TRUE(content.has_value()) << content.status().message();
   return content ? *std::move(content) : "";
+}
+
+// The bundled model as a GGUF file with a vocabulary that tokenizer.json can't hold: the same
+// tokens, as SentencePiece's.
+Status write_sentencepiece(const std::string& path) {
+  const std::string plain = path + "-plain.gguf";
+  QuantizeOptions options;
+  options.recipe.mix = *mix_by_name("bf16");
+  TRY_ASSIGN(const QuantizeReport report,
+             quantize(HEARTH_SOURCE_DIR "/assets/mini", plain, options));
+  TRY_ASSIGN(const Gguf gguf, Gguf::open(plain));
+  GgufHeader header;
+  for (const GgufValue& value : gguf.metadata()) {
+    if (value.key != "tokenizer.ggml.model" && value.key != "tokenizer.ggml.merges") {
+      header.copy(value);
+    }
+  }
+  TRY_ASSIGN(const GgufStrings tokens, gguf.get_strings("tokenizer.ggml.tokens"));
+  header.set_string("tokenizer.ggml.model", "llama");
+  header.set_f32s("tokenizer.ggml.scores", std::vector<float>(static_cast<size_t>(tokens.size())));
+  for (const TensorEntry& entry : gguf.tensors()) {
+    std::vector<int64_t> shape;
+    for (int i = 0; i < entry.tensor.shape.rank(); ++i) shape.push_back(entry.tensor.shape[i]);
+    TRY(header.declare(entry.name, entry.dtype, shape));
+  }
+  TRY_ASSIGN(GgufWriter writer, GgufWriter::create(path, header));
+  for (const TensorEntry& entry : gguf.tensors()) {
+    TRY(writer.write(std::span(entry.tensor.data, static_cast<size_t>(entry.bytes))));
+  }
+  return writer.finish();
 }
 
 class Tune : public ::testing::Test {
@@ -54,7 +87,10 @@ class Tune : public ::testing::Test {
   Result<TuneResult> run(const char* name, bool resume, int64_t steps = 0, int threads = 2) {
     const auto compute = testing::make_compute(threads);
     TuneEvents events;
-    events.step = [steps](const StepReport& r) { return steps == 0 || r.step < steps; };
+    events.step = [this, steps](const StepReport& r) {
+      ++steps_seen_;
+      return steps == 0 || r.step < steps;
+    };
     events.notice = [this](const std::string& line) { notices_.push_back(line); };
     return tune(*model_, *compute, data(), out(name), resume, options_, events);
   }
@@ -64,6 +100,7 @@ class Tune : public ::testing::Test {
   std::unique_ptr<TextModel> model_;
   TuneOptions options_;
   std::vector<std::string> notices_;
+  int64_t steps_seen_ = 0;
 };
 
 TEST_F(Tune, GoesOnBitForBitWhereItWasStopped) {
@@ -92,7 +129,7 @@ TEST_F(Tune, LearnsItsExamplesByHeart) {
   options_.learning_rate = 5e-3;
   const auto result = run("out", false);
   ASSERT_TRUE(result.has_value()) << result.status().message();
-  EXPECT_LT(result->loss, 0.01);
+  EXPECT_LT(result->loss.value(), 0.01);
 }
 
 TEST_F(Tune, SaysWhichProjectionsTakeThePlaceOfTheMissing) {
@@ -119,6 +156,38 @@ TEST_F(Tune, RefusesToGoOnWithAnotherRun) {
   EXPECT_EQ(none.status().code(), Code::not_found);
 }
 
+TEST_F(Tune, WritesOverNoModelAndNoAdapter) {
+  for (const char* name : {"config.json", "adapter_config.json", "adapter_model.safetensors",
+                           "model.safetensors", "model.safetensors.index.json"}) {
+    fs::create_directories(out("taken"));
+    std::ofstream(fs::path(out("taken")) / name) << "theirs";
+    const auto result = run("taken", false);
+    ASSERT_FALSE(result.has_value()) << name;
+    EXPECT_EQ(result.status().code(), Code::invalid);
+    EXPECT_TRUE(result.status().message().ends_with(name)) << result.status().message();
+    EXPECT_EQ(bytes_of(fs::path(out("taken")) / name), "theirs");
+    fs::remove_all(out("taken"));
+  }
+}
+
+TEST_F(Tune, SaysBeforeTheFirstStepWhatCannotBeWritten) {
+  const Status written = write_sentencepiece(out("base.gguf"));
+  ASSERT_TRUE(written.is_ok()) << written.message();
+  auto model = TextModel::load(out("base.gguf"), backend_, {});
+  ASSERT_TRUE(model.has_value()) << model.status().message();
+  model_ = *std::move(model);
+  options_.steps_max = 1;
+  options_.method = Method::full;
+  const auto full = run("full", false);
+  ASSERT_FALSE(full.has_value());
+  EXPECT_EQ(full.status().code(), Code::unsupported);
+  EXPECT_EQ(steps_seen_, 0);
+  options_.method = Method::lora;  // needs no text of the model
+  const auto lora = run("lora", false);
+  ASSERT_TRUE(lora.has_value()) << lora.status().message();
+  EXPECT_TRUE(fs::exists(folder_ / "lora" / "adapter_config.json"));
+}
+
 TEST_F(Tune, RefusesAStateThatWasTamperedWith) {
   ASSERT_TRUE(run("out", false, 2).has_value());
   const fs::path state = folder_ / "out" / kStateFile;
@@ -139,6 +208,32 @@ TEST_F(Tune, HoldsOutTheSameLinesForEachSeed) {
   EXPECT_EQ(a->examples, 10);
   EXPECT_EQ(*a->validation_loss, *b->validation_loss);
   EXPECT_NE(*a->validation_loss, *c->validation_loss);
+}
+
+TEST_F(Tune, HoldsOutALineWhereTheShareIsLess) {
+  options_.validation = 0.01;  // of 13 lines
+  options_.steps_max = 1;
+  const auto result = run("out", false);
+  ASSERT_TRUE(result.has_value()) << result.status().message();
+  EXPECT_EQ(result->examples, 12);
+  EXPECT_TRUE(result->validation_loss.has_value());
+}
+
+TEST_F(Tune, RefusesExamplesLongerThanTheModelTakes) {
+  options_.length = model_->model().info().max_position_embeddings + 1;
+  const auto result = run("out", false);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.status().message(),
+            "--seq: expected at most 2048 tokens (the model's), found 2049");
+}
+
+TEST_F(Tune, HasNoLossWhereNothingWasLeftToDo) {
+  options_.steps_max = 1;
+  ASSERT_TRUE(run("out", false)->loss.has_value());
+  const auto again = run("out", true);
+  ASSERT_TRUE(again.has_value()) << again.status().message();
+  EXPECT_EQ(again->steps, 1);
+  EXPECT_FALSE(again->loss.has_value());
 }
 
 // Of a line: what the model is given, and what it is to write.
@@ -214,6 +309,24 @@ TEST_F(Lines, ThatAreTooLongAreCutOrRefusedWithTheirNumber) {
   const auto refused = examples(R"({"prompt":"1+1=2 and 2+2=4","completion":"5"})", 6);
   ASSERT_FALSE(refused.has_value());
   EXPECT_TRUE(refused.status().message().starts_with("line 1: expected an answer within"));
+}
+
+TEST_F(Lines, WithCallsOfToolsAreRefused) {
+  const auto called = examples(
+      "\n"
+      R"({"messages":[{"role":"user","content":"a"},{"role":"assistant",)"
+      R"("content":"b","tool_calls":[{"type":"function"}]}]})");
+  ASSERT_FALSE(called.has_value());
+  EXPECT_EQ(called.status().message(),
+            "line 2: messages[1]: `tool_calls`: expected none, calls of tools are not learned");
+  const auto offered = examples(R"({"prompt":"1+1","completion":"2","tools":[{}]})");
+  ASSERT_FALSE(offered.has_value());
+  EXPECT_EQ(offered.status().message(),
+            "line 1: `tools`: expected none, calls of tools are not learned");
+  // Writers that always have the keys.
+  EXPECT_TRUE(examples(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant",)"
+                       R"("content":"b","tool_calls":null}],"tools":[]})")
+                  .has_value());
 }
 
 TEST_F(Lines, ThatAreBadAreAllCounted) {

@@ -100,7 +100,7 @@ Answer AnswerParser::number() {
   }
   std::string repeating;
   if (text.find('.') != text.npos && peek().is_command("overline") && peek(1).is("{") &&
-      peek(2).kind == TokenKind::number && peek(3).is("}")) {
+      peek(2).kind == TokenKind::number && peek(2).text.find('.') == text.npos && peek(3).is("}")) {
     repeating = peek(2).text;
     at_ += 4;
   }

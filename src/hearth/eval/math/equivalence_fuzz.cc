@@ -1,8 +1,16 @@
 // equivalent on any two texts, cut at the first line: it ends, agrees with itself the other way
-// round, and a text is its own equal.
+// round, and a text that can be parsed is its own equal. The last is asked with a \displaystyle
+// before it: texts of equal letters are equal unread.
 #include "hearth/base/check.h"
+#include "hearth/eval/math/answer.h"
 #include "hearth/eval/math/equivalence.h"
 #include "hearth/files/fuzz_tools.h"
+
+namespace {
+
+constexpr size_t kBytesMax = 1'000;  // below every bound of work
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace hearth;
@@ -10,11 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t cut = std::min(both.find('\n'), both.size());
   const std::string_view left = both.substr(0, cut);
   const std::string_view right = both.substr(std::min(cut + 1, both.size()));
-  const bool same = math::equivalent(left, right);
-  CHECK(same == math::equivalent(right, left));
-  if (left == right)
-    CHECK(same || left.find_first_not_of(" \t\r\v\f$.") == left.npos ||
-          left.find_first_of("0123456789") == left.npos);
+  CHECK(math::equivalent(left, right) == math::equivalent(right, left));
+  if (left.size() <= kBytesMax && math::parse_answer(left, {true, true})) {
+    CHECK(math::equivalent("\\displaystyle " + std::string(left), left));
+  }
   return 0;
 }
 

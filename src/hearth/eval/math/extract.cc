@@ -79,11 +79,14 @@ std::optional<std::string> after_mark(std::string_view reply) {
   return sentence.empty() ? std::nullopt : std::optional(std::string(sentence));
 }
 
+// On the last line alone: more text after it makes it a heading of Markdown ("#### Step 3").
 std::optional<std::string> after_hashes(std::string_view reply) {
   const size_t at = reply.rfind("####");
   if (at == reply.npos) return std::nullopt;
   std::string_view rest = reply.substr(at + 4);
-  rest = trimmed(rest.substr(0, std::min(rest.find('\n'), rest.size())));
+  const size_t end = std::min(rest.find('\n'), rest.size());
+  if (rest.find_first_not_of(" \t\r\n", end) != rest.npos) return std::nullopt;
+  rest = trimmed(rest.substr(0, end));
   return rest.empty() ? std::nullopt : std::optional(std::string(rest));
 }
 

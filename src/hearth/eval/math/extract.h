@@ -1,5 +1,5 @@
-// Finds the answer in a reply: what stands in the last \boxed{}, after "####", after "the answer
-// is" (or 答案是, 故选 ...), or else the last number.
+// Finds the answer in a reply: what stands in the last \boxed{}, after "####" on the last
+// line, after "the answer is" (or 答案是, 故选 ...), or else the last number.
 #pragma once
 
 #include <optional>

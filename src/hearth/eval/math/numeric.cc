@@ -5,6 +5,8 @@
 #include <exception>
 #include <limits>
 
+#include "hearth/base/random.h"
+
 namespace hearth::math {
 namespace {
 
@@ -20,10 +22,9 @@ Complex undefined() {
   return Complex(std::numeric_limits<Real>::quiet_NaN());
 }
 
-// FNV-1a of a name: the variable's value in (0.5, 2.5) at each point.
+// By its name: the variable's value in (0.5, 2.5) at each point.
 Real value_at(std::string_view name, int point) {
-  uint64_t hash = 14695981039346656037ull + static_cast<uint64_t>(point);
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  const uint64_t hash = fnv1a(name, kFnvStart + static_cast<uint64_t>(point));
   return Real(hash % 1'000'003) / 500'000 + Real(1) / 2;
 }
 

@@ -7,6 +7,10 @@
 
 namespace hearth {
 
+// The norms of the latents use this, whatever `rms_norm_eps` says: DeepSeek's published code and
+// transformers build them without passing it on.
+inline constexpr double kLatentNormEps = 1e-6;
+
 struct DeepseekConfig {
   std::string model_type;  // deepseek_v2 | deepseek_v3
   int64_t vocab_size = 0;

@@ -8,10 +8,6 @@ namespace {
 
 using Kind = TensorKind;
 
-// The norms of the latents use this, whatever `rms_norm_eps` says: DeepSeek's published code and
-// transformers build them without passing it on.
-constexpr double kLatentNormEps = 1e-6;
-
 }  // namespace
 
 DeepseekModel::DeepseekModel(DeepseekConfig config) : config_(std::move(config)) {

@@ -4,21 +4,13 @@
 
 #include <cmath>
 
+#include "hearth/base/random.h"
+
 namespace hearth {
 namespace {
 
-// SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64 bits that passes as random noise.
 uint64_t mix(uint64_t x) {
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
-
-uint64_t hash_of(const std::string& text) {  // FNV-1a
-  uint64_t hash = 0xCBF29CE484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
-  return hash;
+  return splitmix64(x + kSplitMixStep);
 }
 
 // Sum of four 16-bit uniforms, standardised: normal enough for weights, within +-3.46.
@@ -43,7 +35,7 @@ float gain_of(const std::string& name) {
 }  // namespace
 
 RandomTensor::RandomTensor(uint64_t seed, const TensorSpec& spec, bool tied)
-    : key_(mix(mix(seed) ^ hash_of(spec.name))), columns_(spec.shape.columns()) {
+    : key_(mix(mix(seed) ^ fnv1a(spec.name))), columns_(spec.shape.columns()) {
   if (spec.name.ends_with("e_score_correction_bias")) {
     // Positive, so that masking a group by 0 or by -inf selects alike, and as wide as the scores.
     kind_ = Kind::uniform;

@@ -86,9 +86,7 @@ Status stream_fp8(ThreadPool& pool, const TensorSpec& spec, const RandomTensor& 
 }
 
 Status write_json(const std::string& path, const Json& json) {
-  TRY_ASSIGN(AtomicFile file, AtomicFile::create(path));
-  TRY(file.write(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"));
-  return file.commit();
+  return write_whole(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 Status write_weights(const std::string& path, const TinyNetwork& network,

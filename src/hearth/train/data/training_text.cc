@@ -8,8 +8,13 @@
 namespace hearth::train {
 namespace {
 
-constexpr size_t kBadShown = 5;
+constexpr int64_t kBadShown = 5;
 constexpr int kDepthMax = 16;
+
+bool holds_any(const Json& object, const char* key) {
+  const Json* value = json_find(object, key);
+  return value && !value->is_null() && !value->empty();
+}
 
 Status check_message(const Json& message) {
   TRY_ASSIGN(const std::string role, json_string(message, "role"));
@@ -19,6 +24,9 @@ Status check_message(const Json& message) {
   }
   TRY_ASSIGN(const std::string content, json_string(message, "content"));
   TRY_ASSIGN(const std::string thought, json_string_or(message, "reasoning_content", ""));
+  if (role == "assistant" && holds_any(message, "tool_calls")) {
+    return error(Code::unsupported, "`tool_calls`: expected none, calls of tools are not learned");
+  }
   if (role == "assistant" && content.empty() && thought.empty()) {
     return error(Code::corrupt, "an assistant's message: expected text, found none");
   }
@@ -52,6 +60,9 @@ Result<TrainingText> parse_training_line(std::string_view line) {
   limits.bytes_max = kTrainingLineMax;
   limits.depth_max = kDepthMax;
   TRY_ASSIGN(const Json json, parse_json(line, limits));
+  if (holds_any(json, "tools")) {
+    return error(Code::unsupported, "`tools`: expected none, calls of tools are not learned");
+  }
   TrainingText out;
   if (json_find(json, "messages")) {
     TRY_ASSIGN(out.messages, conversation(json));
@@ -72,7 +83,8 @@ Result<TrainingText> parse_training_line(std::string_view line) {
 
 Result<std::vector<TrainingText>> parse_training_lines(std::string_view text) {
   std::vector<TrainingText> out;
-  std::vector<std::string> bad;
+  std::vector<std::string> bad;  // the first of them
+  int64_t bad_count = 0;
   int64_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -82,6 +94,7 @@ Result<std::vector<TrainingText>> parse_training_lines(std::string_view text) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     auto parsed = parse_training_line(line);
     if (!parsed) {
+      if (++bad_count > kBadShown) continue;
       bad.push_back(fmt::format("line {}: {}", number, parsed.status().message()));
       continue;
     }
@@ -89,10 +102,8 @@ Result<std::vector<TrainingText>> parse_training_lines(std::string_view text) {
     out.push_back(*std::move(parsed));
   }
   if (!bad.empty()) {
-    const std::string more = bad.size() > kBadShown
-                                 ? fmt::format("; and {} more bad lines", bad.size() - kBadShown)
-                                 : "";
-    bad.resize(std::min(bad.size(), kBadShown));
+    const std::string more =
+        bad_count > kBadShown ? fmt::format("; and {} more bad lines", bad_count - kBadShown) : "";
     return error(Code::corrupt, "{}{}", fmt::join(bad, "; "), more);
   }
   if (out.empty()) return error(Code::corrupt, "expected training examples, found none");

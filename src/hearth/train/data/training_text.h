@@ -22,7 +22,7 @@ struct TrainingText {
 };
 
 // {"messages": [...]}, {"prompt": "...", "completion": "..."} or {"text": "..."}; other keys are
-// ignored. corrupt: anything else.
+// ignored. unsupported: `tools`, or `tool_calls` of an assistant.  corrupt: anything else.
 Result<TrainingText> parse_training_line(std::string_view line);
 
 // All lines of a JSONL text; blank ones are skipped. corrupt: the first bad lines with their
