@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <ctime>
+
+#include "hearth/serve/grpc/read_messages.h"
 #include "hearth/serve/grpc/testing.h"
 
 namespace hearth::serve {
@@ -204,6 +207,20 @@ TEST_F(HostileBytes, MessagesThatAreNone) {
     const grpc::Status status = call_with(server_.channel, kChat, good.substr(0, cut));
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << cut;
   }
+}
+
+// The reader's work is linear in a message: a long map is refused within a second of the processor.
+TEST(ReadMessages, ALongMapIsRefusedAtOnce) {
+  v1::ChatRequest request = question("1+2=?");
+  auto& biases = *request.mutable_options()->mutable_logit_bias();
+  for (int id = 0; id < 150'000; ++id) biases[id] = 1;
+  const std::string bytes = request.SerializeAsString();
+  GenerationRequest out;
+  const std::clock_t start = std::clock();
+  const auto error = read_rpc_generation(Endpoint::chat, bytes, 1'000'000, out);
+  EXPECT_LT(std::clock() - start, CLOCKS_PER_SEC);
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->param, "logit_bias");
 }
 
 TEST_F(HostileBytes, HeadsThatAreTooMuch) {

@@ -98,15 +98,18 @@ Json json_field(const pb::Message& message, const pb::FieldDescriptor& field, in
   }
 }
 
+// Keys of a map are unique: members are appended without being looked for, which is linear in them.
 Json json_map(const pb::Message& message, const pb::FieldDescriptor& field) {
   Json out = Json::object();
+  auto& members = out.get_ref<Json::object_t&>();
   const pb::FieldDescriptor& key = *field.message_type()->map_key();
   const pb::FieldDescriptor& value = *field.message_type()->map_value();
   const int size = message.GetReflection()->FieldSize(message, &field);
   for (int i = 0; i < size; ++i) {
     const auto& entry = message.GetReflection()->GetRepeatedMessage(message, &field, i);
     const Json name = json_field(entry, key, 0);
-    out[name.is_string() ? name.get<std::string>() : name.dump()] = json_field(entry, value, 0);
+    members.emplace_back(name.is_string() ? name.get<std::string>() : name.dump(),
+                         json_field(entry, value, 0));
   }
   return out;
 }
