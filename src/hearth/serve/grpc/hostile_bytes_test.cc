@@ -223,6 +223,35 @@ TEST(ReadMessages, ALongMapIsRefusedAtOnce) {
   EXPECT_EQ(error->param, "logit_bias");
 }
 
+// Numbers packed into one field count one by one: each takes sixteen bytes as a value.
+TEST(ReadMessages, PackedIdsAreCounted) {
+  const auto error_of_ids = [](size_t count) {
+    GenerationRequest out;
+    const std::string ids(count, '\1');
+    return read_rpc_generation(Endpoint::completion, field(3, field(1, ids)), 1000, out);
+  };
+  EXPECT_FALSE(error_of_ids(499'998).has_value());  // beside them the two fields around them
+  const auto error = error_of_ids(500'000);
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->code, "invalid_message");
+}
+
+// The schemas of all tools are one request's: each alone would be taken.
+TEST(ReadMessages, ToolsShareOneBudget) {
+  std::string schema = R"({"enum":[0)";
+  for (int i = 1; i < 300'000; ++i) schema += ",0";
+  schema += "]}";
+  v1::ChatRequest request = question("1+2=?");
+  for (const char* name : {"a", "b"}) {
+    GenerationRequest out;
+    auto& tool = *request.add_tools()->mutable_function();
+    tool.set_name(name);
+    tool.set_parameters(schema);
+    const auto error = read_rpc_generation(Endpoint::chat, request.SerializeAsString(), 1000, out);
+    EXPECT_EQ(error ? error->param : "", request.tools_size() == 1 ? "" : "tools");
+  }
+}
+
 TEST_F(HostileBytes, HeadsThatAreTooMuch) {
   const std::string good = question("1+2=?").SerializeAsString();
   const auto status_with = [&](const std::function<void(grpc::ClientContext&)>& prepare,
