@@ -328,6 +328,7 @@ TEST(Grpc, HealthFollowsTheDrain) {
   const auto reader = server.stub->Chat(&running, endless_question());
   v1::GenerateResponse part;
   ASSERT_TRUE(reader->Read(&part));
+  std::this_thread::sleep_for(milliseconds(200));  // in which nothing changes, so nothing is told
   server.loop->drain();
   ASSERT_TRUE(watch->Read(&seen));
   EXPECT_EQ(seen.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
