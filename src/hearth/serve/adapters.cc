@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "hearth/files/outside_bytes.h"
-#include "hearth/sensors/memory.h"
 #include "hearth/serve/word.h"
 
 namespace hearth::serve {
@@ -33,13 +32,6 @@ Status without_directory(Status status, const std::string& place, const std::str
   std::string message = status.message();
   if (message.starts_with(place)) message = path + message.substr(place.size());
   return {status.code(), std::move(message)};
-}
-
-Status check_memory(const AdapterFacts& facts) {
-  const auto memory = read_memory();
-  if (!memory || facts.bytes <= memory->usable_available_bytes()) return Status::ok();
-  return error(Code::no_memory, "the adapter needs {} MB, {} MB are free", facts.bytes / 1'000'000,
-               memory->usable_available_bytes() / 1'000'000);
 }
 
 }  // namespace
@@ -112,8 +104,7 @@ std::optional<ApiError> Adapters::load(const std::string& name, const std::strin
   std::string place;
   if (auto refused = place_of(path, place)) return refused;
   auto read = AdapterLoad::read(place, base_, backend_);
-  Status status = read ? check_memory(read->facts()) : std::move(read).status();
-  if (status.is_ok()) status = prepare(*read);
+  Status status = read ? prepare(*read) : std::move(read).status();
   if (!status.is_ok()) {
     return error_of(without_directory(std::move(status), place, path), "path");
   }
