@@ -27,6 +27,16 @@ ApiError no_adapter(const std::string& path) {
       fmt::format("`path`: there is no `{}` in the directory of adapters", excerpt(path)));
 }
 
+// Where `path` leads when its links are followed; nullopt: nowhere, or not into `top`.
+std::optional<fs::path> place_in(const fs::path& top, const fs::path& path) {
+  std::error_code failure;
+  fs::path place = fs::canonical(path, failure);
+  if (failure) return std::nullopt;
+  const fs::path inside = place.lexically_relative(top);
+  if (inside.empty() || *inside.begin() == ".." || *inside.begin() == ".") return std::nullopt;
+  return place;
+}
+
 // Its place on this machine is nothing that a client must know.
 Status without_directory(Status status, const std::string& place, const std::string& path) {
   std::string message = status.message();
@@ -74,11 +84,15 @@ std::optional<ApiError> Adapters::place_of(const std::string& path, std::string&
   if (failure || path.empty() || path.find('\0') != path.npos || fs::path(path).is_absolute()) {
     return no_adapter(path);
   }
-  const fs::path place = fs::canonical(top / path, failure);  // links followed
-  if (failure) return no_adapter(path);
-  const fs::path inside = place.lexically_relative(top);
-  if (inside.empty() || *inside.begin() == ".." || *inside.begin() == ".") return no_adapter(path);
-  out = place.string();
+  const std::optional<fs::path> place = place_in(top, top / path);
+  if (!place) return no_adapter(path);
+  for (std::string_view name : {kAdapterConfigFile, kAdapterWeightsFile}) {
+    const fs::path file = *place / name;
+    // A link that leads nowhere is told apart from one that leads out by nobody.
+    const bool there = fs::exists(fs::symlink_status(file, failure));
+    if (there && !place_in(top, file)) return no_adapter(path);
+  }
+  out = place->string();
   return std::nullopt;
 }
 
