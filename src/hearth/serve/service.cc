@@ -92,10 +92,10 @@ std::string Service::methods_of(std::string_view path) {
   return out;
 }
 
-Service::Service(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
+Service::Service(Admission& admission, EngineLoop& loop, Adapters& adapters, Gate& gate,
                  Metrics& metrics, ServiceOptions options)
-    : admission_(model, loop, adapters, gate, metrics, options),
-      model_(model),
+    : admission_(admission),
+      model_(admission.model()),
       loop_(loop),
       adapters_(adapters),
       gate_(gate),
@@ -234,10 +234,10 @@ HttpReply Service::models(const RequestHead& head, const RequestContext&, std::s
   constexpr std::string_view kList = "/v1/models";
   const std::string name(path.substr(std::min(path.size(), kList.size() + 1)));
   if (name.empty()) {
-    return json_reply(models_json(admission_.all_models(), created_, options_.context));
+    return json_reply(models_json(admission_.all_models(), created_, admission_.context()));
   }
   if (auto error = admission_.check_model(name)) return error_reply(*error);
-  return json_reply(model_json(name, created_, options_.context));
+  return json_reply(model_json(name, created_, admission_.context()));
 }
 
 HttpReply Service::tokenize(const RequestHead&, const RequestContext&, std::string_view body) {
@@ -246,7 +246,7 @@ HttpReply Service::tokenize(const RequestHead&, const RequestContext&, std::stri
   Prompt prompt;
   if (auto error = admission_.tokenize(request, prompt)) return error_reply(*error);
   return json_reply(
-      tokens_json(prompt.ids, options_.context, request.with_pieces, model_.tokenizer()));
+      tokens_json(prompt.ids, admission_.context(), request.with_pieces, model_.tokenizer()));
 }
 
 HttpReply Service::detokenize(const RequestHead&, const RequestContext&, std::string_view body) {

@@ -18,16 +18,16 @@
 
 namespace hearth::serve {
 
-struct ServiceOptions : AdmissionOptions {
+struct ServiceOptions {
   std::string version;
   ReasoningField reasoning_field = ReasoningField::reasoning_content;
 };
 
-// Thread-safe.
+// Thread-safe; all that it is given must outlive it.
 class Service {
  public:
-  Service(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
-          Metrics& metrics, ServiceOptions options);
+  Service(Admission& admission, EngineLoop& loop, Adapters& adapters, Gate& gate, Metrics& metrics,
+          ServiceOptions options);
 
   // Decides on the head alone; an answer means that the body is not read. Fills `context`.
   std::optional<HttpReply> refuse(const RequestHead& head, RequestContext& context);
@@ -62,7 +62,7 @@ class Service {
   ReplyHead head_of(const GenerationRequest& request, const RequestContext& context,
                     const std::string& model) const;
 
-  Admission admission_;
+  Admission& admission_;
   const TextModel& model_;
   EngineLoop& loop_;
   Adapters& adapters_;

@@ -45,12 +45,8 @@ const RpcService::Route* RpcService::find_route(std::string_view method) {
   return nullptr;
 }
 
-RpcService::RpcService(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
-                       Metrics& metrics, AdmissionOptions options)
-    : admission_(model, loop, adapters, gate, metrics, std::move(options)),
-      gate_(gate),
-      metrics_(metrics),
-      created_(std::time(nullptr)) {}
+RpcService::RpcService(Admission& admission, Gate& gate, Metrics& metrics)
+    : admission_(admission), gate_(gate), metrics_(metrics), created_(std::time(nullptr)) {}
 
 std::optional<ApiError> RpcService::refuse(const RpcHead& head, RequestContext& context) {
   context.id = request_id(head.request_id);
