@@ -107,7 +107,7 @@ std::optional<HttpReply> Service::preflight(const RequestHead& head) const {
   if (head.method != "OPTIONS" || !gate_.allows_cors(head.origin)) return std::nullopt;
   HttpReply reply;
   reply.status = 204;
-  reply.headers = {{"Access-Control-Allow-Methods", "GET, POST"},
+  reply.headers = {{"Access-Control-Allow-Methods", "GET, POST, DELETE"},
                    {"Access-Control-Allow-Headers", "authorization, content-type, x-request-id"},
                    {"Access-Control-Max-Age", "600"}};
   return reply;
