@@ -186,13 +186,11 @@ HttpReply Service::protocol_error(int status, std::string_view message, RequestC
   return error_reply(error);
 }
 
-ReplyHead Service::head_of(const GenerationRequest& request, const RequestContext& context,
-                           const std::string& model) const {
+ReplyHead Service::head_of(const GenerationRequest& request, const RequestContext& context) const {
   ReplyHead head;
   head.endpoint = request.endpoint;
   head.id = (request.endpoint == Endpoint::chat ? "chatcmpl-" : "cmpl-") + context.id;
   head.created = std::time(nullptr);
-  head.model = model;
   head.fingerprint = "hearth-" + options_.version;
   head.field = options_.reasoning_field;
   head.include_usage = request.include_usage;
@@ -215,16 +213,19 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   GenerationRequest request;
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_generation(endpoint, body, vocab, request)) return error_reply(*error);
+  auto headers = warning_headers(request.ignored);
+  ReplyHead head = head_of(request, context);
+  const bool stream = request.stream;
   Admitted admitted;
-  if (auto error = admission_.admit(request, context.caller, std::nullopt, admitted)) {
+  if (auto error = admission_.admit(std::move(request), context.caller, std::nullopt, admitted)) {
     return error_reply(*error);
   }
-  auto headers = warning_headers(request.ignored);
+  head.model = admitted.model;
   const GuardedRequest& guarded = admitted.guarded;
   if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
   HttpReply reply;
-  reply.pending = pending_completion(model_.tokenizer(), head_of(request, context, admitted.model),
-                                     request.stream, std::move(admitted.echo), std::move(headers),
+  reply.pending = pending_completion(model_.tokenizer(), std::move(head), stream,
+                                     std::move(admitted.echo), std::move(headers),
                                      std::move(admitted.channel), admitted.choices, guarded.vault);
   return reply;
 }

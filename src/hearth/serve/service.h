@@ -59,8 +59,8 @@ class Service {
   HttpReply load_adapter(const RequestHead&, const RequestContext&, std::string_view body);
   HttpReply unload_adapter(const RequestHead& head, const RequestContext&, std::string_view);
 
-  ReplyHead head_of(const GenerationRequest& request, const RequestContext& context,
-                    const std::string& model) const;
+  // All but the model, which admission finds.
+  ReplyHead head_of(const GenerationRequest& request, const RequestContext& context) const;
 
   Admission& admission_;
   const TextModel& model_;

@@ -105,7 +105,7 @@ RpcReply RpcService::answer(Endpoint endpoint, const RpcHead& head, const Reques
   reply.error = read_rpc_generation(endpoint, message, tokenizer.vocab_size(), request);
   if (reply.error) return reply;
   Admitted admitted;
-  reply.error = admission_.admit(request, context.caller, head.deadline, admitted);
+  reply.error = admission_.admit(std::move(request), context.caller, head.deadline, admitted);
   if (reply.error) return reply;
   reply.stream = std::make_shared<RpcStream>(tokenizer, std::move(admitted.channel),
                                              admitted.choices, std::move(admitted.guarded.vault));
