@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 constexpr int64_t kBytesBetweenSteps = 4 << 20;  // packed within a few milliseconds
 
 ApiError refusal(int status, std::string param, std::string code, std::string message) {
-  ApiError error = bad_field(std::move(param), std::move(code), std::move(message));
-  error.status = status;
+  ApiError error = api_error(status, std::move(code), std::move(message));
+  error.param = std::move(param);
   return error;
 }
 
@@ -109,11 +109,7 @@ Status Adapters::prepare(AdapterLoad& load) {
 
 std::optional<ApiError> Adapters::load(const std::string& name, const std::string& path) {
   const std::unique_lock only(loading_, std::try_to_lock);
-  if (!only) {
-    ApiError busy = refusal(503, "", "busy", "another adapter is being loaded");
-    busy.retry_after = 1;
-    return busy;
-  }
+  if (!only) return api_error(503, "busy", "another adapter is being loaded", 1);
   if (auto refused = check_new(name)) return refused;
   std::string place;
   if (auto refused = place_of(path, place)) return refused;
@@ -132,8 +128,8 @@ std::optional<ApiError> Adapters::unload(const std::string& name) {
     const std::lock_guard lock(mutex_);
     const auto found = adapters_.find(name);
     if (found == adapters_.end()) {
-      return refusal(404, "", "adapter_not_found",
-                     fmt::format("there is no adapter `{}`", excerpt(name)));
+      return api_error(404, "adapter_not_found",
+                       fmt::format("there is no adapter `{}`", excerpt(name)));
     }
     unloaded = std::move(found->second.adapter);
     adapters_.erase(found);

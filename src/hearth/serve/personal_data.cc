@@ -51,11 +51,8 @@ Counts count_unmaskable(const GenerationRequest& request, const Tokenizer& token
 }
 
 ApiError refused(const GuardedRequest& guarded) {
-  ApiError error;
-  error.status = 400;
-  error.code = "personal_data";
-  error.message = "personal data is refused here; found " + guarded.summary();
-  return error;
+  return api_error(400, "personal_data",
+                   "personal data is refused here; found " + guarded.summary());
 }
 
 }  // namespace
@@ -83,13 +80,7 @@ std::optional<ApiError> guard_request(pii::Mode mode, const pii::DetectOptions& 
   }
   const bool unmaskable = !counts.empty();
   auto masked = pii::mask(views, detect);
-  if (!masked) {
-    ApiError error;
-    error.status = 503;
-    error.code = "personal_data_memory";
-    error.message = masked.status().message();
-    return error;
-  }
+  if (!masked) return api_error(503, "personal_data_memory", masked.status().message());
   for (const pii::MaskedText& text : masked->texts) {
     for (const pii::MaskedEntity& e : text.entities) ++counts[e.entity.type];
   }

@@ -22,13 +22,6 @@ std::string_view presented_key(const RequestHead& head) {
   return key.empty() ? head.x_api_key : key;
 }
 
-HttpReply json_reply(std::string body, int status = 200) {
-  HttpReply reply;
-  reply.status = status;
-  reply.body = std::move(body);
-  return reply;
-}
-
 // Names that came with the request go into a header: only words may.
 std::vector<std::pair<std::string, std::string>> warning_headers(
     const std::vector<std::string>& ignored) {
@@ -129,20 +122,15 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
       return error_reply(*error);
     }
   }
-  ApiError error;
   if (!route) {
-    error.status = 404;
-    error.message = fmt::format("there is no `{}` here", excerpt(head.path()));
-    error.code = "not_found";
-    return error_reply(error);
+    return error_reply(
+        api_error(404, "not_found", fmt::format("there is no `{}` here", excerpt(head.path()))));
   }
   if (head.method != route->method) {
-    error.status = 405;
     const std::string methods = methods_of(route->path);
-    error.message =
-        fmt::format("{}: expected {}, found {}", route->path, methods, excerpt(head.method, 20));
-    error.code = "method_not_allowed";
-    HttpReply reply = error_reply(error);
+    HttpReply reply = error_reply(api_error(
+        405, "method_not_allowed",
+        fmt::format("{}: expected {}, found {}", route->path, methods, excerpt(head.method, 20))));
     reply.headers.emplace_back("Allow", methods);
     return reply;
   }
@@ -157,16 +145,13 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
 // The last wall: an exception of a library (no memory, above all) costs its own request only.
 HttpReply Service::handle(const RequestHead& head, const RequestContext& context,
                           std::string_view body) {
-  ApiError error;
-  error.code = "internal";
   try {
     return answer(head, context, body);
   } catch (const std::bad_alloc&) {
-    error.message = "there was no memory for this request";
+    return error_reply(api_error(500, "internal", "there was no memory for this request"));
   } catch (const std::exception&) {
-    error.message = "this request met an error inside the server";
+    return error_reply(api_error(500, "internal", "this request met an error inside the server"));
   }
-  return error_reply(error);
 }
 
 HttpReply Service::answer(const RequestHead& head, const RequestContext& context,
@@ -178,12 +163,8 @@ HttpReply Service::answer(const RequestHead& head, const RequestContext& context
 
 HttpReply Service::protocol_error(int status, std::string_view message, RequestContext& context) {
   if (context.id.empty()) context.id = request_id("");
-  ApiError error;
-  error.status = status;
-  error.message = std::string(message);
-  error.code = "bad_request";
   metrics_.rejected("protocol");
-  return error_reply(error);
+  return error_reply(api_error(status, "bad_request", std::string(message)));
 }
 
 ReplyHead Service::head_of(const GenerationRequest& request, const RequestContext& context) const {
@@ -268,13 +249,9 @@ HttpReply Service::health(const RequestHead&, const RequestContext&, std::string
 
 HttpReply Service::ready(const RequestHead&, const RequestContext&, std::string_view) {
   if (loop_.ready()) return json_reply(status_json("ready"));
-  ApiError error;
-  error.status = 503;
-  error.code = "not_ready";
-  error.message =
+  const char* const why =
       loop_.draining() ? "the server is shutting down" : "no forward pass has succeeded lately";
-  error.retry_after = 5;
-  return error_reply(error);
+  return error_reply(api_error(503, "not_ready", why, 5));
 }
 
 HttpReply Service::metrics(const RequestHead&, const RequestContext&, std::string_view) {

@@ -8,12 +8,6 @@ namespace {
 
 constexpr std::string_view kAdapterPath = "/v1/adapters/";
 
-HttpReply json_reply(std::string body) {
-  HttpReply reply;
-  reply.body = std::move(body);
-  return reply;
-}
-
 }  // namespace
 
 HttpReply Service::list_adapters(const RequestHead&, const RequestContext&, std::string_view) {

@@ -54,11 +54,7 @@ std::optional<ApiError> RpcService::refuse(const RpcHead& head, RequestContext& 
   std::optional<ApiError> error =
       gate_.check_key(bearer_key(head.authorization), Scope::generate, context.caller);
   if (!error && !route) {
-    error.emplace();
-    error->status = 501;
-    error->message = fmt::format("there is no `{}` here", excerpt(head.method));
-    error->code = "not_found";
-    return error;
+    return api_error(501, "not_found", fmt::format("there is no `{}` here", excerpt(head.method)));
   }
   if (!error && route->limited) error = gate_.check_rate(context.caller);
   if (error) metrics_.rejected(error->code);
@@ -73,16 +69,14 @@ bool RpcService::converses(std::string_view method) const {
 RpcReply RpcService::handle(const RpcHead& head, const RequestContext& context,
                             std::string_view message) {
   RpcReply failed;
-  ApiError& error = failed.error.emplace();
-  error.code = "internal";
   try {
     const Route* route = find_route(head.method);
     CHECK(route != nullptr);
     return (this->*route->work)(head, context, message);
   } catch (const std::bad_alloc&) {
-    error.message = "there was no memory for this request";
+    failed.error = api_error(500, "internal", "there was no memory for this request");
   } catch (const std::exception&) {
-    error.message = "this request met an error inside the server";
+    failed.error = api_error(500, "internal", "this request met an error inside the server");
   }
   return failed;
 }
