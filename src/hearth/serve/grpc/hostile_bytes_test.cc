@@ -209,7 +209,8 @@ TEST_F(HostileBytes, MessagesThatAreNone) {
   }
 }
 
-// The reader's work is linear in a message: a long map is refused within a second of the processor.
+// The reader's work is linear in a message: a long map costs a fraction of a second of the
+// processor (under sanitizers a few), where a search for each entry took a minute.
 TEST(ReadMessages, ALongMapIsRefusedAtOnce) {
   v1::ChatRequest request = question("1+2=?");
   auto& biases = *request.mutable_options()->mutable_logit_bias();
@@ -218,7 +219,7 @@ TEST(ReadMessages, ALongMapIsRefusedAtOnce) {
   GenerationRequest out;
   const std::clock_t start = std::clock();
   const auto error = read_rpc_generation(Endpoint::chat, bytes, 1'000'000, out);
-  EXPECT_LT(std::clock() - start, CLOCKS_PER_SEC);
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->param, "logit_bias");
 }
