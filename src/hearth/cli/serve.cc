@@ -29,7 +29,7 @@ struct Options {
   std::string adapter_directory;
   std::string reasoning_field = "reasoning_content";
   std::vector<int64_t> effort_budgets;
-  std::string thought_ending = ServiceOptions().thought_ending;
+  std::string thought_ending = AdmissionOptions().thought_ending;
   bool insecure = false;
   std::optional<uint16_t> grpc_port;  // absent: no gRPC
   bool log_json = false;
@@ -97,21 +97,27 @@ Result<EngineOptions> engine_options(const Options& options, const Model& model)
   return out;
 }
 
-ServiceOptions service_options(const Options& options, const TextModel& model, int64_t context) {
-  ServiceOptions out;
+AdmissionOptions admission_options(const Options& options, const TextModel& model,
+                                   int64_t context) {
+  AdmissionOptions out;
   out.model_names = options.names;
   if (out.model_names.empty()) {
     out.model_names = {std::filesystem::path(model.path()).filename().string()};
   }
-  out.version = HEARTH_VERSION;
   out.context = context;
   out.personal_data = options.personal_data;
   out.personal_data.mode = *pii::find_mode(options.pii);
-  if (options.reasoning_field == "reasoning") out.reasoning_field = ReasoningField::reasoning;
   if (!options.effort_budgets.empty()) {
     std::ranges::copy(options.effort_budgets, out.effort_budgets.begin());
   }
   out.thought_ending = options.thought_ending;
+  return out;
+}
+
+ServiceOptions service_options(const Options& options) {
+  ServiceOptions out;
+  out.version = HEARTH_VERSION;
+  if (options.reasoning_field == "reasoning") out.reasoning_field = ReasoningField::reasoning;
   if (options.reasoning_field == "both") out.reasoning_field = ReasoningField::both;
   return out;
 }
@@ -153,18 +159,18 @@ struct Ports {
 };
 
 // Where it listens, for people; with --json for scripts, which wait for this line.
-void announce(const Options& options, const ServiceOptions& service, const Ports& ports,
+void announce(const Options& options, const std::string& model, const Ports& ports,
               const Session& session) {
   const bool tls = !options.http.tls_certificate.empty();
   const bool six = options.http.host.find(':') != std::string::npos;
   const std::string host = six ? "[" + options.http.host + "]" : options.http.host;
   const std::string url = fmt::format("http{}://{}:{}", tls ? "s" : "", host, ports.http);
   if (session.json) {
-    Json out = {{"url", url}, {"port", ports.http}, {"model", service.model_names[0]}};
+    Json out = {{"url", url}, {"port", ports.http}, {"model", model}};
     if (ports.grpc) out["grpc_port"] = *ports.grpc;
     fmt::print("{}\n", out.dump());
   } else {
-    fmt::print("{} {} {} {}/v1\n", session.say("serving", "正在提供"), service.model_names[0],
+    fmt::print("{} {} {} {}/v1\n", session.say("serving", "正在提供"), model,
                session.say("at", "地址"), url);
     if (ports.grpc) fmt::print("gRPC {} {}:{}\n", session.say("at", "地址"), host, *ports.grpc);
   }
@@ -198,7 +204,7 @@ Status run_serve(Options& options, const Session& session) {
   const TextModel& model = *opened.model;
   TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, model.model()));
   Engine engine(model.model(), *opened.backend, engine_settings, model.banned());
-  const ServiceOptions settings = service_options(options, model, engine.context());
+  AdmissionOptions settings = admission_options(options, model, engine.context());
   Metrics metrics(settings.model_names[0]);
   RequestLog log(options.log_json, !options.quiet);
   LoopOptions limits;
@@ -206,14 +212,15 @@ Status run_serve(Options& options, const Session& session) {
   EngineLoop loop(model, engine, metrics, limits);
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
-  Service service(model, loop, adapters, *gate, metrics, settings);
+  Admission admission(model, loop, adapters, *gate, metrics, std::move(settings));
+  Service service(admission, loop, adapters, *gate, metrics, service_options(options));
   options.http.body_bytes_max = options.body_megabytes * kMegabyte;
   TRY_ASSIGN(const std::unique_ptr<HttpServer> server,
              HttpServer::open(service, loop, *gate, metrics, log, options.http));
   TRY(loop.start());
   Ports ports{server->port(), std::nullopt};
 #if defined(HEARTH_GRPC)
-  RpcService rpc_service(model, loop, adapters, *gate, metrics, settings);
+  RpcService rpc_service(admission, *gate, metrics);
   std::unique_ptr<GrpcServer> rpc_server;
   if (options.grpc_port) {
     TRY_ASSIGN(rpc_server,
@@ -221,7 +228,7 @@ Status run_serve(Options& options, const Session& session) {
     ports.grpc = rpc_server->port();
   }
 #endif
-  announce(options, settings, ports, session);
+  announce(options, admission.name(), ports, session);
   server->run();
 #if defined(HEARTH_GRPC)
   rpc_server.reset();  // its calls end while the loop still runs

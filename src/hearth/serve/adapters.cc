@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "hearth/files/outside_bytes.h"
-#include "hearth/sensors/memory.h"
 #include "hearth/serve/word.h"
 
 namespace hearth::serve {
@@ -17,8 +16,8 @@ namespace fs = std::filesystem;
 constexpr int64_t kBytesBetweenSteps = 4 << 20;  // packed within a few milliseconds
 
 ApiError refusal(int status, std::string param, std::string code, std::string message) {
-  ApiError error = bad_field(std::move(param), std::move(code), std::move(message));
-  error.status = status;
+  ApiError error = api_error(status, std::move(code), std::move(message));
+  error.param = std::move(param);
   return error;
 }
 
@@ -28,18 +27,21 @@ ApiError no_adapter(const std::string& path) {
       fmt::format("`path`: there is no `{}` in the directory of adapters", excerpt(path)));
 }
 
+// Where `path` leads when its links are followed; nullopt: nowhere, or not into `top`.
+std::optional<fs::path> place_in(const fs::path& top, const fs::path& path) {
+  std::error_code failure;
+  fs::path place = fs::canonical(path, failure);
+  if (failure) return std::nullopt;
+  const fs::path inside = place.lexically_relative(top);
+  if (inside.empty() || *inside.begin() == ".." || *inside.begin() == ".") return std::nullopt;
+  return place;
+}
+
 // Its place on this machine is nothing that a client must know.
 Status without_directory(Status status, const std::string& place, const std::string& path) {
   std::string message = status.message();
   if (message.starts_with(place)) message = path + message.substr(place.size());
   return {status.code(), std::move(message)};
-}
-
-Status check_memory(const AdapterFacts& facts) {
-  const auto memory = read_memory();
-  if (!memory || facts.bytes <= memory->usable_available_bytes()) return Status::ok();
-  return error(Code::no_memory, "the adapter needs {} MB, {} MB are free", facts.bytes / 1'000'000,
-               memory->usable_available_bytes() / 1'000'000);
 }
 
 }  // namespace
@@ -82,11 +84,15 @@ std::optional<ApiError> Adapters::place_of(const std::string& path, std::string&
   if (failure || path.empty() || path.find('\0') != path.npos || fs::path(path).is_absolute()) {
     return no_adapter(path);
   }
-  const fs::path place = fs::canonical(top / path, failure);  // links followed
-  if (failure) return no_adapter(path);
-  const fs::path inside = place.lexically_relative(top);
-  if (inside.empty() || *inside.begin() == ".." || *inside.begin() == ".") return no_adapter(path);
-  out = place.string();
+  const std::optional<fs::path> place = place_in(top, top / path);
+  if (!place) return no_adapter(path);
+  for (std::string_view name : {kAdapterConfigFile, kAdapterWeightsFile}) {
+    const fs::path file = *place / name;
+    // A link that leads nowhere is told apart from one that leads out by nobody.
+    const bool there = fs::exists(fs::symlink_status(file, failure));
+    if (there && !place_in(top, file)) return no_adapter(path);
+  }
+  out = place->string();
   return std::nullopt;
 }
 
@@ -103,17 +109,12 @@ Status Adapters::prepare(AdapterLoad& load) {
 
 std::optional<ApiError> Adapters::load(const std::string& name, const std::string& path) {
   const std::unique_lock only(loading_, std::try_to_lock);
-  if (!only) {
-    ApiError busy = refusal(503, "", "busy", "another adapter is being loaded");
-    busy.retry_after = 1;
-    return busy;
-  }
+  if (!only) return api_error(503, "busy", "another adapter is being loaded", 1);
   if (auto refused = check_new(name)) return refused;
   std::string place;
   if (auto refused = place_of(path, place)) return refused;
   auto read = AdapterLoad::read(place, base_, backend_);
-  Status status = read ? check_memory(read->facts()) : std::move(read).status();
-  if (status.is_ok()) status = prepare(*read);
+  Status status = read ? prepare(*read) : std::move(read).status();
   if (!status.is_ok()) {
     return error_of(without_directory(std::move(status), place, path), "path");
   }
@@ -127,8 +128,8 @@ std::optional<ApiError> Adapters::unload(const std::string& name) {
     const std::lock_guard lock(mutex_);
     const auto found = adapters_.find(name);
     if (found == adapters_.end()) {
-      return refusal(404, "", "adapter_not_found",
-                     fmt::format("there is no adapter `{}`", excerpt(name)));
+      return api_error(404, "adapter_not_found",
+                       fmt::format("there is no adapter `{}`", excerpt(name)));
     }
     unloaded = std::move(found->second.adapter);
     adapters_.erase(found);

@@ -89,6 +89,17 @@ TEST(AdaptersHttp, EachWrongRequestIsOneClearAnswer) {
   std::filesystem::create_symlink(outside / "a", server.folder / "link");
   write_adapter(server, "good", 0.1, 1);
   std::filesystem::create_directories(server.folder / "empty");
+  // One file of an adapter that is a link: out of the directory, nowhere, or to a neighbour.
+  const auto with_link = [&](const std::string& name, const char* file, const std::string& to) {
+    const std::filesystem::path link =
+        server.folder / write_adapter(server, name, 0.1, 1) + "/" + file;
+    std::filesystem::remove(link);
+    std::filesystem::create_symlink(to, link);
+  };
+  with_link("config-out", "adapter_config.json", outside / "a/adapter_config.json");
+  with_link("config-lost", "adapter_config.json", outside / "none");
+  with_link("weights-out", "adapter_model.safetensors", outside / "a/adapter_model.safetensors");
+  with_link("weights-in", "adapter_model.safetensors", "../good/adapter_model.safetensors");
   const std::string up = "../" + outside.path().filename().string() + "/a";
   struct Case {
     std::string body;
@@ -109,6 +120,9 @@ TEST(AdaptersHttp, EachWrongRequestIsOneClearAnswer) {
            Case{load_body("a", up), 404, "adapter_not_found"},
            Case{load_body("a", "../none"), 404, "adapter_not_found"},
            Case{load_body("a", "link"), 404, "adapter_not_found"},
+           Case{load_body("a", "config-out"), 404, "adapter_not_found"},
+           Case{load_body("a", "config-lost"), 404, "adapter_not_found"},
+           Case{load_body("a", "weights-out"), 404, "adapter_not_found"},
            Case{load_body("a", "."), 404, "adapter_not_found"},
            Case{load_body("a", std::string("good\0x", 6)), 404, "adapter_not_found"},
            Case{load_body("a", "empty"), 400, "invalid"},
@@ -118,6 +132,7 @@ TEST(AdaptersHttp, EachWrongRequestIsOneClearAnswer) {
     EXPECT_EQ(parsed(reply.body)["error"]["code"], c.code) << c.body << reply.body;
     EXPECT_EQ(reply.body.find(server.folder.path().string()), std::string::npos) << reply.body;
   }
+  EXPECT_EQ(server.post(kPath, load_body("in", "weights-in")).status, 200);
   EXPECT_EQ(server.post(kPath, load_body("a", "good")).status, 200);
   EXPECT_EQ(server.post(kPath, load_body("a", "good")).status, 409);
   EXPECT_EQ(server.ask("PUT", kPath).status, 405);

@@ -36,13 +36,11 @@ std::optional<ApiError> Admission::find_model(const std::string& asked, NamedMod
     out = {asked, adapters_.find(std::string_view(asked).substr(name.size() + 1))};
     if (out.adapter) return std::nullopt;
   }
-  ApiError error;
-  error.status = 404;
-  error.message =
+  ApiError error = api_error(
+      404, "model_not_found",
       fmt::format("`model`: expected `{}`, alone or with `:` and a loaded adapter, found `{}`",
-                  names[0], excerpt(asked));
+                  names[0], excerpt(asked)));
   error.param = "model";
-  error.code = "model_not_found";
   return error;
 }
 

@@ -1,5 +1,5 @@
-// Admission: the way of a checked request into the engine, the same for every protocol: the model
-// that it names, its prompts in tokens, its job and the channel that answers it.
+// Admission: the way of a checked request into the engine, one for all protocols: the model that it
+// names, its prompts in tokens, its job and the channel that answers it.
 #pragma once
 
 #include <array>
@@ -57,6 +57,7 @@ class Admission {
   std::optional<ApiError> tokenize(const TokenizeRequest& request, Prompt& out) const;
 
   const TextModel& model() const { return model_; }
+  const std::string& name() const { return options_.model_names[0]; }  // as replies say it
   // All that a request may name: ours, and the first of these with each adapter.
   std::vector<std::string> all_models() const;
   int64_t context() const { return options_.context; }

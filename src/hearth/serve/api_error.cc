@@ -50,21 +50,20 @@ std::string_view ApiError::type() const {
   }
 }
 
+ApiError api_error(int status, std::string code, std::string message, int retry_after) {
+  return {status, std::move(message), "", std::move(code), retry_after};
+}
+
 ApiError bad_field(std::string param, std::string code, std::string message) {
-  ApiError error;
-  error.status = 400;
-  error.message = std::move(message);
+  ApiError error = api_error(400, std::move(code), std::move(message));
   error.param = std::move(param);
-  error.code = std::move(code);
   return error;
 }
 
 ApiError error_of(const Status& status, std::string param) {
-  ApiError error;
-  error.status = http_status(status.code());
-  error.message = status.message();
+  ApiError error = api_error(http_status(status.code()), std::string(code_name(status.code())),
+                             status.message());
   error.param = std::move(param);
-  error.code = std::string(code_name(status.code()));
   return error;
 }
 

@@ -20,6 +20,7 @@ struct ApiError {
   std::string_view type() const;
 };
 
+ApiError api_error(int status, std::string code, std::string message, int retry_after = 0);
 // 400: a field of the request is wrong.
 ApiError bad_field(std::string param, std::string code, std::string message);
 // An engine's or a template's Status; `param` is the field that it judged.

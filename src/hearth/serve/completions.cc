@@ -169,6 +169,12 @@ std::shared_ptr<PendingAnswer> pending_completion(
                                       std::move(vault));
 }
 
+HttpReply json_reply(std::string body) {
+  HttpReply reply;
+  reply.body = std::move(body);
+  return reply;
+}
+
 HttpReply error_reply(const ApiError& error) {
   HttpReply reply;
   reply.status = error.status;

@@ -32,6 +32,7 @@ std::shared_ptr<PendingAnswer> pending_completion(
     std::shared_ptr<AnswerChannel> channel, int64_t choices,
     std::shared_ptr<const pii::Vault> vault = nullptr);
 
+HttpReply json_reply(std::string body);
 HttpReply error_reply(const ApiError& error);
 
 }  // namespace hearth::serve

@@ -21,22 +21,13 @@ int64_t milliseconds_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-ApiError unavailable(std::string code, std::string message, int retry_after = 0) {
-  ApiError error;
-  error.status = 503;
-  error.message = std::move(message);
-  error.code = std::move(code);
-  error.retry_after = retry_after;
-  return error;
-}
-
 ApiError overloaded(std::string message, int retry_after) {
-  return unavailable("overloaded", std::move(message), retry_after);
+  return api_error(503, "overloaded", std::move(message), retry_after);
 }
 
 ApiError given_up(Abandon reason) {
   if (reason == Abandon::stopped) {
-    return unavailable("shutting_down", "the server stopped before the answer was complete", 5);
+    return api_error(503, "shutting_down", "the server stopped before the answer was complete", 5);
   }
   return overloaded("the request was given up", 0);
 }
@@ -111,7 +102,9 @@ std::optional<ApiError> EngineLoop::submit(GenerationJob job) {
   CHECK_GT(choices, 0);
   {
     std::lock_guard lock(mutex_);
-    if (draining_ || stop_) return unavailable("shutting_down", "the server is shutting down", 5);
+    if (draining_ || stop_) {
+      return api_error(503, "shutting_down", "the server is shutting down", 5);
+    }
     if (live_ + choices > options_.sequences_max) {
       return overloaded(fmt::format("the queue of {} answers is full", options_.sequences_max),
                         retry_after());
@@ -284,9 +277,10 @@ void EngineLoop::give_up_the_abandoned() {
       live->failure = overloaded("the queue was too long for this request", retry_after());
     } else if (age > options_.request_seconds) {
       live->failure =
-          unavailable("deadline_exceeded", "the answer took longer than the server allows");
+          api_error(503, "deadline_exceeded", "the answer took longer than the server allows");
     } else if (live->job.deadline && now >= *live->job.deadline) {
-      live->failure = unavailable("deadline_exceeded", "the answer took longer than its deadline");
+      live->failure =
+          api_error(503, "deadline_exceeded", "the answer took longer than its deadline");
     }
     if (live->failure || live->job.channel->abandoned() != Abandon::none) cancel_choices(*live);
   }

@@ -26,12 +26,33 @@ std::vector<std::string*> texts_of(GenerationRequest& request) {
   return out;
 }
 
+std::vector<std::string_view> views_of(const std::vector<std::string*>& texts) {
+  std::vector<std::string_view> out;
+  for (const std::string* text : texts) out.emplace_back(*text);
+  return out;
+}
+
+using Counts = std::map<pii::Type, int64_t>;
+
+void count(std::string_view text, const pii::DetectOptions& detect, Counts& counts) {
+  for (const pii::Entity& e : pii::detect(text, detect)) ++counts[e.type];
+}
+
+// What stands where a token of ours would say something else: in token ids, and in the form that
+// the answer must keep.
+Counts count_unmaskable(const GenerationRequest& request, const Tokenizer& tokenizer,
+                        const pii::DetectOptions& detect) {
+  Counts counts;
+  for (const RawPrompt& prompt : request.prompts) {
+    count(tokenizer.decode(prompt.ids, false), detect, counts);
+  }
+  count(request.format.source, detect, counts);
+  return counts;
+}
+
 ApiError refused(const GuardedRequest& guarded) {
-  ApiError error;
-  error.status = 400;
-  error.code = "personal_data";
-  error.message = "personal data is refused here; found " + guarded.summary();
-  return error;
+  return api_error(400, "personal_data",
+                   "personal data is refused here; found " + guarded.summary());
 }
 
 }  // namespace
@@ -49,33 +70,23 @@ std::optional<ApiError> guard_request(pii::Mode mode, const pii::DetectOptions& 
                                       GuardedRequest& out) {
   if (mode == pii::Mode::off) return std::nullopt;
   const std::vector<std::string*> texts = texts_of(request);
-  std::map<pii::Type, int64_t> counts;
-  int64_t in_ids = 0;
-  for (const RawPrompt& prompt : request.prompts) {
-    for (const pii::Entity& e : pii::detect(tokenizer.decode(prompt.ids, false), detect)) {
-      ++counts[e.type];
-      ++in_ids;
-    }
+  const std::vector<std::string_view> views = views_of(texts);
+  Counts counts = count_unmaskable(request, tokenizer, detect);
+  if (mode != pii::Mode::mask) {  // nothing to restore, so nothing to lock memory for
+    for (std::string_view text : views) count(text, detect, counts);
+    out.found.assign(counts.begin(), counts.end());
+    if (out.found.empty() || mode == pii::Mode::log_only) return std::nullopt;
+    return refused(out);
   }
-  const std::vector<std::string_view> views = [&] {
-    std::vector<std::string_view> list;
-    for (const std::string* text : texts) list.emplace_back(*text);
-    return list;
-  }();
+  const bool unmaskable = !counts.empty();
   auto masked = pii::mask(views, detect);
-  if (!masked) {
-    ApiError error;
-    error.status = 503;
-    error.code = "personal_data_memory";
-    error.message = masked.status().message();
-    return error;
-  }
+  if (!masked) return api_error(503, "personal_data_memory", masked.status().message());
   for (const pii::MaskedText& text : masked->texts) {
     for (const pii::MaskedEntity& e : text.entities) ++counts[e.entity.type];
   }
   out.found.assign(counts.begin(), counts.end());
-  if (out.found.empty() || mode == pii::Mode::log_only) return std::nullopt;
-  if (mode == pii::Mode::block || in_ids > 0) return refused(out);
+  if (out.found.empty()) return std::nullopt;
+  if (unmaskable) return refused(out);
   for (size_t i = 0; i < texts.size(); ++i) *texts[i] = std::move(masked->texts[i].text);
   out.vault = masked->vault;
   return std::nullopt;

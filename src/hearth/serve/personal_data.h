@@ -32,9 +32,10 @@ struct GuardedRequest {
   std::string summary() const;
 };
 
-// Looks through the texts of `request` (messages, tools, template variables, prompts, stop strings)
-// and masks them in place where `mode` says so. 400 where the mode refuses what was found, or where
-// personal data came as token ids, which can't be masked; 503 where no memory could be locked.
+// Looks through the texts of `request` (messages, tools, template variables, prompts, stop strings,
+// the form of the answer) and masks them in place where `mode` says so. 400 where the mode refuses
+// what was found, or where it came as token ids or in the form of the answer, which can't be
+// masked; 503 where no memory could be locked, which only masking asks for.
 std::optional<ApiError> guard_request(pii::Mode mode, const pii::DetectOptions& detect,
                                       const Tokenizer& tokenizer, GenerationRequest& request,
                                       GuardedRequest& out);

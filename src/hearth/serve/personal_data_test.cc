@@ -3,7 +3,10 @@
 #include "hearth/serve/personal_data.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "hearth/files/json.h"
@@ -74,6 +77,41 @@ TEST(GuardRequest, PersonalDataAsTokenIdsIsRefused) {
   const auto error = guard_request(pii::Mode::mask, {}, mini().tokenizer(), request, guarded);
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->code, "personal_data");
+}
+
+// An answer that must be one of these texts would bring them back: no token may stand for them.
+TEST(GuardRequest, PersonalDataInTheFormOfTheAnswerIsRefused) {
+  for (const auto mode : {pii::Mode::log_only, pii::Mode::mask, pii::Mode::block}) {
+    GenerationRequest request = request_with("who?");
+    request.format = {OutputFormat::Kind::json_schema, R"({"enum":["13800138000","nobody"]})"};
+    request.format_field = "guided_json";
+    GuardedRequest guarded;
+    const auto error = guard_request(mode, {}, mini().tokenizer(), request, guarded);
+    EXPECT_EQ(guarded.summary(), "MOBILE=1");
+    EXPECT_EQ(guarded.vault, nullptr);
+    EXPECT_EQ(error ? error->code : "", mode == pii::Mode::log_only ? "" : "personal_data");
+  }
+}
+
+// Only masking keeps values: the other modes go on where no memory can be locked.
+TEST(GuardRequest, OnlyMaskingLocksMemory) {
+  static_cast<void>(mini());  // read while its files may be
+  const auto status_in = [](pii::Mode mode) {
+    GenerationRequest request = request_with("打13800138000");
+    GuardedRequest guarded;
+    const auto error = guard_request(mode, {}, mini().tokenizer(), request, guarded);
+    return error ? error->status : 200;
+  };
+  const auto lock_nothing = [] {
+    const rlimit none{0, 0};
+    return ::setrlimit(RLIMIT_MEMLOCK, &none) == 0 &&
+           (::geteuid() != 0 || ::setuid(65534) == 0);  // root has no such limit
+  };
+  EXPECT_EXIT(std::exit(lock_nothing() && status_in(pii::Mode::log_only) == 200 &&
+                                status_in(pii::Mode::block) == 400
+                            ? 0
+                            : 1),
+              testing::ExitedWithCode(0), "");
 }
 
 std::shared_ptr<const pii::Vault> vault() {

@@ -22,13 +22,6 @@ std::string_view presented_key(const RequestHead& head) {
   return key.empty() ? head.x_api_key : key;
 }
 
-HttpReply json_reply(std::string body, int status = 200) {
-  HttpReply reply;
-  reply.status = status;
-  reply.body = std::move(body);
-  return reply;
-}
-
 // Names that came with the request go into a header: only words may.
 std::vector<std::pair<std::string, std::string>> warning_headers(
     const std::vector<std::string>& ignored) {
@@ -92,10 +85,10 @@ std::string Service::methods_of(std::string_view path) {
   return out;
 }
 
-Service::Service(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
+Service::Service(Admission& admission, EngineLoop& loop, Adapters& adapters, Gate& gate,
                  Metrics& metrics, ServiceOptions options)
-    : admission_(model, loop, adapters, gate, metrics, options),
-      model_(model),
+    : admission_(admission),
+      model_(admission.model()),
       loop_(loop),
       adapters_(adapters),
       gate_(gate),
@@ -107,7 +100,7 @@ std::optional<HttpReply> Service::preflight(const RequestHead& head) const {
   if (head.method != "OPTIONS" || !gate_.allows_cors(head.origin)) return std::nullopt;
   HttpReply reply;
   reply.status = 204;
-  reply.headers = {{"Access-Control-Allow-Methods", "GET, POST"},
+  reply.headers = {{"Access-Control-Allow-Methods", "GET, POST, DELETE"},
                    {"Access-Control-Allow-Headers", "authorization, content-type, x-request-id"},
                    {"Access-Control-Max-Age", "600"}};
   return reply;
@@ -129,20 +122,15 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
       return error_reply(*error);
     }
   }
-  ApiError error;
   if (!route) {
-    error.status = 404;
-    error.message = fmt::format("there is no `{}` here", excerpt(head.path()));
-    error.code = "not_found";
-    return error_reply(error);
+    return error_reply(
+        api_error(404, "not_found", fmt::format("there is no `{}` here", excerpt(head.path()))));
   }
   if (head.method != route->method) {
-    error.status = 405;
     const std::string methods = methods_of(route->path);
-    error.message =
-        fmt::format("{}: expected {}, found {}", route->path, methods, excerpt(head.method, 20));
-    error.code = "method_not_allowed";
-    HttpReply reply = error_reply(error);
+    HttpReply reply = error_reply(api_error(
+        405, "method_not_allowed",
+        fmt::format("{}: expected {}, found {}", route->path, methods, excerpt(head.method, 20))));
     reply.headers.emplace_back("Allow", methods);
     return reply;
   }
@@ -157,16 +145,13 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
 // The last wall: an exception of a library (no memory, above all) costs its own request only.
 HttpReply Service::handle(const RequestHead& head, const RequestContext& context,
                           std::string_view body) {
-  ApiError error;
-  error.code = "internal";
   try {
     return answer(head, context, body);
   } catch (const std::bad_alloc&) {
-    error.message = "there was no memory for this request";
+    return error_reply(api_error(500, "internal", "there was no memory for this request"));
   } catch (const std::exception&) {
-    error.message = "this request met an error inside the server";
+    return error_reply(api_error(500, "internal", "this request met an error inside the server"));
   }
-  return error_reply(error);
 }
 
 HttpReply Service::answer(const RequestHead& head, const RequestContext& context,
@@ -178,21 +163,15 @@ HttpReply Service::answer(const RequestHead& head, const RequestContext& context
 
 HttpReply Service::protocol_error(int status, std::string_view message, RequestContext& context) {
   if (context.id.empty()) context.id = request_id("");
-  ApiError error;
-  error.status = status;
-  error.message = std::string(message);
-  error.code = "bad_request";
   metrics_.rejected("protocol");
-  return error_reply(error);
+  return error_reply(api_error(status, "bad_request", std::string(message)));
 }
 
-ReplyHead Service::head_of(const GenerationRequest& request, const RequestContext& context,
-                           const std::string& model) const {
+ReplyHead Service::head_of(const GenerationRequest& request, const RequestContext& context) const {
   ReplyHead head;
   head.endpoint = request.endpoint;
   head.id = (request.endpoint == Endpoint::chat ? "chatcmpl-" : "cmpl-") + context.id;
   head.created = std::time(nullptr);
-  head.model = model;
   head.fingerprint = "hearth-" + options_.version;
   head.field = options_.reasoning_field;
   head.include_usage = request.include_usage;
@@ -215,16 +194,19 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   GenerationRequest request;
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_generation(endpoint, body, vocab, request)) return error_reply(*error);
+  auto headers = warning_headers(request.ignored);
+  ReplyHead head = head_of(request, context);
+  const bool stream = request.stream;
   Admitted admitted;
-  if (auto error = admission_.admit(request, context.caller, std::nullopt, admitted)) {
+  if (auto error = admission_.admit(std::move(request), context.caller, std::nullopt, admitted)) {
     return error_reply(*error);
   }
-  auto headers = warning_headers(request.ignored);
+  head.model = admitted.model;
   const GuardedRequest& guarded = admitted.guarded;
   if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
   HttpReply reply;
-  reply.pending = pending_completion(model_.tokenizer(), head_of(request, context, admitted.model),
-                                     request.stream, std::move(admitted.echo), std::move(headers),
+  reply.pending = pending_completion(model_.tokenizer(), std::move(head), stream,
+                                     std::move(admitted.echo), std::move(headers),
                                      std::move(admitted.channel), admitted.choices, guarded.vault);
   return reply;
 }
@@ -234,10 +216,10 @@ HttpReply Service::models(const RequestHead& head, const RequestContext&, std::s
   constexpr std::string_view kList = "/v1/models";
   const std::string name(path.substr(std::min(path.size(), kList.size() + 1)));
   if (name.empty()) {
-    return json_reply(models_json(admission_.all_models(), created_, options_.context));
+    return json_reply(models_json(admission_.all_models(), created_, admission_.context()));
   }
   if (auto error = admission_.check_model(name)) return error_reply(*error);
-  return json_reply(model_json(name, created_, options_.context));
+  return json_reply(model_json(name, created_, admission_.context()));
 }
 
 HttpReply Service::tokenize(const RequestHead&, const RequestContext&, std::string_view body) {
@@ -246,7 +228,7 @@ HttpReply Service::tokenize(const RequestHead&, const RequestContext&, std::stri
   Prompt prompt;
   if (auto error = admission_.tokenize(request, prompt)) return error_reply(*error);
   return json_reply(
-      tokens_json(prompt.ids, options_.context, request.with_pieces, model_.tokenizer()));
+      tokens_json(prompt.ids, admission_.context(), request.with_pieces, model_.tokenizer()));
 }
 
 HttpReply Service::detokenize(const RequestHead&, const RequestContext&, std::string_view body) {
@@ -267,13 +249,9 @@ HttpReply Service::health(const RequestHead&, const RequestContext&, std::string
 
 HttpReply Service::ready(const RequestHead&, const RequestContext&, std::string_view) {
   if (loop_.ready()) return json_reply(status_json("ready"));
-  ApiError error;
-  error.status = 503;
-  error.code = "not_ready";
-  error.message =
+  const char* const why =
       loop_.draining() ? "the server is shutting down" : "no forward pass has succeeded lately";
-  error.retry_after = 5;
-  return error_reply(error);
+  return error_reply(api_error(503, "not_ready", why, 5));
 }
 
 HttpReply Service::metrics(const RequestHead&, const RequestContext&, std::string_view) {

@@ -18,16 +18,16 @@
 
 namespace hearth::serve {
 
-struct ServiceOptions : AdmissionOptions {
+struct ServiceOptions {
   std::string version;
   ReasoningField reasoning_field = ReasoningField::reasoning_content;
 };
 
-// Thread-safe.
+// Thread-safe; all that it is given must outlive it.
 class Service {
  public:
-  Service(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
-          Metrics& metrics, ServiceOptions options);
+  Service(Admission& admission, EngineLoop& loop, Adapters& adapters, Gate& gate, Metrics& metrics,
+          ServiceOptions options);
 
   // Decides on the head alone; an answer means that the body is not read. Fills `context`.
   std::optional<HttpReply> refuse(const RequestHead& head, RequestContext& context);
@@ -59,10 +59,10 @@ class Service {
   HttpReply load_adapter(const RequestHead&, const RequestContext&, std::string_view body);
   HttpReply unload_adapter(const RequestHead& head, const RequestContext&, std::string_view);
 
-  ReplyHead head_of(const GenerationRequest& request, const RequestContext& context,
-                    const std::string& model) const;
+  // All but the model, which admission finds.
+  ReplyHead head_of(const GenerationRequest& request, const RequestContext& context) const;
 
-  Admission admission_;
+  Admission& admission_;
   const TextModel& model_;
   EngineLoop& loop_;
   Adapters& adapters_;

@@ -8,16 +8,10 @@ namespace {
 
 constexpr std::string_view kAdapterPath = "/v1/adapters/";
 
-HttpReply json_reply(std::string body) {
-  HttpReply reply;
-  reply.body = std::move(body);
-  return reply;
-}
-
 }  // namespace
 
 HttpReply Service::list_adapters(const RequestHead&, const RequestContext&, std::string_view) {
-  return json_reply(adapters_json(adapters_.all(), options_.model_names[0]));
+  return json_reply(adapters_json(adapters_.all(), admission_.name()));
 }
 
 HttpReply Service::load_adapter(const RequestHead&, const RequestContext&, std::string_view body) {
@@ -26,7 +20,7 @@ HttpReply Service::load_adapter(const RequestHead&, const RequestContext&, std::
   if (auto error = adapters_.load(request.name, request.path)) return error_reply(*error);
   for (const LoadedAdapter& loaded : adapters_.all()) {
     if (loaded.name != request.name) continue;
-    return json_reply(adapter_json(loaded, options_.model_names[0]));
+    return json_reply(adapter_json(loaded, admission_.name()));
   }
   // Unloaded again meanwhile, by somebody else.
   return json_reply(adapter_gone_json(request.name));

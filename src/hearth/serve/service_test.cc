@@ -153,6 +153,23 @@ TEST(Service, ThePageNeedsNoKeyAndStaysTheSame) {
   EXPECT_EQ(server.service->refuse(head, context)->status, 404);
 }
 
+// A page of an allowed origin learns every method that a route has.
+TEST(Service, APreflightNamesEveryMethod) {
+  GateOptions access;
+  access.cors_origins = {"https://example.org"};
+  TestServer server({}, 256 << 10, access);
+  RequestHead head;
+  head.method = "OPTIONS";
+  head.target = "/v1/adapters/law";
+  head.host = "localhost";
+  head.origin = "https://example.org";
+  RequestContext context;
+  const auto reply = server.service->refuse(head, context);
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->status, 204);
+  EXPECT_EQ(reply->headers[0].second, "GET, POST, DELETE");
+}
+
 // Who was told that its answer is complete finds its room free.
 TEST(Service, AnEndedAnswerHoldsNoRoom) {
   LoopOptions limits;

@@ -27,11 +27,14 @@ struct TestServer {
     loop = std::make_unique<EngineLoop>(mini(), *engine, metrics, limits);
     adapters = std::make_unique<Adapters>(mini().loaded(), mini_backend(), *loop, metrics,
                                           folder.path().string());
-    ServiceOptions options;
+    AdmissionOptions options;
     options.model_names = {"mini"};
     options.context = kContext;
     options.stream_buffer = stream_buffer;
-    service = std::make_unique<Service>(mini(), *loop, *adapters, *gate, metrics, options);
+    admission =
+        std::make_unique<Admission>(mini(), *loop, *adapters, *gate, metrics, std::move(options));
+    service =
+        std::make_unique<Service>(*admission, *loop, *adapters, *gate, metrics, ServiceOptions());
     CHECK(loop->start().is_ok());
   }
   ~TestServer() { loop->stop(); }
@@ -66,6 +69,7 @@ struct TestServer {
   std::unique_ptr<Engine> engine;
   std::unique_ptr<EngineLoop> loop;
   std::unique_ptr<Adapters> adapters;
+  std::unique_ptr<Admission> admission;
   std::unique_ptr<Service> service;
 };
 

@@ -25,19 +25,26 @@ void AdaptedBackend::set_adapters(const Batch& batch,
   logits_runs_.clear();
   parts_.clear();
   auto wanted = batch.logits_rows.begin();
-  bool latents = false;
   for (size_t i = 0; i < adapters.size(); ++i) {
     const SequenceRows& rows = batch.sequences[i];
     extend(runs_, adapters[i], rows.first_row, rows.rows);
     const auto first = wanted - batch.logits_rows.begin();
     while (wanted != batch.logits_rows.end() && *wanted < rows.first_row + rows.rows) ++wanted;
     extend(logits_runs_, adapters[i], first, wanted - batch.logits_rows.begin() - first);
-    latents = latents || (adapters[i] && !adapters[i]->latents.empty());
   }
-  if (!latents) return;
+  split(batch, adapters);
+}
+
+// Attention reads an adapter's latents and nothing else of it.
+void AdaptedBackend::split(const Batch& batch, std::span<const AdapterDeltas* const> adapters) {
+  const auto changed_by = [](const AdapterDeltas* a) {
+    return a && !a->latents.empty() ? a : nullptr;
+  };
+  if (std::ranges::none_of(adapters, changed_by)) return;
   for (size_t i = 0; i < adapters.size(); ++i) {
-    auto part = std::ranges::find(parts_, adapters[i], &Part::adapter);
-    if (part == parts_.end()) part = parts_.insert(part, {adapters[i], {batch.tokens, {}, {}}});
+    const AdapterDeltas* adapter = changed_by(adapters[i]);
+    auto part = std::ranges::find(parts_, adapter, &Part::adapter);
+    if (part == parts_.end()) part = parts_.insert(part, {adapter, {batch.tokens, {}, {}}});
     part->batch.sequences.push_back(batch.sequences[i]);
   }
 }

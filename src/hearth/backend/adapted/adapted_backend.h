@@ -53,7 +53,7 @@ class AdaptedBackend : public Backend {
     const AdapterDeltas* adapter;
     int64_t first_row, rows;
   };
-  // The sequences of one adapter, or of none.
+  // The sequences of one adapter that changes latents, or of all that don't.
   struct Part {
     const AdapterDeltas* adapter;
     Batch batch;
@@ -61,6 +61,7 @@ class AdaptedBackend : public Backend {
 
   static void extend(std::vector<Run>& runs, const AdapterDeltas* adapter, int64_t row,
                      int64_t rows);
+  void split(const Batch& batch, std::span<const AdapterDeltas* const> adapters);
   bool changes(const Linear& linear) const;
   void collect(const Linear& linear, std::span<const Run> runs, Tensor out);
   void add_collected(Tensor x, const Norm& norm);

@@ -7,6 +7,7 @@
 
 #include "hearth/backend/trace/trace_backend.h"
 #include "hearth/formats/codec.h"
+#include "hearth/sensors/memory.h"
 
 namespace hearth {
 namespace {
@@ -85,7 +86,9 @@ Status AdapterLoad::change_expansion(const MatchedDelta& delta, const Model& mod
 Result<AdapterLoad> AdapterLoad::read(const std::string& path, const LoadedModel& base,
                                       const Backend& backend) {
   TRY_ASSIGN(const StoredAdapter stored, StoredAdapter::open(path));
-  auto matched = match_adapter(stored, *base.model, base.kind);
+  const auto memory = read_memory();
+  const int64_t free = memory ? memory->usable_available_bytes() : INT64_MAX;
+  auto matched = match_adapter(stored, *base.model, base.kind, free);
   if (!matched) return std::move(matched).status().at(path);
   AdapterLoad out;
   out.adapter_->id_ = next_id();

@@ -44,8 +44,9 @@ class Adapter {
 class AdapterLoad {
  public:
   // A PEFT directory or a GGUF file for this model, which must outlive the adapter. Errors as of
-  // StoredAdapter::open and match_adapter; unsupported: a change of MLA's expansion `kv_b_proj`
-  // where the base keeps it in two parts or the backend can't attend by it.
+  // StoredAdapter::open and match_adapter, which may take what memory is free; unsupported: a
+  // change of MLA's expansion `kv_b_proj` where the base keeps it in two parts or the backend can't
+  // attend by it.
   static Result<AdapterLoad> read(const std::string& path, const LoadedModel& base,
                                   const Backend& backend);
 

@@ -200,6 +200,27 @@ TEST(Adapter, NeedsABackendThatAttendsInParts) {
   EXPECT_TRUE(load_adapter(base.write({"o_proj"}), base.loaded, whole).has_value());
 }
 
+// What it takes is summed before anything is decoded: one byte too little is refused.
+TEST(Adapter, ThatDoesNotFitIntoMemoryIsRefused) {
+  Base base("deepseek_v3");
+  const std::vector<std::string> targets = {"o_proj", "kv_b_proj"};
+  const auto stored = StoredAdapter::open(base.write(targets));
+  ASSERT_TRUE(stored.has_value());
+  int64_t bytes = 0;
+  for (const TensorSpec& spec : test::targeted(*base.loaded.model, targets)) {
+    bytes += 4 * 4 * (spec.shape[0] + spec.shape[1]);
+    if (spec.name.ends_with("kv_b_proj.weight")) bytes += 4 * 4 * spec.shape.elements();
+  }
+  const auto match = [&](int64_t bytes_max) {
+    return match_adapter(*stored, *base.loaded.model, base.loaded.kind, bytes_max);
+  };
+  EXPECT_TRUE(match(bytes).has_value());
+  const auto refused = match(bytes - 1);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.status().code(), Code::no_memory);
+  EXPECT_NE(refused.status().message().find("the adapter needs"), std::string::npos);
+}
+
 TEST(Adapter, RefusesPathsThatAreNone) {
   Base base("qwen2");
   EXPECT_NE(base.refusal(base.folder / "none").find("no such path"), std::string::npos);

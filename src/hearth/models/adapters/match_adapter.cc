@@ -21,7 +21,15 @@ struct Place {
   const Weight* weight;
 };
 
+constexpr int64_t kMegabyte = 1'000'000;
 constexpr std::string_view kWeightEnd = ".weight";
+
+// Of its halves in float; a change of MLA's expansion brings the whole matrix, and its maps in both
+// directions with rows of heads rounded up.
+int64_t bytes_of(const StoredDelta& delta, const Place& place) {
+  const int64_t halves = 4 * (delta.a.shape.elements() + delta.b.shape.elements());
+  return halves + (place.spec.kind == TensorKind::latent ? 16 * place.spec.shape.elements() : 0);
+}
 
 // "model.layers.0.self_attn.q_proj.weight" -> "q_proj"
 std::string last_word(std::string_view weight) {
@@ -56,13 +64,18 @@ class Matcher {
                  json_excerpt(Json(adapter_.architecture())));
   }
 
-  Result<MatchedDelta> match(const StoredDelta& delta) const {
+  // Where it belongs, held against the shape there.
+  Result<Place> place_of(const StoredDelta& delta) const {
     TRY_ASSIGN(const Place place, find(delta));
     const Shape expected = place.spec.shape;
     if (delta.a.columns() != expected[1] || delta.b.rows() != expected[0]) {
       return error(Code::invalid, "`{}`: expected a delta of {}, found one of [{}, {}]",
                    delta.weight, expected.to_string(), delta.b.rows(), delta.a.columns());
     }
+    return place;
+  }
+
+  Result<MatchedDelta> match(const StoredDelta& delta, const Place& place) const {
     MatchedDelta out{place.spec, place.weight, delta.a.rows(), {}, {}};
     TRY(read(delta.a, out.a).at(delta.weight));
     TRY(read(delta.b, out.b).at(delta.weight));
@@ -148,12 +161,23 @@ void add_delta(const MatchedDelta& delta, int64_t row, std::span<float> values) 
 }
 
 Result<std::vector<MatchedDelta>> match_adapter(const StoredAdapter& adapter, const Model& model,
-                                                CheckpointKind base_kind) {
+                                                CheckpointKind base_kind, int64_t bytes_max) {
   const Matcher matcher(adapter, model, base_kind);
   TRY(matcher.check_architecture());
-  std::vector<MatchedDelta> out;
+  std::vector<Place> places;
+  int64_t bytes = 0;
   for (const StoredDelta& delta : adapter.deltas()) {
-    TRY_ASSIGN(MatchedDelta matched, matcher.match(delta));
+    TRY_ASSIGN(const Place place, matcher.place_of(delta));
+    bytes += bytes_of(delta, place);
+    places.push_back(place);
+  }
+  if (bytes > bytes_max) {
+    return error(Code::no_memory, "the adapter needs {} MB, {} MB are free", bytes / kMegabyte,
+                 bytes_max / kMegabyte);
+  }
+  std::vector<MatchedDelta> out;
+  for (size_t i = 0; i < places.size(); ++i) {
+    TRY_ASSIGN(MatchedDelta matched, matcher.match(adapter.deltas()[i], places[i]));
     out.push_back(std::move(matched));
   }
   TRY(adapter.unchanged());

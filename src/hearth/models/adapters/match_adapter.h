@@ -24,10 +24,11 @@ struct MatchedDelta {
 void add_delta(const MatchedDelta& delta, int64_t row, std::span<float> values);
 
 // `base_kind`: where the model's weights come from, which decides how rotary rows lie. The model's
-// slots need not be filled.
-// invalid: another architecture, no such weight, another shape.  unsupported: a weight whose deltas
-// Hearth does not apply (routed experts, routers, embeddings).  corrupt: not a finite number.
+// slots need not be filled. `bytes_max`: what the adapter may take while it is loaded and
+// afterwards, looked at before anything is decoded. invalid: another architecture, no such weight,
+// another shape.  unsupported: a weight whose deltas Hearth does not apply (routed experts,
+// routers, embeddings).  corrupt: not a finite number. no_memory: it takes more than `bytes_max`.
 Result<std::vector<MatchedDelta>> match_adapter(const StoredAdapter& adapter, const Model& model,
-                                                CheckpointKind base_kind);
+                                                CheckpointKind base_kind, int64_t bytes_max);
 
 }  // namespace hearth

@@ -71,13 +71,11 @@ Status no_adapter(const std::string& path) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return error(Code::not_found, "{}: no such path", path);
   if (fs::exists(fs::path(path) / "adapter_model.bin", ignored)) {
-    return error(Code::unsupported,
-                 "{}: expected adapter_model.safetensors, found adapter_model.bin, a pickle", path);
+    return error(Code::unsupported, "{}: expected {}, found adapter_model.bin, a pickle", path,
+                 kAdapterWeightsFile);
   }
-  return error(Code::invalid,
-               "{}: expected a directory with adapter_config.json and adapter_model.safetensors, "
-               "or a GGUF file",
-               path);
+  return error(Code::invalid, "{}: expected a directory with {} and {}, or a GGUF file", path,
+               kAdapterConfigFile, kAdapterWeightsFile);
 }
 
 }  // namespace
@@ -168,8 +166,8 @@ Result<StoredAdapter> StoredAdapter::open(const std::string& path) {
     if (!out) return std::move(out).status().at(path);
     return out;
   }
-  const std::string config_path = path + "/adapter_config.json";
-  const std::string weights_path = path + "/adapter_model.safetensors";
+  const std::string config_path = fmt::format("{}/{}", path, kAdapterConfigFile);
+  const std::string weights_path = fmt::format("{}/{}", path, kAdapterWeightsFile);
   if (!fs::exists(config_path, ignored) || !fs::exists(weights_path, ignored)) {
     return no_adapter(path);
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hearth/base/status.h"
@@ -15,6 +16,9 @@
 namespace hearth {
 
 inline constexpr int64_t kAdapterRankMax = 4096;
+// What a PEFT directory holds.
+inline constexpr std::string_view kAdapterConfigFile = "adapter_config.json";
+inline constexpr std::string_view kAdapterWeightsFile = "adapter_model.safetensors";
 
 // y += scale * b (a x) for one weight. Views of the file, in any format that has a codec.
 struct StoredDelta {

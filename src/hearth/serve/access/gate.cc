@@ -17,14 +17,6 @@ double now_seconds() {
   return std::chrono::duration<double>(now).count();
 }
 
-ApiError refused(int status, std::string code, std::string message) {
-  ApiError error;
-  error.status = status;
-  error.code = std::move(code);
-  error.message = std::move(message);
-  return error;
-}
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -124,8 +116,8 @@ bool Gate::has_keys() const {
 std::optional<ApiError> Gate::check_host(std::string_view host) const {
   const std::string name = host_name(host);
   if (name.empty()) {
-    return refused(400, "bad_host",
-                   fmt::format("Host: expected a name, found `{}`", excerpt(host)));
+    return api_error(400, "bad_host",
+                     fmt::format("Host: expected a name, found `{}`", excerpt(host)));
   }
   const auto& names = options_.allowed_hosts;
   // With keys a page of somebody else's can do nothing: it has none.
@@ -133,8 +125,8 @@ std::optional<ApiError> Gate::check_host(std::string_view host) const {
       std::find(names.begin(), names.end(), name) != names.end()) {
     return std::nullopt;
   }
-  return refused(403, "host_not_allowed",
-                 fmt::format("Host: `{}` is not served here; see --allowed-host", name));
+  return api_error(403, "host_not_allowed",
+                   fmt::format("Host: `{}` is not served here; see --allowed-host", name));
 }
 
 bool Gate::allows_cors(std::string_view origin) const {
@@ -149,7 +141,7 @@ std::optional<ApiError> Gate::check_origin(std::string_view origin, std::string_
       return std::nullopt;
     }
   }
-  return refused(
+  return api_error(
       403, "origin_not_allowed",
       fmt::format("Origin: `{}` may not call this server; see --cors-origin", excerpt(origin)));
 }
@@ -162,14 +154,14 @@ std::optional<ApiError> Gate::check_key(std::string_view presented, Scope scope,
   }
   if (!keys) return std::nullopt;
   if (presented.empty()) {
-    return refused(401, "missing_api_key", "expected `Authorization: Bearer KEY`, found none");
+    return api_error(401, "missing_api_key", "expected `Authorization: Bearer KEY`, found none");
   }
   const ApiKey* key = keys->find(presented);
-  if (!key) return refused(401, "invalid_api_key", "the API key is not known here");
+  if (!key) return api_error(401, "invalid_api_key", "the API key is not known here");
   caller.name = key->name;
   caller.personal_data = key->personal_data;
   if (!key->scopes.contains(scope)) {
-    return refused(403, "missing_scope", "the API key may not do this");
+    return api_error(403, "missing_scope", "the API key may not do this");
   }
   return std::nullopt;
 }
@@ -184,10 +176,8 @@ std::optional<ApiError> Gate::check_rate(const Caller& caller) {
     found->second.requests.spend(1, now);
     return std::nullopt;
   }
-  ApiError error = refused(429, "rate_limit_exceeded",
-                           fmt::format("the API key's limit is used up; try again in {} s", wait));
-  error.retry_after = wait;
-  return error;
+  return api_error(429, "rate_limit_exceeded",
+                   fmt::format("the API key's limit is used up; try again in {} s", wait), wait);
 }
 
 void Gate::spend_tokens(const Caller& caller, int64_t tokens) {

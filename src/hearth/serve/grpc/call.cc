@@ -34,15 +34,6 @@ std::optional<Call::Clock::time_point> deadline_of(
   return Call::Clock::now() + (deadline - std::chrono::system_clock::now());
 }
 
-ApiError told(int status, std::string code, std::string message, int retry_after = 0) {
-  ApiError error;
-  error.status = status;
-  error.code = std::move(code);
-  error.message = std::move(message);
-  error.retry_after = retry_after;
-  return error;
-}
-
 }  // namespace
 
 grpc::ServerGenericBidiReactor* Call::start(GrpcShared& server,
@@ -73,11 +64,12 @@ void Call::begin() {
   read_head();
   std::optional<ApiError> error = server_.service.refuse(head_, request_);
   if (server_.stopping) {
-    error = told(503, "shutting_down", "the server is shutting down", 5);
+    error = api_error(503, "shutting_down", "the server is shutting down", 5);
   } else if (full) {
     server_.metrics.rejected("calls");
-    error = told(503, "overloaded",
-                 fmt::format("{} calls are open, no more are taken", server_.options.calls_max), 1);
+    error = api_error(
+        503, "overloaded",
+        fmt::format("{} calls are open, no more are taken", server_.options.calls_max), 1);
   }
   context_.AddInitialMetadata("x-request-id", request_.id);
   if (error) return finish(error);
@@ -159,15 +151,15 @@ void Call::cancelled() {
 
 ApiError Call::why_cancelled() const {
   if (head_.deadline && Clock::now() >= *head_.deadline) {
-    return told(503, "deadline_exceeded", "the answer took longer than its deadline");
+    return api_error(503, "deadline_exceeded", "the answer took longer than its deadline");
   }
-  return told(499, "disconnected", "the call was cancelled");
+  return api_error(499, "disconnected", "the call was cancelled");
 }
 
 void Call::tick(Clock::time_point now) {
   if (finished_) return;
   if (wait_ == Wait::message && waited(now) > server_.options.read_seconds) {
-    finish(told(503, "deadline_exceeded", "the message took too long"));
+    finish(api_error(503, "deadline_exceeded", "the message took too long"));
   } else if (wait_ == Wait::write && waited(now) > server_.options.write_seconds && !gone_) {
     if (stream_) stream_->abandon(Abandon::too_slow);
     context_.TryCancel();
@@ -178,7 +170,7 @@ void Call::cut() {
   if (finished_) return;
   if (stream_) stream_->abandon(Abandon::stopped);
   if (wait_ == Wait::message) {
-    finish(told(503, "shutting_down", "the server is shutting down", 5));
+    finish(api_error(503, "shutting_down", "the server is shutting down", 5));
   }
 }
 

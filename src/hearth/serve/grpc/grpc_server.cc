@@ -11,6 +11,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -98,6 +99,7 @@ class GrpcServer::Impl : public grpc::CallbackGenericService {
   std::thread carrier_;
   bool over_ = false;  // of the carrying thread: no more ticks
   int port_ = 0;
+  std::optional<bool> told_;  // of health
 };
 
 Status GrpcServer::Impl::open() {
@@ -127,6 +129,8 @@ Status GrpcServer::Impl::open() {
 
 void GrpcServer::Impl::tell_health() {
   const bool ready = loop_.ready();
+  if (told_ == ready) return;  // each telling is a message to every watcher, changed or not
+  told_ = ready;
   server_->GetHealthCheckService()->SetServingStatus("", ready);
   server_->GetHealthCheckService()->SetServingStatus(kHealthName, ready);
 }

@@ -167,6 +167,24 @@ TEST(Grpc, GenerateTakesTextAndTokens) {
   EXPECT_EQ(by_text.finish, v1::FINISH_REASON_LENGTH);
 }
 
+TEST(Grpc, AnAnswerKeepsTheFormThatWasAskedFor) {
+  RpcTestServer server;
+  v1::GenerateRequest request;
+  request.set_text("12+30=");
+  const auto content = [&] {
+    grpc::ClientContext context;
+    const Answer answer = read_all(*server.stub->Generate(&context, request));
+    EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
+    EXPECT_EQ(answer.finish, v1::FINISH_REASON_STOP);
+    return answer.content;
+  };
+  request.mutable_options()->set_guided_regex("a{5}");
+  EXPECT_EQ(content(), "aaaaa");
+  request.mutable_options()->clear_guided_regex();
+  request.mutable_options()->set_guided_json(R"({"const":true})");
+  EXPECT_EQ(content(), "true");
+}
+
 TEST(Grpc, ModelsAndRequestIds) {
   RpcTestServer server;
   grpc::ClientContext context;
@@ -204,6 +222,9 @@ const std::vector<WrongRequest>& wrong_requests() {
       {"logit_bias", [](auto& r) { (*r.mutable_options()->mutable_logit_bias())[-1] = 1; }},
       {"logit_bias", [](auto& r) { (*r.mutable_options()->mutable_logit_bias())[1] = kNan; }},
       {"stop", [](auto& r) { r.mutable_options()->add_stop(); }},
+      {"guided_json", [](auto& r) { r.mutable_options()->set_guided_json("{"); }},
+      {"guided_regex", [](auto& r) { r.mutable_options()->set_guided_regex("("); }},
+      {"guided_grammar", [](auto& r) { r.mutable_options()->set_guided_grammar("root"); }},
       {"tools", [](auto& r) { r.add_tools(); }},
       {"tools", [](auto& r) { r.add_tools()->mutable_function()->set_parameters("{"); }},
       {"tool_choice", [](auto& r) { r.set_tool_choice("sometimes"); }},
@@ -328,6 +349,7 @@ TEST(Grpc, HealthFollowsTheDrain) {
   const auto reader = server.stub->Chat(&running, endless_question());
   v1::GenerateResponse part;
   ASSERT_TRUE(reader->Read(&part));
+  std::this_thread::sleep_for(milliseconds(200));  // in which nothing changes, so nothing is told
   server.loop->drain();
   ASSERT_TRUE(watch->Read(&seen));
   EXPECT_EQ(seen.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);

@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <ctime>
+
+#include "hearth/serve/grpc/read_messages.h"
 #include "hearth/serve/grpc/testing.h"
 
 namespace hearth::serve {
@@ -203,6 +206,50 @@ TEST_F(HostileBytes, MessagesThatAreNone) {
   for (size_t cut = 1; cut < good.size(); ++cut) {
     const grpc::Status status = call_with(server_.channel, kChat, good.substr(0, cut));
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << cut;
+  }
+}
+
+// The reader's work is linear in a message: a long map costs a fraction of a second of the
+// processor (under sanitizers a few), where a search for each entry took a minute.
+TEST(ReadMessages, ALongMapIsRefusedAtOnce) {
+  v1::ChatRequest request = question("1+2=?");
+  auto& biases = *request.mutable_options()->mutable_logit_bias();
+  for (int id = 0; id < 150'000; ++id) biases[id] = 1;
+  const std::string bytes = request.SerializeAsString();
+  GenerationRequest out;
+  const std::clock_t start = std::clock();
+  const auto error = read_rpc_generation(Endpoint::chat, bytes, 1'000'000, out);
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->param, "logit_bias");
+}
+
+// Numbers packed into one field count one by one: each takes sixteen bytes as a value.
+TEST(ReadMessages, PackedIdsAreCounted) {
+  const auto error_of_ids = [](size_t count) {
+    GenerationRequest out;
+    const std::string ids(count, '\1');
+    return read_rpc_generation(Endpoint::completion, field(3, field(1, ids)), 1000, out);
+  };
+  EXPECT_FALSE(error_of_ids(499'998).has_value());  // beside them the two fields around them
+  const auto error = error_of_ids(500'000);
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->code, "invalid_message");
+}
+
+// The schemas of all tools are one request's: each alone would be taken.
+TEST(ReadMessages, ToolsShareOneBudget) {
+  std::string schema = R"({"enum":[0)";
+  for (int i = 1; i < 300'000; ++i) schema += ",0";
+  schema += "]}";
+  v1::ChatRequest request = question("1+2=?");
+  for (const char* name : {"a", "b"}) {
+    GenerationRequest out;
+    auto& tool = *request.add_tools()->mutable_function();
+    tool.set_name(name);
+    tool.set_parameters(schema);
+    const auto error = read_rpc_generation(Endpoint::chat, request.SerializeAsString(), 1000, out);
+    EXPECT_EQ(error ? error->param : "", request.tools_size() == 1 ? "" : "tools");
   }
 }
 

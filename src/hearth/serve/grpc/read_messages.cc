@@ -20,6 +20,22 @@ using pb::internal::WireFormatLite;
 constexpr int kDepthMax = 32;
 constexpr int64_t kFieldsMax = 500'000;
 
+// The numbers of a packed field: each costs memory as a field of its own does.
+bool is_bounded_packed(pb::io::CodedInputStream& in, const pb::FieldDescriptor& field,
+                       int64_t& fields_left) {
+  uint32_t size = 0;
+  if (!in.ReadVarint32(&size) || size > INT32_MAX) return false;
+  const auto type = static_cast<WireFormatLite::FieldType>(field.type());
+  const uint32_t tag =
+      WireFormatLite::MakeTag(field.number(), WireFormatLite::WireTypeForFieldType(type));
+  const auto outer = in.PushLimit(static_cast<int>(size));
+  while (in.BytesUntilLimit() > 0) {
+    if (--fields_left < 0 || !WireFormatLite::SkipField(&in, tag)) return false;
+  }
+  in.PopLimit(outer);
+  return true;
+}
+
 // Walks over a message without building it. False: not its wire format, too deep, too many fields.
 bool is_bounded(pb::io::CodedInputStream& in, const pb::Descriptor& type, int depth,
                 int64_t& fields_left) {
@@ -28,9 +44,12 @@ bool is_bounded(pb::io::CodedInputStream& in, const pb::Descriptor& type, int de
     if (--fields_left < 0) return false;
     const auto* field = type.FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
     const auto wire = WireFormatLite::GetTagWireType(tag);
-    const bool nested =
-        field && field->message_type() && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
-    if (!nested) {
+    const bool delimited = field && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+    if (delimited && field->is_packable()) {
+      if (!is_bounded_packed(in, *field, fields_left)) return false;
+      continue;
+    }
+    if (!delimited || !field->message_type()) {
       if (wire == WireFormatLite::WIRETYPE_START_GROUP) return false;
       if (!WireFormatLite::SkipField(&in, tag)) return false;
       continue;
@@ -98,15 +117,18 @@ Json json_field(const pb::Message& message, const pb::FieldDescriptor& field, in
   }
 }
 
+// Keys of a map are unique: members are appended without being looked for, which is linear in them.
 Json json_map(const pb::Message& message, const pb::FieldDescriptor& field) {
   Json out = Json::object();
+  auto& members = out.get_ref<Json::object_t&>();
   const pb::FieldDescriptor& key = *field.message_type()->map_key();
   const pb::FieldDescriptor& value = *field.message_type()->map_value();
   const int size = message.GetReflection()->FieldSize(message, &field);
   for (int i = 0; i < size; ++i) {
     const auto& entry = message.GetReflection()->GetRepeatedMessage(message, &field, i);
     const Json name = json_field(entry, key, 0);
-    out[name.is_string() ? name.get<std::string>() : name.dump()] = json_field(entry, value, 0);
+    members.emplace_back(name.is_string() ? name.get<std::string>() : name.dump(),
+                         json_field(entry, value, 0));
   }
   return out;
 }
@@ -147,29 +169,40 @@ Json flat(const pb::Message& request) {
   return object;
 }
 
-// A tool of text becomes one of JSON: its kind is said, its schema parsed.
-std::optional<ApiError> complete_tool(Json& tool) {
+int64_t count_values(const Json& json) {
+  int64_t count = 1;
+  if (json.is_structured()) {
+    for (const Json& item : json) count += count_values(item);
+  }
+  return count;
+}
+
+// A tool of text becomes one of JSON: its kind is said, its schema parsed. All schemas of a request
+// share `values_left`, as over HTTP.
+std::optional<ApiError> complete_tool(Json& tool, int64_t& values_left) {
   tool["type"] = "function";
   const auto function = tool.find("function");
   if (function == tool.end() || !function->contains("parameters")) return std::nullopt;
   Json& schema = (*function)["parameters"];
   JsonLimits limits;
   limits.depth_max = kDepthMax;
-  limits.values_max = kFieldsMax;
+  limits.values_max = values_left;
   auto parsed = parse_json(schema.get_ref<const std::string&>(), limits);
   if (!parsed) {
     return bad_field("tools", "invalid_json",
                      "`tools`: function.parameters: " + parsed.status().message());
   }
   schema = *std::move(parsed);
+  values_left -= count_values(schema);
   return std::nullopt;
 }
 
 std::optional<ApiError> chat_json(const v1::ChatRequest& request, Json& object) {
   object = flat(request);
   if (const auto tools = object.find("tools"); tools != object.end()) {
+    int64_t values_left = kFieldsMax;
     for (Json& tool : *tools) {
-      if (auto error = complete_tool(tool)) return error;
+      if (auto error = complete_tool(tool, values_left)) return error;
     }
   }
   for (Json& message : object["messages"]) {
@@ -187,9 +220,9 @@ std::optional<ApiError> chat_json(const v1::ChatRequest& request, Json& object) 
 Json generate_json(const v1::GenerateRequest& request) {
   Json object = flat(request);
   if (request.has_text()) object["prompt"] = request.text();
-  if (request.has_tokens()) {
-    object["prompt"] = Json::array();
-    for (int32_t id : request.tokens().ids()) object["prompt"].push_back(id);
+  if (request.has_tokens()) {  // without ids the message says none
+    const bool some = request.tokens().ids_size() > 0;
+    object["prompt"] = some ? std::move(object["tokens"]["ids"]) : Json::array();
   }
   return object;
 }

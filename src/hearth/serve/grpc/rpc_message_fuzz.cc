@@ -51,6 +51,7 @@ std::string whole_request(bool chat) {
   options.set_temperature(0.5);
   options.set_top_p(0.9);
   options.set_logprobs(2);
+  options.set_guided_regex("a+");
   options.add_stop("b");
   (*options.mutable_logit_bias())[5] = -1;
   if (chat) {

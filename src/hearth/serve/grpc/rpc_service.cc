@@ -45,12 +45,8 @@ const RpcService::Route* RpcService::find_route(std::string_view method) {
   return nullptr;
 }
 
-RpcService::RpcService(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
-                       Metrics& metrics, AdmissionOptions options)
-    : admission_(model, loop, adapters, gate, metrics, std::move(options)),
-      gate_(gate),
-      metrics_(metrics),
-      created_(std::time(nullptr)) {}
+RpcService::RpcService(Admission& admission, Gate& gate, Metrics& metrics)
+    : admission_(admission), gate_(gate), metrics_(metrics), created_(std::time(nullptr)) {}
 
 std::optional<ApiError> RpcService::refuse(const RpcHead& head, RequestContext& context) {
   context.id = request_id(head.request_id);
@@ -58,11 +54,7 @@ std::optional<ApiError> RpcService::refuse(const RpcHead& head, RequestContext& 
   std::optional<ApiError> error =
       gate_.check_key(bearer_key(head.authorization), Scope::generate, context.caller);
   if (!error && !route) {
-    error.emplace();
-    error->status = 501;
-    error->message = fmt::format("there is no `{}` here", excerpt(head.method));
-    error->code = "not_found";
-    return error;
+    return api_error(501, "not_found", fmt::format("there is no `{}` here", excerpt(head.method)));
   }
   if (!error && route->limited) error = gate_.check_rate(context.caller);
   if (error) metrics_.rejected(error->code);
@@ -77,16 +69,14 @@ bool RpcService::converses(std::string_view method) const {
 RpcReply RpcService::handle(const RpcHead& head, const RequestContext& context,
                             std::string_view message) {
   RpcReply failed;
-  ApiError& error = failed.error.emplace();
-  error.code = "internal";
   try {
     const Route* route = find_route(head.method);
     CHECK(route != nullptr);
     return (this->*route->work)(head, context, message);
   } catch (const std::bad_alloc&) {
-    error.message = "there was no memory for this request";
+    failed.error = api_error(500, "internal", "there was no memory for this request");
   } catch (const std::exception&) {
-    error.message = "this request met an error inside the server";
+    failed.error = api_error(500, "internal", "this request met an error inside the server");
   }
   return failed;
 }
@@ -109,7 +99,7 @@ RpcReply RpcService::answer(Endpoint endpoint, const RpcHead& head, const Reques
   reply.error = read_rpc_generation(endpoint, message, tokenizer.vocab_size(), request);
   if (reply.error) return reply;
   Admitted admitted;
-  reply.error = admission_.admit(request, context.caller, head.deadline, admitted);
+  reply.error = admission_.admit(std::move(request), context.caller, head.deadline, admitted);
   if (reply.error) return reply;
   reply.stream = std::make_shared<RpcStream>(tokenizer, std::move(admitted.channel),
                                              admitted.choices, std::move(admitted.guarded.vault));

@@ -34,8 +34,7 @@ struct RpcReply {
 // Thread-safe; all that it is given must outlive it.
 class RpcService {
  public:
-  RpcService(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
-             Metrics& metrics, AdmissionOptions options);
+  RpcService(Admission& admission, Gate& gate, Metrics& metrics);
 
   // Decides on the head alone; an error means that no message is read. Fills `context`.
   std::optional<ApiError> refuse(const RpcHead& head, RequestContext& context);
@@ -54,7 +53,7 @@ class RpcService {
   RpcReply answer(Endpoint endpoint, const RpcHead& head, const RequestContext& context,
                   std::string_view message);
 
-  Admission admission_;
+  Admission& admission_;
   Gate& gate_;
   Metrics& metrics_;
   const int64_t created_;  // when the model was loaded

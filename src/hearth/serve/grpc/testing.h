@@ -48,14 +48,17 @@ struct RpcTestServer {
   void start(const RpcTestSettings& settings) {
     engine = mini_engine(kTestContext, 4);
     loop = std::make_unique<EngineLoop>(mini(), *engine, metrics, settings.loop);
-    ServiceOptions options;
+    AdmissionOptions options;
     options.model_names = {"mini"};
     options.context = kTestContext;
     options.stream_buffer = settings.stream_buffer;
     options.personal_data.mode = settings.personal_data;
     adapters = std::make_unique<Adapters>(mini().loaded(), mini_backend(), *loop, metrics, "");
-    service = std::make_unique<Service>(mini(), *loop, *adapters, *gate, metrics, options);
-    rpc = std::make_unique<RpcService>(mini(), *loop, *adapters, *gate, metrics, options);
+    admission =
+        std::make_unique<Admission>(mini(), *loop, *adapters, *gate, metrics, std::move(options));
+    service =
+        std::make_unique<Service>(*admission, *loop, *adapters, *gate, metrics, ServiceOptions());
+    rpc = std::make_unique<RpcService>(*admission, *gate, metrics);
     CHECK(loop->start().is_ok());
     auto made = GrpcServer::open(*rpc, *loop, metrics, log, settings.grpc);
     CHECK(made.has_value());
@@ -92,6 +95,7 @@ struct RpcTestServer {
   std::unique_ptr<Engine> engine;
   std::unique_ptr<EngineLoop> loop;
   std::unique_ptr<Adapters> adapters;
+  std::unique_ptr<Admission> admission;
   std::unique_ptr<Service> service;
   std::unique_ptr<RpcService> rpc;
   std::unique_ptr<GrpcServer> server;

@@ -4,13 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "hearth/serve/openai/fields.h"
+#include "hearth/serve/openai/write_reply.h"
 
 namespace hearth::serve {
 namespace {
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 Json entry(const LoadedAdapter& loaded, const std::string& base) {
   const AdapterFacts& facts = loaded.adapter->facts();
@@ -36,17 +33,17 @@ std::optional<ApiError> read_adapter_request(std::string_view body, AdapterReque
 }
 
 std::string adapter_json(const LoadedAdapter& loaded, const std::string& base) {
-  return dump(entry(loaded, base));
+  return dump_json(entry(loaded, base));
 }
 
 std::string adapters_json(const std::vector<LoadedAdapter>& all, const std::string& base) {
   Json data = Json::array();
   for (const LoadedAdapter& loaded : all) data.push_back(entry(loaded, base));
-  return dump({{"object", "list"}, {"data", std::move(data)}});
+  return dump_json({{"object", "list"}, {"data", std::move(data)}});
 }
 
 std::string adapter_gone_json(const std::string& name) {
-  return dump({{"id", name}, {"object", "adapter"}, {"deleted", true}});
+  return dump_json({{"id", name}, {"object", "adapter"}, {"deleted", true}});
 }
 
 }  // namespace hearth::serve

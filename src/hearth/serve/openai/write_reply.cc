@@ -5,15 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "hearth/files/json.h"
 #include "hearth/text/stream/incremental_detokenizer.h"
 
 namespace hearth::serve {
 namespace {
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 std::string whole_characters(std::string_view bytes) {
   IncrementalDetokenizer text;
@@ -135,10 +130,14 @@ std::string with_choice(const ReplyHead& head, Json choice) {
   Json out = head_json(head, true);
   out["choices"] = Json::array({std::move(choice)});
   if (head.include_usage) out["usage"] = nullptr;
-  return dump(out);
+  return dump_json(out);
 }
 
 }  // namespace
+
+std::string dump_json(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 void WholeChoice::add(Piece piece) {
   if (piece.call_name) {
@@ -195,7 +194,7 @@ std::string usage_chunk_json(const ReplyHead& head, const Usage& usage) {
   Json out = head_json(head, true);
   out["choices"] = Json::array();
   out["usage"] = usage_json(usage);
-  return dump(out);
+  return dump_json(out);
 }
 
 std::string reply_json(const ReplyHead& head, const std::vector<WholeChoice>& choices,
@@ -221,7 +220,7 @@ std::string reply_json(const ReplyHead& head, const std::vector<WholeChoice>& ch
     out["choices"].push_back(std::move(choice));
   }
   out["usage"] = usage_json(usage);
-  return dump(out);
+  return dump_json(out);
 }
 
 namespace {
@@ -239,11 +238,11 @@ Json model_entry(const std::string& name, int64_t created, int64_t context) {
 std::string models_json(const std::vector<std::string>& names, int64_t created, int64_t context) {
   Json data = Json::array();
   for (const std::string& name : names) data.push_back(model_entry(name, created, context));
-  return dump({{"object", "list"}, {"data", std::move(data)}});
+  return dump_json({{"object", "list"}, {"data", std::move(data)}});
 }
 
 std::string model_json(const std::string& name, int64_t created, int64_t context) {
-  return dump(model_entry(name, created, context));
+  return dump_json(model_entry(name, created, context));
 }
 
 std::string tokens_json(const std::vector<int32_t>& ids, int64_t context, bool with_pieces,
@@ -253,16 +252,16 @@ std::string tokens_json(const std::vector<int32_t>& ids, int64_t context, bool w
     out["pieces"] = Json::array();
     for (int32_t id : ids) out["pieces"].push_back(whole_characters(tokenizer.token_bytes(id)));
   }
-  return dump(out);
+  return dump_json(out);
 }
 
 std::string text_json(const std::string& text) {
   // vLLM's name for it, and llama.cpp's.
-  return dump({{"prompt", text}, {"content", text}});
+  return dump_json({{"prompt", text}, {"content", text}});
 }
 
 std::string status_json(std::string_view word) {
-  return dump({{"status", std::string(word)}});
+  return dump_json({{"status", std::string(word)}});
 }
 
 }  // namespace hearth::serve

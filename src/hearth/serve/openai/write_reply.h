@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hearth/files/json.h"
 #include "hearth/serve/answer_channel.h"
 #include "hearth/serve/generation_request.h"
 #include "hearth/text/tokenizer/tokenizer.h"
@@ -42,6 +43,8 @@ struct WholeChoice {
   void add(Piece piece);
 };
 
+// JSON as it is sent.
+std::string dump_json(const Json& json);
 // "data: JSON\n\n"
 std::string sse_event(std::string_view json);
 inline constexpr std::string_view kSseDone = "data: [DONE]\n\n";
