@@ -29,7 +29,8 @@ constexpr auto kKeyLiterals = std::to_array<std::string_view>(
      "ghs_", "ghr_",     "github_pat_", "glpat-",   "xoxb-",    "xoxp-",  "xoxa-", "akia",
      "asia", "aiza",     "ya29.",       "hf_",      "npm_",     "pypi-",  "sg.",   "ltai",
      "akid", "dop_v1_",  "shpat_",      "tvly-",    "nvapi-",   "hearth-"});
-constexpr auto kPemLiterals = std::to_array<std::string_view>({"-----begin "});
+constexpr std::string_view kPemBegin = "-----begin ";
+constexpr auto kPemLiterals = std::to_array({kPemBegin});
 constexpr auto kJwtLiterals = std::to_array<std::string_view>({"eyj"});
 
 bool is_token(char c) {
@@ -82,13 +83,17 @@ std::span<const std::string_view> private_key_literals() {
   return kPemLiterals;
 }
 
+// A key ends where another begins, if not before: else each of many beginnings would be read on for
+// kPemMax bytes.
 void find_private_key(std::string_view text, size_t at, size_t end, Proposals& out) {
   constexpr std::string_view kKey = "PRIVATE KEY", kEnd = "-----END ", kDashes = "-----";
   const std::string_view head = text.substr(end, 48);
   const size_t dashes = head.find(kDashes);
   if (dashes == head.npos || head.substr(0, dashes).find(kKey) == head.npos) return;
   std::string_view body = text.substr(end, kPemMax);
-  const auto foreign = std::find_if_not(body.begin(), body.end(), is_ascii);
+  const auto next = std::search(body.begin(), body.end(), kPemBegin.begin(), kPemBegin.end(),
+                                [](char c, char of) { return to_lower(c) == of; });
+  const auto foreign = std::find_if_not(body.begin(), next, is_ascii);
   body = body.substr(0, static_cast<size_t>(foreign - body.begin()));
   const size_t foot = body.find(kEnd);
   if (foot == body.npos) {  // cut off: what there is of it
