@@ -39,7 +39,7 @@ size_t sign_after(std::string_view text, size_t at) {
 
 }  // namespace
 
-std::span<const std::string_view> url_literals() {
+Literals url_literals() {
   return kLiterals;
 }
 
