@@ -129,10 +129,11 @@ struct FloatReader {
   }
 };
 
-// Six-bit scale and min of group g of a q4_k block (drawn in formats/q4_k/q4_k.h).
+// Of a group of weights: value = scale * code + min.
 struct GroupFactors {
   float scale, min;
 };
+// Those of group g of a q4_k block, six bits each (drawn in formats/q4_k/q4_k.h).
 __device__ __forceinline__ GroupFactors q4_k_group(const uint4& s, int g) {
   const float d = simt::from_f16(static_cast<uint16_t>(s.x & 0xffff));
   const float dmin = simt::from_f16(static_cast<uint16_t>(s.x >> 16));
@@ -146,6 +147,26 @@ __device__ __forceinline__ GroupFactors q4_k_group(const uint4& s, int g) {
     min = (s.w >> (shift + 4) & 15) | (s.z >> (shift + 6) & 3) << 4;
   }
   return {d * static_cast<float>(scale), -(dmin * static_cast<float>(min))};
+}
+
+// The factors of a block of 32 weights as they are stored (has_byte_blocks), to be loaded early and
+// decoded late.
+template <Storage S>
+__device__ __forceinline__ uint4 stored_factors(const WeightRow& w, int block) {
+  if constexpr (S == Storage::q4_k) {
+    return static_cast<const uint4*>(w.scales)[block / 8];
+  } else {
+    return {static_cast<const uint16_t*>(w.scales)[block], 0, 0, 0};
+  }
+}
+template <Storage S>
+__device__ __forceinline__ GroupFactors block_factors(const uint4& stored, int block) {
+  if constexpr (S == Storage::q4_k) {
+    return q4_k_group(stored, block % 8);
+  } else {
+    const float scale = simt::from_f16(static_cast<uint16_t>(stored.x));
+    return {scale, S == Storage::q4_0 ? -8.0f * scale : 0.0f};
+  }
 }
 
 __device__ __forceinline__ int dot16(const uint4& weights, const uint4& x) {
@@ -180,21 +201,16 @@ struct IntegerChunk {
       const int at = chunk * kValues / w.group;
       v.stored.x = simt::to_bits(static_cast<const float*>(w.scales)[at]);
       if (w.mins != nullptr) v.stored.y = simt::to_bits(w.mins[at]);
-    } else if constexpr (S == Storage::q4_k) {
-      v.stored = static_cast<const uint4*>(w.scales)[chunk / 8];
     } else {
-      v.stored.x = static_cast<const uint16_t*>(w.scales)[chunk * kValues / 32];
+      v.stored = stored_factors<S>(w, chunk * kValues / 32);
     }
     return v;
   }
   __device__ __forceinline__ GroupFactors factors(int chunk) const {
     if constexpr (S == Storage::codes8) {
       return {simt::from_bits(stored.x), simt::from_bits(stored.y)};
-    } else if constexpr (S == Storage::q4_k) {
-      return q4_k_group(stored, chunk % 8);
     } else {
-      const float scale = simt::from_f16(static_cast<uint16_t>(stored.x));
-      return {scale, S == Storage::q4_0 ? -8.0f * scale : 0.0f};
+      return block_factors<S>(stored, chunk * kValues / 32);
     }
   }
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hearth/backend/cuda/linear/matrix_view.h"
+#include "hearth/base/check.h"
 
 namespace hearth::cuda {
 
@@ -26,6 +27,15 @@ void with_storage(Storage storage, const F& f) {
     case Storage::q4_k:
       return f.template operator()<Storage::q4_k>();
   }
+}
+
+// The same for a storage that has byte blocks.
+template <typename F>
+void with_byte_blocks(Storage storage, const F& f) {
+  CHECK(has_byte_blocks(storage));
+  with_storage(storage, [&]<Storage S>() {
+    if constexpr (has_byte_blocks(S)) f.template operator()<S>();
+  });
 }
 
 }  // namespace hearth::cuda
