@@ -87,9 +87,7 @@ struct Loader {
       factors[b] = {0, 0};
       scales[b] = {0, 0};
       if (block + b >= end) continue;
-      if (thread() < kTileOut) {
-        factors[b] = block_factors<S>(stored_factors<S>(row, block + b), block + b);
-      }
+      if (thread() < kTileOut) factors[b] = block_factors<S>(row, block + b);
       if (has_input()) {
         const BlockScale s = blocks[block + b];
         scales[b] = {s.scale, static_cast<float>(s.low_sum + s.high_sum)};

@@ -149,23 +149,19 @@ __device__ __forceinline__ GroupFactors q4_k_group(const uint4& s, int g) {
   return {d * static_cast<float>(scale), -(dmin * static_cast<float>(min))};
 }
 
-// The factors of a block of 32 weights as they are stored (has_byte_blocks), to be loaded early and
-// decoded late.
+// Those of a block of q8_0 or q4_0, by its scale as it is stored.
 template <Storage S>
-__device__ __forceinline__ uint4 stored_factors(const WeightRow& w, int block) {
-  if constexpr (S == Storage::q4_k) {
-    return static_cast<const uint4*>(w.scales)[block / 8];
-  } else {
-    return {static_cast<const uint16_t*>(w.scales)[block], 0, 0, 0};
-  }
+__device__ __forceinline__ GroupFactors scaled_group(uint16_t stored) {
+  const float scale = simt::from_f16(stored);
+  return {scale, S == Storage::q4_0 ? -8.0f * scale : 0.0f};
 }
+// Those of block `block` of 32 weights of a row (has_byte_blocks).
 template <Storage S>
-__device__ __forceinline__ GroupFactors block_factors(const uint4& stored, int block) {
+__device__ __forceinline__ GroupFactors block_factors(const WeightRow& w, int block) {
   if constexpr (S == Storage::q4_k) {
-    return q4_k_group(stored, block % 8);
+    return q4_k_group(static_cast<const uint4*>(w.scales)[block / 8], block % 8);
   } else {
-    const float scale = simt::from_f16(static_cast<uint16_t>(stored.x));
-    return {scale, S == Storage::q4_0 ? -8.0f * scale : 0.0f};
+    return scaled_group<S>(static_cast<const uint16_t*>(w.scales)[block]);
   }
 }
 
@@ -201,16 +197,20 @@ struct IntegerChunk {
       const int at = chunk * kValues / w.group;
       v.stored.x = simt::to_bits(static_cast<const float*>(w.scales)[at]);
       if (w.mins != nullptr) v.stored.y = simt::to_bits(w.mins[at]);
+    } else if constexpr (S == Storage::q4_k) {
+      v.stored = static_cast<const uint4*>(w.scales)[chunk / 8];
     } else {
-      v.stored = stored_factors<S>(w, chunk * kValues / 32);
+      v.stored.x = static_cast<const uint16_t*>(w.scales)[chunk * kValues / 32];
     }
     return v;
   }
   __device__ __forceinline__ GroupFactors factors(int chunk) const {
     if constexpr (S == Storage::codes8) {
       return {simt::from_bits(stored.x), simt::from_bits(stored.y)};
+    } else if constexpr (S == Storage::q4_k) {
+      return q4_k_group(stored, chunk % 8);
     } else {
-      return block_factors<S>(stored, chunk * kValues / 32);
+      return scaled_group<S>(static_cast<uint16_t>(stored.x));
     }
   }
 };

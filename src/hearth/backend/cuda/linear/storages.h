@@ -2,7 +2,6 @@
 #pragma once
 
 #include "hearth/backend/cuda/linear/matrix_view.h"
-#include "hearth/base/check.h"
 
 namespace hearth::cuda {
 
@@ -29,10 +28,9 @@ void with_storage(Storage storage, const F& f) {
   }
 }
 
-// The same for a storage that has byte blocks.
+// The same for storages that have byte blocks; `storage` is one of them.
 template <typename F>
 void with_byte_blocks(Storage storage, const F& f) {
-  CHECK(has_byte_blocks(storage));
   with_storage(storage, [&]<Storage S>() {
     if constexpr (has_byte_blocks(S)) f.template operator()<S>();
   });

@@ -65,7 +65,7 @@ __device__ __forceinline__ void load(const Rows<S>& rows, int block, Weights& to
       }
     }
   }
-  to.factors = block_factors<S>(stored_factors<S>(rows.factors, block), block);
+  to.factors = block_factors<S>(rows.factors, block);
 }
 
 // Where a lane reads its share of kWide * 8 rows of x: codes of row g of each fragment, blocks of
