@@ -27,12 +27,16 @@ class Trouble(unittest.TestCase):
         self.browser.wait("document.querySelector('.problem')?.checkVisibility()")
         return self.browser.text(".problem p")
 
+    def new_key(self, name: str) -> tuple[str, str]:
+        """A key, and its line of the server's file."""
+        made = subprocess.run([BINARY, "serve", "--new-api-key", name], capture_output=True, text=True,
+                              check=True)
+        return made.stderr.strip().rsplit(" ", 1)[1], made.stdout
+
     def test_keys_and_rates(self):
-        made = [subprocess.run([BINARY, "serve", "--new-api-key", name], capture_output=True, text=True,
-                               check=True) for name in ("ann", "bob")]
-        keys = [run.stderr.strip().rsplit(" ", 1)[1] for run in made]
+        keys, lines = zip(*(self.new_key(name) for name in ("ann", "bob")))
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-            file.write(made[0].stdout + made[1].stdout.rstrip() + " rpm=1\n")
+            file.write(lines[0] + lines[1].rstrip() + " rpm=1\n")
             file.flush()
             with Server("--no-log-requests", "--api-keys", file.name) as server:
                 person = Person(self.browser, server)
@@ -55,6 +59,25 @@ class Trouble(unittest.TestCase):
                 self.browser.click("#new-chat")
                 person.send("1+1=?")
                 self.assertRegex(self.problem(), r"limit .* used up\. Try again in \d+ s\.")
+
+    def test_a_missing_key_leaves_the_chosen_model(self):
+        key, line = self.new_key("ann")
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write(line)
+            file.flush()
+            with Server("--no-log-requests", "--api-keys", file.name, "--served-name", "one",
+                        "--served-name", "two") as server:
+                person = Person(self.browser, server)
+                self.browser.run("localStorage.setItem('hearth-settings', '{\"model\": \"two\"}')")
+                person.reload()
+                self.assertFalse(self.browser.is_shown("#model"))
+                self.browser.click("#notice .plain")
+                self.browser.type("[name=key]", key)
+                self.browser.press("Enter")
+                self.browser.wait("document.querySelector('#model').options.length === 2")
+                self.assertEqual(self.browser.run("return document.querySelector('#model').value"), "two")
+                person.ask("12+30=?")
+                self.assertTrue(self.browser.text(".figures").endswith("two"))
 
     def test_a_full_server(self):
         with Server("--no-log-requests", "--max-sequences", "1", "--max-queue", "0") as server:

@@ -124,6 +124,18 @@ class Redact(unittest.TestCase):
         self.assertEqual([e["type"] for e in told["entities"]],
                          ["MOBILE", "CN_ID", "EMAIL", "CREDIT_CARD", "MOBILE"])
 
+    def test_a_full_disk(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "map.json")
+            masked = self.redact(TEXT, "--map", path)
+            for text, args in ((TEXT, []), (TEXT, ["--json"]), (masked, ["--restore", path]),
+                               (masked, ["--restore", path, "--json"])):
+                with open("/dev/full", "wb") as full:
+                    done = subprocess.run([BINARY, "redact", *args], input=text.encode(), stdout=full,
+                                          stderr=subprocess.PIPE)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertRegex(done.stderr, rb"^[^\n]*standard output: No space left on device\n$")
+
     def test_wrong_files(self):
         for flag in ("--restore", "--policy"):
             done = subprocess.run([BINARY, "redact", flag, "/nowhere"], input=b"",

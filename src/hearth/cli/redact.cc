@@ -41,13 +41,16 @@ Result<std::string> read_input() {
   return text;
 }
 
-void print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+// What a full disk or a closed pipe does not take is no success.
+Status print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    return error(Code::internal, "standard output: {}", std::strerror(errno));
+  }
+  return Status::ok();
 }
 
-void print_json(const Json& json) {
-  print(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+Status print_json(const Json& json) {
+  return print(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 // Where a byte stands in characters, asked in growing order.
@@ -93,12 +96,8 @@ Status redact(const Options& options, const Session& session) {
   const std::string_view texts[] = {text};
   TRY_ASSIGN(const pii::Masked masked, pii::mask(texts, detect));
   if (!options.map.empty()) TRY(write_map_file(options.map, *masked.vault));
-  if (session.json) {
-    print_json(masked_json(text, masked.texts[0]));
-  } else {
-    print(masked.texts[0].text);
-  }
-  return Status::ok();
+  if (session.json) return print_json(masked_json(text, masked.texts[0]));
+  return print(masked.texts[0].text);
 }
 
 // As it comes, so that it may stand behind a model in a pipe.
@@ -111,17 +110,15 @@ Status restore(const Options& options, const Session& session) {
     TRY_ASSIGN(const std::string text, read_input());
     std::string whole = unmasker.push(text);
     whole += unmasker.finish();
-    print_json(
+    return print_json(
         {{"text", whole}, {"restored", unmasker.restored()}, {"unknown", unmasker.unknown()}});
-    return Status::ok();
   }
   std::string piece(kPiece, '\0');
   for (ssize_t n; (n = ::read(STDIN_FILENO, piece.data(), piece.size())) != 0;) {
     if (n < 0) return error(Code::internal, "standard input: {}", std::strerror(errno));
-    print(unmasker.push(std::string_view(piece).substr(0, static_cast<size_t>(n))));
+    TRY(print(unmasker.push(std::string_view(piece).substr(0, static_cast<size_t>(n)))));
   }
-  print(unmasker.finish());
-  return Status::ok();
+  return print(unmasker.finish());
 }
 
 }  // namespace

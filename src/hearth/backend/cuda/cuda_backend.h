@@ -3,8 +3,10 @@
 // refresh what they hand over from the host.
 //
 // Determinism: no float atomics, fixed orders of summation. Rows of different roles take different
-// kernels (generated rows: a matrix-vector kernel with exact activations; prompt rows: tiles of
-// tensor cores), so that a row's result depends on its role and never on the batch around it.
+// kernels, so that a row's result depends on its role and never on the batch around it. Generated
+// rows: a matrix-vector kernel, and for several rows of q8_0, q4_0 and q4_k one of integer tensor
+// cores with the same bits. Prompt rows: tiles, of integer tensor cores for those storages, in bf16
+// for others.
 #pragma once
 
 #include <compare>

@@ -12,7 +12,7 @@ namespace hearth::pii {
 inline bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
-inline bool is_upper(char c) {
+constexpr bool is_upper(char c) {
   return c >= 'A' && c <= 'Z';
 }
 inline bool is_lower(char c) {
@@ -30,7 +30,7 @@ inline bool is_ascii(char c) {
 inline char to_upper(char c) {
   return is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c;
 }
-inline char to_lower(char c) {
+constexpr char to_lower(char c) {
   return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
 }
 int hex_value(char c);  // -1: none

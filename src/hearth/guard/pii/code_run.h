@@ -38,8 +38,8 @@ class CodeRun {
 
   std::string_view text() const { return text_; }
   size_t size() const { return code_.size(); }
-  // Recognisers look a few characters ahead: behind the end there is '\0', which is no digit,
-  // nothing lies before it, and a group ends there. '0'..'9', 'A'..'Z'
+  // Character i, '0'..'9' or 'A'..'Z'. Recognisers look a few ahead: behind the end there is '\0',
+  // which is no digit, nothing lies before it, and a group ends there.
   char operator[](size_t i) const { return i < code_.size() ? code_[i] : '\0'; }
   // Letters as they were written.
   std::string_view exact() const { return exact_; }
@@ -56,14 +56,14 @@ class CodeRun {
   // Where an identifier may begin: at a group, or at the first digit after letters that begin one.
   const std::vector<uint32_t>& starts() const { return starts_; }
   // An identifier may end before character i: a group ends there.
-  bool ends(size_t i) const { return i >= size() || border(i); }
+  bool ends(size_t i) const { return border(i); }
   // The same, or letters follow a digit ("…21号" is a group's end anyway; this is "…21abc").
   bool ends_loosely(size_t i) const { return ends(i) || (is_digit(i - 1) && !is_digit(i)); }
   // A group begins at character i.
   bool border(size_t i) const { return i >= places_.size() || places_[i].border; }
 
   bool is_digit(size_t i) const { return (*this)[i] >= '0' && (*this)[i] <= '9'; }
-  int digit(size_t i) const { return code_[i] - '0'; }
+  int digit(size_t i) const { return (*this)[i] - '0'; }
   // `count` characters from i on, gaps between them within `gaps`: the index after them, or kNone.
   size_t take(size_t i, size_t count, Gaps gaps) const;
   size_t take_digits(size_t i, size_t count, Gaps gaps) const;

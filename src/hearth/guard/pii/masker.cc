@@ -4,32 +4,34 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <array>
+#include <vector>
 
 #include "hearth/base/check.h"
 
 namespace hearth::pii {
 namespace {
 
-constexpr size_t kNonceLetters = 4;
+constexpr size_t kNonceLetters = 4;  // of the first draw
 
-std::string random_letters() {
-  std::array<unsigned char, kNonceLetters> bytes;
-  CHECK_EQ(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())), 1);
+std::string random_letters(size_t count) {
+  std::vector<unsigned char> bytes(count);
+  CHECK_EQ(RAND_bytes(bytes.data(), static_cast<int>(count)), 1);
   std::string out;
   for (unsigned char b : bytes) out.push_back(static_cast<char>('A' + b % 26));
   return out;
 }
 
-// "" where no text looks as if it held a token.
+// "" where no text looks as if it held a token. Texts may hold every sequence of four letters, so
+// each draw is a letter longer: one of ten stands in 2^32 bytes of text at most once in 28,000, and
+// a token (kTokenBytesMax) has room for thirty.
 std::string nonce_for(std::span<const std::string_view> texts) {
   if (std::none_of(texts.begin(), texts.end(), has_token)) return "";
-  for (;;) {
-    std::string nonce = random_letters();
-    const auto has = [&](std::string_view text) {
-      return token_letters(text).find(nonce) != std::string::npos;
-    };
-    if (std::none_of(texts.begin(), texts.end(), has)) return nonce;
+  std::vector<std::string> letters;
+  for (std::string_view text : texts) letters.push_back(token_letters(text));
+  for (size_t count = kNonceLetters;; ++count) {
+    const std::string nonce = random_letters(count);
+    const auto has = [&](const std::string& text) { return text.find(nonce) != text.npos; };
+    if (std::none_of(letters.begin(), letters.end(), has)) return nonce;
   }
 }
 

@@ -51,6 +51,36 @@ TEST(Mask, ATextCanNotNameAValue) {
   EXPECT_EQ(unmask("[MOBILE_1]", m.vault), "[MOBILE_1]");
 }
 
+// Each sequence of four letters once: the next letter is the last of the alphabet that makes a new
+// one.
+std::string all_of_four_letters() {
+  constexpr size_t kAll = 26 * 26 * 26 * 26;
+  std::vector<bool> seen(kAll);
+  std::string out = "AAA";
+  for (size_t last = 0;;) {  // the last three letters
+    size_t letter = 26;
+    while (letter > 0 && seen[last * 26 + letter - 1]) --letter;
+    if (letter == 0) return out;
+    out.push_back(static_cast<char>('A' + letter - 1));
+    seen[last * 26 + letter - 1] = true;
+    last = (last * 26 + letter - 1) % (kAll / 26);
+  }
+}
+
+TEST(Mask, ATextCanNotHoldEveryNonce) {
+  const std::string taken = all_of_four_letters();
+  ASSERT_EQ(taken.size(), 26u * 26 * 26 * 26 + 3);
+  const std::string forged = "[MOBILE_1] 13800138000";
+  const Masked m = masked({taken, forged});
+  ASSERT_EQ(m.texts[1].entities.size(), 1u);
+  const std::string& token = m.texts[1].entities[0].token;
+  const size_t nonce = std::string_view("[MOBILE_1_").size();
+  EXPECT_GT(token.size(), nonce + 4 + 1);
+  EXPECT_EQ(taken.find(token.substr(nonce, token.size() - nonce - 1)), taken.npos);
+  EXPECT_EQ(unmask(m.texts[1].text, m.vault), forged);
+  EXPECT_TRUE(parse_map(write_map(*m.vault)).has_value());
+}
+
 TEST(Unmask, TokensAsModelsWriteThem) {
   const Masked m = masked({"打13800138000"});
   for (const char* written : {"[MOBILE_1]", "[mobile_1]", "[Mobile 1]", "【MOBILE_1】",

@@ -39,9 +39,6 @@ class Proposals {
   void add(const CodeRun& run, size_t i, size_t end, double score) {
     add(run.begin(i), run.end(end - 1), score);
   }
-  void add_as(Type type, const CodeRun& run, size_t i, size_t end, double score) {
-    out_.push_back({run.begin(i), run.end(end - 1), score, recogniser_, type});
-  }
 
  private:
   std::vector<Candidate>& out_;
@@ -54,6 +51,14 @@ inline constexpr double kCertain = 0.9;
 // What such words take from the others.
 inline constexpr double kUnrelatedLoss = 0.35;
 
+// What a recogniser is, by what it looks at: a run of digits and letters; a text where a literal
+// stands at [at, end); a whole text, only where its type is wanted, for types that no literal
+// announces.
+using InRun = void(const CodeRun& run, Proposals& out);
+using AtLiteral = void(std::string_view text, size_t at, size_t end, Proposals& out);
+using InText = void(std::string_view text, Proposals& out);
+using Literals = std::span<const std::string_view>;  // lower case
+
 struct Recogniser {
   std::string_view name;
   Type type;
@@ -61,12 +66,10 @@ struct Recogniser {
   double gain = 0;
   size_t characters = 0;  // a run of fewer holds none
   bool letters = false;   // neither does one without letters
-  void (*in_run)(const CodeRun& run, Proposals& out) = nullptr;
-  std::span<const std::string_view> literals = {};  // lower case
-  // A literal stands at [at, end) of the text.
-  void (*at_literal)(std::string_view text, size_t at, size_t end, Proposals& out) = nullptr;
-  // For types that no literal announces: looks at the whole text, only where its type is wanted.
-  void (*in_text)(std::string_view text, Proposals& out) = nullptr;
+  InRun* in_run = nullptr;
+  Literals literals = {};
+  AtLiteral* at_literal = nullptr;
+  InText* in_text = nullptr;
 };
 
 std::span<const Recogniser> recognisers();

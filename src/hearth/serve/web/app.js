@@ -20,7 +20,6 @@ const archive = new Archive({ changed: changedElsewhere, failed: (key) => notice
 const thread = new Thread();
 const runs = new Map(); // by conversation id
 let current = null; // the conversation that is shown; null: a new one, which is not kept yet
-let models = [];
 
 const sidebar = new Sidebar(archive, {
   open: (id) => open(archive.get(id)),
@@ -310,16 +309,18 @@ byId("open-settings").addEventListener("click", () => dialog.open());
 byId("model").addEventListener("change", ({ target }) => settings.set("model", target.value));
 
 async function loadModels() {
+  let models;
   try {
     models = await modelNames(settings.key);
-  } catch (error) {
-    models = [];
+  } catch (error) { // which models there are isn't known: the one that was chosen may be
+    byId("model").hidden = true;
     const problem = error instanceof ApiError ? error : { kind: "other", message: error.message };
     const isKey = problem.status === 401;
     notice(problemText(problem), {
       warns: true, label: words(isKey ? "enterKey" : "retry"),
       act: isKey ? () => dialog.open("key") : loadModels,
     });
+    return;
   }
   if (!models.includes(settings.values.model)) settings.values.model = models[0] ?? "";
   byId("model").replaceChildren(...models.map((name) =>

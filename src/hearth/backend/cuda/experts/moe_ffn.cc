@@ -124,7 +124,7 @@ void CudaBackend::multiply_experts(ExpertJob& job, int32_t tokens, const PromptP
     cuda::expert_matvec(*stream_, job);
   }
   job.pairs = roles_->prompt_count * job.per_token;
-  if (cuda::has_byte_tiles(job.storage)) {
+  if (cuda::has_byte_blocks(job.storage)) {
     return cuda::byte_expert_tiles(*stream_, job, prompt.sorted, prompt.tiles, prompt.tile_count);
   }
   const int64_t rows = int64_t{tokens} * job.per_token / job.per_row;

@@ -1,5 +1,5 @@
 // A generated row has the same bits however many rows come with it: alone it is normed, rounded and
-// multiplied in one kernel, in small batches by another, in larger ones on tensor cores.
+// multiplied in one kernel, with others in separate ones, of q8_0, q4_0 and q4_k on tensor cores.
 #include <gtest/gtest.h>
 
 #include "hearth/backend/cuda/host_bridge.h"

@@ -4,6 +4,7 @@
 // each, four blocks of columns a step: while one step's are multiplied, the next step's codes are
 // copied beside them and its factors wait in registers.
 #include "hearth/backend/cuda/linear/chunk_dot.h"
+#include "hearth/backend/cuda/linear/storages.h"
 #include "hearth/backend/cuda/linear/tile.h"
 #include "hearth/backend/cuda/linear/tiles.h"
 #include "hearth/backend/cuda/simt/mma.h"
@@ -17,9 +18,6 @@ constexpr int kWarpsOut = kTileOut / (16 * kTall);
 constexpr int kBlocks = 4;      // of 32 columns in a step
 constexpr int kRowBytes = 128;  // of a step of activations
 constexpr int kPad = 16;        // rows of a fragment lie in different banks
-// An integer added to this one is the bits of a float, 1.5 * 2^23 more than the integer.
-constexpr int kBias = 0x4b400000;
-constexpr float kBiasValue = 12582912.0f;
 
 template <Storage S>
 constexpr bool kBytes = S == Storage::q8_0;
@@ -89,7 +87,7 @@ struct Loader {
       factors[b] = {0, 0};
       scales[b] = {0, 0};
       if (block + b >= end) continue;
-      if (thread() < kTileOut) factors[b] = factors_of(block + b);
+      if (thread() < kTileOut) factors[b] = block_factors<S>(row, block + b);
       if (has_input()) {
         const BlockScale s = blocks[block + b];
         scales[b] = {s.scale, static_cast<float>(s.low_sum + s.high_sum)};
@@ -112,13 +110,6 @@ struct Loader {
     } else {
       *static_cast<uint4*>(to) = uint4{0, 0, 0, 0};
     }
-  }
-  __device__ __forceinline__ GroupFactors factors_of(int block) const {
-    if constexpr (S == Storage::q4_k) {
-      return q4_k_group(static_cast<const uint4*>(row.scales)[block / 8], block % 8);
-    }
-    const float scale = simt::from_f16(static_cast<const uint16_t*>(row.scales)[block]);
-    return {scale, -8.0f * scale};
   }
 };
 
@@ -171,12 +162,11 @@ __device__ __forceinline__ void multiply_block(const Stage<S, kWide>& stage, int
       HEARTH_UNROLL
       for (int i = 0; i < kTall; ++i) {
         int products[4];
-        simt::mma_s8(products, a[i], b[2 * j], b[2 * j + 1], kBias);
+        simt::mma_s8(products, a[i], b[2 * j], b[2 * j + 1], simt::kFloatBias);
         HEARTH_UNROLL
         for (int e = 0; e < 4; ++e) {
           const GroupFactors& of = f[i][e / 2];
-          float value = fmaf(of.scale, simt::from_bits(static_cast<uint32_t>(products[e])),
-                             -(of.scale * kBiasValue));
+          float value = simt::scaled_sum(of.scale, products[e]);
           if (!kBytes<S>) value = fmaf(of.min, scale[e % 2].y, value);
           sums[i][n + j][e] = fmaf(scale[e % 2].x, value, sums[i][n + j][e]);
         }
@@ -257,18 +247,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   finish<kWide>(tile, expert_output(job), sums);
 }
 
-template <typename Fn>
-void with_byte_storage(Storage storage, const Fn& f) {
-  if (storage == Storage::q8_0) return f.template operator()<Storage::q8_0>();
-  if (storage == Storage::q4_0) return f.template operator()<Storage::q4_0>();
-  f.template operator()<Storage::q4_k>();
-}
-
 }  // namespace
-
-bool has_byte_tiles(Storage storage) {
-  return storage == Storage::q8_0 || storage == Storage::q4_0 || storage == Storage::q4_k;
-}
 
 void byte_tiles(Stream& stream, const MatvecJob& job) {
   if (job.rows == 0) return;
@@ -279,7 +258,7 @@ void byte_tiles(Stream& stream, const MatvecJob& job) {
   Grid grid;
   grid.threads = kThreads;
   grid.y = dense_tiles(job);
-  with_byte_storage(job.parts[0].w.storage, [&]<Storage S>() {
+  with_byte_blocks(job.parts[0].w.storage, [&]<Storage S>() {
     grid.x = tile_count(job.rows, halved ? kTileIn<kHalf> : kTileIn<kFull>);
     grid.shared_bytes = 2 * (halved ? sizeof(Stage<S, kHalf>) : sizeof(Stage<S, kFull>));
     if (halved) return launch(stream, grid, byte_tiles_kernel<S, kHalf>, job);
@@ -295,7 +274,7 @@ void byte_expert_tiles(Stream& stream, const ExpertJob& job, const int32_t* sort
   grid.threads = kThreads;
   grid.x = static_cast<unsigned>(tile_count_max);
   grid.y = expert_tiles_along(job);
-  with_byte_storage(job.storage, [&]<Storage S>() {
+  with_byte_blocks(job.storage, [&]<Storage S>() {
     grid.shared_bytes = 2 * sizeof(Stage<S, kWide>);
     launch(stream, grid, byte_expert_tiles_kernel<S, kWide>, job, sorted, tiles);
   });

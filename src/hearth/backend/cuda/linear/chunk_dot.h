@@ -129,10 +129,11 @@ struct FloatReader {
   }
 };
 
-// Six-bit scale and min of group g of a q4_k block (drawn in formats/q4_k/q4_k.h).
+// Of a group of weights: value = scale * code + min.
 struct GroupFactors {
   float scale, min;
 };
+// Those of group g of a q4_k block, six bits each (drawn in formats/q4_k/q4_k.h).
 __device__ __forceinline__ GroupFactors q4_k_group(const uint4& s, int g) {
   const float d = simt::from_f16(static_cast<uint16_t>(s.x & 0xffff));
   const float dmin = simt::from_f16(static_cast<uint16_t>(s.x >> 16));
@@ -146,6 +147,22 @@ __device__ __forceinline__ GroupFactors q4_k_group(const uint4& s, int g) {
     min = (s.w >> (shift + 4) & 15) | (s.z >> (shift + 6) & 3) << 4;
   }
   return {d * static_cast<float>(scale), -(dmin * static_cast<float>(min))};
+}
+
+// Those of a block of q8_0 or q4_0, by its scale as it is stored.
+template <Storage S>
+__device__ __forceinline__ GroupFactors scaled_group(uint16_t stored) {
+  const float scale = simt::from_f16(stored);
+  return {scale, S == Storage::q4_0 ? -8.0f * scale : 0.0f};
+}
+// Those of block `block` of 32 weights of a row (has_byte_blocks).
+template <Storage S>
+__device__ __forceinline__ GroupFactors block_factors(const WeightRow& w, int block) {
+  if constexpr (S == Storage::q4_k) {
+    return q4_k_group(static_cast<const uint4*>(w.scales)[block / 8], block % 8);
+  } else {
+    return scaled_group<S>(static_cast<const uint16_t*>(w.scales)[block]);
+  }
 }
 
 __device__ __forceinline__ int dot16(const uint4& weights, const uint4& x) {
@@ -193,8 +210,7 @@ struct IntegerChunk {
     } else if constexpr (S == Storage::q4_k) {
       return q4_k_group(stored, chunk % 8);
     } else {
-      const float scale = simt::from_f16(static_cast<uint16_t>(stored.x));
-      return {scale, S == Storage::q4_0 ? -8.0f * scale : 0.0f};
+      return scaled_group<S>(static_cast<uint16_t>(stored.x));
     }
   }
 };

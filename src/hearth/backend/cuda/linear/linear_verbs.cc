@@ -101,7 +101,7 @@ bool CudaBackend::set_input(MatvecJob& job, Tensor x, const Norm& norm, bool by_
 
 // Whether a kernel that multiplies these rows has them in eight bits.
 bool CudaBackend::takes_integers(cuda::Storage storage, int64_t rows, bool by_role) const {
-  if (by_role && only_prompts(rows)) return cuda::has_byte_tiles(storage);
+  if (by_role && only_prompts(rows)) return cuda::has_byte_blocks(storage);
   return is_integer(storage);
 }
 
@@ -116,7 +116,7 @@ void CudaBackend::multiply(MatvecJob& job, int64_t rows, bool by_role) {
   }
   job.row_ids = roles_->prompt_rows;
   job.rows = roles_->prompt_count;
-  if (cuda::has_byte_tiles(job.parts[0].w.storage)) return cuda::byte_tiles(*stream_, job);
+  if (cuda::has_byte_blocks(job.parts[0].w.storage)) return cuda::byte_tiles(*stream_, job);
   const int32_t columns = job.x.columns;
   auto* halves = reinterpret_cast<uint16_t*>(
       scratch_bytes(rows * cuda::rounded_columns(columns) * int64_t{sizeof(uint16_t)}));

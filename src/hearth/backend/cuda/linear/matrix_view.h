@@ -23,6 +23,12 @@ constexpr bool is_integer(Storage s) {
   return s >= Storage::codes8;
 }
 
+// 32 weights in a row share a scale, and their codes fit in bytes: tensor cores multiply them by
+// activations in eight bits, block by block.
+constexpr bool has_byte_blocks(Storage s) {
+  return s == Storage::q8_0 || s == Storage::q4_0 || s == Storage::q4_k;
+}
+
 // Weights in 16 bytes of the codes plane: what a thread loads at once.
 constexpr int chunk_values(Storage s) {
   switch (s) {

@@ -320,7 +320,7 @@ void matvec(Stream& stream, const MatvecJob& job) {
     constexpr int kStepChunks = Reader<S>::kStepChunks;
     const int split =
         split_of(units, (job.parts[0].w.chunks + kStepChunks - 1) / kStepChunks, processors);
-    if (job.rows > 1 && kHasTensorMatvec<S>) return tensor_matvec(stream, job, split);
+    if (job.rows > 1 && has_byte_blocks(S)) return tensor_matvec(stream, job, split);
     const int blocks = units_of(units, kWarps / split);
     Grid grid;
     grid.x = static_cast<unsigned>(blocks < processors * kBlocks ? blocks : processors * kBlocks);
@@ -331,7 +331,7 @@ void matvec(Stream& stream, const MatvecJob& job) {
       return launch(stream, grid, matvec_kernel<S, 1, true>, job, units, split);
     }
     if (m == 1) return launch(stream, grid, matvec_kernel<S, 1, false>, job, units, split);
-    if constexpr (!kHasTensorMatvec<S>) {
+    if constexpr (!has_byte_blocks(S)) {
       if (m == 2) return launch(stream, grid, matvec_kernel<S, 2, false>, job, units, split);
       if (m == 4) return launch(stream, grid, matvec_kernel<S, 4, false>, job, units, split);
       launch(stream, grid, matvec_kernel<S, 8, false>, job, units, split);

@@ -2,6 +2,7 @@
 #include "hearth/backend/cuda/linear/rows.h"
 
 #include "hearth/backend/cuda/linear/decode_value.h"
+#include "hearth/backend/cuda/linear/finish.h"
 #include "hearth/backend/cuda/linear/row_input.h"
 #include "hearth/backend/cuda/simt/simt.h"
 
@@ -51,7 +52,7 @@ __global__ void __launch_bounds__(kThreads)
     swiglu_kernel(float* gate, const float* up, int64_t count) {
   simt::wait_for_inputs();
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i < count) gate[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+  if (i < count) gate[i] = silu(gate[i]) * up[i];
 }
 
 __global__ void __launch_bounds__(kThreads)

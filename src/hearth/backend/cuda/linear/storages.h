@@ -28,4 +28,12 @@ void with_storage(Storage storage, const F& f) {
   }
 }
 
+// The same for storages that have byte blocks; `storage` is one of them.
+template <typename F>
+void with_byte_blocks(Storage storage, const F& f) {
+  with_storage(storage, [&]<Storage S>() {
+    if constexpr (has_byte_blocks(S)) f.template operator()<S>();
+  });
+}
+
 }  // namespace hearth::cuda

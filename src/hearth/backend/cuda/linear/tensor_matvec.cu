@@ -5,6 +5,7 @@
 
 #include "hearth/backend/cuda/linear/chunk_dot.h"
 #include "hearth/backend/cuda/linear/finish.h"
+#include "hearth/backend/cuda/linear/storages.h"
 #include "hearth/backend/cuda/simt/mma.h"
 
 namespace hearth::cuda {
@@ -21,9 +22,6 @@ constexpr int kFlight = kWide == 2   ? 4
                                      : 3;  // steps of weights on their way
 template <int kWide>
 constexpr int kBlocks = kWide == 8 ? 1 : 2;  // of a processor
-// An integer added to this one is the bits of a float, 1.5 * 2^23 more than the integer.
-constexpr int kBias = 0x4b400000;
-constexpr float kBiasValue = 12582912.0f;
 
 // A lane's share of 32 weights of each of its rows: as tensor cores want them, with the row that
 // the lane knows the factors of.
@@ -67,14 +65,7 @@ __device__ __forceinline__ void load(const Rows<S>& rows, int block, Weights& to
       }
     }
   }
-  if constexpr (kBytes) {
-    to.factors.scale = simt::from_f16(static_cast<const uint16_t*>(rows.factors.scales)[block]);
-  } else if constexpr (S == Storage::q4_k) {
-    to.factors = q4_k_group(static_cast<const uint4*>(rows.factors.scales)[block / 8], block % 8);
-  } else {
-    const float scale = simt::from_f16(static_cast<const uint16_t*>(rows.factors.scales)[block]);
-    to.factors = {scale, -8.0f * scale};
-  }
+  to.factors = block_factors<S>(rows.factors, block);
 }
 
 // Where a lane reads its share of kWide * 8 rows of x: codes of row g of each fragment, blocks of
@@ -128,14 +119,12 @@ __device__ __forceinline__ void multiply(const Weights& w, const Inputs<kWide>& 
     HEARTH_UNROLL
     for (int i = 0; i < kTall; ++i) {
       int products[4];
-      simt::mma_s8(products, a[i], b0, b1, kBias);
+      simt::mma_s8(products, a[i], b0, b1, simt::kFloatBias);
       HEARTH_UNROLL
       for (int e = 0; e < 4; ++e) {
         const GroupFactors& of = f[i][e / 2];
         const BlockScale& scale = scales[e % 2];
-        // scale * products, rounded once: the product of the bias is exact.
-        float value = fmaf(of.scale, simt::from_bits(static_cast<uint32_t>(products[e])),
-                           -(of.scale * kBiasValue));
+        float value = simt::scaled_sum(of.scale, products[e]);
         if (!kBytes) {
           value = fmaf(of.min, static_cast<float>(scale.low_sum + scale.high_sum), value);
         }
@@ -329,10 +318,7 @@ void tensor_matvec(Stream& stream, const MatvecJob& job, int split) {
     if (job.rows <= 32) return launch_as.template operator()<S, 4>();
     launch_as.template operator()<S, 8>();
   };
-  const Storage storage = job.parts[0].w.storage;
-  if (storage == Storage::q8_0) return launch_for.template operator()<Storage::q8_0>();
-  if (storage == Storage::q4_0) return launch_for.template operator()<Storage::q4_0>();
-  launch_for.template operator()<Storage::q4_k>();
+  with_byte_blocks(job.parts[0].w.storage, launch_for);
 }
 
 }  // namespace hearth::cuda

@@ -23,9 +23,7 @@ void round_rows(Stream& stream, const float* x, uint16_t* out, int64_t rows, int
 // `job` with its activations in bf16, as round_rows makes them, instead of job.x.
 void tiles(Stream& stream, const MatvecJob& job, const uint16_t* x);
 
-// Whether `byte_tiles` takes the storage.
-bool has_byte_tiles(Storage storage);
-// `job` with its activations in eight bits.
+// `job` of a storage with byte blocks, its activations in eight bits.
 void byte_tiles(Stream& stream, const MatvecJob& job);
 
 // A tile's share of the pairs of one expert: sorted[first .. first + count).

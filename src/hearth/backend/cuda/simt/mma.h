@@ -114,4 +114,15 @@ inline void wait_copies() {}
 
 #endif
 
+// An integer added to this one is the bits of a float, 1.5 * 2^23 more than the integer: so that
+// integer sums become floats without a conversion.
+inline constexpr int kFloatBias = 0x4b400000;
+inline constexpr float kFloatBiasValue = 12582912.0f;
+
+// scale * sum, rounded once, of a sum that began at kFloatBias. The product of the bias is exact
+// for a scale of 22 significant bits or fewer.
+__device__ __forceinline__ float scaled_sum(float scale, int sum) {
+  return fmaf(scale, from_bits(static_cast<uint32_t>(sum)), -(scale * kFloatBiasValue));
+}
+
 }  // namespace hearth::simt

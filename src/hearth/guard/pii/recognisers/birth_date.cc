@@ -125,7 +125,7 @@ void find_birth_date(const CodeRun& run, Proposals& out) {
   }
 }
 
-std::span<const std::string_view> birth_date_literals() {
+Literals birth_date_literals() {
   return kLiterals;
 }
 

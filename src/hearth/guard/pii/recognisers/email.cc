@@ -72,7 +72,7 @@ size_t domain_end(std::string_view text, size_t at) {
 
 }  // namespace
 
-std::span<const std::string_view> email_literals() {
+Literals email_literals() {
   return kLiterals;
 }
 

@@ -118,7 +118,7 @@ void find_ipv6(const CodeRun& run, Proposals& out) {
   }
 }
 
-std::span<const std::string_view> ipv6_literals() {
+Literals ipv6_literals() {
   return kLiterals;
 }
 

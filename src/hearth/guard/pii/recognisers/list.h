@@ -6,65 +6,20 @@
 
 namespace hearth::pii {
 
-void find_cn_id(const CodeRun& run, Proposals& out);
-void find_cn_id_15(const CodeRun& run, Proposals& out);
-void find_cn_mobile(const CodeRun& run, Proposals& out);
-void find_cn_landline(const CodeRun& run, Proposals& out);
-void find_cn_company(const CodeRun& run, Proposals& out);
-void find_cn_passport(const CodeRun& run, Proposals& out);
-void find_travel_permit(const CodeRun& run, Proposals& out);
-void find_hk_id(const CodeRun& run, Proposals& out);
-void find_macao_id(const CodeRun& run, Proposals& out);
-void find_tw_id(const CodeRun& run, Proposals& out);
-void find_payment_card(const CodeRun& run, Proposals& out);
-void find_unionpay(const CodeRun& run, Proposals& out);
-void find_plate(const CodeRun& run, Proposals& out);
-void find_phone(const CodeRun& run, Proposals& out);
-void find_iban(const CodeRun& run, Proposals& out);
-void find_ipv4(const CodeRun& run, Proposals& out);
-void find_ipv6(const CodeRun& run, Proposals& out);
-void find_mac(const CodeRun& run, Proposals& out);
-void find_ssn(const CodeRun& run, Proposals& out);
-void find_itin(const CodeRun& run, Proposals& out);
-void find_nino(const CodeRun& run, Proposals& out);
-void find_nhs(const CodeRun& run, Proposals& out);
-void find_eu_vat(const CodeRun& run, Proposals& out);
-void find_german_tax_id(const CodeRun& run, Proposals& out);
-void find_german_id_card(const CodeRun& run, Proposals& out);
-void find_french_nir(const CodeRun& run, Proposals& out);
-void find_italian_fiscal_code(const CodeRun& run, Proposals& out);
-void find_spanish_nif(const CodeRun& run, Proposals& out);
-void find_pesel(const CodeRun& run, Proposals& out);
-void find_aadhaar(const CodeRun& run, Proposals& out);
-void find_korean_rrn(const CodeRun& run, Proposals& out);
-void find_singapore_nric(const CodeRun& run, Proposals& out);
-void find_thai_id(const CodeRun& run, Proposals& out);
-void find_south_african_id(const CodeRun& run, Proposals& out);
-void find_imei(const CodeRun& run, Proposals& out);
-void find_bitcoin(const CodeRun& run, Proposals& out);
-void find_ethereum(const CodeRun& run, Proposals& out);
-void find_gps(const CodeRun& run, Proposals& out);
-void find_birth_date(const CodeRun& run, Proposals& out);
+InRun find_cn_id, find_cn_id_15, find_cn_mobile, find_cn_landline, find_cn_company,
+    find_cn_passport, find_travel_permit, find_hk_id, find_macao_id, find_tw_id, find_payment_card,
+    find_unionpay, find_plate, find_phone, find_iban, find_ipv4, find_ipv6, find_mac, find_ssn,
+    find_itin, find_nino, find_nhs, find_eu_vat, find_german_tax_id, find_german_id_card,
+    find_french_nir, find_italian_fiscal_code, find_spanish_nif, find_pesel, find_aadhaar,
+    find_korean_rrn, find_singapore_nric, find_thai_id, find_south_african_id, find_imei,
+    find_bitcoin, find_ethereum, find_gps, find_birth_date;
 
-// Literals that announce a type (lower case), and what looks at them.
-std::span<const std::string_view> email_literals();
-void find_email(std::string_view text, size_t at, size_t end, Proposals& out);
-std::span<const std::string_view> birth_date_literals();
-void find_chinese_date(std::string_view text, size_t at, size_t end, Proposals& out);
-std::span<const std::string_view> ipv6_literals();
-void find_ipv6_at(std::string_view text, size_t at, size_t end, Proposals& out);
-std::span<const std::string_view> url_literals();
-void find_url_credentials(std::string_view text, size_t at, size_t end, Proposals& out);
-std::span<const std::string_view> api_key_literals();
-void find_api_key(std::string_view text, size_t at, size_t end, Proposals& out);
-std::span<const std::string_view> private_key_literals();
-void find_private_key(std::string_view text, size_t at, size_t end, Proposals& out);
-std::span<const std::string_view> jwt_literals();
-void find_jwt(std::string_view text, size_t at, size_t end, Proposals& out);
-std::span<const std::string_view> password_literals();
-void find_password(std::string_view text, size_t at, size_t end, Proposals& out);
+// Literals that announce a type, and what looks at them.
+Literals email_literals(), birth_date_literals(), ipv6_literals(), url_literals(),
+    api_key_literals(), private_key_literals(), jwt_literals(), password_literals();
+AtLiteral find_email, find_chinese_date, find_ipv6_at, find_url_credentials, find_api_key,
+    find_private_key, find_jwt, find_password;
 
-void find_persons(std::string_view text, Proposals& out);
-void find_addresses(std::string_view text, Proposals& out);
+InText find_persons, find_addresses;
 
 }  // namespace hearth::pii

@@ -65,7 +65,7 @@ bool like_password(std::string_view value, bool sure) {
 
 }  // namespace
 
-std::span<const std::string_view> password_literals() {
+Literals password_literals() {
   return kLiterals;
 }
 

@@ -24,12 +24,24 @@ constexpr auto kPrefixes = std::to_array<Prefix>({
     {"npm_", 30},        {"pypi-", 40},    {"SG.", 40},      {"LTAI", 12},     {"AKID", 28},
     {"dop_v1_", 40},     {"shpat_", 30},   {"tvly-", 24},    {"nvapi-", 40},   {"hearth-", 64},
 });
-constexpr auto kKeyLiterals = std::to_array<std::string_view>(
-    {"sk-",  "sk_live_", "sk_test_",    "rk_live_", "pk_live_", "ghp_",   "gho_",  "ghu_",
-     "ghs_", "ghr_",     "github_pat_", "glpat-",   "xoxb-",    "xoxp-",  "xoxa-", "akia",
-     "asia", "aiza",     "ya29.",       "hf_",      "npm_",     "pypi-",  "sg.",   "ltai",
-     "akid", "dop_v1_",  "shpat_",      "tvly-",    "nvapi-",   "hearth-"});
-constexpr auto kPemLiterals = std::to_array<std::string_view>({"-----begin "});
+// The same in lower case, as the automaton has literals.
+constexpr size_t kPrefixBytesMax = 16;
+constexpr auto kLowerPrefixes = [] {
+  std::array<std::array<char, kPrefixBytesMax>, kPrefixes.size()> out{};
+  for (size_t i = 0; i < out.size(); ++i) {
+    std::transform(kPrefixes[i].text.begin(), kPrefixes[i].text.end(), out[i].begin(), to_lower);
+  }
+  return out;
+}();
+constexpr auto kKeyLiterals = [] {
+  std::array<std::string_view, kPrefixes.size()> out;
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i] = {kLowerPrefixes[i].data(), kPrefixes[i].text.size()};
+  }
+  return out;
+}();
+constexpr std::string_view kPemBegin = "-----begin ";
+constexpr auto kPemLiterals = std::to_array({kPemBegin});
 constexpr auto kJwtLiterals = std::to_array<std::string_view>({"eyj"});
 
 bool is_token(char c) {
@@ -59,7 +71,7 @@ bool drawn_at_random(std::string_view value) {
 
 }  // namespace
 
-std::span<const std::string_view> api_key_literals() {
+Literals api_key_literals() {
   return kKeyLiterals;
 }
 
@@ -78,17 +90,21 @@ void find_api_key(std::string_view text, size_t at, size_t, Proposals& out) {
   }
 }
 
-std::span<const std::string_view> private_key_literals() {
+Literals private_key_literals() {
   return kPemLiterals;
 }
 
+// A key ends where another begins, if not before: else each of many beginnings would be read on for
+// kPemMax bytes.
 void find_private_key(std::string_view text, size_t at, size_t end, Proposals& out) {
   constexpr std::string_view kKey = "PRIVATE KEY", kEnd = "-----END ", kDashes = "-----";
   const std::string_view head = text.substr(end, 48);
   const size_t dashes = head.find(kDashes);
   if (dashes == head.npos || head.substr(0, dashes).find(kKey) == head.npos) return;
   std::string_view body = text.substr(end, kPemMax);
-  const auto foreign = std::find_if_not(body.begin(), body.end(), is_ascii);
+  const auto next = std::search(body.begin(), body.end(), kPemBegin.begin(), kPemBegin.end(),
+                                [](char c, char of) { return to_lower(c) == of; });
+  const auto foreign = std::find_if_not(body.begin(), next, is_ascii);
   body = body.substr(0, static_cast<size_t>(foreign - body.begin()));
   const size_t foot = body.find(kEnd);
   if (foot == body.npos) {  // cut off: what there is of it
@@ -99,7 +115,7 @@ void find_private_key(std::string_view text, size_t at, size_t end, Proposals& o
   out.add(at, close == body.npos ? end + body.size() : end + close + kDashes.size(), 1);
 }
 
-std::span<const std::string_view> jwt_literals() {
+Literals jwt_literals() {
   return kJwtLiterals;
 }
 

@@ -16,27 +16,49 @@ bool ends_url(char c) {
          c == '>' || c == '`' || c == '|' || c == '\\';
 }
 
-}  // namespace
-
-std::span<const std::string_view> url_literals() {
-  return kLiterals;
-}
-
-void find_url_credentials(std::string_view text, size_t at, size_t end, Proposals& out) {
+// Where the scheme before "://" at `at` begins.
+size_t scheme_of(std::string_view text, size_t at) {
   size_t begin = at;
   while (begin > 0 && at - begin < kSchemeMax &&
          (is_alnum(text[begin - 1]) || text[begin - 1] == '+' || text[begin - 1] == '-')) {
     --begin;
   }
-  size_t stop = end, sign = 0, colon = 0;
-  while (stop < text.size() && stop - end < kUrlMax && !ends_url(text[stop])) {
-    if (text[stop] == '/' && sign == 0) break;  // the authority ends without a user
-    if (text[stop] == ':' && colon == 0 && sign == 0) colon = stop;
-    if (text[stop] == '@' && sign == 0) sign = stop;
-    ++stop;
+  return begin;
+}
+
+// The sign behind a user and a password that begin at `at`; 0: there are none.
+size_t sign_after(std::string_view text, size_t at) {
+  size_t colon = 0;
+  for (size_t i = at; i < text.size() && i - at < kUrlMax && !ends_url(text[i]); ++i) {
+    if (text[i] == '/') return 0;  // the authority ends without a user
+    if (text[i] == '@') return colon > 0 && colon + 1 < i ? i : 0;
+    if (text[i] == ':' && colon == 0) colon = i;
   }
-  const bool password = sign > 0 && colon > 0 && colon + 1 < sign;
-  if (begin == at || !password || sign + 1 >= stop) return;
+  return 0;
+}
+
+}  // namespace
+
+Literals url_literals() {
+  return kLiterals;
+}
+
+// A URL ends where another with a password begins, if not before: else each of many would be read
+// on for kUrlMax bytes.
+void find_url_credentials(std::string_view text, size_t at, size_t end, Proposals& out) {
+  const size_t begin = scheme_of(text, at);
+  if (begin == at) return;
+  const size_t sign = sign_after(text, end);
+  if (sign == 0) return;
+  size_t stop = sign + 1;
+  for (; stop < text.size() && stop - end < kUrlMax && !ends_url(text[stop]); ++stop) {
+    if (!text.substr(stop).starts_with(kLiterals[0])) continue;
+    const size_t other = scheme_of(text, stop);
+    if (other == stop || sign_after(text, stop + kLiterals[0].size()) == 0) continue;
+    out.add(begin, other, 0.97);
+    return;
+  }
+  if (sign + 1 >= stop) return;
   while (stop > sign + 2 && std::string_view(".,;:!?)]}").find(text[stop - 1]) != text.npos) --stop;
   out.add(begin, stop, 0.97);
 }
