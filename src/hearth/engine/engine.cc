@@ -1,7 +1,8 @@
-// See engine.h. A step: plan, forward, commit, sample.
+// See engine.h. A step: guess, plan, forward, commit, sample.
 #include "hearth/engine/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 namespace hearth {
@@ -24,6 +25,9 @@ struct Engine::Live {
   Sequence sequence;
   TokenRequest request;
   TokenSink sink;
+  std::unique_ptr<Drafter> drafter;  // null: it gets no drafts
+  Acceptance acceptance;
+  std::optional<int32_t> guess;  // of the next token, whether it is checked as a draft or not
   bool started = false;
   std::optional<FinishReason> finished;
 };
@@ -58,7 +62,8 @@ Engine::Engine(const Model& model, Backend& backend, const EngineOptions& option
       options_(resolved(options, model)),
       banned_(std::move(banned)),
       cache_(make_cache()),
-      scheduler_(options_.limits, options_.kv_blocks) {}
+      scheduler_(options_.limits, options_.kv_blocks),
+      draft_policy_(options_.drafts_always) {}
 
 Engine::~Engine() = default;
 
@@ -118,6 +123,7 @@ Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
   if (leader != live_.end()) s.leader = &leader->second->sequence;
   live->request = std::move(request);
   live->sink = std::move(sink);
+  if (options_.make_drafter && !s.all_logits) live->drafter = options_.make_drafter();
   scheduler_.add(&s);
   const int64_t id = s.id;
   live_.emplace(id, std::move(live));
@@ -219,15 +225,70 @@ void Engine::accept(Live& live, std::span<const float> logits) {
   }
 }
 
-// The last of a sequence's rows is followed by a new token when all before it are known.
+// Guesses for one sequence; false: it is in the middle of its prompt.
+bool Engine::draft_for(Live& live) {
+  Sequence& s = live.sequence;
+  if (s.in_prompt() || s.pending() != 1) return false;
+  if (!live.drafter) return true;
+  live.drafter->draft(s.tokens, options_.drafts_max, s.drafts);
+  if (!s.drafts.empty()) live.guess = s.drafts.front();
+  return true;
+}
+
+// Gives the running sequences their drafts, as many as pay. None while a prompt is computed: its
+// step is long enough.
+void Engine::draft() {
+  if (!options_.make_drafter) return;
+  candidates_.clear();
+  bool decoding = true;
+  for (Sequence* s : scheduler_.running()) {
+    Live& live = *live_.at(s->id);
+    decoding = decoding && draft_for(live);
+    candidates_.push_back({live.acceptance.chance(), static_cast<int64_t>(s->drafts.size())});
+  }
+  if (decoding) draft_policy_.choose(candidates_);
+  size_t next = 0;
+  for (Sequence* s : scheduler_.running()) {
+    const int64_t chosen = decoding ? candidates_[next++].drafts : 0;
+    s->drafts.resize(static_cast<size_t>(chosen));
+  }
+}
+
+// The row of the last token gives the next one. Where that is what the draft said, the draft's row
+// was computed behind the right tokens and gives the one after it.
+void Engine::take_tokens(Live& live, const Tensor& logits, int64_t first_row) {
+  Sequence& s = live.sequence;
+  const auto vocab = static_cast<size_t>(model_.info().vocab_size);
+  const auto drafts = static_cast<int64_t>(s.drafts.size());
+  const int64_t length = s.length();
+  int64_t right = 0;  // drafts
+  for (bool goes_on = true; goes_on;) {
+    accept(live, {logits.f32_row(first_row + right), vocab});
+    if (s.length() == length + right) break;  // no token came
+    const int32_t id = s.tokens.back();
+    if (right == 0 && live.guess) live.acceptance.observe(id == *live.guess);
+    if (right == drafts) break;
+    goes_on = id == s.drafts[static_cast<size_t>(right)];
+    if (right > 0) live.acceptance.observe(goes_on);
+    if (goes_on) ++right;
+    goes_on = goes_on && !live.finished;
+  }
+  live.guess.reset();
+  if (drafts == 0) return;
+  draft_stats_.drafted += drafts;
+  draft_stats_.accepted += right;
+  scheduler_.accept_drafts(s, right);
+}
+
+// A new token follows when all before it are known.
 void Engine::take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count) {
   const auto vocab = static_cast<size_t>(model_.info().vocab_size);
-  const bool complete = live.sequence.computed == live.sequence.length();
-  for (int64_t i = 0; i < count; ++i) {
-    const std::span<const float> row(logits.f32_row(first_row + i), vocab);
-    if (live.sink.on_logits) live.sink.on_logits(row);
-    if (complete && i == count - 1) accept(live, row);
+  for (int64_t i = 0; i < count && live.sink.on_logits; ++i) {
+    live.sink.on_logits({logits.f32_row(first_row + i), vocab});
   }
+  const Sequence& s = live.sequence;
+  if (count == 0 || s.computed < s.length()) return;
+  take_tokens(live, logits, first_row + count - 1 - static_cast<int64_t>(s.drafts.size()));
 }
 
 // Steps without an adapter run on the backend itself.
@@ -244,8 +305,21 @@ Tensor Engine::forward(const Scheduler::Plan& plan) {
   return model_.forward(adapted_, plan.batch, cache_);
 }
 
+// What steps that only generate take is told to whom it may concern.
+Result<Tensor> Engine::compute(const Scheduler::Plan& plan) {
+  const auto start = std::chrono::steady_clock::now();
+  backend_.begin_forward(plan.batch, cache_);
+  Result<Tensor> computed = backend_.end_forward(forward(plan));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  const bool generates = std::ranges::all_of(
+      plan.batch.sequences, [](const SequenceRows& s) { return s.role == Role::generated; });
+  if (computed && generates) draft_policy_.step_took(plan.batch.rows(), took.count());
+  return computed;
+}
+
 void Engine::step() {
   apply_cancellations();
+  draft();
   const Scheduler::Plan& plan = scheduler_.plan();
   if (plan.owners.empty()) return;
   for (const Sequence* s : plan.owners) {
@@ -253,8 +327,7 @@ void Engine::step() {
     if (!live.started && live.sink.on_start) live.sink.on_start(s->cached_tokens);
     live.started = true;
   }
-  backend_.begin_forward(plan.batch, cache_);
-  const Result<Tensor> computed = backend_.end_forward(forward(plan));
+  const Result<Tensor> computed = compute(plan);
   if (!computed) return fail(plan, computed.status());
   const Tensor& logits = *computed;
   scheduler_.commit(plan);

@@ -15,6 +15,8 @@
 
 #include "hearth/backend/adapted/adapted_backend.h"
 #include "hearth/backend/backend.h"
+#include "hearth/engine/draft_policy.h"
+#include "hearth/engine/drafter.h"
 #include "hearth/engine/sampler.h"
 #include "hearth/engine/scheduler.h"
 #include "hearth/models/adapters/adapter.h"
@@ -76,6 +78,9 @@ struct EngineOptions {
   int64_t kv_blocks = 0;   // blocks of 64 tokens; 0: as many as kv_memory holds
   int64_t kv_memory = 0;   // bytes; 0: one sequence of `context`
   Format kv_format = Format::f16;
+  std::function<std::unique_ptr<Drafter>()> make_drafter;  // for each request; empty: no drafts
+  int64_t drafts_max = 8;                                  // guesses for one sequence in a step
+  bool drafts_always = false;  // all of them run, whatever they cost: to test and to measure
 };
 
 class Engine {
@@ -101,10 +106,14 @@ class Engine {
 
   int64_t context() const { return options_.context; }
   SchedulerStats stats() const { return scheduler_.stats(); }
+  const DraftStats& draft_stats() const { return draft_stats_; }
 
  private:
   struct Live;
   Status check(const TokenRequest& request) const;
+  void draft();
+  bool draft_for(Live& live);
+  void take_tokens(Live& live, const Tensor& logits, int64_t first_row);
   void take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count);
   void accept(Live& live, std::span<const float> logits);
   Result<std::optional<int32_t>> next_token(const Live& live, std::span<const float> logits);
@@ -113,6 +122,7 @@ class Engine {
   void apply_cancellations();
   void fail(const Scheduler::Plan& plan, Status why);
   Tensor forward(const Scheduler::Plan& plan);
+  Result<Tensor> compute(const Scheduler::Plan& plan);
   KvCache make_cache();
 
   const Model& model_;
@@ -125,6 +135,9 @@ class Engine {
   Status failure_;
   KvCache cache_;
   Scheduler scheduler_;
+  DraftPolicy draft_policy_;
+  DraftStats draft_stats_;
+  std::vector<DraftPolicy::Candidate> candidates_;  // of one step; kept for its memory
   std::map<int64_t, std::unique_ptr<Live>> live_;
   std::vector<const AdapterDeltas*> deltas_;            // of the step's sequences
   std::vector<std::pair<int64_t, FinishReason>> done_;  // in this step

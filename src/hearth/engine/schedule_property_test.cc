@@ -1,9 +1,10 @@
 // The promise of the engine on random schedules: whatever arrives beside a request, is cancelled,
-// goes first, has another adapter, shares its blocks or takes them away, its logits and tokens are
-// bit by bit those that it gets alone, from an engine without a cache. Latent and grouped
-// attention, and the bundled model.
+// goes first, has another adapter, shares its blocks or takes them away, and whatever is guessed of
+// it, its logits and tokens are bit by bit those that it gets alone, from an engine without a cache
+// and without guesses. Latent and grouped attention, and the bundled model.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <random>
@@ -11,6 +12,7 @@
 
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
+#include "hearth/engine/ngram_drafter.h"
 #include "hearth/engine/testing.h"
 #include "hearth/models/adapters/testing.h"
 #include "hearth/models/load.h"
@@ -148,6 +150,50 @@ EngineOptions random_options(Random& random) {
   return options;
 }
 
+// Knows how the answers go on and says so, but for one guess in five.
+class Oracle : public Drafter {
+ public:
+  Oracle(const std::vector<std::vector<int32_t>>& texts, uint32_t seed)
+      : texts_(texts), random_{std::mt19937(seed)} {}
+
+  void draft(std::span<const int32_t> tokens, int64_t count,
+             std::vector<int32_t>& drafts) override {
+    drafts.clear();
+    for (const std::vector<int32_t>& text : texts_) {
+      if (text.size() < tokens.size() ||
+          !std::ranges::equal(tokens, std::span(text).first(tokens.size()))) {
+        continue;
+      }
+      for (size_t i = tokens.size(); i < text.size() && count > 0; ++i, --count) {
+        drafts.push_back(random_.below(5) ? text[i] : 3);
+      }
+      return;
+    }
+    drafts.assign(static_cast<size_t>(count), 5);  // after the end of an answer, say
+  }
+
+ private:
+  const std::vector<std::vector<int32_t>>& texts_;
+  Random random_;
+};
+
+// None, by repetition, or by somebody who knows.
+void add_drafter(EngineOptions& options, Random& random,
+                 const std::vector<std::vector<int32_t>>& texts) {
+  const auto seed = static_cast<uint32_t>(random.generator());
+  options.drafts_always = random.below(4) != 0;
+  options.drafts_max = 1 + random.below(8);
+  switch (random.below(3)) {
+    case 0:
+      return;
+    case 1:
+      options.make_drafter = [] { return std::make_unique<NgramDrafter>(); };
+      return;
+    default:
+      options.make_drafter = [&texts, seed] { return std::make_unique<Oracle>(texts, seed); };
+  }
+}
+
 class Schedules : public testing::TestWithParam<const char*> {};
 
 TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
@@ -155,11 +201,20 @@ TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
   Random random{std::mt19937(11)};
   const auto requests = random_requests(random, n.model().info().vocab_size, 14, n.some_adapters());
   std::vector<Answer> expected;
-  for (const TokenRequest& r : requests) expected.push_back(alone(n, r));
+  std::vector<std::vector<int32_t>> texts;
+  for (const TokenRequest& r : requests) {
+    expected.push_back(alone(n, r));
+    texts.push_back(r.prompt);
+    texts.back().insert(texts.back().end(), expected.back().tokens.begin(),
+                        expected.back().tokens.end());
+  }
   SchedulerStats total;
-  for (int schedule = 0; schedule < 6; ++schedule) {
+  DraftStats drafts;
+  for (int schedule = 0; schedule < 9; ++schedule) {
     SCOPED_TRACE(schedule);
-    Engine engine(n.model(), n.backend, random_options(random), {});
+    EngineOptions options = random_options(random);
+    add_drafter(options, random, texts);
+    Engine engine(n.model(), n.backend, options, {});
     std::vector<Answer> found(requests.size());
     std::vector<int64_t> ids;
     while (ids.size() < requests.size() || !engine.idle()) {
@@ -181,7 +236,11 @@ TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
     EXPECT_EQ(engine.stats().blocks_held, 0);
     total.preemptions += engine.stats().preemptions;
     total.cached_tokens += engine.stats().cached_tokens;
+    drafts.drafted += engine.draft_stats().drafted;
+    drafts.accepted += engine.draft_stats().accepted;
   }
+  EXPECT_GT(drafts.accepted, 200) << "nothing was guessed";
+  EXPECT_GT(drafts.drafted, drafts.accepted + 100) << "no guess was wrong";
   EXPECT_GT(total.preemptions, 5) << "the pools were too large to test anything";
   EXPECT_GT(total.cached_tokens, 500) << "nothing was shared";
 }

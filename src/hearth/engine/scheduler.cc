@@ -75,6 +75,7 @@ void Scheduler::free_followers(Sequence& leader) {
 void Scheduler::release_blocks(Sequence& sequence) {
   for (size_t i = sequence.blocks.size(); i-- > 0;) pool_.release(sequence.blocks[i]);
   sequence.blocks.clear();
+  sequence.drafts.clear();
   sequence.computed = 0;
   sequence.published = 0;
   sequence.prefix = {};
@@ -194,31 +195,49 @@ void Scheduler::clear_plan() {
 
 void Scheduler::add_rows(Sequence& sequence, int64_t rows) {
   Batch& batch = plan_.batch;
+  const auto drafts = static_cast<int64_t>(sequence.drafts.size());
   SequenceRows part;
   if (!spare_.empty()) {
     part = std::move(spare_.back());
     spare_.pop_back();
   }
   part.first_row = batch.rows();
-  part.rows = rows;
+  part.rows = rows + drafts;
   part.start = sequence.computed;
   part.role = sequence.in_prompt() ? Role::prompt : Role::generated;
   part.adapter = sequence.scope.adapter;
   part.blocks.reserve(sequence.blocks.capacity());
-  part.blocks.assign(sequence.blocks.begin(),
-                     sequence.blocks.begin() + blocks_for(sequence.computed + rows));
+  part.blocks.assign(sequence.blocks.begin(), sequence.blocks.begin() + blocks_for(part.end()));
   const auto first = sequence.tokens.begin() + sequence.computed;
   batch.tokens.insert(batch.tokens.end(), first, first + rows);
+  batch.tokens.insert(batch.tokens.end(), sequence.drafts.begin(), sequence.drafts.end());
   const auto wanted_before = batch.logits_rows.size();
-  for (int64_t i = 0; i < rows; ++i) {
+  for (int64_t i = 0; i < part.rows; ++i) {
     const int64_t position = part.start + i;
     const bool wanted = (sequence.all_logits && position >= sequence.logits_from) ||
-                        position == sequence.length() - 1;
+                        position >= sequence.length() - 1;
     if (wanted) batch.logits_rows.push_back(part.first_row + i);
   }
   plan_.logits.push_back(static_cast<int64_t>(batch.logits_rows.size() - wanted_before));
   batch.sequences.push_back(std::move(part));
   plan_.owners.push_back(&sequence);
+}
+
+// The row of its last token, and its drafts: in blocks that are free, and no more than the answer
+// can still take.
+void Scheduler::add_decoding(Sequence& sequence) {
+  const auto held = [&] { return static_cast<int64_t>(sequence.blocks.size()); };
+  const int64_t others = static_cast<int64_t>(running_.size() - plan_.owners.size()) - 1;
+  int64_t drafts = std::min({static_cast<int64_t>(sequence.drafts.size()),
+                             sequence.length_max - sequence.length() - 1,
+                             limits_.batch_tokens_max - plan_.batch.rows() - others - 1});
+  drafts = std::max<int64_t>(drafts, 0);
+  while (blocks_for(sequence.length() + drafts) > held() && pool_.available() > 0) {
+    sequence.blocks.push_back(pool_.take());
+  }
+  drafts = std::min(drafts, held() * kKvBlockTokens - sequence.length());
+  sequence.drafts.resize(static_cast<size_t>(drafts));
+  add_rows(sequence, 1);
 }
 
 // Shares what is left of the step among the sequences that have several rows to do.
@@ -253,7 +272,7 @@ const Scheduler::Plan& Scheduler::plan() {
   grow();
   admit();
   for (Sequence* s : running_) {
-    if (decodes(*s)) add_rows(*s, 1);
+    if (decodes(*s)) add_decoding(*s);
   }
   add_chunks();
   return plan_;
@@ -283,11 +302,17 @@ void Scheduler::publish(Sequence& sequence) {
 void Scheduler::commit(const Plan& plan) {
   for (size_t i = 0; i < plan.owners.size(); ++i) {
     Sequence& s = *plan.owners[i];
-    s.computed += plan.batch.sequences[i].rows;
+    s.computed += plan.batch.sequences[i].rows - static_cast<int64_t>(s.drafts.size());
     s.logits_from = std::max(s.logits_from, s.computed);
     if (limits_.prefix_cache) publish(s);
     if (!s.in_prompt()) free_followers(s);
   }
+}
+
+void Scheduler::accept_drafts(Sequence& sequence, int64_t accepted) {
+  sequence.drafts.clear();
+  sequence.computed += accepted;
+  if (limits_.prefix_cache) publish(sequence);
 }
 
 }  // namespace hearth

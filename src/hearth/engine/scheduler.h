@@ -7,10 +7,14 @@
 // grows. When none is left the last in rank (lowest priority, then latest arrival) gives its blocks
 // back and waits; its tokens are computed again later, each in its own role, which gives the same
 // bits. The first in rank is never stopped, so everything ends.
+//
+// A decoding sequence may bring drafts: rows behind its own, as far as there is room that nobody
+// else needs. Those that prove wrong leave nothing: the next rows take their places in the cache.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "hearth/backend/batch.h"
@@ -61,6 +65,8 @@ class Scheduler {
   void remove(Sequence* sequence);
   bool idle() const { return waiting_.empty() && running_.empty(); }
   SchedulerStats stats() const;
+  // In the order of rank. Their drafts may be set before plan(), which cuts them to what fits.
+  std::span<Sequence* const> running() const { return running_; }
 
   // One step of work; empty when there is none. `owners[i]` is the sequence of batch.sequences[i],
   // `logits[i]` of batch.logits_rows are its. Valid until the next plan(), which takes its memory
@@ -71,8 +77,10 @@ class Scheduler {
     std::vector<int64_t> logits;
   };
   const Plan& plan();
-  // The step was computed: moves every owner forward by its rows.
+  // The step was computed: moves every owner forward by its rows, those of drafts left out.
   void commit(const Plan& plan);
+  // The first `accepted` of its drafts are among its tokens now; the rest is forgotten.
+  void accept_drafts(Sequence& sequence, int64_t accepted);
 
  private:
   void grow();
@@ -87,6 +95,7 @@ class Scheduler {
   void free_followers(Sequence& leader);
   BlockContent content(const Sequence& sequence, int64_t block) const;
   void clear_plan();
+  void add_decoding(Sequence& sequence);
   void add_chunks();
   void add_rows(Sequence& sequence, int64_t rows);
 

@@ -17,6 +17,7 @@ struct Sequence {
   int64_t prompt_length = 0;
   int64_t length_max = 0;  // prompt + answer
   int64_t computed = 0;
+  std::vector<int32_t> drafts;  // guesses of what follows `tokens`, checked in the next step
   bool all_logits = false;      // the logits of every row are wanted, not only the last's
   PrefixScope scope;            // who may share its blocks
   Sequence* leader = nullptr;   // waits until this one's prompt is computed, to share its blocks

@@ -1,0 +1,89 @@
+// See draft_policy.h.
+#include "hearth/engine/draft_policy.h"
+
+#include <algorithm>
+
+namespace hearth {
+namespace {
+
+constexpr double kPace = 0.25;             // of a cell towards what was measured last
+constexpr double kOutlier = 2.0;           // one step can't count for more than so many times usual
+constexpr int64_t kFreshSteps = 512;       // a cell that wasn't measured for longer is forgotten
+constexpr double kUnknownRowCost = 0.01;   // of a step: what one more row is thought to cost
+constexpr double kGainMin = 1.02;          // a smaller one is noise
+
+}  // namespace
+
+bool DraftPolicy::known(int64_t rows) const {
+  const Cell& cell = cells_[static_cast<size_t>(rows)];
+  return cell.measured_at >= 0 && steps_ - cell.measured_at <= kFreshSteps;
+}
+
+void DraftPolicy::step_took(int64_t rows, double seconds) {
+  ++steps_;
+  if (rows < 1 || rows > kRowsMax) return;
+  Cell& cell = cells_[static_cast<size_t>(rows)];
+  if (known(rows)) {
+    seconds = std::min(seconds, kOutlier * cell.seconds);
+    cell.seconds += kPace * (seconds - cell.seconds);
+  } else {
+    cell.seconds = seconds;
+  }
+  cell.measured_at = steps_;
+}
+
+// A straight line between what is known of fewer rows and of more; behind the last that is known a
+// row is thought to be cheap, so that it is tried.
+double DraftPolicy::cost(int64_t rows) const {
+  int64_t below = std::min(rows, kRowsMax);
+  while (below > 0 && !known(below)) --below;
+  const double step = below > 0 ? cells_[static_cast<size_t>(below)].seconds : 1;
+  const auto more = static_cast<double>(rows - below);
+  if (more == 0) return step;
+  for (int64_t above = rows + 1; below > 0 && above <= kRowsMax; ++above) {
+    if (!known(above)) continue;
+    const double difference = cells_[static_cast<size_t>(above)].seconds - step;
+    return step + std::max(0.0, difference) * more / static_cast<double>(above - below);
+  }
+  return step * (1 + kUnknownRowCost * more);
+}
+
+// Guesses that a step may carry beside its own rows. A size that never ran is approached by halves,
+// so that a look at it costs little.
+int64_t DraftPolicy::room(int64_t rows) const {
+  int64_t largest = kRowsMax;
+  while (largest > rows && !known(largest)) --largest;
+  return std::clamp<int64_t>(largest + largest / 2 + 1, rows, std::max(rows, kRowsMax)) - rows;
+}
+
+void DraftPolicy::choose(std::span<Candidate> candidates) {
+  if (always_) return;
+  guesses_.clear();
+  const auto rows = static_cast<int64_t>(candidates.size());
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    double chance = 1;
+    for (int64_t d = 0; d < candidates[i].drafts; ++d) {
+      chance *= candidates[i].chance;
+      guesses_.push_back({chance, i});
+    }
+    candidates[i].drafts = 0;
+  }
+  std::stable_sort(guesses_.begin(), guesses_.end(),
+                   [](const Guess& a, const Guess& b) { return a.chance > b.chance; });
+  guesses_.resize(std::min(guesses_.size(), static_cast<size_t>(room(rows))));
+  // A guess is at most as likely as the one before it, so any number of the first ones is a choice.
+  auto tokens = static_cast<double>(rows);
+  double best = kGainMin * tokens / cost(rows);
+  size_t chosen = 0;
+  for (size_t i = 0; i < guesses_.size(); ++i) {
+    tokens += guesses_[i].chance;
+    const double rate = tokens / cost(rows + static_cast<int64_t>(i) + 1);
+    if (rate > best) {
+      best = rate;
+      chosen = i + 1;
+    }
+  }
+  for (size_t i = 0; i < chosen; ++i) ++candidates[guesses_[i].candidate].drafts;
+}
+
+}  // namespace hearth

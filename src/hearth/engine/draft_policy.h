@@ -1,0 +1,64 @@
+// DraftPolicy: how many guesses are worth their cost. It knows what a step of so many rows took
+// lately and how often guesses were right, and chooses the numbers that bring the most tokens a
+// second; none, where none pays. What it chooses changes the time of an answer, never its tokens.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace hearth {
+
+struct DraftStats {
+  int64_t drafted = 0;   // guesses that the model checked
+  int64_t accepted = 0;  // of these, right
+};
+
+// How often guesses for one sequence are right, given that those before them were.
+class Acceptance {
+ public:
+  double chance() const { return chance_; }
+  void observe(bool right) { chance_ += kPace * ((right ? 1.0 : 0.0) - chance_); }
+
+ private:
+  static constexpr double kPace = 0.1;
+  double chance_ = 0.6;  // before anything is known: enough to try
+};
+
+class DraftPolicy {
+ public:
+  // `always`: all guesses run, whatever they cost (tests and measurements).
+  explicit DraftPolicy(bool always = false) : always_(always) {}
+
+  struct Candidate {
+    double chance = 0;   // of each guess, given that those before it were right
+    int64_t drafts = 0;  // at hand; after choose(): to be checked
+  };
+  // `candidates`: all sequences of the step, each of which has one row anyway.
+  void choose(std::span<Candidate> candidates);
+  // A step of so many rows, all generated, took this long.
+  void step_took(int64_t rows, double seconds);
+  // Seconds that such a step would take; an optimistic guess for numbers that never ran.
+  double cost(int64_t rows) const;
+
+ private:
+  static constexpr int64_t kRowsMax = 64;  // larger steps carry no guesses
+  struct Cell {
+    double seconds = 0;
+    int64_t measured_at = -1;  // in steps; -1: never
+  };
+  bool known(int64_t rows) const;
+  int64_t room(int64_t rows) const;
+
+  const bool always_;
+  int64_t steps_ = 0;
+  std::array<Cell, kRowsMax + 1> cells_;  // by rows
+  struct Guess {
+    double chance;  // that it and all before it are right
+    size_t candidate;
+  };
+  std::vector<Guess> guesses_;  // of one choice; kept for its memory
+};
+
+}  // namespace hearth
