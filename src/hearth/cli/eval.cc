@@ -178,6 +178,7 @@ Status evaluate(Options options, const Session& session) {
 void declare(CLI::App& verb, Options& options, bool names_suite) {
   options.model.context = 0;
   options.model.declare(verb, true);
+  options.model.declare_drafts(verb);
   if (names_suite) verb.add_option("SUITE", options.suite, "name of the suite")->required();
   verb.add_option("--data", options.data, "public files of the suite, in their own format");
   verb.add_option("--items", options.items_file,

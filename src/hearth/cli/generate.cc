@@ -79,7 +79,9 @@ Json to_json(const TextReply& reply, const std::vector<int32_t>& prompt_ids, con
             {"prefill_tokens", t.prefill_tokens},
             {"prefill_ms", t.prefill_ms},
             {"decode_tokens", t.decode_tokens},
-            {"decode_ms", t.decode_ms}}}};
+            {"decode_ms", t.decode_ms},
+            {"drafted", t.drafts.drafted},
+            {"accepted", t.drafts.accepted}}}};
 }
 
 TextRequest request_of(const Options& options, const TextModel& model, bool streams) {
@@ -140,6 +142,7 @@ void add_generate(CLI::App& app, Session& session) {
       "hearth generate --model mini --prompt '37*48=?' --temperature 0 --json",
       [options, &session] { return run_generate(*options, session); });
   options->model.declare(*verb, true);
+  options->model.declare_drafts(*verb);
   declare_adapter(*verb, options->adapter);
   options->sampling.declare(*verb);
   auto* source = verb->add_option_group("prompt", "what to complete (one of these)");

@@ -7,6 +7,7 @@
 
 #include "hearth/backend/make_backend.h"
 #include "hearth/cli/progress.h"
+#include "hearth/engine/ngram_drafter.h"
 #include "hearth/host/fit.h"
 #include "hearth/sensors/memory.h"
 
@@ -39,6 +40,17 @@ void ModelOptions::declare_kv_format(CLI::App& verb) {
   verb.add_option("--kv-format", kv_format,
                   "of the KV cache: auto (f16; f32 with --dtype f32), f32, f16, bf16 or q8_0")
       ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "q8_0"}))
+      ->capture_default_str();
+}
+
+void ModelOptions::declare_drafts(CLI::App& verb) {
+  verb.add_option("--draft", draft,
+                  "guesses of what comes next, checked together: ngram (by repetition), off, or "
+                  "auto (ngram on the CPU); the tokens are the same")
+      ->check(CLI::IsMember({"auto", "ngram", "off"}))
+      ->capture_default_str();
+  verb.add_option("--draft-max", draft_max, "most guesses for one answer in a step")
+      ->check(CLI::Range(1, 32))
       ->capture_default_str();
 }
 
@@ -167,6 +179,11 @@ EngineOptions engine_options_of(const ModelOptions& options) {
   EngineOptions out;
   out.context = options.context;
   out.kv_format = kv_format_of(options);
+  const bool on_cpu = options.device == "auto" || options.device == "cpu";
+  if (options.draft == "ngram" || (options.draft == "auto" && on_cpu)) {
+    out.make_drafter = [] { return std::make_unique<NgramDrafter>(); };
+  }
+  out.drafts_max = options.draft_max;
   return out;
 }
 

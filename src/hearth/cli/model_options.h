@@ -24,8 +24,11 @@ struct ModelOptions {
   std::string kv_format = "auto";    // f32 where the weights are asked for in f32, else f16
   int threads = 0;                   // 0: as many as the machine has physical cores for us
   int64_t context = 4096;
+  std::string draft = "auto";  // ngram where it was measured to pay: on the CPU
+  int64_t draft_max = 8;
 
   void declare(CLI::App& verb, bool model_required);
+  void declare_drafts(CLI::App& verb);  // of commands that generate
   void declare_kv_format(CLI::App& verb);
 };
 

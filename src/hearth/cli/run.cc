@@ -158,6 +158,7 @@ void add_run(CLI::App& app, Session& session) {
   verb->add_option("WORDS", options->words, "a model, a prompt, or both in this order")
       ->type_name("[MODEL] [PROMPT]");
   options->model.declare(*verb, false);
+  options->model.declare_drafts(*verb);
   declare_adapter(*verb, options->adapter);
   options->sampling.declare(*verb);
   verb->add_option("--system", options->system, "a system message before the conversation");

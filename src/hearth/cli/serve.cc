@@ -295,6 +295,7 @@ void add_serve(CLI::App& app, Session& session) {
                             "hearth serve --model mini --port 9471",
                             [options, &session] { return run_serve(*options, session); });
   options->model.declare(*verb, false);
+  options->model.declare_drafts(*verb);
   declare_access(*verb, *options);
   declare_limits(*verb, *options);
   verb->add_option("--served-name", options->names,

@@ -6,11 +6,11 @@
 namespace hearth {
 namespace {
 
-constexpr double kPace = 0.25;             // of a cell towards what was measured last
-constexpr double kOutlier = 2.0;           // one step can't count for more than so many times usual
-constexpr int64_t kFreshSteps = 512;       // a cell that wasn't measured for longer is forgotten
-constexpr double kUnknownRowCost = 0.01;   // of a step: what one more row is thought to cost
-constexpr double kGainMin = 1.02;          // a smaller one is noise
+constexpr double kPace = 0.25;            // of a cell towards what was measured last
+constexpr double kOutlier = 2.0;          // one step can't count for more than so many times usual
+constexpr int64_t kFreshSteps = 512;      // a cell that wasn't measured for longer is forgotten
+constexpr double kUnknownRowCost = 0.01;  // of a step: what one more row is thought to cost
+constexpr double kGainMin = 1.02;         // a smaller one is noise
 
 }  // namespace
 

@@ -94,8 +94,8 @@ TEST(DraftPolicy, ForgetsWhatItKnewOfTheMachine) {
   for (int step = 0; step < 2000; ++step) {
     DraftPolicy::Candidate one{0.9, 4};
     policy.choose({&one, 1});
-    policy.step_took(1 + one.drafts, step < 1000 ? kMemoryBound(1 + one.drafts)
-                                                 : kComputeBound(1 + one.drafts));
+    policy.step_took(1 + one.drafts,
+                     step < 1000 ? kMemoryBound(1 + one.drafts) : kComputeBound(1 + one.drafts));
     if (step >= 1500) late += one.drafts;
   }
   EXPECT_LT(late, 50);

@@ -135,7 +135,10 @@ Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
     }
     ids.push_back(*id);
   }
+  const DraftStats before = engine.draft_stats();
   TRY(run(engine, answers, ids, measured, each_step));
+  measured.drafts = {engine.draft_stats().drafted - before.drafted,
+                     engine.draft_stats().accepted - before.accepted};
   std::vector<TextReply> replies;
   for (const auto& answer : answers) {
     if (!answer->failure().is_ok()) return answer->failure();

@@ -41,6 +41,7 @@ struct Timings {
   double prefill_ms = 0;
   int64_t decode_tokens = 0;
   double decode_ms = 0;
+  DraftStats drafts;  // guesses that were checked, and those that were right
 
   double decode_tokens_per_second() const {
     return decode_ms > 0 ? 1000.0 * static_cast<double>(decode_tokens) / decode_ms : 0;

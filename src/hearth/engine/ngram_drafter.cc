@@ -9,8 +9,8 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kKeyTokens = 3;   // a shorter repetition is mostly chance
-constexpr int64_t kMatchMax = 32;   // a longer match says nothing more
+constexpr int64_t kKeyTokens = 3;    // a shorter repetition is mostly chance
+constexpr int64_t kMatchMax = 32;    // a longer match says nothing more
 constexpr int kOccurrencesMax = 16;  // looked at in one call
 constexpr size_t kTableMin = 1024;
 constexpr int32_t kNone = -1;
@@ -28,8 +28,8 @@ uint64_t hash_before(std::span<const int32_t> tokens, int64_t end) {
 int64_t match_length(std::span<const int32_t> tokens, int64_t end) {
   const auto length = static_cast<int64_t>(tokens.size());
   int64_t n = 0;
-  while (n < std::min(end, kMatchMax) && tokens[static_cast<size_t>(end - 1 - n)] ==
-                                             tokens[static_cast<size_t>(length - 1 - n)]) {
+  while (n < std::min(end, kMatchMax) &&
+         tokens[static_cast<size_t>(end - 1 - n)] == tokens[static_cast<size_t>(length - 1 - n)]) {
     ++n;
   }
   return n;
@@ -51,8 +51,8 @@ void NgramDrafter::make_room(size_t tokens) {
 // All positions but the last: an occurrence must have been followed by something.
 void NgramDrafter::index(std::span<const int32_t> tokens) {
   make_room(tokens.size());
-  for (auto end = static_cast<int64_t>(before_.size());
-       end < static_cast<int64_t>(tokens.size()); ++end) {
+  for (auto end = static_cast<int64_t>(before_.size()); end < static_cast<int64_t>(tokens.size());
+       ++end) {
     before_.push_back(kNone);
     if (end < kKeyTokens) continue;
     int32_t& head = latest(tokens, end);

@@ -289,6 +289,7 @@ void EngineLoop::give_up_the_abandoned() {
 void EngineLoop::count_sequences() {
   const SchedulerStats stats = engine_.stats();
   metrics_.in_engine(stats, live_ - stats.running);
+  metrics_.drafts(engine_.draft_stats());
 }
 
 bool EngineLoop::take_token(Choice& choice, int32_t id) {

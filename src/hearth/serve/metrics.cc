@@ -26,6 +26,11 @@ const Buckets kTokens = {1,   2,    5,    10,   20,    50,    100,   200,
                          500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 const Buckets kSequences = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 
+// A counter that somebody else keeps.
+void count_up_to(Counter& counter, int64_t total) {
+  counter.Increment(static_cast<double>(total) - counter.Value());
+}
+
 }  // namespace
 
 struct Metrics::Series {
@@ -73,6 +78,12 @@ struct Metrics::Series {
                           "Share of the KV cache's blocks that sequences hold, 0-1");
   Counter& preemptions =
       counters("hearth_num_preemptions_total", "Sequences that gave their blocks back for a while")
+          .Add({});
+  Counter& drafted = counters("hearth_spec_decode_num_draft_tokens_total",
+                              "Guesses of next tokens that the model checked")
+                         .Add({});
+  Counter& accepted =
+      counters("hearth_spec_decode_num_accepted_tokens_total", "Of these guesses, right ones")
           .Add({});
   Gauge& adapters = gauge("hearth_adapters_loaded", "Adapters that requests may name");
   Gauge& adapter_bytes = gauge("hearth_adapter_memory_bytes", "Memory of these adapters");
@@ -153,9 +164,13 @@ void Metrics::in_engine(const SchedulerStats& stats, int64_t waiting) {
   series_->running.Set(static_cast<double>(stats.running));
   series_->kv_usage.Set(static_cast<double>(stats.blocks_held) /
                         static_cast<double>(stats.blocks_total));
-  const auto preemptions = static_cast<double>(stats.preemptions);
-  series_->preemptions.Increment(preemptions - series_->preemptions.Value());
+  count_up_to(series_->preemptions, stats.preemptions);
   series_->waiting.Set(static_cast<double>(waiting));
+}
+
+void Metrics::drafts(const DraftStats& stats) {
+  count_up_to(series_->drafted, stats.drafted);
+  count_up_to(series_->accepted, stats.accepted);
 }
 
 void Metrics::response(int status) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "hearth/engine/draft_policy.h"
 #include "hearth/engine/scheduler.h"
 #include "hearth/serve/answer_channel.h"
 
@@ -30,6 +31,7 @@ class Metrics {
   void step(int64_t sequences, double seconds);
   // `waiting`: choices that were taken and don't run.
   void in_engine(const SchedulerStats& stats, int64_t waiting);
+  void drafts(const DraftStats& stats);
 
   void adapters(int64_t loaded, int64_t bytes);
 
