@@ -99,6 +99,7 @@ rings:  ## the slow rings whole: all unit tests under the sanitizers, clang, 64-
 soak: rings  ## what .ci/run has no time for: the slow rings, a crowd of streams, hours of fuzzing
 	@python3 tests/serve_test.py build/hearth . 1000
 	@build/src/hearth/text/text_test --gtest_also_run_disabled_tests --gtest_filter='*DISABLED_TenThousand*'
+	@build/src/hearth/engine/engine_test --gtest_also_run_disabled_tests --gtest_filter="*DISABLED_TenThousand*"
 	@$(MAKE) fuzz SECONDS_EACH=3600
 
 clean:  ## remove build/

@@ -1,0 +1,159 @@
+// What guessing brings and costs on this machine: tokens a second with guesses over those without,
+// in one run, by the share of guesses that are right (an oracle that errs at this rate) and by the
+// number of answers at once.
+//   cmake --build build --target speculation && build/bench/speculation [SHAPE] [FORMAT]
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "hearth/backend/cpu/cpu_backend.h"
+#include "hearth/backend/cpu/dispatch.h"
+#include "hearth/engine/engine.h"
+#include "hearth/models/shapes.h"
+#include "hearth/models/tiny/random_model.h"
+#include "hearth/host/fit.h"
+
+namespace hearth {
+namespace {
+
+using Texts = std::vector<std::vector<int32_t>>;  // prompt, then answer
+
+class Oracle : public Drafter {
+ public:
+  Oracle(const Texts& texts, double right) : texts_(texts), right_(right) {}
+
+  void draft(std::span<const int32_t> tokens, int64_t count,
+             std::vector<int32_t>& drafts) override {
+    drafts.clear();
+    const auto known = std::ranges::find_if(texts_, [&](const std::vector<int32_t>& text) {
+      return text.size() >= tokens.size() &&
+             std::ranges::equal(tokens, std::span(text).first(tokens.size()));
+    });
+    if (known == texts_.end()) return;
+    std::bernoulli_distribution right(right_);
+    for (size_t i = tokens.size(); i < known->size() && count > 0; ++i, --count) {
+      drafts.push_back(right(random_) ? (*known)[i] : (*known)[i] ^ 1);
+    }
+  }
+
+ private:
+  const Texts& texts_;
+  double right_;
+  std::mt19937 random_{5};
+};
+
+struct Run {
+  double tokens_per_second = 0;
+  DraftStats drafts;
+  Texts texts;
+};
+
+constexpr int64_t kAnswer = 128;
+
+// `answers` greedy answers to different prompts, told apart from their prefill.
+Run run(const Model& model, Backend& backend, int64_t answers,
+        std::function<std::unique_ptr<Drafter>()> make_drafter) {
+  EngineOptions options;
+  options.context = 512;
+  options.kv_blocks = answers * Scheduler::blocks_for(512);
+  options.make_drafter = std::move(make_drafter);
+  Engine engine(model, backend, options, {});
+  Run out;
+  out.texts.resize(static_cast<size_t>(answers));
+  size_t begun = 0;
+  for (size_t i = 0; i < out.texts.size(); ++i) {
+    TokenRequest request;
+    std::mt19937 random(static_cast<uint32_t>(i));
+    for (int k = 0; k < 32; ++k) request.prompt.push_back(static_cast<int32_t>(random() % 10000));
+    request.max_tokens = kAnswer;
+    request.sampling.temperature = 0;
+    out.texts[i] = request.prompt;
+    TokenSink sink;
+    sink.on_token = [&out, &begun, i](int32_t id) {
+      begun += out.texts[i].size() == 32 ? 1 : 0;
+      out.texts[i].push_back(id);
+      return true;
+    };
+    CHECK(engine.submit(std::move(request), std::move(sink)).has_value());
+  }
+  while (begun < out.texts.size()) engine.step();
+  const auto count = [&] {
+    size_t n = 0;
+    for (const auto& text : out.texts) n += text.size();
+    return n;
+  };
+  const size_t before = count();
+  const auto start = std::chrono::steady_clock::now();
+  while (!engine.idle()) engine.step();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  out.tokens_per_second = static_cast<double>(count() - before) / took.count();
+  out.drafts = engine.draft_stats();
+  return out;
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+void compare(const Model& model, Backend& backend, int64_t answers, double right) {
+  constexpr int kPairs = 3;
+  std::vector<double> ratios, plain_speed;
+  DraftStats drafts;
+  bool same = true;
+  for (int i = 0; i < kPairs; ++i) {
+    const Run plain = run(model, backend, answers, {});
+    const Run guessed = run(model, backend, answers, [&] {
+      return std::make_unique<Oracle>(plain.texts, right);
+    });
+    same = same && plain.texts == guessed.texts;
+    ratios.push_back(guessed.tokens_per_second / plain.tokens_per_second);
+    plain_speed.push_back(plain.tokens_per_second);
+    drafts = guessed.drafts;
+  }
+  const double of_drafted =
+      drafts.drafted > 0
+          ? static_cast<double>(drafts.accepted) / static_cast<double>(drafts.drafted)
+          : 0;
+  fmt::print("{:2} answers, {:3.0f} % of guesses right: {:.2f} x  ({} checked, {:.0f} % of these "
+             "right; same tokens: {})\n",
+             answers, 100 * right, median(ratios), drafts.drafted, 100 * of_drafted,
+             same ? "yes" : "NO");
+  std::fflush(stdout);
+}
+
+int run_all(const std::string& shape, const std::string& format_name) {
+  const auto format = format_by_name(format_name);
+  const auto config = shape_config(shape, 0);
+  if (!format || !config) {
+    fmt::print(stderr, "expected a shape and a weight format, found {} {}\n", shape, format_name);
+    return 2;
+  }
+  CpuBackend backend(default_threads(), *cpu::available_tables().front());
+  RandomModelOptions options;
+  options.format = *format;
+  options.threads = default_threads();
+  const auto loaded = make_random_model(*config, backend, options);
+  CHECK(loaded.has_value());
+  fmt::print("{} {}, tokens a second over those without guesses, medians of 3 pairs\n", shape,
+             format_name);
+  for (const int64_t answers : {1, 4, 16}) {
+    for (const double right : {0.0, 0.3, 0.5, 0.7, 0.9, 1.0}) {
+      compare(*loaded->model, backend, answers, right);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace hearth
+
+int main(int argc, char** argv) {
+  return hearth::run_all(argc > 1 ? argv[1] : "deepseek-r1-distill-qwen-1.5b",
+                         argc > 2 ? argv[2] : "q4_k");
+}
