@@ -51,9 +51,8 @@ std::shared_ptr<grammar::CompiledGrammar> some_grammar(uint32_t which) {
       {OutputFormat::Kind::json_schema,
        R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"array",
            "items":{"enum":["x","yy"]},"minItems":4}},"required":["a","b"]})"}};
-  auto compiled =
-      compile_format(formats[which % formats.size()],
-                     Mini::get().model->constraint_vocabulary().tokens());
+  auto compiled = compile_format(formats[which % formats.size()],
+                                 Mini::get().model->constraint_vocabulary().tokens());
   EXPECT_TRUE(compiled.has_value()) << compiled.status().message();
   return *compiled;
 }
