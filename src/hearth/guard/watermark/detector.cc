@@ -72,6 +72,11 @@ double sidak(double p_value, int64_t tests) {
   return -std::expm1(static_cast<double>(tests) * std::log1p(-p_value));
 }
 
+double p_value(std::span<const int32_t> tokens, const SourceKeys& keys, Scheme scheme) {
+  const std::vector<Place> places = marked_places(tokens, keys.window);
+  return scheme == Scheme::race ? race_test(places, keys.race) : green_test(places, keys.green);
+}
+
 Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> sources) {
   CHECK(!sources.empty());
   const std::vector<Place> places = marked_places(tokens, sources[0].window);

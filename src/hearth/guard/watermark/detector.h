@@ -16,6 +16,9 @@
 
 namespace hearth::watermark {
 
+// Of the p-value at which a text is called watermarked: one unmarked text in a thousand.
+inline constexpr double kLevelDefault = 1e-3;
+
 enum class Scheme : uint8_t { race, green };
 std::string_view scheme_name(Scheme scheme);
 
@@ -29,6 +32,8 @@ struct Detection {
 // `tokens`: of the text alone, without control tokens. `sources`: at least one, of one window.
 Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> sources);
 
+// Of one source under one scheme, uncorrected.
+double p_value(std::span<const int32_t> tokens, const SourceKeys& keys, Scheme scheme);
 // P[Gamma(places, 1) >= sum]; 1 without a place.
 double race_p_value(int64_t places, double sum);
 // P[Binomial(places, 1/2) >= greens].
