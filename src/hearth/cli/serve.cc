@@ -200,6 +200,7 @@ Status run_serve(Options& options, const Session& session) {
   if (!options.pii_policy.empty()) {
     TRY_ASSIGN(options.personal_data.detect, pii::read_policy(options.pii_policy));
   }
+  TRY_ASSIGN(watermark::Policy policy, watermark::Policy::open(options.watermark));
   TRY_ASSIGN(const std::unique_ptr<Gate> gate, Gate::open(options.gate));
   raise_file_limit();
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
@@ -207,7 +208,7 @@ Status run_serve(Options& options, const Session& session) {
   TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, model.model()));
   Engine engine(model.model(), *opened.backend, engine_settings, model.banned());
   AdmissionOptions settings = admission_options(options, model, engine.context());
-  TRY_ASSIGN(settings.watermark, watermark::Policy::open(options.watermark));
+  settings.watermark = std::move(policy);
   Metrics metrics(settings.model_names[0]);
   RequestLog log(options.log_json, !options.quiet);
   LoopOptions limits;

@@ -76,11 +76,19 @@ class Writer {
     return out;
   }
 
-  // A share of the tokens replaced by others, in place.
-  void replace(std::vector<int32_t>& tokens, double share) {
-    for (int32_t& id : tokens) {
-      if (unit() < share) id = static_cast<int32_t>(random_() % kVocabulary);
+  // At temperature 0, the logits of green tokens raised by `bias`.
+  std::vector<int32_t> write_greedily(const std::vector<Choice>& choices, size_t tokens,
+                                      const SourceKeys& keys, double bias) {
+    std::vector<int32_t> out;
+    Contexts contexts(keys.window);
+    while (out.size() < tokens) {
+      const Choice& choice = pick(choices);
+      const auto first = static_cast<int32_t>(random_() % kVocabulary);
+      const auto& here = contexts.here();
+      out.push_back(here ? prefer(choice, first, here->under(keys.green), bias) : first);
+      contexts.take(out.back());
     }
+    return out;
   }
 
   // A share of the places replaced, dropped or given a new token before them, a third each.
@@ -119,6 +127,18 @@ class Writer {
       const double time = -std::log(open_unit(number_of(place, token(first, i)))) / choice.p[i];
       if (time >= least) continue;
       least = time;
+      best = token(first, i);
+    }
+    return best;
+  }
+  static int32_t prefer(const Choice& choice, int32_t first, const SipHash& place, double bias) {
+    double most = -std::numeric_limits<double>::infinity();
+    int32_t best = first;
+    for (size_t i = 0; i < choice.p.size(); ++i) {
+      const bool green = is_green(number_of(place, token(first, i)));
+      const double logit = std::log(choice.p[i]) + (green ? bias : 0);
+      if (logit <= most) continue;
+      most = logit;
       best = token(first, i);
     }
     return best;
