@@ -164,7 +164,7 @@ TEST(KeyedSampling, RowsWithoutAnyNumberHaveAToken) {
   banned[0] = 1;
   std::mt19937_64 random(1);
   for (const SamplingParams& p : {params(0, 1), params(1, 1), params(1, 0.9)}) {
-    EXPECT_EQ(sample_keyed(none, p, {}, banned, random_place(random, 2)), 1);
+    EXPECT_GE(sample_keyed(none, p, {}, banned, random_place(random, 2)), 1);
   }
 }
 
