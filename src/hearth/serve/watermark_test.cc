@@ -34,8 +34,9 @@ Json detect(TestServer& server, const std::string& text, const std::string& key 
 }
 
 std::string text_of(TestServer& server, const std::string& members) {
-  const HttpReply made =
-      server.post("/v1/completions", R"({"prompt":"12+30=","max_tokens":400)" + members + "}");
+  // Penalised, or the model, which does sums, says the same again and again.
+  const std::string begin = R"({"prompt":"12+30=","max_tokens":400,"frequency_penalty":1)";
+  const HttpReply made = server.post("/v1/completions", begin + members + "}");
   CHECK(made.pending != nullptr);
   const Json reply = parsed(wait_for(*made.pending));
   return reply["choices"][0]["text"].get<std::string>();
@@ -61,7 +62,7 @@ TEST(Watermark, IsFoundInWhatTheClientGot) {
 TEST(Watermark, ChoicesAndGrammarsAreMarked) {
   TestServer server(required(), 256 << 10, {}, policy("require"));
   const HttpReply made = server.post(
-      "/v1/completions", R"({"prompt":"12+30=","max_tokens":300,"n":3,"seed":2,"temperature":1,)"
+      "/v1/completions", R"({"prompt":"12+30=","max_tokens":300,"n":3,"seed":2,"temperature":1.5,)"
                          R"("guided_regex":"[a-z0-9 ]{200,}","stop":["never said"]})");
   ASSERT_TRUE(made.pending) << made.body;
   const Json reply = parsed(wait_for(*made.pending));
