@@ -104,6 +104,11 @@ TEST(Watermark, TheDetectorsRouteRefusesWhatItCannotTell) {
   EXPECT_EQ(with.post("/v1/watermark/detect", R"({"text":7})").status, 400);
   EXPECT_EQ(with.post("/v1/watermark/detect", R"({"text":"x","model":"y"})").status, 404);
   EXPECT_EQ(with.ask("GET", "/v1/watermark/detect").status, 405);
+  std::string endless;
+  for (int i = 0; i < 3'000'000; ++i) endless += std::to_string(i % 7919);
+  const HttpReply refused =
+      with.post("/v1/watermark/detect", Json{{"text", endless}}.dump());
+  EXPECT_EQ(parsed(refused.body)["error"]["code"], "too_long");
   EXPECT_EQ(detect(with, "")["tokens_scored"], 0);
   EXPECT_EQ(detect(with, "")["p_value"], 1);
 }
