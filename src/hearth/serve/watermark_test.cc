@@ -8,14 +8,12 @@
 namespace hearth::serve {
 namespace {
 
-constexpr std::string_view kKey =
-    R"({"format":"hearth-watermark-1","secret":)"
-    R"("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f","window":4,)"
-    R"("sources":["clinic/mini"]})";
-
-watermark::Policy policy(const std::string& mode, const std::string& greedy = "bias") {
+watermark::Policy policy(const std::string& mode, const std::string& greedy = "bias",
+                         const std::vector<std::string>& sources = {"clinic/mini"}) {
   const std::string path = testing::TempDir() + "hearth_serve_watermark.json";
-  CHECK(write_whole(path, kKey).is_ok());
+  const auto ring = watermark::Keyring::make(sources, watermark::kWindowDefault);
+  CHECK(ring.has_value());
+  CHECK(write_whole(path, ring->to_json()).is_ok());
   auto made = watermark::Policy::open({mode, path, "", greedy, false});
   CHECK(made.has_value());
   return *std::move(made);
@@ -104,13 +102,20 @@ TEST(Watermark, TheDetectorsRouteRefusesWhatItCannotTell) {
   EXPECT_EQ(with.post("/v1/watermark/detect", R"({"text":7})").status, 400);
   EXPECT_EQ(with.post("/v1/watermark/detect", R"({"text":"x","model":"y"})").status, 404);
   EXPECT_EQ(with.ask("GET", "/v1/watermark/detect").status, 405);
-  std::string endless;
-  for (int i = 0; i < 3'000'000; ++i) endless += std::to_string(i % 7919);
-  const HttpReply refused =
-      with.post("/v1/watermark/detect", Json{{"text", endless}}.dump());
-  EXPECT_EQ(parsed(refused.body)["error"]["code"], "too_long");
   EXPECT_EQ(detect(with, "")["tokens_scored"], 0);
   EXPECT_EQ(detect(with, "")["p_value"], 1);
+}
+
+TEST(Watermark, AQuestionForAllSourcesIsBounded) {
+  std::vector<std::string> sources;
+  for (size_t i = 0; i < watermark::kSourcesMax; ++i) sources.push_back(fmt::format("a/{}", i));
+  TestServer server({}, 256 << 10, {}, policy("off", "bias", sources));
+  EXPECT_EQ(detect(server, "12+30=42")["tokens_scored"], 4);
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += std::to_string(i % 7919);
+  const HttpReply refused = server.post("/v1/watermark/detect", Json{{"text", text}}.dump());
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(parsed(refused.body)["error"]["code"], "too_long");
 }
 
 }  // namespace
