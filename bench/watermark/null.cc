@@ -45,9 +45,10 @@ std::vector<std::vector<int32_t>> passages_of(const Tokenizer& tokenizer, char**
 Counts count(const std::vector<std::vector<int32_t>>& passages, std::span<const SourceKeys> keys) {
   Counts counts{};
   for (const std::vector<int32_t>& passage : passages) {
+    const ExaminedText text(passage, kWindowDefault);
     for (const SourceKeys& k : keys) {
       for (size_t s = 0; s < kSchemes.size(); ++s) {
-        const double p = p_value(passage, k, kSchemes[s]);
+        const double p = text.p_value(k, kSchemes[s]);
         for (size_t l = 0; l < kLevels.size(); ++l) counts[s][l] += p <= kLevels[l] ? 1 : 0;
       }
     }

@@ -28,7 +28,7 @@ std::vector<double> p_values(const std::vector<Choice>& choices, size_t places, 
     keys.window = window;
     std::vector<int32_t> text = writer.write(choices, places + static_cast<size_t>(window), &keys);
     if (edits > 0) text = writer.edit(text, edits);
-    out.push_back(p_value(text, keys, Scheme::race));
+    out.push_back(ExaminedText(text, window).p_value(keys, Scheme::race));
   }
   return out;
 }
@@ -41,7 +41,7 @@ std::vector<double> greedy_p_values(const std::vector<Choice>& choices, size_t p
     const SourceKeys keys = some_keys(1, static_cast<uint64_t>(t))[0];
     const std::vector<int32_t> text =
         writer.write_greedily(choices, places + kWindowDefault, keys, Policy::kGreenBias);
-    out.push_back(p_value(text, keys, Scheme::green));
+    out.push_back(ExaminedText(text, keys.window).p_value(keys, Scheme::green));
   }
   return out;
 }

@@ -1,4 +1,6 @@
 // The route of the watermark's detector.
+#include <algorithm>
+
 #include "hearth/serve/completions.h"
 #include "hearth/serve/openai/watermark_json.h"
 #include "hearth/serve/service.h"
@@ -6,8 +8,9 @@
 namespace hearth::serve {
 namespace {
 
-// Numbers that one request may ask for: about half a second of one thread.
+// Numbers that one request may ask for (about half a second of one thread), and its tokens.
 constexpr size_t kNumbersMax = 1 << 24;
+constexpr size_t kTokensMax = 1 << 17;
 
 }  // namespace
 
@@ -25,10 +28,11 @@ HttpReply Service::detect_watermark(const RequestHead&, const RequestContext& co
   plain.add_special_prefix_suffix = false;
   const std::vector<int32_t> tokens = model_.tokenizer().encode(request.text, plain);
   const std::vector<watermark::SourceKeys> sources = ring->derive_all();
-  if (tokens.size() > kNumbersMax / (2 * sources.size())) {
-    return error_reply(bad_field("text", "too_long",
-                                 fmt::format("`text`: expected at most {} tokens, found {}",
-                                             kNumbersMax / (2 * sources.size()), tokens.size())));
+  const size_t tokens_max = std::min(kTokensMax, kNumbersMax / (2 * sources.size()));
+  if (tokens.size() > tokens_max) {
+    return error_reply(bad_field(
+        "text", "too_long",
+        fmt::format("`text`: expected at most {} tokens, found {}", tokens_max, tokens.size())));
   }
   return json_reply(detection_json(watermark::detect(tokens, sources), context.caller.administers));
 }

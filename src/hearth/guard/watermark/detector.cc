@@ -20,37 +20,6 @@ using Quiet = policies::policy<policies::domain_error<policies::ignore_error>,
                                policies::overflow_error<policies::ignore_error>,
                                policies::evaluation_error<policies::ignore_error>>;
 
-struct Place {
-  Context context;
-  int32_t token;
-};
-
-std::vector<Place> marked_places(std::span<const int32_t> tokens, int window) {
-  std::vector<Place> places;
-  Contexts contexts(window);
-  for (const int32_t token : tokens) {
-    if (contexts.here()) places.push_back({*contexts.here(), token});
-    contexts.take(token);
-  }
-  return places;
-}
-
-double race_test(std::span<const Place> places, const SipKey& key) {
-  double sum = 0;
-  for (const Place& place : places) {
-    sum -= std::log1p(-open_unit(number_of(place.context.under(key), place.token)));
-  }
-  return race_p_value(static_cast<int64_t>(places.size()), sum);
-}
-
-double green_test(std::span<const Place> places, const SipKey& key) {
-  int64_t greens = 0;
-  for (const Place& place : places) {
-    greens += is_green(number_of(place.context.under(key), place.token)) ? 1 : 0;
-  }
-  return green_p_value(static_cast<int64_t>(places.size()), greens);
-}
-
 }  // namespace
 
 std::string_view scheme_name(Scheme scheme) {
@@ -72,27 +41,44 @@ double sidak(double p_value, int64_t tests) {
   return -std::expm1(static_cast<double>(tests) * std::log1p(-p_value));
 }
 
-double p_value(std::span<const int32_t> tokens, const SourceKeys& keys, Scheme scheme) {
-  const std::vector<Place> places = marked_places(tokens, keys.window);
-  return scheme == Scheme::race ? race_test(places, keys.race) : green_test(places, keys.green);
+ExaminedText::ExaminedText(std::span<const int32_t> tokens, int window) {
+  Contexts contexts(window);
+  for (const int32_t token : tokens) {
+    if (contexts.here()) places_.push_back({*contexts.here(), token});
+    contexts.take(token);
+  }
+}
+
+double ExaminedText::p_value(const SourceKeys& keys, Scheme scheme) const {
+  double sum = 0;
+  int64_t greens = 0;
+  const SipKey& key = scheme == Scheme::race ? keys.race : keys.green;
+  for (const Place& place : places_) {
+    const uint64_t number = number_of(place.context.under(key), place.token);
+    if (scheme == Scheme::race) {
+      sum -= std::log1p(-open_unit(number));
+    } else {
+      greens += is_green(number) ? 1 : 0;
+    }
+  }
+  return scheme == Scheme::race ? race_p_value(places(), sum) : green_p_value(places(), greens);
 }
 
 Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> sources) {
   CHECK(!sources.empty());
-  const std::vector<Place> places = marked_places(tokens, sources[0].window);
+  const ExaminedText text(tokens, sources[0].window);
   Detection best;
-  best.tokens_scored = static_cast<int64_t>(places.size());
+  best.tokens_scored = text.places();
   best.source = sources[0].source;
-  const auto weigh = [&](double p_value, const SourceKeys& keys, Scheme scheme) {
-    if (p_value >= best.p_value) return;
-    best.p_value = p_value;
-    best.source = keys.source;
-    best.scheme = scheme;
-  };
   for (const SourceKeys& keys : sources) {
     CHECK_EQ(keys.window, sources[0].window);
-    weigh(race_test(places, keys.race), keys, Scheme::race);
-    weigh(green_test(places, keys.green), keys, Scheme::green);
+    for (const Scheme scheme : {Scheme::race, Scheme::green}) {
+      const double p_value = text.p_value(keys, scheme);
+      if (p_value >= best.p_value) continue;
+      best.p_value = p_value;
+      best.source = keys.source;
+      best.scheme = scheme;
+    }
   }
   best.p_value = sidak(best.p_value, 2 * static_cast<int64_t>(sources.size()));
   return best;

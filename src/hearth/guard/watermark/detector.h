@@ -11,7 +11,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "hearth/guard/watermark/contexts.h"
 #include "hearth/guard/watermark/keyring.h"
 
 namespace hearth::watermark {
@@ -32,8 +34,23 @@ struct Detection {
 // `tokens`: of the text alone, without control tokens. `sources`: at least one, of one window.
 Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> sources);
 
-// Of one source under one scheme, uncorrected.
-double p_value(std::span<const int32_t> tokens, const SourceKeys& keys, Scheme scheme);
+// The places of a text that bear a mark, were it ours, and what keys make of them.
+class ExaminedText {
+ public:
+  ExaminedText(std::span<const int32_t> tokens, int window);
+
+  int64_t places() const { return static_cast<int64_t>(places_.size()); }
+  // Of one source under one scheme, uncorrected.
+  double p_value(const SourceKeys& keys, Scheme scheme) const;
+
+ private:
+  struct Place {
+    Context context;
+    int32_t token;
+  };
+  std::vector<Place> places_;
+};
+
 // P[Gamma(places, 1) >= sum]; 1 without a place.
 double race_p_value(int64_t places, double sum);
 // P[Binomial(places, 1/2) >= greens].

@@ -191,7 +191,8 @@ std::vector<double> null_p_values(Scheme scheme) {
     for (int32_t& id : text) id %= 40;
     const std::vector<int32_t> copy = text;
     text.insert(text.end(), copy.begin(), copy.end());
-    for (const SourceKeys& k : keys) out.push_back(p_value(text, k, scheme));
+    const ExaminedText examined(text, kWindowDefault);
+    for (const SourceKeys& k : keys) out.push_back(examined.p_value(k, scheme));
   }
   return out;
 }
@@ -251,7 +252,7 @@ double found_share(const std::vector<Choice>& choices, size_t tokens, double edi
     const SourceKeys keys = some_keys(1, static_cast<uint64_t>(t))[0];
     std::vector<int32_t> text = writer.write(choices, tokens + 4, &keys);
     if (edits > 0) text = writer.edit(text, edits);
-    found += p_value(text, keys, Scheme::race) <= alpha ? 1 : 0;
+    found += ExaminedText(text, keys.window).p_value(keys, Scheme::race) <= alpha ? 1 : 0;
   }
   return found / static_cast<double>(kTexts);
 }
