@@ -1,10 +1,11 @@
 // What the watermark's detector finds: texts from synthetic distributions of stated entropy, marked
 // and tested, and the same after edits. No model; figures are shares of texts found.
-//   cmake --build build --target watermark_power && build/bench/watermark_power
+//   cmake --build build --target watermark_power && build/bench/watermark_power [TEXTS]
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <cmath>
+#include <cstdlib>
 #include <vector>
 
 #include "hearth/guard/watermark/detector.h"
@@ -16,14 +17,14 @@ namespace {
 
 using namespace watermark::test;
 
-constexpr int kTexts = 1000;
+int texts = 1000;  // for each figure
 constexpr std::array<size_t, 6> kLengths = {50, 100, 200, 400, 800, 1600};
 
 std::vector<double> p_values(const std::vector<Choice>& choices, size_t places, double edits,
                              int window) {
   Writer writer(9);
   std::vector<double> out;
-  for (int t = 0; t < kTexts; ++t) {
+  for (int t = 0; t < texts; ++t) {
     SourceKeys keys = some_keys(1, static_cast<uint64_t>(t))[0];
     keys.window = window;
     std::vector<int32_t> text = writer.write(choices, places + static_cast<size_t>(window), &keys);
@@ -37,7 +38,7 @@ std::vector<double> p_values(const std::vector<Choice>& choices, size_t places, 
 std::vector<double> greedy_p_values(const std::vector<Choice>& choices, size_t places) {
   Writer writer(9);
   std::vector<double> out;
-  for (int t = 0; t < kTexts; ++t) {
+  for (int t = 0; t < texts; ++t) {
     const SourceKeys keys = some_keys(1, static_cast<uint64_t>(t))[0];
     const std::vector<int32_t> text =
         writer.write_greedily(choices, places + kWindowDefault, keys, Policy::kGreenBias);
@@ -72,8 +73,9 @@ void row(const std::string& name, const PValues& p_values_of) {
 }  // namespace
 }  // namespace hearth::watermark
 
-int main() {
+int main(int argc, char** argv) {
   using namespace hearth::watermark;
+  if (argc > 1) texts = std::max(1, std::atoi(argv[1]));
   head("by scored tokens and nats a token, drawn at a temperature");
   for (const double nats : {0.1, 0.25, 0.5, 1.0, 2.0}) {
     row(fmt::format("{:.2f} at each place", nats),
