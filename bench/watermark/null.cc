@@ -1,7 +1,7 @@
 // How often the watermark's detector is wrong: people's texts, cut into passages of 200 tokens of
-// the bundled model, each under KEYS keys, none of which wrote it. Prints how many of the pairs
-// fall below each level, beside the middle 99 % of what is promised.
-//   build/bench/watermark_null PASSAGES KEYS FILE...
+// MODEL, each under KEYS keys, none of which wrote it. Prints how many of the pairs fall below each
+// level, beside the middle 99 % of what is promised.
+//   build/bench/watermark_null MODEL PASSAGES KEYS FILE...
 #include <fmt/format.h>
 
 #include <array>
@@ -71,13 +71,16 @@ void print(const Counts& counts, double pairs) {
 using test::some_keys;
 
 int run(int argc, char** argv) {
-  const auto checkpoint = Checkpoint::open(HEARTH_SOURCE_DIR "/assets/mini");
-  CHECK(checkpoint.has_value());
-  const auto tokenizer = load_tokenizer(*checkpoint);
-  CHECK(tokenizer.has_value());
-  const auto wanted = static_cast<size_t>(std::atoll(argv[1]));
-  const auto passages = passages_of(*tokenizer, argv + 3, argc - 3, wanted);
-  const auto keys = some_keys(static_cast<size_t>(std::atoll(argv[2])), 2026);
+  const auto checkpoint = Checkpoint::open(argv[1]);
+  const Result<Tokenizer> tokenizer =
+      checkpoint ? load_tokenizer(*checkpoint) : Result<Tokenizer>(checkpoint.status());
+  if (!tokenizer) {
+    fmt::print(stderr, "{}\n", tokenizer.status().message());
+    return 2;
+  }
+  const auto wanted = static_cast<size_t>(std::atoll(argv[2]));
+  const auto passages = passages_of(*tokenizer, argv + 4, argc - 4, wanted);
+  const auto keys = some_keys(static_cast<size_t>(std::atoll(argv[3])), 2026);
   fmt::print("{} passages, {} keys\n", passages.size(), keys.size());
   print(count(passages, keys), static_cast<double>(passages.size() * keys.size()));
   return 0;
@@ -87,7 +90,7 @@ int run(int argc, char** argv) {
 }  // namespace hearth::watermark
 
 int main(int argc, char** argv) {
-  if (argc >= 4) return hearth::watermark::run(argc, argv);
-  fmt::print(stderr, "usage: watermark_null PASSAGES KEYS FILE...\n");
+  if (argc >= 5) return hearth::watermark::run(argc, argv);
+  fmt::print(stderr, "usage: watermark_null MODEL PASSAGES KEYS FILE...\n");
   return 2;
 }
