@@ -9,8 +9,10 @@
 #include <random>
 #include <vector>
 
+#include "hearth/engine/keyed_sampler.h"
 #include "hearth/engine/sampler.h"
 #include "hearth/engine/scheduler.h"
+#include "hearth/guard/watermark/contexts.h"
 
 namespace hearth {
 namespace {
@@ -55,13 +57,29 @@ void sampling_costs() {
     });
     fmt::print("sample, {:<28} {:8.1f} us a row ({})\n", name, us, sum % 1000);
   };
+  // The whole of a watermarked draw: the place, then the numbers of the tokens.
+  const auto cost_by_key = [&](const char* name, const SamplingParams& p) {
+    int64_t sum = 0;
+    watermark::Contexts contexts(watermark::kWindowDefault);
+    for (int32_t id = 0; id < 4; ++id) contexts.take(id);
+    const double us = median_us(400, [&](int i) {
+      contexts.take(i);
+      const KeyedPlace place{contexts.here()->under({1, 2}), 2};
+      sum += sample_keyed(rows[static_cast<size_t>(i) % rows.size()], p, {history, 500}, banned,
+                          place);
+    });
+    fmt::print("by a key, {:<26} {:8.1f} us a row ({})\n", name, us, sum % 1000);
+  };
   SamplingParams p;
   p.temperature = 0;
   cost("greedy", p);
+  cost_by_key("greedy", p);
   p.temperature = 0.6;
   cost("temperature 0.6", p);
+  cost_by_key("temperature 0.6", p);
   p.top_p = 0.95;
   cost("temperature 0.6, top-p 0.95", p);
+  cost_by_key("temperature 0.6, top-p 0.95", p);
   p.repetition_penalty = 1.1;
   cost("the same with penalty", p);
   p.repetition_penalty = 1;

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "golden_run.h"
+#include "hearth/guard/watermark/contexts.h"
 
 namespace {
 std::atomic<int64_t> allocations{0};
@@ -43,7 +44,7 @@ namespace {
 // Three sequences of one model decode together across borders of KV blocks: they take new ones and
 // publish full ones on the way.
 void expect_no_allocations(const std::string& name, const SamplingParams& sampling,
-                           const TokenMask& mask = {}) {
+                           const TokenMask& mask = {}, KeyedDraw (*keyed)() = nullptr) {
   SCOPED_TRACE(name);
   for (const int threads : {1, 2}) {
     CpuBackend backend(threads, *cpu::available_tables().front());
@@ -60,6 +61,7 @@ void expect_no_allocations(const std::string& name, const SamplingParams& sampli
       request.max_tokens = 120;
       request.sampling = sampling;
       request.mask = mask;
+      if (keyed) request.keyed = keyed();
       TokenSink sink;
       sink.on_token = [&](int32_t) {
         ++tokens;
@@ -82,6 +84,16 @@ void expect_no_allocations(const std::string& name, const SamplingParams& sampli
       EXPECT_LT(made, 40);
     }
   }
+}
+
+// Of one answer, that is all marked.
+KeyedDraw by_a_key() {
+  auto contexts = std::make_shared<watermark::Contexts>(watermark::kWindowDefault);
+  return [contexts, read = size_t{0}](std::span<const int32_t> answer) mutable {
+    while (read < answer.size()) contexts->take(answer[read++]);
+    const auto& here = contexts->here();
+    return here ? std::optional(KeyedPlace{here->under({1, 2}), 2}) : std::nullopt;
+  };
 }
 
 SamplingParams at_temperature(double temperature) {
@@ -120,6 +132,16 @@ TEST(Allocation, SamplingWithEverythingMakesNone) {
   p.top_k = 20;
   p.min_p = 0.01;
   expect_no_allocations("llama", p, mask);
+}
+
+TEST(Allocation, DrawsByAKeyMakeNone) {
+  for (const double temperature : {0.0, 0.8}) {
+    expect_no_allocations("llama", at_temperature(temperature), {}, by_a_key);
+    SamplingParams p = at_temperature(temperature);
+    p.top_p = 0.95;
+    p.repetition_penalty = 1.1;
+    expect_no_allocations("llama", p, {}, by_a_key);
+  }
 }
 
 // The counter counts: a test that measures nothing would pass, too.

@@ -51,6 +51,16 @@ class Page(unittest.TestCase):
         self.assertEqual(self.browser.text("#title"), "37*48=?")
         self.assertIn("37*48=1776", self.browser.text("#status"))
 
+    def test_the_detector_asks_the_server(self):
+        self.browser.click("[popovertarget=files]")
+        self.browser.click("#open-detector")
+        self.browser.type("#detector-text", "Some words of somebody.")
+        self.browser.click("#detector-ask")
+        self.browser.wait("document.querySelector('#detector-verdict').textContent.length > 1")
+        self.assertIn("--watermark-key-file", self.browser.text("#detector-verdict"))
+        self.browser.click("#detector .icon-button")
+        self.assertFalse(self.browser.is_shown("#detector"))
+
     def test_it_streams_and_stops(self):
         self.browser.run(ENDLESS)
         self.person.send("12+30=?")

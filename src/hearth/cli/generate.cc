@@ -7,6 +7,7 @@
 #include "hearth/cli/interrupt.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/sampling_options.h"
+#include "hearth/cli/watermark_options.h"
 #include "hearth/engine/generation.h"
 #include "hearth/engine/output_format.h"
 #include "hearth/files/json.h"
@@ -18,6 +19,7 @@ namespace {
 struct Options {
   ModelOptions model;
   SamplingOptions sampling;
+  WatermarkOptions watermark;
   std::string adapter;
   std::string prompt;
   std::vector<int32_t> prompt_ids;
@@ -111,6 +113,7 @@ Status run_generate(const Options& options, const Session& session) {
   TRY_ASSIGN(request.prompt, prompt_of(options, model));
   request.adapter = std::move(adapter);
   TRY(add_grammar(options, model, request));
+  TRY_ASSIGN(request.mark, mark_of(options.watermark, request.sampling, options.adapter));
   const std::vector<int32_t> prompt_ids = request.prompt.ids;
   Engine engine(model.model(), *opened.backend, engine_options_of(options.model), model.banned());
   Timings timings;
@@ -145,6 +148,7 @@ void add_generate(CLI::App& app, Session& session) {
   options->model.declare_drafts(*verb);
   declare_adapter(*verb, options->adapter);
   options->sampling.declare(*verb);
+  options->watermark.declare(*verb);
   auto* source = verb->add_option_group("prompt", "what to complete (one of these)");
   source->add_option("--prompt", options->prompt, "text; the chat template is put around it");
   add_ids(*source, "--prompt-ids", options->prompt_ids);

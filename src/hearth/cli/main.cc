@@ -58,6 +58,8 @@ int main(int argc, char** argv) {
   add_tune(app, session);
   add_imatrix(app, session);
   add_redact(app, session);
+  add_watermark(app, session);
+  add_detect(app, session);
   add_tiny(app, session);
   add_inspect(app, session);
   add_tokenize(app, session);

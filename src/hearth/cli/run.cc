@@ -10,6 +10,7 @@
 #include "hearth/cli/line_input.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/sampling_options.h"
+#include "hearth/cli/watermark_options.h"
 #include "hearth/engine/generation.h"
 
 namespace hearth::cli {
@@ -18,6 +19,7 @@ namespace {
 struct Options {
   ModelOptions model;
   SamplingOptions sampling;
+  WatermarkOptions watermark;
   std::string adapter;
   std::vector<std::string> words;  // [MODEL] [PROMPT]
   std::string prompt;
@@ -102,6 +104,7 @@ class Chat {
     request.stop = options_.sampling.stop;
     request.thought = options_.sampling.thought;
     request.adapter = adapter_;
+    TRY_ASSIGN(request.mark, mark_of(options_.watermark, request.sampling, options_.adapter));
     return request;
   }
 
@@ -161,6 +164,7 @@ void add_run(CLI::App& app, Session& session) {
   options->model.declare_drafts(*verb);
   declare_adapter(*verb, options->adapter);
   options->sampling.declare(*verb);
+  options->watermark.declare(*verb);
   verb->add_option("--system", options->system, "a system message before the conversation");
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "hearth/cli/model_options.h"
+#include "hearth/cli/watermark_options.h"
 #include "hearth/serve/http/http_server.h"
 #if defined(HEARTH_GRPC)
 #include "hearth/serve/grpc/grpc_server.h"
@@ -43,6 +44,7 @@ struct Options {
   std::string pii = "off";
   std::string pii_policy;
   PersonalDataPolicy personal_data;
+  WatermarkOptions watermark;
 };
 
 Status print_new_key(const std::string& name, const Session& session) {
@@ -198,6 +200,7 @@ Status run_serve(Options& options, const Session& session) {
   if (!options.pii_policy.empty()) {
     TRY_ASSIGN(options.personal_data.detect, pii::read_policy(options.pii_policy));
   }
+  TRY_ASSIGN(watermark::Policy policy, watermark::Policy::open(options.watermark));
   TRY_ASSIGN(const std::unique_ptr<Gate> gate, Gate::open(options.gate));
   raise_file_limit();
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
@@ -205,10 +208,12 @@ Status run_serve(Options& options, const Session& session) {
   TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, model.model()));
   Engine engine(model.model(), *opened.backend, engine_settings, model.banned());
   AdmissionOptions settings = admission_options(options, model, engine.context());
+  settings.watermark = std::move(policy);
   Metrics metrics(settings.model_names[0]);
   RequestLog log(options.log_json, !options.quiet);
   LoopOptions limits;
   limits.sequences_max = options.sequences + options.queue;
+  limits.marks_required = settings.watermark.mode() == watermark::Mode::require;
   EngineLoop loop(model, engine, metrics, limits);
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
@@ -326,6 +331,7 @@ void add_serve(CLI::App& app, Session& session) {
       ->capture_default_str();
   verb->add_option("--pii-policy", options->pii_policy,
                    "JSON file: which types, from which score on");
+  options->watermark.declare(*verb);
   verb->add_flag("--log-json", options->log_json, "log as JSON lines");
   verb->add_flag("--no-log-requests", options->quiet,
                  "no log line for each request (a line never has its text)");

@@ -52,6 +52,7 @@ bool colour_allowed();  // a terminal, and NO_COLOR is not set
 
 // The list of verbs.
 void add_bench(CLI::App& app, Session& session);
+void add_detect(CLI::App& app, Session& session);
 void add_detokenize(CLI::App& app, Session& session);
 void add_eval(CLI::App& app, Session& session);
 void add_generate(CLI::App& app, Session& session);
@@ -68,5 +69,6 @@ void add_serve(CLI::App& app, Session& session);
 void add_tiny(CLI::App& app, Session& session);
 void add_tokenize(CLI::App& app, Session& session);
 void add_tune(CLI::App& app, Session& session);
+void add_watermark(CLI::App& app, Session& session);
 
 }  // namespace hearth::cli

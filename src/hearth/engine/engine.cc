@@ -178,6 +178,18 @@ Result<std::span<const uint8_t>> Engine::banned_for(const Live& live) {
   return std::span<const uint8_t>(masked_);
 }
 
+int32_t Engine::draw(const Live& live, std::span<const float> logits,
+                     std::span<const uint8_t> banned) {
+  const TokenHistory history{live.sequence.tokens, live.sequence.prompt_length};
+  const SamplingParams& sampling = live.request.sampling;
+  if (live.request.keyed) {
+    const auto answer = history.tokens.subspan(static_cast<size_t>(history.prompt_length));
+    const std::optional<KeyedPlace> place = live.request.keyed(answer);
+    if (place) return sample_keyed(logits, sampling, history, banned, *place);
+  }
+  return sample(logits, sampling, history, banned);
+}
+
 // nullopt: the answer ends, by a stop id or because nothing may come.
 Result<std::optional<int32_t>> Engine::next_token(const Live& live, std::span<const float> logits) {
   const Sequence& s = live.sequence;
@@ -190,7 +202,7 @@ Result<std::optional<int32_t>> Engine::next_token(const Live& live, std::span<co
   if (live.request.mask && std::ranges::find(banned, 0) == banned.end()) {
     return std::optional<int32_t>();
   }
-  const int32_t id = sample(logits, live.request.sampling, {s.tokens, s.prompt_length}, banned);
+  const int32_t id = draw(live, logits, banned);
   const auto& stops = live.request.stop_ids;
   if (std::find(stops.begin(), stops.end(), id) != stops.end()) {
     return std::optional<int32_t>();

@@ -17,6 +17,7 @@
 #include "hearth/backend/backend.h"
 #include "hearth/engine/draft_policy.h"
 #include "hearth/engine/drafter.h"
+#include "hearth/engine/keyed_sampler.h"
 #include "hearth/engine/sampler.h"
 #include "hearth/engine/scheduler.h"
 #include "hearth/models/adapters/adapter.h"
@@ -38,6 +39,10 @@ using TokenMask = std::function<Status(std::span<const int32_t> answer, std::spa
 // before each token; `answer` is what was generated so far.
 using ForcedToken = std::function<std::optional<int32_t>(std::span<const int32_t> answer)>;
 
+// The place behind `answer`, where the next token is drawn by a key; nullopt: by the seed, as ever.
+// Asked before each token that is drawn; `answer` is what was generated so far.
+using KeyedDraw = std::function<std::optional<KeyedPlace>(std::span<const int32_t> answer)>;
+
 struct TokenRequest {
   std::vector<int32_t> prompt;  // at least one id, all below the vocabulary's size
   int64_t max_tokens = 256;     // of the answer; cut to what the context leaves
@@ -48,6 +53,7 @@ struct TokenRequest {
   std::vector<int32_t> generated;
   TokenMask mask;      // may be empty
   ForcedToken forced;  // may be empty; an id that it gives must be below the vocabulary's size
+  KeyedDraw keyed;     // may be empty
   // Of this engine's model, or null: the bare model. Held until the request ends, so that whoever
   // unloads it waits for nobody. Requests with different ones run in one step.
   std::shared_ptr<const Adapter> adapter;
@@ -117,6 +123,8 @@ class Engine {
   void take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count);
   void accept(Live& live, std::span<const float> logits);
   Result<std::optional<int32_t>> next_token(const Live& live, std::span<const float> logits);
+  static int32_t draw(const Live& live, std::span<const float> logits,
+                      std::span<const uint8_t> banned);
   Result<std::span<const uint8_t>> banned_for(const Live& live);
   void finish(int64_t id, FinishReason reason);
   void apply_cancellations();

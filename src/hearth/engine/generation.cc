@@ -41,6 +41,10 @@ class Answer {
     out.sampling = request_.sampling;
     out.stop_ids = model_.stop_ids();
     out.adapter = request_.adapter;
+    if (request_.mark) {
+      out.keyed = make_mark(model_.tokenizer(), chat_form(request_.prompt), *request_.mark,
+                            request_.sampling);
+    }
     TRY(constrain(out, model_, request_.prompt, chat_form(request_.prompt), request_.grammar,
                   request_.thought));
     return out;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hearth/engine/answer_mark.h"
 #include "hearth/engine/engine.h"
 #include "hearth/engine/text_model.h"
 #include "hearth/engine/thought_limit.h"
@@ -23,6 +24,7 @@ struct TextRequest {
   std::shared_ptr<grammar::CompiledGrammar> grammar;  // of the answer after its thought; null: none
   std::shared_ptr<const Adapter> adapter;             // of this model; null: the bare model
   ThoughtOptions thought;
+  std::optional<watermark::Mark> mark;  // how its tokens are drawn; absent: by the seed
   // Called for each token, and once more with id -1 when text was held back to the end. `text` is
   // whole UTF-8 characters that became certain, possibly none. False ends the answer.
   std::function<bool(int32_t id, std::string_view text, bool thought)> on_token;

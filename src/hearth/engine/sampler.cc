@@ -54,15 +54,6 @@ bool penalises(const SamplingParams& p) {
   return p.repetition_penalty != 1 || p.frequency_penalty != 0 || p.presence_penalty != 0;
 }
 
-// Whether the most likely token can be another one than that of the bare logits.
-bool changes(const SamplingParams& p) {
-  return penalises(p) || !p.logit_bias.empty();
-}
-
-bool filters(const SamplingParams& p) {
-  return p.top_k > 0 || p.top_p < 1 || p.min_p > 0;
-}
-
 // 0 stands for greedy: then nothing is divided.
 double divisor(const SamplingParams& p) {
   return p.temperature == 0 ? 1 : std::max(p.temperature, 1e-6);
@@ -377,24 +368,16 @@ int32_t quick_argmax(std::span<const float> logits, std::span<const uint8_t> ban
   return static_cast<int32_t>(i);
 }
 
-// The filtered distribution in the workspace.
-const std::vector<Candidate>& filtered(std::span<const float> logits, const SamplingParams& params,
-                                       const TokenHistory& history,
-                                       std::span<const uint8_t> banned) {
-  Workspace& w = workspace();
-  // Once, for whatever a row may ask: a step in the middle of an answer allocates nothing.
-  w.adjusted.reserve(logits.size());
-  w.heap.reserve(logits.size());
-  w.kept.reserve(logits.size());
-  const std::span<const Changed> changed = changed_logits(logits, params, history);
-  if (!filter_few(logits, params, changed, banned, w)) {
-    filter_all(adjusted(logits, params, changed), params, banned, w);
-  }
-  normalise(w.kept);
-  return w.kept;
+}  // namespace
+
+bool filters(const SamplingParams& p) {
+  return p.top_k > 0 || p.top_p < 1 || p.min_p > 0;
 }
 
-}  // namespace
+// Then the most likely token can be another one than that of the bare logits.
+bool changes(const SamplingParams& p) {
+  return penalises(p) || !p.logit_bias.empty();
+}
 
 SamplingParams SamplingOverrides::over(const SamplingParams& defaults) const {
   SamplingParams p = defaults;
@@ -430,13 +413,34 @@ Status check_sampling(const SamplingParams& p) {
   return Status::ok();
 }
 
+std::span<const Candidate> filtered(std::span<const float> logits, const SamplingParams& params,
+                                    const TokenHistory& history, std::span<const uint8_t> banned) {
+  Workspace& w = workspace();
+  // Once, for whatever a row may ask: a step in the middle of an answer allocates nothing.
+  w.adjusted.reserve(logits.size());
+  w.heap.reserve(logits.size());
+  w.kept.reserve(logits.size());
+  const std::span<const Changed> changed = changed_logits(logits, params, history);
+  if (!filter_few(logits, params, changed, banned, w)) {
+    filter_all(adjusted(logits, params, changed), params, banned, w);
+  }
+  normalise(w.kept);
+  return w.kept;
+}
+
+std::span<const double> adjusted_logits(std::span<const float> logits, const SamplingParams& params,
+                                        const TokenHistory& history) {
+  return adjusted(logits, params, changed_logits(logits, params, history));
+}
+
 std::vector<Candidate> distribution(std::span<const float> logits, const SamplingParams& params,
                                     const TokenHistory& history, std::span<const uint8_t> banned) {
   if (params.temperature == 0) {
     const auto changed = changed_logits(logits, params, history);
     return {{argmax<double>(adjusted(logits, params, changed), banned), 1}};
   }
-  return filtered(logits, params, history, banned);
+  const auto kept = filtered(logits, params, history, banned);
+  return {kept.begin(), kept.end()};
 }
 
 int32_t greedy(std::span<const float> logits, std::span<const uint8_t> banned) {
@@ -460,7 +464,7 @@ int32_t sample(std::span<const float> logits, const SamplingParams& params,
     const auto changed = changed_logits(logits, params, history);
     return draw_unfiltered(adjusted(logits, params, changed), u, banned);
   }
-  const std::vector<Candidate>& kept = filtered(logits, params, history, banned);
+  const std::span<const Candidate> kept = filtered(logits, params, history, banned);
   double sum = 0;
   for (const Candidate& c : kept) {
     sum += c.probability;

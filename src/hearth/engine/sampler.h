@@ -62,6 +62,18 @@ struct TokenHistory {
 std::vector<Candidate> distribution(std::span<const float> logits, const SamplingParams& params,
                                     const TokenHistory& history, std::span<const uint8_t> banned);
 
+// For other ways to draw, the same in memory of this thread that the next call takes again. Not
+// greedy.
+std::span<const Candidate> filtered(std::span<const float> logits, const SamplingParams& params,
+                                    const TokenHistory& history, std::span<const uint8_t> banned);
+// The logits after bias, penalties and temperature (greedy: without), before any filter, [vocab],
+// in memory of this thread; a NaN is -infinity.
+std::span<const double> adjusted_logits(std::span<const float> logits, const SamplingParams& params,
+                                        const TokenHistory& history);
+// Whether a filter is set, and whether bias or penalties change a logit.
+bool filters(const SamplingParams& params);
+bool changes(const SamplingParams& params);
+
 // The most likely token that is not banned, lowest id among equals.
 int32_t greedy(std::span<const float> logits, std::span<const uint8_t> banned);
 

@@ -101,6 +101,19 @@ std::optional<ApiError> Admission::make_grammar(const GenerationRequest& request
                    fmt::format("`{}`: {}", request.format_field, why.message()));
 }
 
+// A request that the policy can't mark is refused before anything runs.
+std::optional<ApiError> Admission::mark(GenerationJob& job, std::string_view adapter,
+                                        Admitted& out) {
+  auto mark = options_.watermark.mark(job.sampling.temperature == 0, adapter);
+  if (!mark) {
+    metrics_.rejected("unmarkable");
+    return bad_field("temperature", "unmarkable", mark.status().message());
+  }
+  job.mark = *std::move(mark);
+  if (job.mark) out.mark = options_.watermark.ring()->id();
+  return std::nullopt;
+}
+
 std::optional<ApiError> Admission::admit(
     GenerationRequest request, const Caller& caller,
     std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out) {
@@ -117,6 +130,9 @@ std::optional<ApiError> Admission::admit(
   }
   GenerationJob job = make_job(model_, request, options_.context, std::move(prompts));
   job.thought = thought_of(request);
+  const size_t colon = named.adapter ? named.name.rfind(':') : named.name.npos;
+  const auto adapter = colon == named.name.npos ? "" : named.name.substr(colon + 1);
+  if (auto error = mark(job, adapter, out)) return error;
   job.adapter = std::move(named.adapter);
   out.choices = job.choices();
   const int64_t buffer = request.stream ? options_.stream_buffer * out.choices : kWholeReplyMax;

@@ -13,6 +13,7 @@
 
 #include "hearth/engine/output_format.h"
 #include "hearth/engine/text_model.h"
+#include "hearth/guard/watermark/policy.h"
 #include "hearth/serve/access/gate.h"
 #include "hearth/serve/adapters.h"
 #include "hearth/serve/engine_loop.h"
@@ -28,6 +29,7 @@ struct AdmissionOptions {
   std::array<int64_t, 3> effort_budgets = {1024, 4096, 16384};  // low, medium, high: of a thought
   std::string thought_ending = ThoughtOptions().ending;
   PersonalDataPolicy personal_data;
+  watermark::Policy watermark;
   int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
 };
 
@@ -38,6 +40,7 @@ struct Admitted {
   int64_t choices = 1;
   std::vector<std::string> echo;  // the prompt of each choice, where it was asked for
   GuardedRequest guarded;         // whoever shows the answer puts back what was masked
+  std::string mark;               // id of the key that marks it; "": it is not marked
 };
 
 // Thread-safe; all that it is given must outlive it.
@@ -61,6 +64,7 @@ class Admission {
   // All that a request may name: ours, and the first of these with each adapter.
   std::vector<std::string> all_models() const;
   int64_t context() const { return options_.context; }
+  const watermark::Policy& watermark() const { return options_.watermark; }
 
  private:
   // What a request's `model` says: a name of ours, with an adapter or without.
@@ -72,6 +76,7 @@ class Admission {
   std::optional<ApiError> guard(const Caller& caller, GenerationRequest& request,
                                 GuardedRequest& out);
   std::optional<ApiError> make_grammar(const GenerationRequest& request, GenerationJob& job);
+  std::optional<ApiError> mark(GenerationJob& job, std::string_view adapter, Admitted& out);
   ThoughtOptions thought_of(const GenerationRequest& request) const;
 
   const TextModel& model_;

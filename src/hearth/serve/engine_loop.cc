@@ -251,6 +251,12 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
     live.failure = error_of(constrained, "thinking_budget");
     return false;
   }
+  if (job.mark) {
+    request.keyed = make_mark(model_.tokenizer(), form_of(job, prompt), *job.mark, job.sampling);
+  } else if (options_.marks_required) {
+    live.failure = api_error(500, "unmarked", "the answer would not have been watermarked");
+    return false;
+  }
   const Result<int64_t> id = engine_.submit(std::move(request), std::move(sink));
   if (!id) {
     live.failure = error_of(id.status(), job.raw ? "prompt" : "messages");

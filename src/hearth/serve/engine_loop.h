@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "hearth/engine/answer_mark.h"
 #include "hearth/engine/engine.h"
 #include "hearth/engine/text_model.h"
 #include "hearth/engine/thought_limit.h"
@@ -35,6 +36,7 @@ struct GenerationJob {
   bool raw = false;                  // a completion: no thought is split off
   std::optional<ToolDialect> tools;  // calls of tools are read from the reply
   ThoughtOptions thought;
+  std::optional<watermark::Mark> mark;     // how the answers are drawn; absent: by the seed
   bool single_call = false;                // the first of them ends it
   std::optional<int64_t> logprobs;         // how many alternatives; absent: none are wanted
   std::shared_ptr<const Adapter> adapter;  // null: the bare model
@@ -53,6 +55,7 @@ struct LoopOptions {
   double request_seconds = 3600;        // longest time from admission to the end
   double probe_seconds = 20;            // an idle engine runs a token this often
   double stuck_seconds = 60;            // without a finished step: not ready any more
+  bool marks_required = false;          // a job without a mark fails, wherever it came from
 };
 
 class EngineLoop {

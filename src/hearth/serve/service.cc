@@ -56,6 +56,7 @@ const std::vector<Service::Route>& Service::routes() {
       {"/v1/adapters/", "DELETE", Scope::admin, false, true, &Service::unload_adapter},
       {"/tokenize", "POST", Scope::generate, false, true, &Service::tokenize},
       {"/detokenize", "POST", Scope::generate, false, true, &Service::detokenize},
+      {"/v1/watermark/detect", "POST", Scope::generate, false, true, &Service::detect_watermark},
       {"/", "GET", Scope::generate, true, false, &Service::page},
       {"/health", "GET", Scope::generate, true, false, &Service::health},
       {"/ready", "GET", Scope::generate, false, false, &Service::ready},
@@ -204,6 +205,7 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   head.model = admitted.model;
   const GuardedRequest& guarded = admitted.guarded;
   if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
+  if (!admitted.mark.empty()) headers.emplace_back("X-Hearth-Watermark", admitted.mark);
   HttpReply reply;
   reply.pending = pending_completion(model_.tokenizer(), std::move(head), stream,
                                      std::move(admitted.echo), std::move(headers),

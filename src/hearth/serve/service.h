@@ -50,6 +50,8 @@ class Service {
   HttpReply models(const RequestHead& head, const RequestContext&, std::string_view);
   HttpReply tokenize(const RequestHead&, const RequestContext&, std::string_view body);
   HttpReply detokenize(const RequestHead&, const RequestContext&, std::string_view body);
+  HttpReply detect_watermark(const RequestHead&, const RequestContext& context,
+                             std::string_view body);
   HttpReply page(const RequestHead& head, const RequestContext&, std::string_view);
   HttpReply health(const RequestHead&, const RequestContext&, std::string_view);
   HttpReply ready(const RequestHead&, const RequestContext&, std::string_view);

@@ -19,7 +19,7 @@ inline constexpr int64_t kContext = 512;
 
 struct TestServer {
   explicit TestServer(LoopOptions limits = {}, int64_t stream_buffer = 256 << 10,
-                      const GateOptions& access = {}) {
+                      const GateOptions& access = {}, watermark::Policy watermark = {}) {
     auto opened = Gate::open(access);
     CHECK(opened.has_value());
     gate = *std::move(opened);
@@ -31,6 +31,7 @@ struct TestServer {
     options.model_names = {"mini"};
     options.context = kContext;
     options.stream_buffer = stream_buffer;
+    options.watermark = std::move(watermark);
     admission =
         std::make_unique<Admission>(mini(), *loop, *adapters, *gate, metrics, std::move(options));
     service =

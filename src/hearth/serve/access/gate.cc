@@ -160,6 +160,7 @@ std::optional<ApiError> Gate::check_key(std::string_view presented, Scope scope,
   if (!key) return api_error(401, "invalid_api_key", "the API key is not known here");
   caller.name = key->name;
   caller.personal_data = key->personal_data;
+  caller.administers = key->scopes.contains(Scope::admin);
   if (!key->scopes.contains(scope)) {
     return api_error(403, "missing_scope", "the API key may not do this");
   }

@@ -25,6 +25,7 @@ struct GateOptions {
 struct Caller {
   std::string name;                        // of the key; "" where there are none
   std::optional<pii::Mode> personal_data;  // what the key says
+  bool administers = false;                // by the scope of its key
 };
 
 // Thread-safe.

@@ -37,6 +37,13 @@ export async function modelNames(key) {
   return data.map((model) => String(model.id));
 }
 
+// {watermarked, p_value, tokens_scored, source_id}
+export async function detectWatermark(text, key) {
+  const reply = await ask("v1/watermark/detect",
+    { method: "POST", headers: headers(key), body: JSON.stringify({ text }) });
+  return reply.json();
+}
+
 // Yields {thought} and {text} as they come, {end} with the finish reason, {usage} and {ignored}.
 export async function* streamChat(request, key, signal) {
   const body = JSON.stringify({

@@ -4,6 +4,7 @@ import { Archive } from "./archive.js";
 import {
   addMessage, history, newAnswer, newConversation, path, siblings, titleOf,
 } from "./conversation.js";
+import { DetectorDialog } from "./detector.js";
 import { byId, element, icon } from "./dom.js";
 import { announce, problemText } from "./message.js";
 import { Run } from "./run.js";
@@ -37,6 +38,12 @@ const dialog = new SettingsDialog(settings, {
     if (name === "language") showAll();
   },
   closed: () => loadModels(),
+});
+
+const detector = new DetectorDialog(settings);
+byId("open-detector").addEventListener("click", () => {
+  byId("files").hidePopover();
+  detector.open();
 });
 
 // --- What is shown -------------------------------------------------------------------------------

@@ -1,0 +1,43 @@
+// The watermark on one answer: which of its tokens are drawn by the source's key. The thought stays
+// as the seed draws it, unless the policy says otherwise; so do the first tokens of the answer,
+// which have no context yet, and places whose context stood in the answer before. A function of the
+// answer so far, so that an answer that is resumed goes on as if it hadn't been.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "hearth/engine/engine.h"
+#include "hearth/engine/thought_tracker.h"
+#include "hearth/guard/watermark/contexts.h"
+#include "hearth/guard/watermark/policy.h"
+
+namespace hearth {
+
+// Of one answer; asked before each of its tokens that is drawn.
+class AnswerMark {
+ public:
+  // `tracker`: of the answer, before its first token. `greedy`: at temperature 0.
+  AnswerMark(const ThoughtTracker& tracker, const watermark::Mark& mark, bool greedy);
+
+  // The place behind `answer`, which only grows from one call to the next.
+  std::optional<KeyedPlace> next(std::span<const int32_t> answer);
+
+ private:
+  void take(int32_t id);
+
+  ThoughtTracker tracker_;
+  watermark::Contexts contexts_;  // of what is marked
+  const SipKey key_;
+  const double green_bias_;
+  const bool thinking_;
+  size_t read_ = 0;  // tokens of the answer
+};
+
+// `form`: that the answer is shown in; raw text has no thought.
+KeyedDraw make_mark(const Tokenizer& tokenizer, AnswerStream::Form form,
+                    const watermark::Mark& mark, const SamplingParams& sampling);
+
+}  // namespace hearth

@@ -1,0 +1,27 @@
+// Sampling by a key in place of a seed: a function u(key, context, token) gives each token a
+// number, and the numbers decide. Over random keys the draws have the distribution that sample()
+// draws from; to whoever has the key each token drawn is evidence that it was drawn so.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "hearth/base/siphash.h"
+#include "hearth/engine/sampler.h"
+
+namespace hearth {
+
+// One place of one answer: key and context absorbed, the token to come.
+struct KeyedPlace {
+  SipHash state;
+  double green_bias = 0;  // greedy: added to the logits of green tokens
+};
+
+// One token, by an exponential race: the least -ln(u) / probability wins (Gumbel-max by another
+// name). At temperature 0 the largest logit after the bias, the lowest id among equals: that is
+// another distribution. Only tokens that survive the filters, or may win, get a number.
+int32_t sample_keyed(std::span<const float> logits, const SamplingParams& params,
+                     const TokenHistory& history, std::span<const uint8_t> banned,
+                     const KeyedPlace& place);
+
+}  // namespace hearth

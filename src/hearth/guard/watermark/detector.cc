@@ -1,0 +1,87 @@
+// See detector.h.
+#include "hearth/guard/watermark/detector.h"
+
+#include <boost/math/special_functions/beta.hpp>
+#include <boost/math/special_functions/gamma.hpp>
+#include <cmath>
+#include <vector>
+
+#include "hearth/base/check.h"
+#include "hearth/guard/watermark/contexts.h"
+
+namespace hearth::watermark {
+namespace {
+
+namespace policies = boost::math::policies;
+
+// Arguments are in the domain by construction; a tail too small for a double is 0. No exceptions.
+using Quiet = policies::policy<policies::domain_error<policies::ignore_error>,
+                               policies::pole_error<policies::ignore_error>,
+                               policies::overflow_error<policies::ignore_error>,
+                               policies::evaluation_error<policies::ignore_error>>;
+
+}  // namespace
+
+std::string_view scheme_name(Scheme scheme) {
+  return scheme == Scheme::race ? "race" : "green";
+}
+
+double race_p_value(int64_t places, double sum) {
+  if (places == 0) return 1;
+  return boost::math::gamma_q(static_cast<double>(places), sum, Quiet());
+}
+
+double green_p_value(int64_t places, int64_t greens) {
+  if (greens == 0) return 1;
+  const auto k = static_cast<double>(greens);
+  return boost::math::ibeta(k, static_cast<double>(places) - k + 1, 0.5, Quiet());
+}
+
+double sidak(double p_value, int64_t tests) {
+  return -std::expm1(static_cast<double>(tests) * std::log1p(-p_value));
+}
+
+ExaminedText::ExaminedText(std::span<const int32_t> tokens, int window) {
+  Contexts contexts(window);
+  for (const int32_t token : tokens) {
+    if (contexts.here()) places_.push_back({*contexts.here(), token});
+    contexts.take(token);
+  }
+}
+
+double ExaminedText::p_value(const SourceKeys& keys, Scheme scheme) const {
+  double sum = 0;
+  int64_t greens = 0;
+  const SipKey& key = scheme == Scheme::race ? keys.race : keys.green;
+  for (const Place& place : places_) {
+    const uint64_t number = number_of(place.context.under(key), place.token);
+    if (scheme == Scheme::race) {
+      sum -= std::log1p(-open_unit(number));
+    } else {
+      greens += is_green(number) ? 1 : 0;
+    }
+  }
+  return scheme == Scheme::race ? race_p_value(places(), sum) : green_p_value(places(), greens);
+}
+
+Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> sources) {
+  CHECK(!sources.empty());
+  const ExaminedText text(tokens, sources[0].window);
+  Detection best;
+  best.tokens_scored = text.places();
+  best.source = sources[0].source;
+  for (const SourceKeys& keys : sources) {
+    CHECK_EQ(keys.window, sources[0].window);
+    for (const Scheme scheme : {Scheme::race, Scheme::green}) {
+      const double p_value = text.p_value(keys, scheme);
+      if (p_value >= best.p_value) continue;
+      best.p_value = p_value;
+      best.source = keys.source;
+      best.scheme = scheme;
+    }
+  }
+  best.p_value = sidak(best.p_value, 2 * static_cast<int64_t>(sources.size()));
+  return best;
+}
+
+}  // namespace hearth::watermark

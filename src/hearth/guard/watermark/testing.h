@@ -1,0 +1,162 @@
+// Texts for the watermark's tests and benchmarks: streams of tokens drawn by a key from synthetic
+// distributions whose entropy is stated, without a model.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "hearth/guard/watermark/contexts.h"
+#include "hearth/guard/watermark/keyring.h"
+
+namespace hearth::watermark::test {
+
+inline double entropy(std::span<const double> p) {
+  double sum = 0;
+  for (const double x : p) sum -= x > 0 ? x * std::log(x) : 0;
+  return sum;  // nats
+}
+
+// `count` probabilities by Zipf's law, sharpened until their entropy is `nats` (below log(count)).
+inline std::vector<double> zipf(size_t count, double nats) {
+  std::vector<double> p(count);
+  double low = 0, high = 64;  // exponents: a larger one is sharper
+  for (int round = 0; round < 60; ++round) {
+    const double exponent = (low + high) / 2;
+    double sum = 0;
+    for (size_t i = 0; i < count; ++i) {
+      sum += p[i] = std::pow(static_cast<double>(i + 1), -exponent);
+    }
+    for (double& x : p) x /= sum;
+    (entropy(p) > nats ? low : high) = exponent;
+  }
+  return p;
+}
+
+// What a place of a text has to choose from.
+struct Choice {
+  double share;  // of the places
+  std::vector<double> p;
+};
+
+// Each place has this entropy.
+inline std::vector<Choice> even(double nats) {
+  return {{1, zipf(64, nats)}};
+}
+
+// Most places leave no choice and few leave two nats, as in code or in arithmetic; this on average.
+inline std::vector<Choice> uneven(double nats) {
+  return {{1 - nats / 2, {1.0}}, {nats / 2, zipf(64, 2)}};
+}
+
+// Writes texts over a vocabulary of `kVocabulary`: at each place other tokens are the likely ones.
+class Writer {
+ public:
+  static constexpr int32_t kVocabulary = 32768;
+
+  explicit Writer(uint32_t seed) : random_(seed) {}
+
+  // Null: unmarked, by the writer's own dice.
+  std::vector<int32_t> write(const std::vector<Choice>& choices, size_t tokens,
+                             const SourceKeys* keys) {
+    std::vector<int32_t> out;
+    Contexts contexts(keys ? keys->window : kWindowDefault);
+    while (out.size() < tokens) {
+      const Choice& choice = pick(choices);
+      const auto first = static_cast<int32_t>(random_() % kVocabulary);
+      const auto& here = contexts.here();
+      out.push_back(keys && here ? race(choice, first, here->under(keys->race))
+                                 : roll(choice, first));
+      contexts.take(out.back());
+    }
+    return out;
+  }
+
+  // At temperature 0, the logits of green tokens raised by `bias`.
+  std::vector<int32_t> write_greedily(const std::vector<Choice>& choices, size_t tokens,
+                                      const SourceKeys& keys, double bias) {
+    std::vector<int32_t> out;
+    Contexts contexts(keys.window);
+    while (out.size() < tokens) {
+      const Choice& choice = pick(choices);
+      const auto first = static_cast<int32_t>(random_() % kVocabulary);
+      const auto& here = contexts.here();
+      out.push_back(here ? prefer(choice, first, here->under(keys.green), bias) : first);
+      contexts.take(out.back());
+    }
+    return out;
+  }
+
+  // A share of the places replaced, dropped or given a new token before them, a third each.
+  std::vector<int32_t> edit(std::span<const int32_t> tokens, double share) {
+    std::vector<int32_t> out;
+    for (const int32_t id : tokens) {
+      const auto what = unit() < share ? 1 + random_() % 3 : 0;
+      if (what != 0 && what != 2) out.push_back(static_cast<int32_t>(random_() % kVocabulary));
+      if (what == 0 || what == 3) out.push_back(id);
+    }
+    return out;
+  }
+
+  double unit() { return std::uniform_real_distribution<double>()(random_); }
+
+ private:
+  const Choice& pick(const std::vector<Choice>& choices) {
+    double u = unit();
+    for (const Choice& c : choices) {
+      if (u < c.share) return c;
+      u -= c.share;
+    }
+    return choices.back();
+  }
+  static int32_t token(int32_t first, size_t i) {
+    return (first + static_cast<int32_t>(i)) % kVocabulary;
+  }
+  int32_t roll(const Choice& choice, int32_t first) {
+    std::discrete_distribution<size_t> dice(choice.p.begin(), choice.p.end());
+    return token(first, dice(random_));
+  }
+  static int32_t race(const Choice& choice, int32_t first, const SipHash& place) {
+    double least = std::numeric_limits<double>::infinity();
+    int32_t best = first;
+    for (size_t i = 0; i < choice.p.size(); ++i) {
+      const double time = -std::log(open_unit(number_of(place, token(first, i)))) / choice.p[i];
+      if (time >= least) continue;
+      least = time;
+      best = token(first, i);
+    }
+    return best;
+  }
+  static int32_t prefer(const Choice& choice, int32_t first, const SipHash& place, double bias) {
+    double most = -std::numeric_limits<double>::infinity();
+    int32_t best = first;
+    for (size_t i = 0; i < choice.p.size(); ++i) {
+      const bool green = is_green(number_of(place, token(first, i)));
+      const double logit = std::log(choice.p[i]) + (green ? bias : 0);
+      if (logit <= most) continue;
+      most = logit;
+      best = token(first, i);
+    }
+    return best;
+  }
+
+  std::mt19937 random_;
+};
+
+// Keys of `count` sources, by number.
+inline std::vector<SourceKeys> some_keys(size_t count, uint64_t seed = 1) {
+  std::vector<SourceKeys> keys(count);
+  std::mt19937_64 random(seed);
+  for (size_t i = 0; i < count; ++i) {
+    keys[i].source = "test/" + std::to_string(i);
+    keys[i].race = {random(), random()};
+    keys[i].green = {random(), random()};
+  }
+  return keys;
+}
+
+}  // namespace hearth::watermark::test

@@ -1,0 +1,124 @@
+// The watermark through the server: every answer is marked or refused under `require`, whatever the
+// route asks; the detector's route finds it in the text that the client got.
+#include <gtest/gtest.h>
+
+#include "hearth/files/atomic_file.h"
+#include "hearth/serve/test_server.h"
+
+namespace hearth::serve {
+namespace {
+
+watermark::Policy policy(const std::string& mode, const std::string& greedy = "bias",
+                         const std::vector<std::string>& sources = {"clinic/mini"}) {
+  const std::string path = testing::TempDir() + "hearth_serve_watermark.json";
+  const Json key = {{"format", "hearth-watermark-1"},
+                    {"secret", std::string(64, '7')},
+                    {"window", watermark::kWindowDefault},
+                    {"sources", sources}};
+  CHECK(write_whole(path, key.dump()).is_ok());
+  auto made = watermark::Policy::open({mode, path, "", greedy, false});
+  CHECK(made.has_value());
+  return *std::move(made);
+}
+
+LoopOptions required() {
+  LoopOptions limits;
+  limits.marks_required = true;
+  return limits;
+}
+
+Json detect(TestServer& server, const std::string& text, const std::string& key = "") {
+  const HttpReply reply = server.post("/v1/watermark/detect", Json{{"text", text}}.dump(), key);
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  return parsed(reply.body);
+}
+
+std::string text_of(TestServer& server, const std::string& members) {
+  // Penalised, or the model, which does sums, says the same again and again.
+  const std::string begin = R"({"prompt":"12+30=","max_tokens":400,"frequency_penalty":1)";
+  const HttpReply made = server.post("/v1/completions", begin + members + "}");
+  CHECK(made.pending != nullptr);
+  const Json reply = parsed(wait_for(*made.pending));
+  return reply["choices"][0]["text"].get<std::string>();
+}
+
+TEST(Watermark, IsFoundInWhatTheClientGot) {
+  TestServer server(required(), 256 << 10, {}, policy("require"));
+  for (const char* temperature : {"1.5", "0"}) {
+    const std::string text =
+        text_of(server, R"(,"seed":5,"temperature":)" + std::string(temperature));
+    const Json found = detect(server, text);
+    EXPECT_TRUE(found["watermarked"].get<bool>()) << found.dump();
+    EXPECT_EQ(found["source_id"], "clinic/mini");
+    EXPECT_EQ(found["p_value"], 1e-6) << "coarse for who can't administer";
+  }
+  TestServer other({}, 256 << 10, {}, policy("off"));
+  const Json none = detect(other, text_of(other, R"(,"seed":5,"temperature":1.5)"));
+  EXPECT_FALSE(none["watermarked"].get<bool>());
+  EXPECT_TRUE(none["source_id"].is_null());
+}
+
+// Every choice of every route, and the reply says by which key.
+TEST(Watermark, ChoicesAndGrammarsAreMarked) {
+  TestServer server(required(), 256 << 10, {}, policy("require"));
+  const HttpReply made = server.post(
+      "/v1/completions", R"({"prompt":"12+30=","max_tokens":300,"n":3,"seed":2,"temperature":1.5,)"
+                         R"("guided_regex":"[a-z0-9 ]{200,}","stop":["never said"]})");
+  ASSERT_TRUE(made.pending) << made.body;
+  const Json reply = parsed(wait_for(*made.pending));
+  ASSERT_EQ(reply["choices"].size(), 3u) << reply.dump();
+  for (const Json& choice : reply["choices"]) {
+    const Json found = detect(server, choice["text"].get<std::string>());
+    EXPECT_TRUE(found["watermarked"].get<bool>()) << found.dump();
+  }
+  EXPECT_NE(reply["choices"][0]["text"], reply["choices"][1]["text"]);
+}
+
+TEST(Watermark, WhatCannotBeMarkedIsRefused) {
+  TestServer server(required(), 256 << 10, {}, policy("require", "refuse"));
+  for (const char* path : {"/v1/chat/completions", "/v1/completions"}) {
+    const HttpReply reply = server.post(
+        path, R"({"messages":[{"role":"user","content":"1+1=?"}],"prompt":"1","temperature":0})");
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_EQ(parsed(reply.body)["error"]["code"], "unmarkable");
+  }
+  EXPECT_EQ(server.metric("hearth_requests_admitted_total"), 0);
+}
+
+// The last wall: a policy that marks nothing, before a loop that asks for marks.
+TEST(Watermark, AnUnmarkedJobNeverRuns) {
+  TestServer server(required());
+  const HttpReply made = server.post("/v1/chat/completions", chat_body("1+1=?"));
+  ASSERT_TRUE(made.pending);
+  int status = 0;
+  const std::string body = wait_for(*made.pending, &status);
+  EXPECT_EQ(status, 500);
+  EXPECT_EQ(parsed(body)["error"]["code"], "unmarked");
+}
+
+TEST(Watermark, TheDetectorsRouteRefusesWhatItCannotTell) {
+  TestServer server;
+  EXPECT_EQ(server.post("/v1/watermark/detect", R"({"text":"x"})").status, 404) << "no key";
+  TestServer with({}, 256 << 10, {}, policy("off"));
+  EXPECT_EQ(with.post("/v1/watermark/detect", "{}").status, 400);
+  EXPECT_EQ(with.post("/v1/watermark/detect", R"({"text":7})").status, 400);
+  EXPECT_EQ(with.post("/v1/watermark/detect", R"({"text":"x","model":"y"})").status, 404);
+  EXPECT_EQ(with.ask("GET", "/v1/watermark/detect").status, 405);
+  EXPECT_EQ(detect(with, "")["tokens_scored"], 0);
+  EXPECT_EQ(detect(with, "")["p_value"], 1);
+}
+
+TEST(Watermark, AQuestionForAllSourcesIsBounded) {
+  std::vector<std::string> sources;
+  for (size_t i = 0; i < watermark::kSourcesMax; ++i) sources.push_back(fmt::format("a/{}", i));
+  TestServer server({}, 256 << 10, {}, policy("off", "bias", sources));
+  EXPECT_GT(detect(server, "12+30=42")["tokens_scored"], 0);
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += std::to_string(i % 7919);
+  const HttpReply refused = server.post("/v1/watermark/detect", Json{{"text", text}}.dump());
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(parsed(refused.body)["error"]["code"], "too_long");
+}
+
+}  // namespace
+}  // namespace hearth::serve

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""The watermark as users meet it: a key is made, answers of the command and of the server are found
+by it in their text alone, and what can't be marked is refused where marks are required.
+Usage: tests/watermark_test.py BINARY REPO. Standard library only."""
+
+import json
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from recorded import run_script
+from serve_client import BINARY, Server
+
+HOT = ("--temperature", "1.5", "--max-tokens", "400", "--frequency-penalty", "1")
+
+
+def hearth(*args: str, text: str = "", code: int = 0) -> str:
+    run = subprocess.run([BINARY, *args], input=text, capture_output=True, text=True, timeout=120,
+                         check=False)
+    if run.returncode != code:
+        raise AssertionError(f"hearth {' '.join(args)}: exit {run.returncode}\n{run.stderr}")
+    return run.stdout if code == 0 else run.stderr
+
+
+class Watermark(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.key = os.path.join(cls.folder, "mark.key")
+        made = json.loads(hearth("watermark", "key", cls.key, "--source", "clinic/mini", "--source",
+                                 "clinic/other", "--json"))
+        cls.id = made["id"]
+
+    def detect(self, text: str, key: str = "") -> dict:
+        found = json.loads(hearth("detect", "--key-file", key or self.key, "--json", text=text))
+        self.assertEqual(list(found), ["watermarked", "p_value", "tokens_scored", "source_id"])
+        return found
+
+    def generate(self, *flags: str, code: int = 0) -> str:
+        out = hearth("generate", "--model", "mini", "--raw", "--prompt", "12+30=", "--seed", "7",
+                     "--json", *flags, code=code)
+        return json.loads(out)["text"] if code == 0 else out
+
+    def test_a_key_is_its_owners_and_never_written_over(self):
+        self.assertEqual(stat.S_IMODE(os.stat(self.key).st_mode), 0o600)
+        before = pathlib.Path(self.key).read_bytes()
+        self.assertIn("expected no such file",
+                      hearth("watermark", "key", self.key, "--source", "a/b", code=2))
+        self.assertEqual(pathlib.Path(self.key).read_bytes(), before)
+        path = os.path.join(self.folder, "none.key")
+        self.assertIn("ORGANISATION/MODEL", hearth("watermark", "key", path, "--source", "a", code=2))
+        self.assertFalse(os.path.exists(path))
+
+    def test_the_commands_answer_is_found(self):
+        marked = self.generate("--watermark", "require", "--watermark-key-file", self.key,
+                               "--watermark-source", "clinic/other", *HOT)
+        found = self.detect(marked)
+        self.assertTrue(found["watermarked"], found)
+        self.assertEqual(found["source_id"], "clinic/other")
+        self.assertLess(found["p_value"], 1e-6)
+        plain = self.detect(self.generate(*HOT))
+        self.assertFalse(plain["watermarked"], plain)
+        self.assertIsNone(plain["source_id"])
+
+    def test_what_cannot_be_marked_is_refused(self):
+        require = ("--watermark", "require")
+        self.assertIn("--watermark-key-file", self.generate(*require, code=2))
+        with_key = (*require, "--watermark-key-file", self.key)
+        self.assertIn("temperature 0", self.generate(*with_key, "--watermark-greedy", "refuse",
+                                                     "--temperature", "0", code=2))
+        self.assertIn("leave", self.generate(*with_key, "--watermark-greedy", "leave", code=2))
+        self.assertIn("clinic/x", self.generate(*with_key, "--watermark-source", "clinic/x", code=2))
+
+    def test_the_servers_answers_are_found_by_both_detectors(self):
+        flags = ("--watermark", "require", "--watermark-key-file", self.key)
+        with Server("--no-log-requests", *flags) as server:
+            for temperature in (1.5, 0):
+                # Penalised, or the model, which does sums, says the same again and again.
+                body = {"prompt": "12+30=", "max_tokens": 400, "temperature": temperature,
+                        "seed": 3, "frequency_penalty": 1}
+                status, headers, reply = server.ask("POST", "/v1/completions", body)
+                self.assertEqual(status, 200, reply)
+                self.assertEqual(headers["X-Hearth-Watermark"], self.id)
+                text = reply["choices"][0]["text"]
+                self.assertTrue(self.detect(text)["watermarked"])
+                _, _, found = server.ask("POST", "/v1/watermark/detect", {"text": text})
+                self.assertTrue(found["watermarked"], found)
+                self.assertEqual(found["source_id"], "clinic/mini")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script("watermark"))
