@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   add_tune(app, session);
   add_imatrix(app, session);
   add_redact(app, session);
+  add_audit(app, session);
   add_tiny(app, session);
   add_inspect(app, session);
   add_tokenize(app, session);
