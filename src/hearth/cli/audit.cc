@@ -50,10 +50,14 @@ Result<Head> read_known(const std::string& text) {
 }
 
 Json verification_json(const Verification& v) {
-  Json out = {{"ok", v.ok()},           {"events", v.events},
-              {"first_bad", nullptr},   {"first_seq", v.first_seq},
-              {"torn_bytes", v.torn},   {"signed_heads", v.signed_heads},
-              {"signed_events", v.signed_events}, {"public_key", v.public_key}};
+  Json out = {{"ok", v.ok()},
+              {"events", v.events},
+              {"first_bad", nullptr},
+              {"first_seq", v.first_seq},
+              {"torn_bytes", v.torn},
+              {"signed_heads", v.signed_heads},
+              {"signed_events", v.signed_events},
+              {"public_key", v.public_key}};
   if (v.events > 0) out["head"] = fmt::format("{}:{}", v.head.seq - 1, v.head.hash);
   if (v.first_bad) {
     out["first_bad"] = {{"file", v.first_bad->file},
@@ -73,10 +77,12 @@ void print_verification(const Verification& v, const Session& session) {
              session.say("events", "条记录"), v.signed_events,
              session.say("of them under a signed head", "条在已签名的链头之下"));
   if (v.first_seq > 0) {
-    fmt::print("{} {}\n", session.say("older events are not kept; the first is", "更早的记录未保留；第一条是"),
+    fmt::print("{} {}\n",
+               session.say("older events are not kept; the first is", "更早的记录未保留；第一条是"),
                v.first_seq);
   }
-  if (v.events > 0) fmt::print("{} {}:{}\n", session.say("head", "链头"), v.head.seq - 1, v.head.hash);
+  if (v.events > 0)
+    fmt::print("{} {}:{}\n", session.say("head", "链头"), v.head.seq - 1, v.head.hash);
 }
 
 // Exit code 1 where the log is not what was written.
@@ -145,8 +151,7 @@ Status export_log(const Options& options, const Session&) {
 }
 
 Status erase(const Options& options, const Session& session) {
-  TRY_ASSIGN(const auto keys,
-             SubjectKeys::open(subjects_path(options), SubjectKeys::Use::reader));
+  TRY_ASSIGN(const auto keys, SubjectKeys::open(subjects_path(options), SubjectKeys::Use::reader));
   auto id = keys->erase(options.subject);
   if (!id) return std::move(id).status().at(fmt::format("`{}`", options.subject));
   if (session.json) {
@@ -173,12 +178,12 @@ Status make_key(const Options& options, const Session& session) {
 }
 
 void add_verify(CLI::App& audit, Session& session, const std::shared_ptr<Options>& options) {
-  CLI::App* verb = add_verb(
-      audit, session, "verify",
-      std::string(session.say("Is the log whole? Exit code 1: somebody changed it",
-                              "日志是否完整？退出码 1 表示被改动过")),
-      "hearth audit verify audit.log --json",
-      [options, &session] { return verify(*options, session); });
+  CLI::App* verb =
+      add_verb(audit, session, "verify",
+               std::string(session.say("Is the log whole? Exit code 1: somebody changed it",
+                                       "日志是否完整？退出码 1 表示被改动过")),
+               "hearth audit verify audit.log --json",
+               [options, &session] { return verify(*options, session); });
   verb->add_option("log", options->log, "the log, as --audit-log named it")->required();
   verb->add_option("--public-key", options->public_key,
                    "that must have signed the heads, 64 digits; else the one that the log names");
@@ -221,16 +226,18 @@ void add_erase(CLI::App& audit, Session& session, const std::shared_ptr<Options>
 void add_audit(CLI::App& app, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* audit = app.add_subcommand(
-      "audit", std::string(session.say("Look after the audit log of a server", "管理服务器的审计日志")));
+      "audit",
+      std::string(session.say("Look after the audit log of a server", "管理服务器的审计日志")));
   audit->require_subcommand(1);
+  audit->footer("Example:\n  hearth audit verify audit.log");
   add_verify(*audit, session, options);
   add_export(*audit, session, options);
   add_erase(*audit, session, options);
-  CLI::App* key = add_verb(*audit, session, "new-key",
-                           std::string(session.say("Make a key that signs the log",
-                                                   "生成用于签名日志的密钥")),
-                           "hearth audit new-key audit.pem",
-                           [options, &session] { return make_key(*options, session); });
+  CLI::App* key =
+      add_verb(*audit, session, "new-key",
+               std::string(session.say("Make a key that signs the log", "生成用于签名日志的密钥")),
+               "hearth audit new-key audit.pem",
+               [options, &session] { return make_key(*options, session); });
   key->add_option("file", options->key_file, "PEM file to write, readable by you alone")
       ->required();
 }

@@ -1,10 +1,10 @@
-// AuditLog: the writer of the chain. An event is acknowledged when `append` returns ok: from then on
-// neither the end of this process at any instant (Sync::second) nor that of the machine (Sync::each)
-// loses it.
+// AuditLog: the writer of the chain. An event is acknowledged when `append` returns ok: from then
+// on neither the end of this process at any instant (Sync::second) nor that of the machine
+// (Sync::each) loses it.
 //
-// Plain files and not SQLite: the chain needs appending and no query; a reader needs twenty lines of
-// any language, now and in ten years; one write a line is atomic enough, because the hash tells a
-// torn line from a whole one; and nothing that rewrites pages ever touches what was acknowledged.
+// Plain files and not SQLite: the chain needs appending and no query; a reader needs twenty lines
+// of any language, now and in ten years; one write a line is atomic enough, because the hash tells
+// a torn line from a whole one; and nothing that rewrites pages ever touches what was acknowledged.
 #pragma once
 
 #include <atomic>

@@ -311,7 +311,8 @@ int64_t life_of(const std::string& path, Sync sync, std::chrono::microseconds pa
     ::kill(child, SIGKILL);
   });
   int64_t acknowledged = 0;
-  for (int64_t i; ::read(ends[0], &i, sizeof i) == sizeof i; ++acknowledged) CHECK_EQ(i, acknowledged);
+  for (int64_t i; ::read(ends[0], &i, sizeof i) == sizeof i; ++acknowledged)
+    CHECK_EQ(i, acknowledged);
   reaper.join();
   int status = 0;
   ::waitpid(child, &status, 0);

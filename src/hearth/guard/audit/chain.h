@@ -41,8 +41,8 @@ Result<Json> follow_chain(std::string_view line, Head& head);
 struct Walked {
   int64_t bytes = 0;  // of the whole lines
   int64_t lines = 0;
-  Status status;       // of the first line that is wrong, if one is
-  int64_t torn = 0;    // bytes behind the last newline: a line that was being written
+  Status status;     // of the first line that is wrong, if one is
+  int64_t torn = 0;  // bytes behind the last newline: a line that was being written
 };
 Walked walk_chain(std::string_view bytes, Head& head);
 

@@ -63,8 +63,8 @@ Json ProcessingRecord::json(const Json& statement, const Verification& verified)
   for (const std::string_view field : kStated) {
     if (!json_find(statement, field)) missing.push_back(field);
   }
-  Json log = {{"verified", verified.ok()},     {"events", verified.events},
-              {"first_seq", verified.first_seq}, {"lost", lost_},
+  Json log = {{"verified", verified.ok()},        {"events", verified.events},
+              {"first_seq", verified.first_seq},  {"lost", lost_},
               {"signed_by", verified.public_key}, {"sync", sync_},
               {"keep_days", keep_days_}};
   return {{"record", "processing activities, GDPR Article 30(1)"},

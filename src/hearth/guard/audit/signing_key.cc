@@ -61,8 +61,7 @@ std::string SigningKey::sign(std::string_view text) const {
   size_t size = signature.size();
   CHECK(context != nullptr);
   CHECK_EQ(EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()), 1);
-  CHECK_EQ(
-      EVP_DigestSign(context.get(), signature.data(), &size, bytes_of(text), text.size()), 1);
+  CHECK_EQ(EVP_DigestSign(context.get(), signature.data(), &size, bytes_of(text), text.size()), 1);
   CHECK_EQ(size, signature.size());
   return hex_of(signature);
 }
@@ -78,9 +77,8 @@ std::string SigningKey::public_key() const {
 std::string SigningKey::pem() const {
   const Memory memory(BIO_new(BIO_s_mem()), BIO_free);
   CHECK(memory != nullptr);
-  CHECK_EQ(PEM_write_bio_PrivateKey(memory.get(), key_.get(), nullptr, nullptr, 0, nullptr,
-                                    nullptr),
-           1);
+  CHECK_EQ(
+      PEM_write_bio_PrivateKey(memory.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr), 1);
   char* data = nullptr;
   const long size = BIO_get_mem_data(memory.get(), &data);
   return {data, static_cast<size_t>(size)};

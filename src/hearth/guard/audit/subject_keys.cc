@@ -76,9 +76,9 @@ std::string encrypt(const Key& key, std::string_view id, std::string_view text) 
   CHECK(cipher != nullptr);
   int done = 0;
   CHECK_EQ(EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), out), 1);
-  CHECK_EQ(EVP_EncryptUpdate(cipher.get(), nullptr, &done, bytes_of(id),
-                             static_cast<int>(id.size())),
-           1);
+  CHECK_EQ(
+      EVP_EncryptUpdate(cipher.get(), nullptr, &done, bytes_of(id), static_cast<int>(id.size())),
+      1);
   CHECK_EQ(EVP_EncryptUpdate(cipher.get(), out + kNonceBytes, &done, bytes_of(text),
                              static_cast<int>(text.size())),
            1);
@@ -99,11 +99,10 @@ std::optional<std::string> decrypt(const Key& key, std::string_view id, std::str
   auto* const out = reinterpret_cast<unsigned char*>(text.data());
   int done = 0;
   CHECK_EQ(EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), bytes), 1);
-  CHECK_EQ(EVP_DecryptUpdate(cipher.get(), nullptr, &done, bytes_of(id),
-                             static_cast<int>(id.size())),
-           1);
-  CHECK_EQ(EVP_DecryptUpdate(cipher.get(), out, &done, bytes + kNonceBytes,
-                             static_cast<int>(size)),
+  CHECK_EQ(
+      EVP_DecryptUpdate(cipher.get(), nullptr, &done, bytes_of(id), static_cast<int>(id.size())),
+      1);
+  CHECK_EQ(EVP_DecryptUpdate(cipher.get(), out, &done, bytes + kNonceBytes, static_cast<int>(size)),
            1);
   CHECK_EQ(EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes,
                                bytes + kNonceBytes + size),
@@ -127,8 +126,7 @@ struct SubjectKeys::Slot {
 };
 
 Result<std::unique_ptr<SubjectKeys>> SubjectKeys::open(const std::string& path, Use use) {
-  TRY_ASSIGN(OpenFile file,
-             OpenFile::open(path, use == Use::writer ? O_RDWR | O_CREAT : O_RDWR));
+  TRY_ASSIGN(OpenFile file, OpenFile::open(path, use == Use::writer ? O_RDWR | O_CREAT : O_RDWR));
   std::unique_ptr<SubjectKeys> keys(new SubjectKeys(std::move(file)));
   TRY(keys->load(use));
   return keys;
@@ -160,8 +158,8 @@ Status SubjectKeys::read_slot(int64_t at, Slot& out) const {
   std::array<char, kSlotBytes> bytes;
   TRY(file_.read_at(at * static_cast<int64_t>(kSlotBytes), bytes.data(), bytes.size()));
   const std::string_view text(bytes.data(), bytes.size());
-  const bool blank = std::ranges::all_of(text.substr(0, kSlotBytes - 1),
-                                         [](char c) { return c == ' '; });
+  const bool blank =
+      std::ranges::all_of(text.substr(0, kSlotBytes - 1), [](char c) { return c == ' '; });
   if (blank) return Status::ok();
   out.subject = text.substr(kSubjectAt, 64);
   out.id = text.substr(kIdAt, kIdDigits);

@@ -22,21 +22,21 @@ struct BadLine {
 };
 
 struct Verification {
-  int64_t events = 0;               // lines that follow each other, heads among them
-  int64_t first_seq = 0;            // of the oldest line that is kept
-  Head head;                        // behind the last good line
+  int64_t events = 0;     // lines that follow each other, heads among them
+  int64_t first_seq = 0;  // of the oldest line that is kept
+  Head head;              // behind the last good line
   std::optional<BadLine> first_bad;
-  int64_t torn = 0;                 // bytes of a last line that a crash cut short, or is being written
+  int64_t torn = 0;  // bytes of a last line that a crash cut short, or is being written
   int64_t signed_heads = 0;
-  int64_t signed_events = 0;        // up to the last head
-  std::string public_key;           // that signed the last one; "": none is signed
+  int64_t signed_events = 0;  // up to the last head
+  std::string public_key;     // that signed the last one; "": none is signed
 
   bool ok() const { return !first_bad; }
 };
 
 struct VerifyOptions {
-  std::string public_key;      // "": whichever the log names
-  std::optional<Head> known;   // of an earlier look: the chain must run through it
+  std::string public_key;     // "": whichever the log names
+  std::optional<Head> known;  // of an earlier look: the chain must run through it
   // Told of each good line.
   std::function<void(const Json& event)> on_event;
 };
