@@ -8,6 +8,10 @@
 
 #include "hearth/cli/verb.h"
 
+namespace hearth::cli {
+void add_audit(CLI::App& app, Session& session);
+}  // namespace hearth::cli
+
 namespace {
 
 bool prefers_chinese() {
@@ -37,6 +41,7 @@ std::string own_path() {
 int main(int argc, char** argv) {
   using namespace hearth::cli;
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not the end of us
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a limit on the size of files
   std::signal(SIGBUS, say_that_a_file_shrank);
   Session session;
   session.chinese = prefers_chinese();

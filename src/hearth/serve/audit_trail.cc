@@ -49,18 +49,24 @@ audit::Event event_of(const RequestRecord& r, const std::string& model_hash) {
   return out;
 }
 
-}  // namespace
-
-std::optional<ApiError> AuditTrail::refuse() const {
-  if (!policy_.required || log_.ready()) return std::nullopt;
+ApiError unavailable() {
   return api_error(503, "audit_unavailable",
                    "the audit log can't be written, and nothing is answered without it", 5);
 }
 
-void AuditTrail::record(const RequestRecord& record) {
+}  // namespace
+
+std::optional<ApiError> AuditTrail::refuse() const {
+  if (!policy_.required || log_.ready()) return std::nullopt;
+  return unavailable();
+}
+
+std::optional<ApiError> AuditTrail::record(const RequestRecord& record) {
   const Status status = log_.append(event_of(record, policy_.model_hash));
   metrics_.audit_event(status.is_ok());
-  if (!status.is_ok()) request_log_.event("error", "an event is lost: " + status.message());
+  if (status.is_ok()) return std::nullopt;
+  request_log_.event("error", "an event is lost: " + status.message());
+  return policy_.required ? std::optional(unavailable()) : std::nullopt;
 }
 
 }  // namespace hearth::serve

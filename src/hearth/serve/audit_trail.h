@@ -23,11 +23,12 @@ class AuditTrail {
   AuditTrail(audit::AuditLog& log, AuditPolicy policy, Metrics& metrics, RequestLog& request_log)
       : log_(log), policy_(std::move(policy)), metrics_(metrics), request_log_(request_log) {}
 
-  // 503 while the log must be written and can't be.
+  // 503, while the log must be written and can't be.
   std::optional<ApiError> refuse() const;
   // One event for a request that ended; blocks until it is acknowledged. What can't be written is
-  // counted, and said in the server's own log.
-  void record(const RequestRecord& record);
+  // counted, and said in the server's own log; where it must be written, the error that the client
+  // gets in place of an unlogged answer comes back.
+  std::optional<ApiError> record(const RequestRecord& record);
 
  private:
   audit::AuditLog& log_;

@@ -21,7 +21,7 @@ TEST(SubjectKeys, WhatIsSealedIsOpenedByTheSameFile) {
   Sealed sealed;
   {
     const auto keys = open(path);
-    for (const std::string text : {std::string(), std::string("a"), std::string(100'000, 'x')}) {
+    for (const std::string& text : {std::string(), std::string("a"), std::string(100'000, 'x')}) {
       const auto box = keys->seal("anna", text);
       ASSERT_TRUE(box.has_value());
       EXPECT_EQ(*keys->unseal(*box), text);

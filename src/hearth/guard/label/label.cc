@@ -42,9 +42,8 @@ std::string_view explicit_text(Placement placement, Language language) {
 }
 
 Json aigc_json(const Mark& mark) {
-  return {{"Label", "1"},           {"ContentProducer", mark.producer},
-          {"ProduceID", mark.produce_id}, {"ReservedCode1", ""},
-          {"ContentPropagator", ""}, {"PropagateID", ""},
+  return {{"Label", "1"},        {"ContentProducer", mark.producer}, {"ProduceID", mark.produce_id},
+          {"ReservedCode1", ""}, {"ContentPropagator", ""},          {"PropagateID", ""},
           {"ReservedCode2", ""}};
 }
 

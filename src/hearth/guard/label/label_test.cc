@@ -16,9 +16,9 @@ TEST(Label, TheMetadataHasTheMembersOfTheStandard) {
     names.push_back(name);
     EXPECT_TRUE(value.is_string()) << name;
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"Label", "ContentProducer", "ProduceID",
-                                             "ReservedCode1", "ContentPropagator", "PropagateID",
-                                             "ReservedCode2"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"Label", "ContentProducer", "ProduceID", "ReservedCode1",
+                                      "ContentPropagator", "PropagateID", "ReservedCode2"}));
   EXPECT_EQ(aigc["Label"], "1");
   EXPECT_EQ(aigc["ContentProducer"], "某公司");
 }

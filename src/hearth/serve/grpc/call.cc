@@ -198,8 +198,9 @@ void Call::finish(const std::optional<ApiError>& error) {
   if (!server_.options.audit || !heard_) return close(status);
   // Who is told the status finds the call in the audit log.
   boost::asio::post(server_.auditors, [self = shared_from_this(), status] {
-    self->server_.options.audit->record(self->record_);
-    self->post([status](Call& call) { call.close(status); });
+    const auto unlogged = self->server_.options.audit->record(self->record_);
+    self->post(
+        [status = unlogged ? rpc_status(*unlogged) : status](Call& call) { call.close(status); });
   });
 }
 

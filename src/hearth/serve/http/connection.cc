@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "hearth/serve/audit_trail.h"
+#include "hearth/serve/completions.h"
 #include "hearth/serve/http/wire.h"
 
 namespace hearth::serve {
@@ -266,16 +267,17 @@ net::awaitable<bool> Connection::answer(HttpReply reply, Exchange& exchange) {
   co_return good&& exchange.keep_alive;
 }
 
-// Before the last bytes of an answer leave: who has them whole finds them in the audit log.
-net::awaitable<void> Connection::audit(Exchange& exchange) {
-  if (!server_.options.audit || exchange.audited || exchange.context.open) co_return;
+// Before the last bytes of an answer leave: who has them whole finds them in the audit log. An
+// error goes out in place of an answer that must be there and is not.
+net::awaitable<std::optional<ApiError>> Connection::audit(Exchange& exchange) {
+  if (!server_.options.audit || exchange.audited || exchange.context.open) co_return std::nullopt;
   exchange.audited = true;
   describe(exchange);
-  const auto work = [&]() -> net::awaitable<void> {
-    server_.options.audit->record(exchange.record);
-    co_return;
+  const auto work = [&]() -> net::awaitable<std::optional<ApiError>> {
+    co_return server_.options.audit->record(exchange.record);
   };
-  co_await net::co_spawn(server_.auditors, work, net::use_awaitable);
+  std::optional<ApiError> lost = co_await net::co_spawn(server_.auditors, work, net::use_awaitable);
+  co_return lost;
 }
 
 void Connection::describe(Exchange& exchange) const {
@@ -302,7 +304,11 @@ void Connection::finish(Exchange& exchange) {
 net::awaitable<bool> Connection::write_reply(const HttpReply& reply, Exchange& exchange) {
   exchange.record.status = reply.status;
   exchange.record.reason = reply.code;
-  co_await audit(exchange);
+  const std::optional<ApiError> unlogged = co_await audit(exchange);
+  if (unlogged) {
+    const bool good = co_await write_reply(error_reply(*unlogged), exchange);
+    co_return good;
+  }
   WireHead head;
   head.status = reply.status;
   head.headers = headers_for(exchange);
@@ -380,7 +386,8 @@ net::awaitable<bool> Connection::follow_stream(PendingAnswer& pending, Exchange&
     if (progress.ended) {
       exchange.record.usage = pending.usage();
       exchange.record.reason = progress.failure;
-      co_await audit(exchange);
+      const std::optional<ApiError> unlogged = co_await audit(exchange);
+      if (unlogged) progress.bytes = sse_event(error_json(*unlogged)) + std::string(kSseDone);
     }
     if (!progress.bytes.empty())
       bytes += exchange.old ? progress.bytes : chunk_text(progress.bytes);

@@ -4,6 +4,7 @@
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -92,7 +93,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     server_.busy += static_cast<int>(busy) - static_cast<int>(busy_);
     busy_ = busy;
   }
-  net::awaitable<void> audit(Exchange& exchange);
+  net::awaitable<std::optional<ApiError>> audit(Exchange& exchange);
   void describe(Exchange& exchange) const;
   void finish(Exchange& exchange);
   std::vector<std::pair<std::string, std::string>> headers_for(const Exchange& exchange) const;
