@@ -35,8 +35,9 @@ std::string labelled(label::Placement placement, const std::vector<Piece>& piece
   AnswerLabeller labeller(policy_of(placement), 1);
   std::string out;
   for (size_t at = 0; at < pieces.size(); at += at_once) {
-    std::vector<Piece> some(pieces.begin() + static_cast<long>(at),
-                            pieces.begin() + static_cast<long>(std::min(at + at_once, pieces.size())));
+    std::vector<Piece> some(
+        pieces.begin() + static_cast<long>(at),
+        pieces.begin() + static_cast<long>(std::min(at + at_once, pieces.size())));
     labeller.label(some);
     for (const Piece& piece : some) out += piece.thought ? "" : piece.text;
   }
