@@ -229,8 +229,10 @@ class Log(unittest.TestCase):
         self.assertEqual([name for name in answered if name not in logged], [])
 
     def test_wrong_flags_and_files(self):
+        fifo = os.path.join(self.folder, "fifo")
+        os.mkfifo(fifo)
         for args in (["--audit-key", "/nowhere"], ["--audit-log", self.log, "--audit-key", "/nowhere"],
-                     ["--audit-log", "/nowhere/audit.log"], ["--audit-log", "/dev/null"]):
+                     ["--audit-log", "/nowhere/audit.log"], ["--audit-log", fifo]):
             done = subprocess.run([BINARY, "serve", "--port", "0", *args], capture_output=True,
                                   text=True)
             self.assertEqual(done.returncode, 2, done.stderr)
