@@ -8,10 +8,6 @@
 
 #include "hearth/cli/verb.h"
 
-namespace hearth::cli {
-void add_audit(CLI::App& app, Session& session);
-}  // namespace hearth::cli
-
 namespace {
 
 bool prefers_chinese() {
