@@ -100,6 +100,8 @@ soak: rings  ## what .ci/run has no time for: the slow rings, a crowd of streams
 	@python3 tests/serve_test.py build/hearth . 1000
 	@build/src/hearth/text/text_test --gtest_also_run_disabled_tests --gtest_filter='*DISABLED_TenThousand*'
 	@build/src/hearth/engine/engine_test --gtest_also_run_disabled_tests --gtest_filter="*DISABLED_TenThousand*"
+	@build/src/hearth/guard/guard_test --gtest_also_run_disabled_tests --gtest_filter='*DISABLED_AThousandKills*'
+	@AUDIT_KILLS=100 python3 tests/audit_test.py build/hearth .
 	@$(MAKE) fuzz SECONDS_EACH=3600
 
 clean:  ## remove build/

@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -167,6 +168,46 @@ TEST(GrpcEndToEnd, WrongPortsAndKeysAreBadInput) {
   EXPECT_EQ(Server("0", {"--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"}).wait(), 2);
   first.terminate();
   EXPECT_EQ(first.wait(), 0);
+}
+
+// One event for each call, whatever its end; the label in the trailing metadata, its words in the
+// text.
+TEST(GrpcEndToEnd, CallsAreEventsAndAnswersAreLabelled) {
+  std::string folder = testing::TempDir() + "audit-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string log = folder + "/audit.log";
+  Server server("0", {"--audit-log", log, "--label", "prefix"});
+  const auto channel =
+      grpc::CreateChannel(server.address("127.0.0.1"), grpc::InsecureChannelCredentials());
+  const auto stub = hearth::v1::Hearth::NewStub(channel);
+  grpc::ClientContext good, bad;
+  const Answer answer = read_all(*stub->Chat(&good, question()));
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_TRUE(answer.content.starts_with("[AI-generated content]\n\n")) << answer.content;
+  const auto& trailer = good.GetServerTrailingMetadata();
+  ASSERT_EQ(trailer.count("x-aigc"), 1u);
+  const grpc::string_ref value = trailer.find("x-aigc")->second;
+  const auto label = nlohmann::json::parse(std::string(value.data(), value.size()));
+  EXPECT_EQ(label["Label"], "1");
+  EXPECT_EQ(read_all(*stub->Chat(&bad, {})).status.error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+
+  // Both are told before their status was.
+  std::vector<nlohmann::json> events;
+  std::ifstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    events.push_back(nlohmann::json::parse(line));
+  }
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[1]["protocol"], "grpc");
+  EXPECT_EQ(events[1]["route"], "/hearth.v1.Hearth/Chat");
+  EXPECT_EQ(events[1]["state"], "complete");
+  EXPECT_EQ(events[1]["label"], label["ProduceID"]);
+  EXPECT_GT(events[1]["completion_tokens"], 0);
+  EXPECT_EQ(events[2]["state"], "refused");
+  server.terminate();
+  EXPECT_EQ(server.wait(), 0);
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -198,6 +198,25 @@ class Page(unittest.TestCase):
         """, texts)
         self.assertEqual(back, [[["user", "", t], ["assistant", t, t]] for t in texts])
 
+    def test_a_label_stays_with_its_answer(self):
+        label = {"Label": "1", "ContentProducer": "a --> b", "ProduceID": "5c", "extra": "x"}
+        json_file, markdown = self.browser.run_async("""
+            const { addMessage, newAnswer, newConversation, path } =
+              await import("/page/conversation.js");
+            const { checkedLabel } = await import("/page/label.js");
+            const { fromText, toJson, toMarkdown } = await import("/page/transfer.js");
+            const made = newConversation("t");
+            const question = addMessage(made, "", { role: "user", text: "q" });
+            addMessage(made, question.id, { ...newAnswer("m"), role: "assistant", text: "a",
+              AIGC: checkedLabel(given[0]) });
+            return [toJson([made]), toMarkdown(made)]
+              .map((file) => path(fromText(file)[0]).map((m) => [m.text, m.AIGC ?? null]));
+        """, label)
+        kept = {"Label": "1", "ContentProducer": "a --> b", "ProduceID": "5c", "ReservedCode1": "",
+                "ContentPropagator": "", "PropagateID": "", "ReservedCode2": ""}
+        self.assertEqual(json_file, [["q", None], ["a", kept]])
+        self.assertEqual(markdown, json_file)
+
     def test_hostile_files_are_refused_or_harmless(self):
         bad = ["{", "{}", '{"format":"hearth-conversations"}', "[]", "no marks", "",
                '{"format":"hearth-conversations","version":1,"conversations":[]}']

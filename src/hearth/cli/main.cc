@@ -37,6 +37,7 @@ std::string own_path() {
 int main(int argc, char** argv) {
   using namespace hearth::cli;
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not the end of us
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a limit on the size of files
   std::signal(SIGBUS, say_that_a_file_shrank);
   Session session;
   session.chinese = prefers_chinese();
@@ -60,6 +61,7 @@ int main(int argc, char** argv) {
   add_redact(app, session);
   add_watermark(app, session);
   add_detect(app, session);
+  add_audit(app, session);
   add_tiny(app, session);
   add_inspect(app, session);
   add_tokenize(app, session);

@@ -8,7 +8,9 @@
 
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/watermark_options.h"
+#include "hearth/serve/audit_trail.h"
 #include "hearth/serve/http/http_server.h"
+#include "hearth/serve/weights_hash.h"
 #if defined(HEARTH_GRPC)
 #include "hearth/serve/grpc/grpc_server.h"
 #endif
@@ -45,6 +47,14 @@ struct Options {
   std::string pii_policy;
   PersonalDataPolicy personal_data;
   WatermarkOptions watermark;
+  audit::LogOptions audit;  // no path: no audit log
+  std::string audit_key;
+  std::string audit_sync = "each";
+  std::string audit_text = "off";
+  bool audit_required = false;
+  std::string label = "off";
+  std::string label_language = "en";
+  label::Policy labels;
 };
 
 Status print_new_key(const std::string& name, const Session& session) {
@@ -76,6 +86,12 @@ Status check_options(const Options& options) {
     return error(Code::unsupported, "--grpc-port: this hearth was built without gRPC");
   }
 #endif
+  const bool audit_asked = !options.audit_key.empty() || !options.audit.subjects_path.empty() ||
+                           options.audit_required || options.audit_text == "on" ||
+                           options.audit.keep_days > 0;
+  if (audit_asked && options.audit.path.empty()) {
+    return error(Code::invalid, "flags of the audit log: expected --audit-log beside them");
+  }
   return Status::ok();
 }
 
@@ -109,6 +125,10 @@ AdmissionOptions admission_options(const Options& options, const TextModel& mode
   out.context = context;
   out.personal_data = options.personal_data;
   out.personal_data.mode = *pii::find_mode(options.pii);
+  out.label = options.labels;
+  out.label.placement = *label::find_placement(options.label);
+  if (options.label_language == "zh") out.label.language = label::Language::chinese;
+  out.keep_text = options.audit_text == "on";
   if (!options.effort_budgets.empty()) {
     std::ranges::copy(options.effort_budgets, out.effort_budgets.begin());
   }
@@ -118,6 +138,7 @@ AdmissionOptions admission_options(const Options& options, const TextModel& mode
 
 ServiceOptions service_options(const Options& options) {
   ServiceOptions out;
+  out.audit = options.http.audit;
   out.version = HEARTH_VERSION;
   if (options.reasoning_field == "reasoning") out.reasoning_field = ReasoningField::reasoning;
   if (options.reasoning_field == "both") out.reasoning_field = ReasoningField::both;
@@ -139,6 +160,32 @@ Status open_adapters(const Options& options, Adapters& adapters) {
   }
   return error(Code::not_found, "--adapter-dir: there is no directory {}",
                options.adapter_directory);
+}
+
+// The audit log and what writes to it; both null where there is none.
+struct OpenedAudit {
+  std::unique_ptr<audit::AuditLog> log;
+  std::unique_ptr<AuditTrail> trail;
+};
+
+Result<OpenedAudit> open_audit(const Options& options, const TextModel& model,
+                               const std::string& name, Metrics& metrics, RequestLog& log) {
+  OpenedAudit out;
+  if (options.audit.path.empty()) return out;
+  std::optional<audit::SigningKey> key;
+  if (!options.audit_key.empty()) {
+    TRY_ASSIGN(key, audit::SigningKey::read(options.audit_key));
+  }
+  audit::LogOptions settings = options.audit;
+  settings.sync = options.audit_sync == "second" ? audit::Sync::second : audit::Sync::each;
+  settings.version = HEARTH_VERSION;
+  settings.model = name;
+  AuditPolicy policy;
+  policy.required = options.audit_required;
+  TRY_ASSIGN(policy.model_hash, hash_of_model(model.path()));
+  TRY_ASSIGN(out.log, audit::AuditLog::open(std::move(settings), std::move(key)));
+  out.trail = std::make_unique<AuditTrail>(*out.log, std::move(policy), metrics, log);
+  return out;
 }
 
 // A connection is a file: as many as the system lets us have.
@@ -182,6 +229,7 @@ void announce(const Options& options, const std::string& model, const Ports& por
 #if defined(HEARTH_GRPC)
 GrpcOptions grpc_options(const Options& options) {
   GrpcOptions out;
+  out.audit = options.http.audit;
   out.host = options.http.host;
   out.port = options.grpc_port.value_or(0);
   out.message_bytes_max = options.body_megabytes * kMegabyte;
@@ -211,6 +259,9 @@ Status run_serve(Options& options, const Session& session) {
   settings.watermark = std::move(policy);
   Metrics metrics(settings.model_names[0]);
   RequestLog log(options.log_json, !options.quiet);
+  TRY_ASSIGN(const OpenedAudit audited,
+             open_audit(options, model, settings.model_names[0], metrics, log));
+  options.http.audit = audited.trail.get();
   LoopOptions limits;
   limits.sequences_max = options.sequences + options.queue;
   limits.marks_required = settings.watermark.mode() == watermark::Mode::require;
@@ -225,7 +276,7 @@ Status run_serve(Options& options, const Session& session) {
   TRY(loop.start());
   Ports ports{server->port(), std::nullopt};
 #if defined(HEARTH_GRPC)
-  RpcService rpc_service(admission, *gate, metrics);
+  RpcService rpc_service(admission, *gate, metrics, audited.trail.get());
   std::unique_ptr<GrpcServer> rpc_server;
   if (options.grpc_port) {
     TRY_ASSIGN(rpc_server,
@@ -289,6 +340,43 @@ void declare_limits(CLI::App& verb, Options& options) {
       ->capture_default_str();
 }
 
+void declare_audit(CLI::App& verb, Options& options) {
+  verb.add_option("--audit-log", options.audit.path,
+                  "one line for each request goes there, hash-chained; see hearth audit");
+  verb.add_option("--audit-key", options.audit_key,
+                  "PEM key of Ed25519 that signs heads of the log; see hearth audit new-key");
+  verb.add_option("--audit-subjects", options.audit.subjects_path,
+                  "file of the keys that seal names; else LOG.keys");
+  verb.add_option("--audit-fsync", options.audit_sync,
+                  "flush to the disk before each answer ends, or once a second")
+      ->check(CLI::IsMember({"each", "second"}))
+      ->capture_default_str();
+  verb.add_option("--audit-text", options.audit_text,
+                  "on: prompts are kept too, sealed, as the model saw them")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+  verb.add_flag("--audit-required", options.audit_required,
+                "take no request (503) while the log can't be written");
+  verb.add_option("--audit-keep-days", options.audit.keep_days,
+                  "full files that are older are removed; 0: none")
+      ->check(CLI::Range(0, 36500))
+      ->capture_default_str();
+}
+
+void declare_label(CLI::App& verb, Options& options) {
+  verb.add_option("--label", options.label,
+                  "say that answers are generated: off, metadata, interface (the chat page shows "
+                  "it), prefix or suffix (words in the answer); all but off carry the metadata")
+      ->check(CLI::IsMember({"off", "metadata", "interface", "prefix", "suffix"}))
+      ->capture_default_str();
+  verb.add_option("--label-language", options.label_language, "of these words: en or zh")
+      ->check(CLI::IsMember({"en", "zh"}))
+      ->capture_default_str();
+  verb.add_option("--label-producer", options.labels.producer,
+                  "ContentProducer in the metadata: your name or code")
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_serve(CLI::App& app, Session& session) {
@@ -303,6 +391,8 @@ void add_serve(CLI::App& app, Session& session) {
   options->model.declare_drafts(*verb);
   declare_access(*verb, *options);
   declare_limits(*verb, *options);
+  declare_audit(*verb, *options);
+  declare_label(*verb, *options);
   verb->add_option("--served-name", options->names,
                    "name of the model in requests, else its file's; may be given again")
       ->allow_extra_args(false);

@@ -51,6 +51,7 @@ bool stdout_is_terminal();
 bool colour_allowed();  // a terminal, and NO_COLOR is not set
 
 // The list of verbs.
+void add_audit(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
 void add_detect(CLI::App& app, Session& session);
 void add_detokenize(CLI::App& app, Session& session);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hearth/files/outside_bytes.h"
+#include "hearth/serve/weights_hash.h"
 #include "hearth/serve/word.h"
 
 namespace hearth::serve {
@@ -144,8 +145,9 @@ std::optional<ApiError> Adapters::unload(const std::string& name) {
 }
 
 void Adapters::put(const std::string& name, std::shared_ptr<const Adapter> adapter) {
+  std::string hash = hash_of_adapter(adapter->facts().path);
   const std::lock_guard lock(mutex_);
-  adapters_[name] = {name, std::move(adapter), std::time(nullptr)};
+  adapters_[name] = {name, std::move(adapter), std::time(nullptr), std::move(hash)};
   count();
 }
 
@@ -159,6 +161,14 @@ std::shared_ptr<const Adapter> Adapters::find(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto found = adapters_.find(name);
   return found == adapters_.end() ? nullptr : found->second.adapter;
+}
+
+std::string Adapters::hash_of(const Adapter& adapter) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, loaded] : adapters_) {
+    if (loaded.adapter.get() == &adapter) return loaded.hash;
+  }
+  return "";
 }
 
 std::vector<LoadedAdapter> Adapters::all() const {

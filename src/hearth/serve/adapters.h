@@ -23,6 +23,7 @@ struct LoadedAdapter {
   std::string name;
   std::shared_ptr<const Adapter> adapter;
   int64_t created = 0;  // seconds since 1970
+  std::string hash;     // SHA-256 of its weights
 };
 
 // Thread-safe, but `open`. Everything that it is made of must outlive it.
@@ -41,6 +42,7 @@ class Adapters {
   std::optional<ApiError> unload(const std::string& name);
   std::shared_ptr<const Adapter> find(std::string_view name) const;  // nullptr: none
   std::vector<LoadedAdapter> all() const;                            // by name
+  std::string hash_of(const Adapter& adapter) const;  // "": it is not loaded any more
 
  private:
   std::optional<ApiError> check_new(const std::string& name) const;

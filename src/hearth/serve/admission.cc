@@ -12,6 +12,7 @@
 namespace hearth::serve {
 namespace {
 
+constexpr size_t kTextMax = 256 << 10;                  // bytes of a prompt in the audit log
 constexpr int64_t kWholeReplyMax = int64_t{256} << 20;  // a reply that is not streamed
 
 }  // namespace
@@ -114,12 +115,33 @@ std::optional<ApiError> Admission::mark(GenerationJob& job, std::string_view ada
   return std::nullopt;
 }
 
+// What the audit log tells of it, but what was found by the guard.
+RequestFacts Admission::facts_of(const GenerationRequest& request, const Caller& caller,
+                                 const NamedModel& named,
+                                 const std::vector<Prompt>& prompts) const {
+  RequestFacts out;
+  out.model = named.name;
+  if (named.adapter) out.adapter_hash = adapters_.hash_of(*named.adapter);
+  out.personal_data_mode = caller.personal_data.value_or(options_.personal_data.mode);
+  out.user = request.user;
+  if (options_.label.placement != label::Placement::off) {
+    out.label = label::Mark{options_.label.producer, label::new_produce_id()};
+  }
+  for (const Prompt& prompt : prompts) {
+    if (!options_.keep_text || out.text.size() > kTextMax) break;
+    out.text += model_.tokenizer().decode(prompt.ids, true);
+  }
+  if (out.text.size() > kTextMax) out.text.resize(kTextMax);
+  return out;
+}
+
 std::optional<ApiError> Admission::admit(
     GenerationRequest request, const Caller& caller,
     std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out) {
   NamedModel named;
   if (auto error = find_model(request.model, named)) return error;
   out.model = named.name;
+  if (options_.label.placement != label::Placement::off) remove_explicit_labels(request);
   if (auto error = guard(caller, request, out.guarded)) return error;
   std::vector<Prompt> prompts;
   if (auto error = make_prompts(model_, request, options_.context, prompts)) return error;
@@ -128,13 +150,19 @@ std::optional<ApiError> Admission::admit(
     out.echo.insert(out.echo.end(), static_cast<size_t>(request.n),
                     model_.tokenizer().decode(prompt.ids, true));
   }
+  out.facts = facts_of(request, caller, named, prompts);
+  out.facts.personal_data = out.guarded.found;
   GenerationJob job = make_job(model_, request, options_.context, std::move(prompts));
   job.thought = thought_of(request);
   const size_t colon = named.adapter ? named.name.rfind(':') : named.name.npos;
   const auto adapter = colon == named.name.npos ? "" : named.name.substr(colon + 1);
   if (auto error = mark(job, adapter, out)) return error;
+  out.facts.watermark_key = out.mark;
   job.adapter = std::move(named.adapter);
   out.choices = job.choices();
+  if (takes_explicit_label(request)) {
+    out.labeller.emplace(options_.label, static_cast<size_t>(out.choices));
+  }
   const int64_t buffer = request.stream ? options_.stream_buffer * out.choices : kWholeReplyMax;
   out.channel = std::make_shared<AnswerChannel>(request.stream, buffer);
   job.channel = out.channel;

@@ -16,10 +16,12 @@
 #include "hearth/guard/watermark/policy.h"
 #include "hearth/serve/access/gate.h"
 #include "hearth/serve/adapters.h"
+#include "hearth/serve/content_label.h"
 #include "hearth/serve/engine_loop.h"
 #include "hearth/serve/generation_request.h"
 #include "hearth/serve/openai/read_request.h"
 #include "hearth/serve/personal_data.h"
+#include "hearth/serve/request_facts.h"
 
 namespace hearth::serve {
 
@@ -30,6 +32,8 @@ struct AdmissionOptions {
   std::string thought_ending = ThoughtOptions().ending;
   PersonalDataPolicy personal_data;
   watermark::Policy watermark;
+  label::Policy label;
+  bool keep_text = false;             // of prompts, for the audit log
   int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
 };
 
@@ -38,9 +42,11 @@ struct Admitted {
   std::shared_ptr<AnswerChannel> channel;
   std::string model;  // as replies say it: "base" or "base:adapter"
   int64_t choices = 1;
-  std::vector<std::string> echo;  // the prompt of each choice, where it was asked for
-  GuardedRequest guarded;         // whoever shows the answer puts back what was masked
-  std::string mark;               // id of the key that marks it; "": it is not marked
+  std::vector<std::string> echo;           // the prompt of each choice, where it was asked for
+  GuardedRequest guarded;                  // whoever shows the answer puts back what was masked
+  std::optional<AnswerLabeller> labeller;  // and then labels it, where words are to be put in
+  std::string mark;                        // id of the key that marks it; "": none
+  RequestFacts facts;                      // for the audit log
 };
 
 // Thread-safe; all that it is given must outlive it.
@@ -78,6 +84,8 @@ class Admission {
   std::optional<ApiError> make_grammar(const GenerationRequest& request, GenerationJob& job);
   std::optional<ApiError> mark(GenerationJob& job, std::string_view adapter, Admitted& out);
   ThoughtOptions thought_of(const GenerationRequest& request) const;
+  RequestFacts facts_of(const GenerationRequest& request, const Caller& caller,
+                        const NamedModel& named, const std::vector<Prompt>& prompts) const;
 
   const TextModel& model_;
   EngineLoop& loop_;

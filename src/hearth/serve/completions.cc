@@ -29,7 +29,7 @@ class Completion : public PendingAnswer {
   Completion(const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
              std::vector<std::pair<std::string, std::string>> headers,
              std::shared_ptr<AnswerChannel> channel, int64_t choices,
-             std::shared_ptr<const pii::Vault> vault)
+             std::shared_ptr<const pii::Vault> vault, std::optional<AnswerLabeller> labeller)
       : tokenizer_(tokenizer),
         head_(std::move(head)),
         stream_(stream),
@@ -37,7 +37,8 @@ class Completion : public PendingAnswer {
         headers_(std::move(headers)),
         channel_(std::move(channel)),
         choices_(static_cast<size_t>(choices)),
-        begun_(static_cast<size_t>(choices), false) {
+        begun_(static_cast<size_t>(choices), false),
+        labeller_(std::move(labeller)) {
     if (!vault) return;
     for (std::string& text : echo_) text = pii::unmask(text, vault);
     restorer_.emplace(std::move(vault), tokenizer_, choices_.size());
@@ -51,11 +52,13 @@ class Completion : public PendingAnswer {
     AnswerChannel::Taken taken = channel_->take();
     if (taken.ended) usage_ = taken.usage;
     if (restorer_) restorer_->restore(taken);
+    if (labeller_) labeller_->label(taken.pieces);
     Progress out;
     out.ended = taken.ended;
     if (taken.error && !begun) {
       out.whole = error_reply(*taken.error);
     } else if (stream_) {
+      if (taken.error) out.failure = taken.error->code;
       out.bytes = events(std::move(taken));
     } else {
       for (Piece& p : taken.pieces) choices_[static_cast<size_t>(p.choice)].add(std::move(p));
@@ -121,6 +124,7 @@ class Completion : public PendingAnswer {
   std::vector<bool> begun_;
   Usage usage_;
   std::optional<AnswerRestorer> restorer_;  // where the request was masked
+  std::optional<AnswerLabeller> labeller_;
 };
 
 }  // namespace
@@ -163,10 +167,10 @@ std::shared_ptr<PendingAnswer> pending_completion(
     const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
     std::vector<std::pair<std::string, std::string>> headers,
     std::shared_ptr<AnswerChannel> channel, int64_t choices,
-    std::shared_ptr<const pii::Vault> vault) {
+    std::shared_ptr<const pii::Vault> vault, std::optional<AnswerLabeller> labeller) {
   return std::make_shared<Completion>(tokenizer, std::move(head), stream, std::move(echo),
                                       std::move(headers), std::move(channel), choices,
-                                      std::move(vault));
+                                      std::move(vault), std::move(labeller));
 }
 
 HttpReply json_reply(std::string body) {
@@ -178,6 +182,7 @@ HttpReply json_reply(std::string body) {
 HttpReply error_reply(const ApiError& error) {
   HttpReply reply;
   reply.status = error.status;
+  reply.code = error.code;
   reply.body = error_json(error);
   if (error.retry_after > 0)
     reply.headers.emplace_back("Retry-After", fmt::format("{}", error.retry_after));

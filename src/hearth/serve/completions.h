@@ -7,6 +7,7 @@
 #include <string>
 
 #include "hearth/engine/text_model.h"
+#include "hearth/serve/content_label.h"
 #include "hearth/serve/engine_loop.h"
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/generation_request.h"
@@ -25,12 +26,13 @@ GenerationJob make_job(const TextModel& model, const GenerationRequest& request,
                        std::vector<Prompt> prompts);
 
 // The answers of `channel` as HTTP shows them. `echo` goes before each text. `vault`: of the values
-// that were masked in the request, put back here; may be null.
+// that were masked in the request, put back here; may be null. `labeller`: of explicit labels.
 std::shared_ptr<PendingAnswer> pending_completion(
     const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
     std::vector<std::pair<std::string, std::string>> headers,
     std::shared_ptr<AnswerChannel> channel, int64_t choices,
-    std::shared_ptr<const pii::Vault> vault = nullptr);
+    std::shared_ptr<const pii::Vault> vault = nullptr,
+    std::optional<AnswerLabeller> labeller = std::nullopt);
 
 HttpReply json_reply(std::string body);
 HttpReply error_reply(const ApiError& error);

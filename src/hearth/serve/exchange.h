@@ -11,6 +11,7 @@
 
 #include "hearth/serve/access/gate.h"
 #include "hearth/serve/answer_channel.h"
+#include "hearth/serve/request_facts.h"
 
 namespace hearth::serve {
 
@@ -26,6 +27,9 @@ struct RequestHead {
 struct RequestContext {
   std::string id;  // X-Request-Id: the client's, or ours
   Caller caller;
+  std::string route;  // of ours that it asks for; "": none
+  bool open = false;  // the route is for everybody, and no event of the audit log
+  std::shared_ptr<RequestFacts> facts = std::make_shared<RequestFacts>();
 };
 
 class PendingAnswer;
@@ -34,6 +38,7 @@ struct HttpReply {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::string code;  // of an error; "": none
   std::vector<std::pair<std::string, std::string>> headers;
   // Set: the answer comes over time, and the rest of this is empty.
   std::shared_ptr<PendingAnswer> pending;
@@ -47,6 +52,7 @@ class PendingAnswer {
   struct Progress {
     std::optional<HttpReply> whole;  // the answer is this, and nothing was streamed before it
     std::string bytes;               // of an event stream
+    std::string failure;             // the code of the error that ended the stream
     bool ended = false;              // nothing follows
   };
   // `begun`: the head of a stream is out already, a failure can only be an event in it.

@@ -48,6 +48,7 @@ struct GenerationRequest {
   SamplingOverrides sampling;
   OutputFormat format;
   std::string format_field;          // that said it, for errors: response_format, guided_regex, ...
+  std::string user;                  // the end user, as the caller names them; "": not said
   std::vector<std::string> ignored;  // names of fields that mean nothing here
 };
 

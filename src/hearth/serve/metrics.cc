@@ -87,6 +87,8 @@ struct Metrics::Series {
           .Add({});
   Gauge& adapters = gauge("hearth_adapters_loaded", "Adapters that requests may name");
   Gauge& adapter_bytes = gauge("hearth_adapter_memory_bytes", "Memory of these adapters");
+  Family<Counter>& audit_events =
+      counters("hearth_audit_events_total", "Events for the audit log: kept, or lost");
   Family<Counter>& personal_data =
       counters("hearth_personal_data_total", "Personal data found in requests, by type and mode");
   Gauge& open = gauge("hearth_connections_open", "HTTP connections");
@@ -191,6 +193,10 @@ void Metrics::connections(int64_t open) {
 
 void Metrics::calls(int64_t open) {
   series_->calls.Set(static_cast<double>(open));
+}
+
+void Metrics::audit_event(bool kept) {
+  series_->audit_events.Add({{"result", kept ? "kept" : "lost"}}).Increment();
 }
 
 void Metrics::personal_data(std::string_view type, std::string_view mode, int64_t count) {

@@ -39,7 +39,8 @@ class Metrics {
   void rpc(std::string_view code);      // every gRPC call's status
   void rejected(std::string_view why);  // requests that were never admitted
   void connections(int64_t open);
-  void calls(int64_t open);  // gRPC
+  void calls(int64_t open);     // gRPC
+  void audit_event(bool kept);  // an event for the audit log
   void personal_data(std::string_view type, std::string_view mode, int64_t count);
 
   std::string text() const;  // Prometheus' text format

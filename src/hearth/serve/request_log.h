@@ -3,13 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 
 #include "hearth/serve/answer_channel.h"
+#include "hearth/serve/request_facts.h"
 
 namespace hearth::serve {
+
+// Of a request that asked for what is not here.
+inline constexpr std::string_view kUnknownRoute = "unknown";
 
 struct RequestRecord {
   std::string id;
@@ -20,6 +25,11 @@ struct RequestRecord {
   double milliseconds = 0;
   Usage usage;
   std::string outcome;  // "": whole; else why it was cut
+  // ---- For the audit log.
+  std::string key_id;
+  std::string route;   // the name of a route of ours, or kUnknownRoute
+  std::string reason;  // the code of the error that it got, or the outcome; "": complete
+  std::shared_ptr<const RequestFacts> facts;
 };
 
 // Thread-safe.

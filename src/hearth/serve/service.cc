@@ -116,7 +116,9 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
   if (auto error = gate_.check_origin(head.origin, head.host)) return error_reply(*error);
   if (auto reply = preflight(head)) return reply;
   const Route* route = find_route(head);
-  if (!route || !route->open) {
+  if (route) context.route = route->path;
+  context.open = route && route->open;
+  if (!context.open) {
     const Scope scope = route ? route->scope : Scope::generate;
     if (auto error = gate_.check_key(presented_key(head), scope, context.caller)) {
       metrics_.rejected(error->code);
@@ -136,6 +138,10 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
     return reply;
   }
   if (!route->limited) return std::nullopt;
+  if (auto error = options_.audit ? options_.audit->refuse() : std::nullopt) {
+    metrics_.rejected(error->code);
+    return error_reply(*error);
+  }
   if (auto limit = gate_.check_rate(context.caller)) {
     metrics_.rejected(limit->code);
     return error_reply(*limit);
@@ -203,13 +209,16 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
     return error_reply(*error);
   }
   head.model = admitted.model;
+  head.label = admitted.facts.label;
+  if (head.label) headers.emplace_back("X-AIGC", label::aigc_header(*head.label));
+  *context.facts = std::move(admitted.facts);
   const GuardedRequest& guarded = admitted.guarded;
   if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
   if (!admitted.mark.empty()) headers.emplace_back("X-Hearth-Watermark", admitted.mark);
   HttpReply reply;
-  reply.pending = pending_completion(model_.tokenizer(), std::move(head), stream,
-                                     std::move(admitted.echo), std::move(headers),
-                                     std::move(admitted.channel), admitted.choices, guarded.vault);
+  reply.pending = pending_completion(
+      model_.tokenizer(), std::move(head), stream, std::move(admitted.echo), std::move(headers),
+      std::move(admitted.channel), admitted.choices, guarded.vault, std::move(admitted.labeller));
   return reply;
 }
 

@@ -11,6 +11,7 @@
 
 #include "hearth/serve/adapters.h"
 #include "hearth/serve/admission.h"
+#include "hearth/serve/audit_trail.h"
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/metrics.h"
 #include "hearth/serve/openai/write_reply.h"
@@ -21,6 +22,7 @@ namespace hearth::serve {
 struct ServiceOptions {
   std::string version;
   ReasoningField reasoning_field = ReasoningField::reasoning_content;
+  const AuditTrail* audit = nullptr;  // null: no audit log
 };
 
 // Thread-safe; all that it is given must outlive it.

@@ -12,6 +12,8 @@
 namespace hearth::serve {
 namespace {
 
+constexpr size_t kKeyIdDigits = 16;
+
 double now_seconds() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return std::chrono::duration<double>(now).count();
@@ -159,6 +161,7 @@ std::optional<ApiError> Gate::check_key(std::string_view presented, Scope scope,
   const ApiKey* key = keys->find(presented);
   if (!key) return api_error(401, "invalid_api_key", "the API key is not known here");
   caller.name = key->name;
+  caller.key_id = key->hash.substr(0, kKeyIdDigits);
   caller.personal_data = key->personal_data;
   caller.administers = key->scopes.contains(Scope::admin);
   if (!key->scopes.contains(scope)) {

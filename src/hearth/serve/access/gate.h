@@ -24,6 +24,7 @@ struct GateOptions {
 
 struct Caller {
   std::string name;                        // of the key; "" where there are none
+  std::string key_id;                      // the first digits of its hash
   std::optional<pii::Mode> personal_data;  // what the key says
   bool administers = false;                // by the scope of its key
 };

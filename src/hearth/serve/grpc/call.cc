@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "hearth/serve/grpc/rpc_status.h"
+#include "hearth/serve/audit_trail.h"
 
 namespace hearth::serve {
 namespace {
@@ -62,6 +62,7 @@ void Call::begin() {
   server_.calls.insert(this);
   server_.metrics.calls(static_cast<int64_t>(server_.calls.size()));
   read_head();
+  heard_ = true;
   std::optional<ApiError> error = server_.service.refuse(head_, request_);
   if (server_.stopping) {
     error = api_error(503, "shutting_down", "the server is shutting down", 5);
@@ -188,8 +189,24 @@ void Call::finish(const std::optional<ApiError>& error) {
   record_.status = static_cast<int>(status.code);
   record_.milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - start_).count();
   if (gone_) record_.outcome = error ? error->code : "";
+  record_.key_id = request_.caller.key_id;
+  record_.route = request_.route.empty() ? kUnknownRoute : request_.route;
+  record_.reason = error ? error->code : "";
+  record_.facts = request_.facts;
   server_.metrics.rpc(rpc_code_name(status.code));
   server_.log.request(record_);
+  if (!server_.options.audit || !heard_) return close(status);
+  // Who is told the status finds the call in the audit log.
+  boost::asio::post(server_.auditors, [self = shared_from_this(), status] {
+    const auto unlogged = self->server_.options.audit->record(self->record_);
+    self->post(
+        [status = unlogged ? rpc_status(*unlogged) : status](Call& call) { call.close(status); });
+  });
+}
+
+void Call::close(const RpcStatus& status) {
+  const auto& label = request_.facts->label;
+  if (label) context_.AddTrailingMetadata("x-aigc", label::aigc_header(*label));
   Finish(grpc::Status(static_cast<grpc::StatusCode>(status.code), status.message, status.details));
 }
 

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "hearth/serve/grpc/grpc_server.h"
+#include "hearth/serve/grpc/rpc_status.h"
 
 namespace hearth::serve {
 
@@ -31,6 +32,7 @@ struct GrpcShared {
   bool stopping = false;
   boost::asio::io_context io{1};  // of the carrying thread
   boost::asio::thread_pool workers{2};
+  boost::asio::thread_pool auditors{4};  // wait for the disk
 };
 
 class Call final : public grpc::ServerGenericBidiReactor,
@@ -81,6 +83,7 @@ class Call final : public grpc::ServerGenericBidiReactor,
   void write_done(bool ok);
   void cancelled();
   void finish(const std::optional<ApiError>& error);
+  void close(const RpcStatus& status);
   ApiError why_cancelled() const;
   double waited(Clock::time_point now) const {
     return std::chrono::duration<double>(now - since_).count();
@@ -105,6 +108,7 @@ class Call final : public grpc::ServerGenericBidiReactor,
   Clock::time_point since_;  // of a read or a write
   bool gone_ = false;        // cancelled, or its deadline passed
   bool finished_ = false;
+  bool heard_ = false;  // its head was looked at: it is an event of the audit log
 };
 
 }  // namespace hearth::serve

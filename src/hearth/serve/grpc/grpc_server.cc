@@ -157,6 +157,7 @@ void GrpcServer::Impl::stop() {
   });
   server_->Shutdown(std::chrono::system_clock::now() + kLastWords);
   shared_.workers.join();
+  shared_.auditors.join();
   net::post(shared_.io, [this] {
     over_ = true;
     timer_.cancel();

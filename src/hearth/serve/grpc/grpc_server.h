@@ -14,6 +14,8 @@
 
 namespace hearth::serve {
 
+class AuditTrail;
+
 struct GrpcOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 0;  // 0: any free one
@@ -22,6 +24,7 @@ struct GrpcOptions {
   double read_seconds = 60;              // from the head to a whole message
   double write_seconds = 30;             // a reader that takes nothing for so long is cut
   std::string tls_certificate, tls_key;  // PEM files; empty: no TLS
+  AuditTrail* audit = nullptr;           // told of each call; null: there is no audit log
 };
 
 class GrpcServer {

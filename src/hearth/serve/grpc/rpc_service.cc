@@ -45,17 +45,23 @@ const RpcService::Route* RpcService::find_route(std::string_view method) {
   return nullptr;
 }
 
-RpcService::RpcService(Admission& admission, Gate& gate, Metrics& metrics)
-    : admission_(admission), gate_(gate), metrics_(metrics), created_(std::time(nullptr)) {}
+RpcService::RpcService(Admission& admission, Gate& gate, Metrics& metrics, const AuditTrail* audit)
+    : admission_(admission),
+      gate_(gate),
+      metrics_(metrics),
+      audit_(audit),
+      created_(std::time(nullptr)) {}
 
 std::optional<ApiError> RpcService::refuse(const RpcHead& head, RequestContext& context) {
   context.id = request_id(head.request_id);
   const Route* route = find_route(head.method);
+  if (route) context.route = route->method;
   std::optional<ApiError> error =
       gate_.check_key(bearer_key(head.authorization), Scope::generate, context.caller);
   if (!error && !route) {
     return api_error(501, "not_found", fmt::format("there is no `{}` here", excerpt(head.method)));
   }
+  if (!error && route->limited && audit_) error = audit_->refuse();
   if (!error && route->limited) error = gate_.check_rate(context.caller);
   if (error) metrics_.rejected(error->code);
   return error;
@@ -101,8 +107,10 @@ RpcReply RpcService::answer(Endpoint endpoint, const RpcHead& head, const Reques
   Admitted admitted;
   reply.error = admission_.admit(std::move(request), context.caller, head.deadline, admitted);
   if (reply.error) return reply;
-  reply.stream = std::make_shared<RpcStream>(tokenizer, std::move(admitted.channel),
-                                             admitted.choices, std::move(admitted.guarded.vault));
+  reply.stream =
+      std::make_shared<RpcStream>(tokenizer, std::move(admitted.channel), admitted.choices,
+                                  std::move(admitted.guarded.vault), std::move(admitted.labeller));
+  *context.facts = std::move(admitted.facts);
   return reply;
 }
 

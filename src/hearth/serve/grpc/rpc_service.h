@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hearth/serve/admission.h"
+#include "hearth/serve/audit_trail.h"
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/grpc/rpc_stream.h"
 
@@ -34,7 +35,8 @@ struct RpcReply {
 // Thread-safe; all that it is given must outlive it.
 class RpcService {
  public:
-  RpcService(Admission& admission, Gate& gate, Metrics& metrics);
+  // `audit`: null where there is no audit log.
+  RpcService(Admission& admission, Gate& gate, Metrics& metrics, const AuditTrail* audit = nullptr);
 
   // Decides on the head alone; an error means that no message is read. Fills `context`.
   std::optional<ApiError> refuse(const RpcHead& head, RequestContext& context);
@@ -56,6 +58,7 @@ class RpcService {
   Admission& admission_;
   Gate& gate_;
   Metrics& metrics_;
+  const AuditTrail* const audit_;
   const int64_t created_;  // when the model was loaded
 };
 

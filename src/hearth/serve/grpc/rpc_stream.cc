@@ -48,8 +48,9 @@ std::string usage_message(const Usage& usage) {
 }  // namespace
 
 RpcStream::RpcStream(const Tokenizer& tokenizer, std::shared_ptr<AnswerChannel> channel,
-                     int64_t choices, std::shared_ptr<const pii::Vault> vault)
-    : tokenizer_(tokenizer), channel_(std::move(channel)) {
+                     int64_t choices, std::shared_ptr<const pii::Vault> vault,
+                     std::optional<AnswerLabeller> labeller)
+    : tokenizer_(tokenizer), channel_(std::move(channel)), labeller_(std::move(labeller)) {
   if (vault) restorer_.emplace(std::move(vault), tokenizer_, static_cast<size_t>(choices));
 }
 
@@ -61,6 +62,7 @@ RpcStream::~RpcStream() {
 RpcStream::Progress RpcStream::poll() {
   AnswerChannel::Taken taken = channel_->take();
   if (restorer_) restorer_->restore(taken);
+  if (labeller_) labeller_->label(taken.pieces);
   Progress out;
   for (Piece& piece : taken.pieces) {
     out.messages.push_back(piece_message(std::move(piece), tokenizer_));

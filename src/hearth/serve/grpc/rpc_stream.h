@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hearth/serve/answer_channel.h"
+#include "hearth/serve/content_label.h"
 #include "hearth/serve/personal_data.h"
 #include "hearth/text/tokenizer/tokenizer.h"
 
@@ -17,9 +18,10 @@ namespace hearth::serve {
 class RpcStream {
  public:
   // `tokenizer` must outlive it. `vault`: of the values that were masked in the request, put back
-  // here; may be null.
+  // here; may be null. `labeller`: of explicit labels.
   RpcStream(const Tokenizer& tokenizer, std::shared_ptr<AnswerChannel> channel, int64_t choices,
-            std::shared_ptr<const pii::Vault> vault);
+            std::shared_ptr<const pii::Vault> vault,
+            std::optional<AnswerLabeller> labeller = std::nullopt);
   ~RpcStream();
   RpcStream(const RpcStream&) = delete;
   RpcStream& operator=(const RpcStream&) = delete;
@@ -40,6 +42,7 @@ class RpcStream {
   const Tokenizer& tokenizer_;
   const std::shared_ptr<AnswerChannel> channel_;
   std::optional<AnswerRestorer> restorer_;  // where the request was masked
+  std::optional<AnswerLabeller> labeller_;
   Usage usage_;
 };
 

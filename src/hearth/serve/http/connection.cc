@@ -6,6 +6,8 @@
 #include <boost/beast/http.hpp>
 #include <optional>
 
+#include "hearth/serve/audit_trail.h"
+#include "hearth/serve/completions.h"
 #include "hearth/serve/http/wire.h"
 
 namespace hearth::serve {
@@ -100,6 +102,7 @@ struct Connection::Exchange {
   Clock::time_point start = Clock::now();
   bool keep_alive = false;
   bool old = false;  // HTTP/1.0: no chunks
+  bool audited = false;
   RequestRecord record;
 };
 
@@ -258,11 +261,26 @@ net::awaitable<bool> Connection::answer(HttpReply reply, Exchange& exchange) {
     good = co_await write_reply(reply, exchange);
   }
   if (!good && exchange.record.outcome.empty()) exchange.record.outcome = "disconnected";
+  if (!good) exchange.record.reason = exchange.record.outcome;
+  co_await audit(exchange);
   finish(exchange);
   co_return good&& exchange.keep_alive;
 }
 
-void Connection::finish(Exchange& exchange) {
+// Before the last bytes of an answer leave: who has them whole finds them in the audit log. An
+// error goes out in place of an answer that must be there and is not.
+net::awaitable<std::optional<ApiError>> Connection::audit(Exchange& exchange) {
+  if (!server_.options.audit || exchange.audited || exchange.context.open) co_return std::nullopt;
+  exchange.audited = true;
+  describe(exchange);
+  const auto work = [&]() -> net::awaitable<std::optional<ApiError>> {
+    co_return server_.options.audit->record(exchange.record);
+  };
+  std::optional<ApiError> lost = co_await net::co_spawn(server_.auditors, work, net::use_awaitable);
+  co_return lost;
+}
+
+void Connection::describe(Exchange& exchange) const {
   RequestRecord& record = exchange.record;
   record.id = exchange.context.id;
   record.caller = exchange.context.caller.name;
@@ -271,12 +289,26 @@ void Connection::finish(Exchange& exchange) {
   record.milliseconds =
       std::chrono::duration<double, std::milli>(Clock::now() - exchange.start).count();
   if (record.status == 0) record.status = 499;  // gone before it was answered
+  record.key_id = exchange.context.caller.key_id;
+  record.route = exchange.context.route.empty() ? kUnknownRoute : exchange.context.route;
+  record.facts = exchange.context.facts;
+}
+
+void Connection::finish(Exchange& exchange) {
+  describe(exchange);
+  const RequestRecord& record = exchange.record;
   server_.metrics.response(record.status);
   server_.log.request(record);
 }
 
 net::awaitable<bool> Connection::write_reply(const HttpReply& reply, Exchange& exchange) {
   exchange.record.status = reply.status;
+  exchange.record.reason = reply.code;
+  const std::optional<ApiError> unlogged = co_await audit(exchange);
+  if (unlogged) {
+    const bool good = co_await write_reply(error_reply(*unlogged), exchange);
+    co_return good;
+  }
   WireHead head;
   head.status = reply.status;
   head.headers = headers_for(exchange);
@@ -332,6 +364,7 @@ net::awaitable<bool> Connection::follow_stream(PendingAnswer& pending, Exchange&
     if (progress.whole) {
       watching_ = false;
       stream_.socket().cancel(ignored_);
+      exchange.record.usage = pending.usage();
       const bool good = co_await write_reply(*progress.whole, exchange);
       co_return good;
     }
@@ -349,6 +382,12 @@ net::awaitable<bool> Connection::follow_stream(PendingAnswer& pending, Exchange&
       if (exchange.old) exchange.keep_alive = false;
       head.keep_alive = exchange.keep_alive;
       bytes = head_text(head);
+    }
+    if (progress.ended) {
+      exchange.record.usage = pending.usage();
+      exchange.record.reason = progress.failure;
+      const std::optional<ApiError> unlogged = co_await audit(exchange);
+      if (unlogged) progress.bytes = sse_event(error_json(*unlogged)) + std::string(kSseDone);
     }
     if (!progress.bytes.empty())
       bytes += exchange.old ? progress.bytes : chunk_text(progress.bytes);

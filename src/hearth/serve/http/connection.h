@@ -4,6 +4,7 @@
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,7 +32,8 @@ struct HttpShared {
   bool draining = false;
   std::unique_ptr<net::ssl::context> tls = {};  // null: plain
   net::thread_pool workers{2};
-  net::io_context io{1};  // its coroutines go before what stands above
+  net::thread_pool auditors{4};  // wait for the disk; events that come together share a flush
+  net::io_context io{1};         // its coroutines go before what stands above
 };
 
 // All members are used by the I/O thread only.
@@ -91,6 +93,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     server_.busy += static_cast<int>(busy) - static_cast<int>(busy_);
     busy_ = busy;
   }
+  net::awaitable<std::optional<ApiError>> audit(Exchange& exchange);
+  void describe(Exchange& exchange) const;
   void finish(Exchange& exchange);
   std::vector<std::pair<std::string, std::string>> headers_for(const Exchange& exchange) const;
 

@@ -169,6 +169,7 @@ void HttpServer::Impl::run() {
       shared_.io, [this]() -> net::awaitable<void> { co_await accept_all(); }, net::detached);
   shared_.io.run();
   shared_.workers.join();
+  shared_.auditors.join();
 }
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

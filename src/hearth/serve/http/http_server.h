@@ -14,6 +14,8 @@
 
 namespace hearth::serve {
 
+class AuditTrail;
+
 struct HttpOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 0;  // 0: any free one
@@ -28,6 +30,7 @@ struct HttpOptions {
   double ping_seconds = 10;              // a comment in a stream that has nothing to say
   double drain_seconds = 30;             // after SIGTERM, for what runs
   std::string tls_certificate, tls_key;  // PEM files; empty: no TLS
+  AuditTrail* audit = nullptr;           // told of each request; null: there is no audit log
 };
 
 class HttpServer {

@@ -13,11 +13,24 @@ namespace {
 
 constexpr int64_t kTokensMax = std::numeric_limits<int32_t>::max();
 constexpr size_t kPromptIdsMax = 1 << 22;
+constexpr size_t kUserBytesMax = 512;
 
 // Known to OpenAI's clients and without an effect on what is said here.
 constexpr std::array<std::string_view, 11> kWithoutEffect = {
     "user",  "safety_identifier", "metadata",         "store",      "service_tier", "verbosity",
     "audio", "modalities",        "prompt_cache_key", "prediction", "functions"};
+
+// Who asks through the caller: OpenAI's newer name for it, then the older one. Only the audit log
+// is told.
+void read_user(Fields& fields, std::string& out) {
+  for (std::string_view key : {"safety_identifier", "user"}) {
+    const Json* const user = fields.any(key);
+    if (!user || !user->is_string() || !out.empty()) continue;
+    out = user->get_ref<const std::string&>();
+    if (out.size() <= kUserBytesMax) continue;
+    fields.fail(key, "invalid_value", fmt::format("expected at most {} bytes", kUserBytesMax));
+  }
+}
 
 void read_stop(Fields& fields, std::vector<std::string>& out) {
   const Json* stop = fields.any("stop");
@@ -269,6 +282,7 @@ std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& ob
     fields.fail(out.format_field, "unsupported_parameter",
                 "expected no tools beside it, found both");
   }
+  read_user(fields, out.user);
   for (std::string_view key : kWithoutEffect) fields.skip(key);
   out.ignored = fields.unasked();
   return fields.error();

@@ -26,6 +26,10 @@ Json head_json(const ReplyHead& head, bool chunk) {
           {"system_fingerprint", head.fingerprint}};
 }
 
+void set_label(const ReplyHead& head, Json& reply) {
+  if (head.label) reply["AIGC"] = label::aigc_json(*head.label);
+}
+
 Json usage_json(const Usage& u) {
   return {{"prompt_tokens", u.prompt_tokens},
           {"completion_tokens", u.completion_tokens},
@@ -126,8 +130,9 @@ Json or_null(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
 
-std::string with_choice(const ReplyHead& head, Json choice) {
+std::string with_choice(const ReplyHead& head, Json choice, bool labelled) {
   Json out = head_json(head, true);
+  if (labelled) set_label(head, out);
   out["choices"] = Json::array({std::move(choice)});
   if (head.include_usage) out["usage"] = nullptr;
   return dump_json(out);
@@ -160,10 +165,12 @@ std::string sse_event(std::string_view json) {
 }
 
 std::string role_chunk_json(const ReplyHead& head, int32_t choice) {
-  return with_choice(head, {{"index", choice},
-                            {"delta", {{"role", "assistant"}, {"content", ""}}},
-                            {"logprobs", nullptr},
-                            {"finish_reason", nullptr}});
+  return with_choice(head,
+                     {{"index", choice},
+                      {"delta", {{"role", "assistant"}, {"content", ""}}},
+                      {"logprobs", nullptr},
+                      {"finish_reason", nullptr}},
+                     true);
 }
 
 std::string chunk_json(const ReplyHead& head, const Piece& piece, const Tokenizer& tokenizer) {
@@ -187,7 +194,7 @@ std::string chunk_json(const ReplyHead& head, const Piece& piece, const Tokenize
                            : logprobs_json(head, piece.thought ? none : piece.logprobs,
                                            piece.thought ? piece.logprobs : none, tokenizer);
   choice["finish_reason"] = or_null(piece.finish);
-  return with_choice(head, std::move(choice));
+  return with_choice(head, std::move(choice), !piece.finish.empty());
 }
 
 std::string usage_chunk_json(const ReplyHead& head, const Usage& usage) {
@@ -200,6 +207,7 @@ std::string usage_chunk_json(const ReplyHead& head, const Usage& usage) {
 std::string reply_json(const ReplyHead& head, const std::vector<WholeChoice>& choices,
                        const Usage& usage, const Tokenizer& tokenizer) {
   Json out = head_json(head, false);
+  set_label(head, out);
   out["choices"] = Json::array();
   for (size_t i = 0; i < choices.size(); ++i) {
     const WholeChoice& c = choices[i];

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "hearth/files/json.h"
+#include "hearth/guard/label/label.h"
 #include "hearth/serve/answer_channel.h"
 #include "hearth/serve/generation_request.h"
 #include "hearth/text/tokenizer/tokenizer.h"
@@ -28,6 +30,7 @@ struct ReplyHead {
   bool include_usage = false;
   bool logprobs = false;
   bool top_logprobs = false;
+  std::optional<label::Mark> label;  // in whole replies, in first and last chunks
 };
 
 struct WholeCall {

@@ -44,7 +44,8 @@ export async function detectWatermark(text, key) {
   return reply.json();
 }
 
-// Yields {thought} and {text} as they come, {end} with the finish reason, {usage} and {ignored}.
+// Yields {thought} and {text} as they come, {end} with the finish reason, {usage}, {ignored}, and
+// {label}: the metadata object AIGC of an answer that the server labels.
 export async function* streamChat(request, key, signal) {
   const body = JSON.stringify({
     ...request, stream: true, stream_options: { include_usage: true },
@@ -60,6 +61,7 @@ export async function* streamChat(request, key, signal) {
       throw new ApiError("status", { status: 500, message: String(chunk.error.message) });
     }
     const choice = chunk.choices?.[0];
+    if (chunk.AIGC) yield { label: chunk.AIGC };
     const thought = choice?.delta?.reasoning_content ?? choice?.delta?.reasoning;
     if (thought) yield { thought: String(thought) };
     if (choice?.delta?.content) yield { text: String(choice.delta.content) };

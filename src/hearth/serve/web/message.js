@@ -85,12 +85,13 @@ export class AnswerView {
     this.body = element("div", { class: "prose" });
     this.waiting = element("p", { class: "waiting", hidden: true }, words("waiting"));
     this.problem = element("div", { class: "problem", role: "alert", hidden: true });
+    this.label = element("p", { class: "label", hidden: true }, words("generated"));
     this.figures = element("span", { class: "figures" });
     this.actions = element("footer", {}, versions(at, all), action("copy", "copy"),
       action("regenerate", "again", "regenerate"), this.figures);
     this.root = element("article", { class: "message answer", "data-id": message.id },
       element("h2", { class: "unseen" }, words("assistant")), this.thought, this.waiting, this.body,
-      this.problem, this.actions);
+      this.label, this.problem, this.actions);
     this.stream = new MarkdownStream(this.body);
     this.thoughtStream = new MarkdownStream(this.thoughtBody);
     this.thought.addEventListener("toggle", () => this.showThought());
@@ -108,6 +109,7 @@ export class AnswerView {
     this.root.classList.toggle("writing", run !== null);
     this.actions.hidden = run !== null;
     this.showProblem();
+    this.label.hidden = !message.AIGC || message.text === "";
     this.figures.textContent = figuresOf(message);
   }
 

@@ -1,6 +1,7 @@
 // One answer while it is being written: reads the stream into the message, times it, and saves it
 // now and then, so that a tab that is closed loses a second at most.
 import { ApiError, streamChat } from "./api.js";
+import { checkedLabel } from "./label.js";
 
 const SAVE_EACH_MS = 1000;
 
@@ -50,6 +51,7 @@ export class Run {
   take(piece) {
     const { answer } = this;
     const now = performance.now();
+    if (piece.label) answer.AIGC = checkedLabel(piece.label);
     if (piece.ignored) this.ignored(piece.ignored);
     if (piece.end) answer.end = piece.end === "length" ? "length" : "stop";
     if (piece.usage) {

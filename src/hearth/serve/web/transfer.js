@@ -1,6 +1,7 @@
 // Conversations to files and back: all of it as JSON, what is shown as Markdown. What comes in is
 // hostile: every field is checked and copied, none is taken over.
 import { addMessage, newAnswer, newConversation, newId, path, titleOf } from "./conversation.js";
+import { checkedLabel, labelLine, labelOfLine } from "./label.js";
 
 const FORMAT = "hearth-conversations";
 const FILE_MAX = 64 << 20;
@@ -65,6 +66,8 @@ function checkedConversation(given) {
 function copyAnswer(copy, message) {
   Object.assign(copy, newAnswer(text(message.model)), { thought: text(message.thought) });
   for (const name of NUMBERS) copy[name] = number(message[name]);
+  const label = checkedLabel(message.AIGC);
+  if (label) copy.AIGC = label;
   copy.end = ENDS.includes(message.end) ? message.end : "stopped";
 }
 
@@ -78,7 +81,9 @@ export function toMarkdown(conversation) {
   const parts = [`# ${conversation.title}`];
   for (const message of path(conversation)) {
     if (message.thought) parts.push("<!-- hearth: thought -->", guarded(message.thought));
-    parts.push(`<!-- hearth: ${message.role} -->`, guarded(message.text));
+    parts.push(`<!-- hearth: ${message.role} -->`);
+    if (message.AIGC) parts.push(labelLine(message.AIGC));
+    parts.push(guarded(message.text));
   }
   return parts.join("\n\n") + "\n";
 }
@@ -96,13 +101,17 @@ function fromMarkdown(body) {
       thought = words;
     } else {
       const answer = part.role === "assistant" ? { ...newAnswer(""), thought, end: "stop" } : {};
+      if (part.label && part.role === "assistant") answer.AIGC = part.label;
       parent = addMessage(made, parent, { ...answer, role: part.role, text: words }).id;
       thought = "";
     }
   };
   for (const line of body.replaceAll("\r\n", "\n").split("\n")) {
     const mark = MARK.exec(line);
-    if (mark) {
+    const label = labelOfLine(line);
+    if (label) {
+      part.label = label;
+    } else if (mark) {
       finish();
       part = { role: mark[1], lines: [] };
     } else {
