@@ -61,6 +61,9 @@ class Scheduler {
   void remove(Sequence* sequence);
   bool idle() const { return waiting_.empty() && running_.empty(); }
   SchedulerStats stats() const;
+  // From now on plan() keeps to this share of the limits on sequences and rows, in (0, 1]: a
+  // machine that is too warm does less at once. What runs already goes on.
+  void set_share(double share);
 
   // One step of work; empty when there is none. `owners[i]` is the sequence of batch.sequences[i],
   // `logits[i]` of batch.logits_rows are its. Valid until the next plan(), which takes its memory
@@ -75,6 +78,8 @@ class Scheduler {
   void commit(const Plan& plan);
 
  private:
+  int64_t seats() const;
+  int64_t rows_max() const;
   void grow();
   void admit();
   bool make_room(const Sequence& next);
@@ -91,6 +96,7 @@ class Scheduler {
   void add_rows(Sequence& sequence, int64_t rows);
 
   SchedulerLimits limits_;
+  double share_ = 1;
   BlockPool pool_;
   PrefixHasher hasher_;
   std::deque<Sequence*> waiting_;  // both in the order of rank
