@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "hearth/cli/machine_options.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/serve/http/http_server.h"
 #if defined(HEARTH_GRPC)
@@ -43,6 +44,7 @@ struct Options {
   std::string pii = "off";
   std::string pii_policy;
   PersonalDataPolicy personal_data;
+  MachineOptions machine;
 };
 
 Status print_new_key(const std::string& name, const Session& session) {
@@ -207,13 +209,18 @@ Status run_serve(Options& options, const Session& session) {
   AdmissionOptions settings = admission_options(options, model, engine.context());
   Metrics metrics(settings.model_names[0]);
   RequestLog log(options.log_json, !options.quiet);
+  TRY_ASSIGN(const std::unique_ptr<MachineWatch> machine,
+             open_machine(options.machine, *opened.backend));
   LoopOptions limits;
+  limits.machine = machine.get();
   limits.sequences_max = options.sequences + options.queue;
   EngineLoop loop(model, engine, metrics, limits);
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
   Admission admission(model, loop, adapters, *gate, metrics, std::move(settings));
-  Service service(admission, loop, adapters, *gate, metrics, service_options(options));
+  ServiceOptions answers = service_options(options);
+  answers.machine = machine.get();
+  Service service(admission, loop, adapters, *gate, metrics, std::move(answers));
   options.http.body_bytes_max = options.body_megabytes * kMegabyte;
   TRY_ASSIGN(const std::unique_ptr<HttpServer> server,
              HttpServer::open(service, loop, *gate, metrics, log, options.http));
@@ -297,6 +304,7 @@ void add_serve(CLI::App& app, Session& session) {
   options->model.declare(*verb, false);
   declare_access(*verb, *options);
   declare_limits(*verb, *options);
+  options->machine.declare(*verb);
   verb->add_option("--served-name", options->names,
                    "name of the model in requests, else its file's; may be given again")
       ->allow_extra_args(false);

@@ -2,14 +2,13 @@
 #include "hearth/host/governor.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace hearth {
 namespace {
 
 constexpr int kHotSamples = 2;
-constexpr double kWarmBand = 5;      // degrees: how far below `warm` a device is cool again
+constexpr double kWarmBand = 5;      // degrees: how far below `resume` a device is cool again
 constexpr int kRetryHot = 15;        // seconds: the shortest time to cool, and a little
 constexpr int kRetryDrained = 60;    // somebody must come first
 constexpr double kFaultShare = 0.5;  // of FaultPolicy::slow
@@ -18,10 +17,9 @@ constexpr std::array<std::string_view, kMachineFaults> kFaultNames = {
     "gpu_lost", "gpu_reset_required", "gpu_recovery", "ecc", "sensor_lost", "sensor_hang"};
 
 Status check_order(std::string_view what, const HeatLimits& limits) {
-  const bool finite = std::isfinite(limits.warm) && std::isfinite(limits.stop);
-  if (finite && limits.warm <= limits.resume && limits.resume < limits.stop) return Status::ok();
-  return error(Code::invalid, "{} temperatures: expected warm <= resume < stop, found {}, {}, {}",
-               what, limits.warm, limits.resume, limits.stop);
+  if (limits.resume < limits.stop) return Status::ok();
+  return error(Code::invalid, "temperatures of {}: expected resume < stop, found {} and {}", what,
+               limits.resume, limits.stop);
 }
 
 }  // namespace
@@ -43,8 +41,8 @@ std::optional<FaultPolicy> find_fault_policy(std::string_view name) {
 }
 
 Status GovernorOptions::check() const {
-  TRY(check_order("GPU", gpu));
-  return check_order("CPU", cpu);
+  TRY(check_order("a GPU", gpu));
+  return check_order("the CPU", cpu);
 }
 
 Governor::Governor(const GovernorOptions& options) : options_(options) {
@@ -92,16 +90,17 @@ void Governor::judge_heat(Time now, const GpuReading& values, bool gpu, Watched&
   const bool hot = degrees >= limits.stop || near_slowdown || throttled;
   watched.hot_samples = hot ? std::min(watched.hot_samples + 1, kHotSamples) : 0;
   if (watched.hot_samples >= kHotSamples) state.heat = Heat::hot;
-  if (state.heat == Heat::ok && (hot || degrees >= limits.warm)) state.heat = Heat::warm;
+  if (state.heat == Heat::ok && (hot || degrees >= limits.resume)) state.heat = Heat::warm;
 
-  const double held_above = state.heat == Heat::hot ? limits.resume : limits.warm - kWarmBand;
+  const double cool_below = limits.resume - kWarmBand;
+  const double held_above = state.heat == Heat::hot ? limits.resume : cool_below;
   if (state.heat == Heat::ok || hot || degrees >= held_above) {
     watched.cool.reset();
     return;
   }
   if (!watched.cool) watched.cool = now;
   if (std::chrono::duration<double>(now - *watched.cool).count() < options_.cool_seconds) return;
-  const bool still_warm = state.heat == Heat::hot && degrees >= limits.warm - kWarmBand;
+  const bool still_warm = state.heat == Heat::hot && degrees >= cool_below;
   state.heat = still_warm ? Heat::warm : Heat::ok;
   watched.cool.reset();
 }

@@ -2,9 +2,10 @@
 // may be done come out; it has no clock, no thread and no sensor, so that a trace of readings is a
 // test.
 //
-//   ok -- warm or more --> warm -- `stop` or more, twice --> hot: no new requests, what runs goes
-//   on hot -- below `resume` for `cool_seconds` --> warm or ok; warm likewise, below `warm` - 5
-//   degrees
+//   ok   -- `resume` or more --> warm: smaller batches
+//   any  -- `stop` or more, twice --> hot: no new requests, what runs goes on
+//   hot  -- below `resume` for `cool_seconds` --> warm
+//   warm -- 5 degrees below `resume`, as long --> ok
 //
 // Beside it, faults: a device that was lost, memory errors, a driver that hangs. A policy for each
 // says what they do; one that drains is kept until the process is started again, whatever the
@@ -45,27 +46,26 @@ enum class FaultPolicy : uint8_t {
 };
 std::optional<FaultPolicy> find_fault_policy(std::string_view name);
 
-// Degrees. A share of the batch is a share of sequences and of rows in a step.
+// Degrees Celsius.
 struct HeatLimits {
-  double warm = 80;
   double stop = 85;
-  double resume = 80;
+  double resume = 80;  // and from here on a device is warm
 };
 
 struct GovernorOptions {
   HeatLimits gpu;
-  HeatLimits cpu{90, 95, 90};  // a CPU that throttles is not in danger yet
-  double margin_stop = 2;      // degrees below its own slowdown where a GPU is hot too
+  HeatLimits cpu{95, 90};  // a CPU that throttles is not in danger yet
+  double margin_stop = 2;  // degrees below its own slowdown where a GPU is hot too
   double cool_seconds = 10;
   double hang_seconds = 5;
-  int errors_max = 5;  // failed readings in a row until a sensor counts as lost
-  double warm_share = 0.5;
+  int errors_max = 5;       // failed readings in a row until a sensor counts as lost
+  double warm_share = 0.5;  // of the sequences and of the rows in a step
   double hot_share = 0.25;
   std::array<FaultPolicy, kMachineFaults> policies = {FaultPolicy::drain, FaultPolicy::drain,
                                                       FaultPolicy::drain, FaultPolicy::drain,
                                                       FaultPolicy::slow,  FaultPolicy::slow};
 
-  // invalid: thresholds out of order.
+  // invalid: a `resume` that isn't below its `stop`.
   Status check() const;
 };
 

@@ -18,6 +18,7 @@
 #include "hearth/engine/engine.h"
 #include "hearth/engine/text_model.h"
 #include "hearth/engine/thought_limit.h"
+#include "hearth/host/machine_watch.h"
 #include "hearth/serve/answer_channel.h"
 #include "hearth/serve/metrics.h"
 
@@ -47,12 +48,13 @@ struct GenerationJob {
 };
 
 struct LoopOptions {
-  int64_t sequences_max = 1024;         // waiting and running
-  int64_t prompt_tokens_max = 1 << 22;  // of these sequences, together
-  double queue_seconds = 300;           // longest wait for the first token
-  double request_seconds = 3600;        // longest time from admission to the end
-  double probe_seconds = 20;            // an idle engine runs a token this often
-  double stuck_seconds = 60;            // without a finished step: not ready any more
+  int64_t sequences_max = 1024;           // waiting and running
+  int64_t prompt_tokens_max = 1 << 22;    // of these sequences, together
+  double queue_seconds = 300;             // longest wait for the first token
+  double request_seconds = 3600;          // longest time from admission to the end
+  double probe_seconds = 20;              // an idle engine runs a token this often
+  double stuck_seconds = 60;              // without a finished step: not ready any more
+  const MachineWatch* machine = nullptr;  // must outlive the loop; null: no heat is looked at
 };
 
 class EngineLoop {
@@ -76,7 +78,8 @@ class EngineLoop {
   bool draining() const { return draining_; }
   int64_t live() const { return live_; }  // sequences waiting and running
   // A forward pass succeeded lately, and requests are taken.
-  bool ready() const;
+  bool ready() const { return !why_not_ready(); }
+  std::optional<ApiError> why_not_ready() const;
   // Seconds until there may be room again.
   int retry_after() const;
 
@@ -89,6 +92,7 @@ class EngineLoop {
     std::promise<bool> done;
   };
 
+  MachineLimits machine_limits() const;
   void run();
   void do_work();
   void drop_work();

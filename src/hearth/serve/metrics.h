@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "hearth/engine/scheduler.h"
+#include "hearth/host/governor.h"
 #include "hearth/serve/answer_channel.h"
 
 namespace hearth::serve {
@@ -37,7 +38,8 @@ class Metrics {
   void rpc(std::string_view code);      // every gRPC call's status
   void rejected(std::string_view why);  // requests that were never admitted
   void connections(int64_t open);
-  void calls(int64_t open);  // gRPC
+  void calls(int64_t open);                 // gRPC
+  void machine(const MachineState& state);  // before text(): readings are of the moment
   void personal_data(std::string_view type, std::string_view mode, int64_t count);
 
   std::string text() const;  // Prometheus' text format

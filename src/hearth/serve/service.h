@@ -21,6 +21,7 @@ namespace hearth::serve {
 struct ServiceOptions {
   std::string version;
   ReasoningField reasoning_field = ReasoningField::reasoning_content;
+  const MachineWatch* machine = nullptr;  // as LoopOptions has it
 };
 
 // Thread-safe; all that it is given must outlive it.
