@@ -289,10 +289,11 @@ class Life(unittest.TestCase):
             self.assertTrue(any(r.get("key") == "alice" and r["status"] == 200 for r in requests))
 
     def keys_hold(self, server: Server, makers: dict):
-        self.assertEqual(server.ask("GET", "/health")[0], 200)
+        for probe in ("/health", "/ready"):
+            self.assertEqual(server.ask("GET", probe)[0], 200)
         body = {"messages": [{"role": "user", "content": "secret words"}], "max_tokens": 2}
         chat = "/v1/chat/completions"
-        for path in ("/v1/models", "/metrics", "/ready", "/nothing", "/v1//models", "/V1/models",
+        for path in ("/v1/models", "/metrics", "/health?verbose", "/nothing", "/v1//models", "/V1/models",
                      "/health/", "/health/../v1/models", "/%68ealth", "//health", "/health;/x"):
             self.assertEqual(server.ask("GET", path)[0], 401, path)
             self.assertEqual(server.ask("GET", path, Host="a/?x=")[0], 400, path)

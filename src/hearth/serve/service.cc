@@ -64,7 +64,7 @@ const std::vector<Service::Route>& Service::routes() {
       {"/detokenize", "POST", Scope::generate, false, true, &Service::detokenize},
       {"/", "GET", Scope::generate, true, false, &Service::page},
       {"/health", "GET", Scope::generate, true, false, &Service::health},
-      {"/ready", "GET", Scope::generate, false, false, &Service::ready},
+      {"/ready", "GET", Scope::generate, true, false, &Service::ready},
       {"/metrics", "GET", Scope::metrics, false, false, &Service::metrics},
   };
   return table;
