@@ -65,12 +65,11 @@ class Heat(unittest.TestCase):
         with self.machine.server() as server:
             def ready():
                 return server.ask("GET", "/ready")[0] == 200
-            undisturbed = text_of(server.events(max_tokens=1500, seed=3, **{
-                k: v for k, v in ENDLESS.items() if k != "max_tokens"}))
+            undisturbed = text_of(server.events(seed=3, **ENDLESS))
             self.assertTrue(ready())
             running = []
-            stream = threading.Thread(target=lambda: running.append(text_of(server.events(
-                max_tokens=1500, seed=3, **{k: v for k, v in ENDLESS.items() if k != "max_tokens"}))))
+            stream = threading.Thread(
+                target=lambda: running.append(text_of(server.events(seed=3, **ENDLESS))))
             self.machine.cpu(94)  # warm: slower, but taken
             wait_for(lambda: server.metric("machine_batch_share") == 0.5)
             stream.start()
