@@ -117,7 +117,7 @@ class Protocol(unittest.TestCase):
 
     def test_the_dashboard_shows_what_there_is(self):
         source = (REPO / "src/hearth/serve/metrics.cc").read_text()
-        made = re.findall(r'(counters|gauge|histogram)\(\s*"hearth_(\w+)"', source)
+        made = re.findall(r'(counters|gauges?|histogram)\(\s*"hearth_(\w+)"', source)
         there = {name + ("_bucket" if kind == "histogram" else "") for kind, name in made}
         shown = set(re.findall(r"hearth_(\w+)", (REPO / "deploy/grafana/hearth.json").read_text()))
         self.assertGreater(len(shown), 10)
