@@ -267,7 +267,7 @@ double ramp(int sample, int begin, int end, double from, double to) {
 std::vector<Plot> plots() {
   const auto noise = [](std::mt19937& random) { return static_cast<double>(random() % 3); };
   return {
-      {"idle", [](int, std::mt19937& r) { return Moment{.gpu = 40.0 + r() % 5}; }},
+      {"idle", [noise](int, std::mt19937& r) { return Moment{.gpu = 40 + noise(r)}; }},
       {"heats and cools",
        [noise](int i, std::mt19937& r) {
          return Moment{.gpu =
@@ -299,7 +299,7 @@ void play(const Plot& plot, unsigned seed, FakeGpus& gpus, FakeRoot& root, const
   int64_t gpu_reads = 0;
   double gpu_age = 0, last_gpu = 0, last_cpu = 0;
   bool heated = false;
-  const int samples = 110 + static_cast<int>(seed % 20);
+  const int samples = 85 + static_cast<int>(seed);
   for (int i = 0; i < samples; ++i) {
     const Moment moment = plot.at(i, random);
     gpus.script(fmt::format("0 temperature {}\n0 ecc {}\n{}{}", static_cast<int>(moment.gpu),
@@ -308,14 +308,16 @@ void play(const Plot& plot, unsigned seed, FakeGpus& gpus, FakeRoot& root, const
     root.file("/sys/class/thermal/thermal_zone0/type", moment.no_cpu ? "none" : "cpu-thermal")
         .file("/sys/class/thermal/thermal_zone0/temp",
               std::to_string(static_cast<int>(moment.cpu * 1000)));
-    DeviceReading gpu{.name = "gpu0", .gpu = true};
+    DeviceReading gpu, cpu;
+    gpu.name = "gpu0";
+    gpu.gpu = true;
     const auto values = nvml.read(0);
     gpu.answered = values.has_value();
     if (gpu.answered) gpu.values = *values;
     gpu_age = moment.hangs ? gpu_age + 0.5 : 0;  // as a SensorThread would tell
     gpu.reads = moment.hangs ? gpu_reads : ++gpu_reads;
     gpu.age_seconds = gpu_age;
-    DeviceReading cpu{.name = "cpu", .gpu = false};
+    cpu.name = "cpu";
     if (const auto hottest = hottest_cpu(read_thermal(root.root()))) {
       cpu.answered = hottest->celsius.has_value();
       cpu.values.temperature_c = hottest->celsius;
@@ -330,7 +332,9 @@ void play(const Plot& plot, unsigned seed, FakeGpus& gpus, FakeRoot& root, const
         (moment.cpu >= 95 && last_cpu >= 95)) {
       ASSERT_FALSE(state.limits.admit) << plot.name << ", sample " << i;
     }
-    if (!plot.heats && !plot.drains) ASSERT_TRUE(state.limits.admit) << plot.name;
+    if (!plot.heats && !plot.drains) {
+      ASSERT_TRUE(state.limits.admit) << plot.name;
+    }
     if (seen) last_gpu = std::floor(moment.gpu);
     last_cpu = moment.cpu;
   }
