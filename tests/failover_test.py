@@ -37,7 +37,8 @@ class Replica:
         (self.zone / "type").write_text("cpu-thermal\n")
         self.heat(50)
         self.port = free_port()
-        self.flags = ["--sysfs-root", str(folder), "--no-log-requests"]
+        self.flags = ["--sysfs-root", str(folder), "--no-log-requests",
+                      "--cpu-temperature-stop", "95", "--cpu-temperature-resume", "90"]
         self.start()
 
     def heat(self, celsius: int):

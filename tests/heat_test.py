@@ -44,7 +44,8 @@ class Machine:
     def server(self, *args: str) -> Server:
         os.environ["LD_LIBRARY_PATH"] = str(self.root)
         try:
-            return Server("--sysfs-root", str(self.root), "--no-log-requests", *args)
+            return Server("--sysfs-root", str(self.root), "--cpu-temperature-stop", "95",
+                          "--cpu-temperature-resume", "90", "--no-log-requests", *args)
         finally:
             del os.environ["LD_LIBRARY_PATH"]
 

@@ -54,6 +54,12 @@ void MachineOptions::declare(CLI::App& verb) {
   verb.add_option("--sysfs-root", sysfs_root, "a folder that has sys/ in it, instead of /");
 }
 
+Status MachineOptions::check() const {
+  GovernorOptions wanted = governor;
+  TRY(read_policies(on_fault, wanted));
+  return wanted.check();
+}
+
 Result<std::unique_ptr<MachineWatch>> open_machine(const MachineOptions& options,
                                                    const Backend& backend) {
   if (options.sensors == "none") return std::unique_ptr<MachineWatch>();

@@ -18,6 +18,8 @@ struct MachineOptions {
   std::string sysfs_root;
 
   void declare(CLI::App& verb);
+  // What can be said of them before a model is loaded.
+  Status check() const;
 };
 
 // With `auto` the GPUs are watched where the backend computes on one. Null for `none`.

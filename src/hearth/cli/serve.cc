@@ -71,6 +71,7 @@ Status check_options(const Options& options) {
   if (options.http.tls_certificate.empty() != options.http.tls_key.empty()) {
     return error(Code::invalid, "--tls-cert and --tls-key: expected both or neither");
   }
+  TRY(options.machine.check());
 #if !defined(HEARTH_GRPC)
   if (options.grpc_port) {
     return error(Code::unsupported, "--grpc-port: this hearth was built without gRPC");

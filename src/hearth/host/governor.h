@@ -54,8 +54,8 @@ struct HeatLimits {
 
 struct GovernorOptions {
   HeatLimits gpu;
-  HeatLimits cpu{95, 90};  // a CPU that throttles is not in danger yet
-  double margin_stop = 2;  // degrees below its own slowdown where a GPU is hot too
+  HeatLimits cpu{105, 100};  // CPUs hold themselves at 95 to 100, by design
+  double margin_stop = 2;    // degrees below its own slowdown where a GPU is hot too
   double cool_seconds = 10;
   double hang_seconds = 5;
   int errors_max = 5;       // failed readings in a row until a sensor counts as lost

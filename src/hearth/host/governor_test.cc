@@ -117,7 +117,7 @@ TEST(Governor, TheSameReadingTwiceIsOneSample) {
 
 TEST(Governor, ACpuHasLimitsOfItsOwn) {
   Trace trace;
-  DeviceReading cpu = gpu_at(94, 0);
+  DeviceReading cpu = gpu_at(104, 0);
   cpu.gpu = false;
   trace.show(cpu);
   cpu.reads = 2;
@@ -295,7 +295,9 @@ std::vector<Plot> plots() {
 // Plays one trace; the samples go through NVML and /sys as they do in a server.
 void play(const Plot& plot, unsigned seed, FakeGpus& gpus, FakeRoot& root, const Nvml& nvml) {
   std::mt19937 random(seed);
-  Governor governor{GovernorOptions()};
+  GovernorOptions options;
+  options.cpu = {95, 90};
+  Governor governor(options);
   int64_t gpu_reads = 0;
   double gpu_age = 0, last_gpu = 0, last_cpu = 0;
   bool heated = false;
