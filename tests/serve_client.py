@@ -44,10 +44,10 @@ def write_adapter(folder: str, size: float):
 class Server:
     """A running server; `with` ends it and insists on exit code 0."""
 
-    def __init__(self, *args: str, model: str = str(REPO / "assets/mini")):
+    def __init__(self, *args: str, model: str = str(REPO / "assets/mini"), port: int = 0):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--model", model, "--port", "0", "--json", *args],
+            [BINARY, "serve", "--model", model, "--port", str(port), "--json", *args],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
         if not line:

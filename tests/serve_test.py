@@ -117,7 +117,7 @@ class Protocol(unittest.TestCase):
 
     def test_the_dashboard_shows_what_there_is(self):
         source = (REPO / "src/hearth/serve/metrics.cc").read_text()
-        made = re.findall(r'(counters|gauge|histogram)\(\s*"hearth_(\w+)"', source)
+        made = re.findall(r'(counters|gauges?|histogram)\(\s*"hearth_(\w+)"', source)
         there = {name + ("_bucket" if kind == "histogram" else "") for kind, name in made}
         shown = set(re.findall(r"hearth_(\w+)", (REPO / "deploy/grafana/hearth.json").read_text()))
         self.assertGreater(len(shown), 10)
@@ -289,10 +289,11 @@ class Life(unittest.TestCase):
             self.assertTrue(any(r.get("key") == "alice" and r["status"] == 200 for r in requests))
 
     def keys_hold(self, server: Server, makers: dict):
-        self.assertEqual(server.ask("GET", "/health")[0], 200)
+        for probe in ("/health", "/ready"):
+            self.assertEqual(server.ask("GET", probe)[0], 200)
         body = {"messages": [{"role": "user", "content": "secret words"}], "max_tokens": 2}
         chat = "/v1/chat/completions"
-        for path in ("/v1/models", "/metrics", "/ready", "/nothing", "/v1//models", "/V1/models",
+        for path in ("/v1/models", "/metrics", "/health?verbose", "/nothing", "/v1//models", "/V1/models",
                      "/health/", "/health/../v1/models", "/%68ealth", "//health", "/health;/x"):
             self.assertEqual(server.ask("GET", path)[0], 401, path)
             self.assertEqual(server.ask("GET", path, Host="a/?x=")[0], 400, path)

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "hearth/cli/machine_options.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/watermark_options.h"
 #include "hearth/serve/audit_trail.h"
@@ -55,6 +56,7 @@ struct Options {
   std::string label = "off";
   std::string label_language = "en";
   label::Policy labels;
+  MachineOptions machine;
 };
 
 Status print_new_key(const std::string& name, const Session& session) {
@@ -81,6 +83,7 @@ Status check_options(const Options& options) {
   if (options.http.tls_certificate.empty() != options.http.tls_key.empty()) {
     return error(Code::invalid, "--tls-cert and --tls-key: expected both or neither");
   }
+  TRY(options.machine.check());
 #if !defined(HEARTH_GRPC)
   if (options.grpc_port) {
     return error(Code::unsupported, "--grpc-port: this hearth was built without gRPC");
@@ -262,14 +265,19 @@ Status run_serve(Options& options, const Session& session) {
   TRY_ASSIGN(const OpenedAudit audited,
              open_audit(options, model, settings.model_names[0], metrics, log));
   options.http.audit = audited.trail.get();
+  TRY_ASSIGN(const std::unique_ptr<MachineWatch> machine,
+             open_machine(options.machine, *opened.backend));
   LoopOptions limits;
+  limits.machine = machine.get();
   limits.sequences_max = options.sequences + options.queue;
   limits.marks_required = settings.watermark.mode() == watermark::Mode::require;
   EngineLoop loop(model, engine, metrics, limits);
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
   Admission admission(model, loop, adapters, *gate, metrics, std::move(settings));
-  Service service(admission, loop, adapters, *gate, metrics, service_options(options));
+  ServiceOptions answers = service_options(options);
+  answers.machine = machine.get();
+  Service service(admission, loop, adapters, *gate, metrics, std::move(answers));
   options.http.body_bytes_max = options.body_megabytes * kMegabyte;
   TRY_ASSIGN(const std::unique_ptr<HttpServer> server,
              HttpServer::open(service, loop, *gate, metrics, log, options.http));
@@ -393,6 +401,7 @@ void add_serve(CLI::App& app, Session& session) {
   declare_limits(*verb, *options);
   declare_audit(*verb, *options);
   declare_label(*verb, *options);
+  options->machine.declare(*verb);
   verb->add_option("--served-name", options->names,
                    "name of the model in requests, else its file's; may be given again")
       ->allow_extra_args(false);

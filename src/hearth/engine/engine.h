@@ -110,6 +110,9 @@ class Engine {
   // Why the last requests that ended as `failed` did.
   const Status& failure() const { return failure_; }
 
+  // See Scheduler::set_share. Changes no token.
+  void set_share(double share) { scheduler_.set_share(share); }
+
   int64_t context() const { return options_.context; }
   SchedulerStats stats() const { return scheduler_.stats(); }
   const DraftStats& draft_stats() const { return draft_stats_; }

@@ -65,8 +65,8 @@ Answer alone(Network& n, const TokenRequest& request) {
 
 class Batching : public testing::TestWithParam<const char*> {};
 
-// Twenty requests that arrive at random steps, in engines of several step sizes and with blocks for
-// a few sequences only.
+// Twenty requests that arrive at random steps, in engines of several step sizes, with blocks for a
+// few sequences only, and a share of the limits that changes all the time.
 TEST_P(Batching, EachRequestGetsTheTokensItGetsAlone) {
   Network n(GetParam());
   const auto requests = random_requests(n.vocab(), 20);
@@ -87,6 +87,7 @@ TEST_P(Batching, EachRequestGetsTheTokensItGetsAlone) {
         ASSERT_TRUE(engine.submit(requests[next], into(found[next])).has_value());
         ++next;
       }
+      engine.set_share(1.0 / static_cast<double>(1 + random() % 4));
       engine.step();
     }
     for (size_t i = 0; i < found.size(); ++i)

@@ -2,6 +2,7 @@
 #include "hearth/engine/scheduler.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "hearth/base/check.h"
 #include "hearth/base/checked_math.h"
@@ -18,6 +19,10 @@ void insert_by_rank(Queue& queue, Sequence* sequence) {
   queue.insert(std::upper_bound(queue.begin(), queue.end(), sequence, goes_before), sequence);
 }
 
+int64_t share_of(int64_t whole, double share) {
+  return std::max<int64_t>(1, std::llround(std::ceil(static_cast<double>(whole) * share)));
+}
+
 // One row to do, and that one new.
 bool decodes(const Sequence& s) {
   return !s.in_prompt() && s.pending() == 1;
@@ -29,6 +34,21 @@ Scheduler::Scheduler(const SchedulerLimits& limits, int64_t blocks, const Prefix
     : limits_(limits), pool_(blocks), hasher_(hasher) {
   // So every running sequence can have a row in every step.
   limits_.sequences_max = std::min(limits_.sequences_max, limits_.batch_tokens_max);
+}
+
+void Scheduler::set_share(double share) {
+  CHECK(share > 0 && share <= 1);
+  share_ = share;
+}
+
+int64_t Scheduler::seats() const {
+  return share_of(limits_.sequences_max, share_);
+}
+
+// Never fewer than a row for each sequence that runs.
+int64_t Scheduler::rows_max() const {
+  return std::max(share_of(limits_.batch_tokens_max, share_),
+                  static_cast<int64_t>(running_.size()));
 }
 
 int64_t Scheduler::blocks_for(int64_t length) {
@@ -141,7 +161,7 @@ bool Scheduler::make_room(const Sequence& next) {
     find_prefix(next);
     int64_t needed = blocks_on_entry(next) - static_cast<int64_t>(found_.size());
     for (int32_t block : found_) needed += pool_.is_held(block) ? 0 : 1;
-    const bool seat = static_cast<int64_t>(running_.size()) < limits_.sequences_max;
+    const bool seat = static_cast<int64_t>(running_.size()) < seats();
     if (seat && needed <= pool_.available()) return true;
     if (limits_.reserve == Reserve::full || running_.empty()) return false;
     if (running_.back()->priority >= next.priority) return false;
@@ -230,7 +250,7 @@ void Scheduler::add_decoding(Sequence& sequence) {
   const int64_t others = static_cast<int64_t>(running_.size() - plan_.owners.size()) - 1;
   int64_t drafts = std::min({static_cast<int64_t>(sequence.drafts.size()),
                              sequence.length_max - sequence.length() - 1,
-                             limits_.batch_tokens_max - plan_.batch.rows() - others - 1});
+                             rows_max() - plan_.batch.rows() - others - 1});
   drafts = std::max<int64_t>(drafts, 0);
   while (blocks_for(sequence.length() + drafts) > held() && pool_.available() > 0) {
     sequence.blocks.push_back(pool_.take());
@@ -252,7 +272,7 @@ void Scheduler::add_chunks() {
     if (a->priority != b->priority || a->pending() == b->pending()) return goes_before(a, b);
     return a->pending() < b->pending();
   });
-  int64_t room = limits_.batch_tokens_max - plan_.batch.rows();
+  int64_t room = rows_max() - plan_.batch.rows();
   int64_t of_first = std::min(first->pending(), ceil_div(room, 2));
   room -= of_first;
   for (Sequence* s : chunked_) {

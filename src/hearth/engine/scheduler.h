@@ -67,6 +67,9 @@ class Scheduler {
   SchedulerStats stats() const;
   // In the order of rank. Their drafts may be set before plan(), which cuts them to what fits.
   std::span<Sequence* const> running() const { return running_; }
+  // From now on plan() keeps to this share of the limits on sequences and rows, in (0, 1]: a
+  // machine that is too warm does less at once. What runs already goes on.
+  void set_share(double share);
 
   // One step of work; empty when there is none. `owners[i]` is the sequence of batch.sequences[i],
   // `logits[i]` of batch.logits_rows are its. Valid until the next plan(), which takes its memory
@@ -83,6 +86,8 @@ class Scheduler {
   void accept_drafts(Sequence& sequence, int64_t accepted);
 
  private:
+  int64_t seats() const;
+  int64_t rows_max() const;
   void grow();
   void admit();
   bool make_room(const Sequence& next);
@@ -100,6 +105,7 @@ class Scheduler {
   void add_rows(Sequence& sequence, int64_t rows);
 
   SchedulerLimits limits_;
+  double share_ = 1;
   BlockPool pool_;
   PrefixHasher hasher_;
   std::deque<Sequence*> waiting_;  // both in the order of rank

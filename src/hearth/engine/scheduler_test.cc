@@ -179,6 +179,7 @@ struct Traffic {
 
   void step() {
     ++steps;
+    scheduler.set_share(1.0 / static_cast<double>(1 + steps / 7 % 4));  // warm now and then
     const Scheduler::Plan& plan = scheduler.plan();
     ASSERT_NO_FATAL_FAILURE(check(plan));
     ASSERT_EQ(plan.owners.empty(), live.empty()) << "work is waiting and nothing runs";
@@ -280,6 +281,24 @@ TEST(Scheduler, GeneratedTokensGoBeforePromptsAndPromptsFillTheRest) {
   EXPECT_EQ(second.batch.sequences[0].role, Role::generated);
   EXPECT_EQ(second.batch.sequences[1].rows, 9);
   EXPECT_EQ(second.batch.logits_rows, std::vector<int64_t>{0});
+}
+
+TEST(Scheduler, AShareOfTheLimits) {
+  Scheduler scheduler({40, 8}, 64);
+  std::vector<std::unique_ptr<Simple>> all;
+  for (int64_t i = 1; i <= 8; ++i) {
+    all.push_back(std::make_unique<Simple>(i, 60, 100, static_cast<int32_t>(i)));
+    scheduler.add(all.back().get());
+  }
+  scheduler.set_share(0.25);
+  EXPECT_EQ(scheduler.plan().batch.rows(), 10);
+  EXPECT_EQ(scheduler.stats().running, 2);
+  scheduler.set_share(0.01);  // who runs goes on, with a row at least
+  EXPECT_EQ(scheduler.plan().batch.rows(), 2);
+  scheduler.set_share(1);
+  EXPECT_EQ(scheduler.plan().batch.rows(), 40);
+  EXPECT_EQ(scheduler.stats().running, 8);
+  for (const auto& s : all) scheduler.remove(s.get());
 }
 
 // Behind a prompt of a hundred chunks and another of fifty a short one is through in its first

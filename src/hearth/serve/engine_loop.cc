@@ -25,6 +25,11 @@ ApiError overloaded(std::string message, int retry_after) {
   return api_error(503, "overloaded", std::move(message), retry_after);
 }
 
+ApiError machine_rests(int retry_after) {
+  return api_error(503, "machine_rests",
+                   "the machine is too hot or has a fault: it takes no new requests", retry_after);
+}
+
 ApiError given_up(Abandon reason) {
   if (reason == Abandon::stopped) {
     return api_error(503, "shutting_down", "the server stopped before the answer was complete", 5);
@@ -96,10 +101,16 @@ Status EngineLoop::start() {
   return Status::ok();
 }
 
+MachineLimits EngineLoop::machine_limits() const {
+  return options_.machine ? options_.machine->limits() : MachineLimits();
+}
+
 std::optional<ApiError> EngineLoop::submit(GenerationJob job) {
   const int64_t choices = job.choices();
   const int64_t tokens = job.prompt_tokens();
   CHECK_GT(choices, 0);
+  const MachineLimits machine = machine_limits();
+  if (!machine.admit) return machine_rests(machine.retry_after);
   {
     std::lock_guard lock(mutex_);
     if (draining_ || stop_) {
@@ -159,9 +170,15 @@ void EngineLoop::drop_work() {
   work_.clear();
 }
 
-bool EngineLoop::ready() const {
+std::optional<ApiError> EngineLoop::why_not_ready() const {
+  constexpr int kRetry = 5;
+  if (draining_) return api_error(503, "not_ready", "the server is shutting down", kRetry);
   const double age = static_cast<double>(milliseconds_now() - last_step_ms_) / 1000;
-  return !draining_ && age < options_.stuck_seconds;
+  if (age >= options_.stuck_seconds) {
+    return api_error(503, "not_ready", "no forward pass has succeeded lately", kRetry);
+  }
+  const MachineLimits machine = machine_limits();
+  return machine.admit ? std::nullopt : std::optional(machine_rests(machine.retry_after));
 }
 
 int EngineLoop::retry_after() const {
@@ -178,6 +195,7 @@ void EngineLoop::run() {
       std::lock_guard lock(mutex_);
       if (stop_) break;
     }
+    engine_.set_share(machine_limits().share);
     if (!engine_.idle()) {
       step();
     } else if (static_cast<double>(milliseconds_now() - last_step_ms_) >=

@@ -19,6 +19,7 @@
 #include "hearth/engine/engine.h"
 #include "hearth/engine/text_model.h"
 #include "hearth/engine/thought_limit.h"
+#include "hearth/host/machine_watch.h"
 #include "hearth/serve/answer_channel.h"
 #include "hearth/serve/metrics.h"
 
@@ -49,13 +50,14 @@ struct GenerationJob {
 };
 
 struct LoopOptions {
-  int64_t sequences_max = 1024;         // waiting and running
-  int64_t prompt_tokens_max = 1 << 22;  // of these sequences, together
-  double queue_seconds = 300;           // longest wait for the first token
-  double request_seconds = 3600;        // longest time from admission to the end
-  double probe_seconds = 20;            // an idle engine runs a token this often
-  double stuck_seconds = 60;            // without a finished step: not ready any more
-  bool marks_required = false;          // a job without a mark fails, wherever it came from
+  int64_t sequences_max = 1024;           // waiting and running
+  int64_t prompt_tokens_max = 1 << 22;    // of these sequences, together
+  double queue_seconds = 300;             // longest wait for the first token
+  double request_seconds = 3600;          // longest time from admission to the end
+  double probe_seconds = 20;              // an idle engine runs a token this often
+  double stuck_seconds = 60;              // without a finished step: not ready any more
+  const MachineWatch* machine = nullptr;  // must outlive the loop; null: no heat is looked at
+  bool marks_required = false;            // a job without a mark fails, wherever it came from
 };
 
 class EngineLoop {
@@ -79,7 +81,8 @@ class EngineLoop {
   bool draining() const { return draining_; }
   int64_t live() const { return live_; }  // sequences waiting and running
   // A forward pass succeeded lately, and requests are taken.
-  bool ready() const;
+  bool ready() const { return !why_not_ready(); }
+  std::optional<ApiError> why_not_ready() const;
   // Seconds until there may be room again.
   int retry_after() const;
 
@@ -92,6 +95,7 @@ class EngineLoop {
     std::promise<bool> done;
   };
 
+  MachineLimits machine_limits() const;
   void run();
   void do_work();
   void drop_work();

@@ -7,6 +7,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <limits>
+
 namespace hearth::serve {
 namespace {
 
@@ -39,9 +41,10 @@ struct Metrics::Series {
   Family<Counter>& counters(const char* name, const char* help) {
     return prometheus::BuildCounter().Name(name).Help(help).Labels(labels).Register(registry);
   }
-  Gauge& gauge(const char* name, const char* help) {
-    return prometheus::BuildGauge().Name(name).Help(help).Labels(labels).Register(registry).Add({});
+  Family<Gauge>& gauges(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Labels(labels).Register(registry);
   }
+  Gauge& gauge(const char* name, const char* help) { return gauges(name, help).Add({}); }
   Histogram& histogram(const char* name, const char* help, const Buckets& buckets) {
     return prometheus::BuildHistogram().Name(name).Help(help).Labels(labels).Register(registry).Add(
         {}, buckets);
@@ -91,6 +94,16 @@ struct Metrics::Series {
       counters("hearth_audit_events_total", "Events for the audit log: kept, or lost");
   Family<Counter>& personal_data =
       counters("hearth_personal_data_total", "Personal data found in requests, by type and mode");
+  Gauge& admits = gauge("hearth_machine_admits", "1: heat and faults let requests in");
+  Gauge& share = gauge("hearth_machine_batch_share", "Of the batch that heat and faults allow");
+  Family<Gauge>& faults = gauges("hearth_machine_fault", "1: the machine has this fault, by fault");
+  Family<Gauge>& heat = gauges("hearth_device_heat", "0 ok, 1 warm, 2 hot, by device");
+  Family<Gauge>& celsius = gauges("hearth_device_temperature_celsius", "By device");
+  Family<Gauge>& watts = gauges("hearth_device_power_watts", "By device");
+  Family<Gauge>& ecc =
+      gauges("hearth_device_ecc_uncorrected", "Memory errors since its driver started, by device");
+  Family<Gauge>& reading_age =
+      gauges("hearth_device_reading_age_seconds", "How old the last reading is, by device");
   Gauge& open = gauge("hearth_connections_open", "HTTP connections");
   Gauge& calls = gauge("hearth_grpc_calls_open", "gRPC calls");
   Histogram& first = histogram("hearth_time_to_first_token_seconds",
@@ -202,6 +215,27 @@ void Metrics::audit_event(bool kept) {
 void Metrics::personal_data(std::string_view type, std::string_view mode, int64_t count) {
   series_->personal_data.Add({{"type", std::string(type)}, {"mode", std::string(mode)}})
       .Increment(static_cast<double>(count));
+}
+
+// What a device doesn't tell, or not any more, is NaN.
+void Metrics::machine(const MachineState& state) {
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  series_->admits.Set(state.limits.admit ? 1 : 0);
+  series_->share.Set(state.limits.share);
+  for (size_t i = 0; i < kMachineFaults; ++i) {
+    const std::string name(fault_name(static_cast<MachineFault>(i)));
+    series_->faults.Add({{"fault", name}}).Set(state.faults[i] ? 1 : 0);
+  }
+  for (const auto& [name, device] : state.devices) {
+    const prometheus::Labels label = {{"device", name}};
+    const GpuReading& values = device.reading.values;
+    series_->heat.Add(label).Set(static_cast<double>(device.heat));
+    series_->celsius.Add(label).Set(values.temperature_c.value_or(kUnknown));
+    series_->watts.Add(label).Set(values.power_watts.value_or(kUnknown));
+    series_->ecc.Add(label).Set(
+        values.ecc_uncorrected ? static_cast<double>(*values.ecc_uncorrected) : kUnknown);
+    series_->reading_age.Add(label).Set(device.reading.age_seconds);
+  }
 }
 
 std::string Metrics::text() const {

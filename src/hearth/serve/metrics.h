@@ -10,6 +10,7 @@
 
 #include "hearth/engine/draft_policy.h"
 #include "hearth/engine/scheduler.h"
+#include "hearth/host/governor.h"
 #include "hearth/serve/answer_channel.h"
 
 namespace hearth::serve {
@@ -39,8 +40,9 @@ class Metrics {
   void rpc(std::string_view code);      // every gRPC call's status
   void rejected(std::string_view why);  // requests that were never admitted
   void connections(int64_t open);
-  void calls(int64_t open);     // gRPC
-  void audit_event(bool kept);  // an event for the audit log
+  void calls(int64_t open);                 // gRPC
+  void audit_event(bool kept);              // an event for the audit log
+  void machine(const MachineState& state);  // before text(): readings are of the moment
   void personal_data(std::string_view type, std::string_view mode, int64_t count);
 
   std::string text() const;  // Prometheus' text format

@@ -7,6 +7,7 @@
 
 #include "hearth/files/outside_bytes.h"
 #include "hearth/serve/completions.h"
+#include "hearth/serve/machine_state.h"
 #include "hearth/serve/openai/read_request.h"
 #include "hearth/serve/request_id.h"
 #include "hearth/serve/web/page.h"
@@ -35,6 +36,11 @@ std::vector<std::pair<std::string, std::string>> warning_headers(
   return {{"X-Hearth-Ignored", names.empty() ? "unnamed" : names}};
 }
 
+// What /health tells beyond a word is for whoever has a key.
+bool is_verbose(const RequestHead& head) {
+  return head.target == "/health?verbose";
+}
+
 }  // namespace
 
 struct Service::Route {
@@ -59,7 +65,7 @@ const std::vector<Service::Route>& Service::routes() {
       {"/v1/watermark/detect", "POST", Scope::generate, false, true, &Service::detect_watermark},
       {"/", "GET", Scope::generate, true, false, &Service::page},
       {"/health", "GET", Scope::generate, true, false, &Service::health},
-      {"/ready", "GET", Scope::generate, false, false, &Service::ready},
+      {"/ready", "GET", Scope::generate, true, false, &Service::ready},
       {"/metrics", "GET", Scope::metrics, false, false, &Service::metrics},
   };
   return table;
@@ -117,7 +123,7 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
   if (auto reply = preflight(head)) return reply;
   const Route* route = find_route(head);
   if (route) context.route = route->path;
-  context.open = route && route->open;
+  context.open = route && route->open && !is_verbose(head);
   if (!context.open) {
     const Scope scope = route ? route->scope : Scope::generate;
     if (auto error = gate_.check_key(presented_key(head), scope, context.caller)) {
@@ -254,18 +260,18 @@ HttpReply Service::page(const RequestHead& head, const RequestContext&, std::str
   return page_reply(head.path(), head.if_none_match);
 }
 
-HttpReply Service::health(const RequestHead&, const RequestContext&, std::string_view) {
-  return json_reply(status_json("ok"));
+HttpReply Service::health(const RequestHead& head, const RequestContext&, std::string_view) {
+  if (!is_verbose(head)) return json_reply(status_json("ok"));
+  return json_reply(health_json(loop_.ready(), options_.machine));
 }
 
 HttpReply Service::ready(const RequestHead&, const RequestContext&, std::string_view) {
-  if (loop_.ready()) return json_reply(status_json("ready"));
-  const char* const why =
-      loop_.draining() ? "the server is shutting down" : "no forward pass has succeeded lately";
-  return error_reply(api_error(503, "not_ready", why, 5));
+  if (const auto why_not = loop_.why_not_ready()) return error_reply(*why_not);
+  return json_reply(status_json("ready"));
 }
 
 HttpReply Service::metrics(const RequestHead&, const RequestContext&, std::string_view) {
+  if (options_.machine) metrics_.machine(options_.machine->state());
   HttpReply reply;
   reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
   reply.body = metrics_.text();

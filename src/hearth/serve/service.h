@@ -22,7 +22,8 @@ namespace hearth::serve {
 struct ServiceOptions {
   std::string version;
   ReasoningField reasoning_field = ReasoningField::reasoning_content;
-  const AuditTrail* audit = nullptr;  // null: no audit log
+  const AuditTrail* audit = nullptr;      // null: no audit log
+  const MachineWatch* machine = nullptr;  // as LoopOptions has it
 };
 
 // Thread-safe; all that it is given must outlive it.
