@@ -57,7 +57,10 @@ Result<Planned> make_plan(const Options& options, const Session& session) {
   ModelOptions measured = options.model;
   measured.threads = out.threads;
   TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(measured));
-  TRY_ASSIGN(out.speed, measure_speed(*backend, out.plan.main_format, out.threads));
+  TRY_ASSIGN(const MemorySpeed bandwidth, measure_memory(out.threads));
+  TRY_ASSIGN(out.speed,
+             measure_speed(*backend, bandwidth, out.plan.main_format,
+                           out.plan.decode.work.weight_bytes, out.threads));
   out.forecast = forecast(out.plan, out.speed);
   return out;
 }
@@ -72,8 +75,8 @@ Json to_json(const Planned& p) {
                        {"available_bytes", p.available_bytes},
                        {"planned_bytes", plan.peak_bytes()},
                        {"bandwidth_gb_s", p.speed.read_gb_s},
-                       {"prompt_gflop_s", p.speed.prompt_gflop_s},
-                       {"decode_gflop_s", p.speed.decode_gflop_s}};
+                       {"prompt_gflop_s", p.speed.gflop_s(kMeasuredRows.back())},
+                       {"decode_gflop_s", p.speed.gflop_s(1)}};
   Json out = {{"devices", {device}},
               {"architecture", plan.architecture},
               {"parameters", plan.parameters},
@@ -111,7 +114,7 @@ void print_table(const Planned& p, const Session& session) {
                    session.say("parameters", "参数"), format_info(plan.main_format).name));
   line("device", "设备",
        fmt::format("cpu, {}, {} threads, {:.1f} GB/s, {:.0f} GFLOP/s", p.cpu.model, p.threads,
-                   p.speed.read_gb_s, p.speed.prompt_gflop_s));
+                   p.speed.read_gb_s, p.speed.gflop_s(kMeasuredRows.back())));
   line("weights", "权重", bytes_text(plan.weights.bytes));
   line("KV cache", "KV 缓存",
        fmt::format("{} ({} x {} tokens)", bytes_text(plan.kv_bytes), plan.batch, plan.context));
