@@ -57,10 +57,9 @@ Result<Planned> make_plan(const Options& options, const Session& session) {
   ModelOptions measured = options.model;
   measured.threads = out.threads;
   TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(measured));
-  TRY_ASSIGN(const MemorySpeed bandwidth, measure_memory(out.threads));
-  TRY_ASSIGN(out.speed,
-             measure_speed(*backend, bandwidth, out.plan.main_format,
-                           out.plan.decode.work.weight_bytes, out.threads));
+  TRY_ASSIGN(Speedometer speedometer, Speedometer::open(*backend, out.threads));
+  TRY_ASSIGN(out.speed, speedometer.measure(out.plan.main_format,
+                                            out.plan.decode.work.weight_bytes));
   out.forecast = forecast(out.plan, out.speed);
   return out;
 }

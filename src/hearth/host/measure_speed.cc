@@ -30,37 +30,6 @@ double seconds_now() {
   return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
 }
 
-// Reads a large buffer, so that nothing else stays in the caches.
-class CacheFlood {
- public:
-  static Result<CacheFlood> make(int64_t bytes, int threads) {
-    TRY_ASSIGN(HugeMemory memory, HugeMemory::allocate(bytes));
-    CacheFlood flood(std::move(memory), threads);
-    std::memset(flood.memory_.data(), 1, static_cast<size_t>(flood.memory_.bytes()));
-    return flood;
-  }
-
-  void run() {
-    std::atomic<uint64_t> total{0};
-    pool_->parallel_for(pool_->threads(), [&](int64_t part) {
-      const int64_t each = memory_.bytes() / pool_->threads();
-      uint64_t sum = 0;
-      for (int64_t at = 0; at < each; at += 64) {
-        sum += static_cast<uint64_t>(memory_.data()[part * each + at]);
-      }
-      total += sum;
-    });
-    CHECK(total > 0);
-  }
-
- private:
-  CacheFlood(HugeMemory memory, int threads)
-      : memory_(std::move(memory)), pool_(std::make_unique<ThreadPool>(threads)) {}
-
-  HugeMemory memory_;
-  std::unique_ptr<ThreadPool> pool_;
-};
-
 Weight random_weight(Format format, int64_t out) {
   const int64_t row_bytes = Tensor::packed_row_bytes(format, kIn);
   auto buffer = std::make_shared<Buffer>(row_bytes * out);
@@ -189,46 +158,77 @@ Status measure_attention(Backend& backend, MachineSpeed& speed) {
 
 }  // namespace
 
-Result<MemorySpeed> measure_memory(int threads) {
-  MemorySpeed speed;
+// Reads a large buffer, so that nothing else stays in the caches.
+class Speedometer::CacheFlood {
+ public:
+  CacheFlood(HugeMemory memory, int threads) : memory_(std::move(memory)), pool_(threads) {
+    std::memset(memory_.data(), 1, static_cast<size_t>(memory_.bytes()));
+  }
+
+  void run() {
+    std::atomic<uint64_t> total{0};
+    pool_.parallel_for(pool_.threads(), [&](int64_t part) {
+      const int64_t each = memory_.bytes() / pool_.threads();
+      uint64_t sum = 0;
+      for (int64_t at = 0; at < each; at += 64) {
+        sum += static_cast<uint64_t>(memory_.data()[part * each + at]);
+      }
+      total += sum;
+    });
+    CHECK(total > 0);
+  }
+
+ private:
+  HugeMemory memory_;
+  ThreadPool pool_;
+};
+
+Speedometer::Speedometer(Backend& backend, std::unique_ptr<CacheFlood> flood, double read_gb_s,
+                         int64_t cache_bytes)
+    : backend_(&backend),
+      flood_(std::move(flood)),
+      read_gb_s_(read_gb_s),
+      cache_bytes_(cache_bytes) {}
+Speedometer::Speedometer(Speedometer&&) noexcept = default;
+Speedometer::~Speedometer() = default;
+
+Result<Speedometer> Speedometer::open(Backend& backend, int threads) {
   TRY_ASSIGN(const MemoryInfo memory, read_memory());
-  if (const auto cpu = read_cpu()) speed.cache_bytes = cpu->last_level_cache_bytes();
-  speed.buffer_bytes =
-      bandwidth_buffer_bytes(speed.cache_bytes, threads, memory.usable_available_bytes());
-  TRY_ASSIGN(const Bandwidth bandwidth, measure_read_bandwidth(threads, speed.buffer_bytes));
-  speed.read_gb_s = bandwidth.read_gb_s;
-  return speed;
+  int64_t cache_bytes = 0;
+  if (const auto cpu = read_cpu()) cache_bytes = cpu->last_level_cache_bytes();
+  const int64_t bytes =
+      bandwidth_buffer_bytes(cache_bytes, threads, memory.usable_available_bytes());
+  TRY_ASSIGN(const Bandwidth bandwidth, measure_read_bandwidth(threads, bytes));
+  TRY_ASSIGN(HugeMemory buffer, HugeMemory::allocate(bytes));
+  auto flood = std::make_unique<CacheFlood>(std::move(buffer), threads);
+  return Speedometer(backend, std::move(flood), bandwidth.read_gb_s, cache_bytes);
 }
 
-Result<MachineSpeed> measure_speed(Backend& backend, const MemorySpeed& memory, Format format,
-                                   int64_t weight_bytes, int threads) {
+Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes) {
   MachineSpeed speed;
-  speed.read_gb_s = memory.read_gb_s;
+  speed.read_gb_s = read_gb_s_;
   speed.format = format;
   const FormatInfo& info = format_info(format);
   const int64_t weights =
       std::clamp<int64_t>(weight_bytes / info.block_bytes * info.block_elements, 1, kWeightsMost);
-  const bool from_memory = weight_bytes > memory.cache_bytes / 4;
-  TRY_ASSIGN(const std::vector<Linear> linears, random_linears(backend, format, weights));
-  TRY_ASSIGN(CacheFlood flood, CacheFlood::make(memory.buffer_bytes, threads));
-  const double giga = static_cast<double>(weights_of(linears)) / 1e9;
+  const bool from_memory = weight_bytes > cache_bytes_ / 4;
+  TRY_ASSIGN(const std::vector<Linear> linears, random_linears(*backend_, format, weights));
   for (size_t i = 0; i < kMeasuredRows.size(); ++i) {
     const int64_t rows = kMeasuredRows[i];
     // Of many rows the arithmetic takes the time: one matrix is enough.
     const bool many = rows > 8;
     const auto some = std::span(linears).first(many ? 1 : linears.size());
-    const double share = many ? static_cast<double>(weights_of(some)) / 1e9 : giga;
-    multiply_seconds(backend, some, rows);  // warms up
-    speed.row_seconds[i] = best_of(kRepeats, [&] {
-                             if (from_memory && !many) flood.run();
-                             return multiply_seconds(backend, some, rows);
-                           }) /
-                           share;
+    multiply_seconds(*backend_, some, rows);  // warms up
+    const double seconds = best_of(kRepeats, [&] {
+      if (from_memory && !many) flood_->run();
+      return multiply_seconds(*backend_, some, rows);
+    });
+    speed.row_seconds[i] = seconds / (static_cast<double>(weights_of(some)) / 1e9);
   }
-  TRY_ASSIGN(const std::vector<Linear> next_to_nothing, random_linears(backend, format, 1));
+  TRY_ASSIGN(const std::vector<Linear> next_to_nothing, random_linears(*backend_, format, 1));
   speed.verb_seconds =
-      best_of(100, [&] { return multiply_seconds(backend, next_to_nothing, 1); });
-  TRY(measure_attention(backend, speed));
+      best_of(100, [&] { return multiply_seconds(*backend_, next_to_nothing, 1); });
+  TRY(measure_attention(*backend_, speed));
   return speed;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -30,18 +31,29 @@ struct MachineSpeed {
   double seconds_per_gweight(double rows) const;
 };
 
-// The rates that belong to no format.
-struct MemorySpeed {
-  double read_gb_s = 0;
-  int64_t cache_bytes = 0;  // of the last level, all together; 0: unknown
-  int64_t buffer_bytes = 0;  // reading so many bytes leaves nothing else in the caches
-};
-Result<MemorySpeed> measure_memory(int threads);
+// Measures the kernels of one backend. Holds a buffer that floods the caches: at most 256 MiB a
+// thread.  Threads: one at a time, the backend's.
+class Speedometer {
+ public:
+  // Measures the memory.  no_memory: no room for the buffer.
+  static Result<Speedometer> open(Backend& backend, int threads);
+  Speedometer(Speedometer&&) noexcept;
+  ~Speedometer();
 
-// With the kernels of `backend`, for a model that reads `weight_bytes` of weights in a step, most
-// of them of `format`.  no_memory: no room for what is measured, at most a few hundred MB.
-Result<MachineSpeed> measure_speed(Backend& backend, const MemorySpeed& memory, Format format,
-                                   int64_t weight_bytes, int threads);
+  double read_gb_s() const { return read_gb_s_; }
+  // For a model that reads `weight_bytes` of weights in a step, most of them of `format`.
+  Result<MachineSpeed> measure(Format format, int64_t weight_bytes);
+
+ private:
+  class CacheFlood;
+  Speedometer(Backend& backend, std::unique_ptr<CacheFlood> flood, double read_gb_s,
+              int64_t cache_bytes);
+
+  Backend* backend_;
+  std::unique_ptr<CacheFlood> flood_;
+  double read_gb_s_;
+  int64_t cache_bytes_;  // of the last level, all together; 0: unknown
+};
 
 enum class Limit : uint8_t { memory_bandwidth, compute };
 std::string_view limit_name(Limit limit);
