@@ -1,4 +1,5 @@
-// A folder that plays /proc and /sys: the tests write the few files that a machine would show.
+// A folder that plays /proc and /sys (the tests write the few files that a machine would show), and
+// a library that plays NVIDIA's driver.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -39,5 +40,32 @@ class FakeRoot {
  private:
   std::string folder_;
 };
+
+#if defined(HEARTH_FAKE_NVML)
+// A copy of the fake NVML with a script of its own (see fake_nvml.cc).
+class FakeGpus {
+ public:
+  explicit FakeGpus(const std::string& text) {
+    static int count = 0;
+    folder_ = testing::TempDir() + fmt::format("gpus_{}_{}", ::getpid(), count++);
+    std::filesystem::create_directories(folder_);
+    std::filesystem::copy_file(HEARTH_FAKE_NVML, library());
+    script(text);
+  }
+  ~FakeGpus() { std::filesystem::remove_all(folder_); }
+  FakeGpus(const FakeGpus&) = delete;
+  FakeGpus& operator=(const FakeGpus&) = delete;
+
+  // Replaced whole: a reader sees the old text or the new one.
+  void script(const std::string& text) {
+    std::ofstream(folder_ + "/new.txt") << text;
+    std::filesystem::rename(folder_ + "/new.txt", folder_ + "/gpus.txt");
+  }
+  std::string library() const { return folder_ + "/libnvidia-ml.so.1"; }
+
+ private:
+  std::string folder_;
+};
+#endif
 
 }  // namespace hearth::testing_sensors
