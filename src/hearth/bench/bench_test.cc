@@ -75,11 +75,13 @@ TEST_P(Speed, RunsEveryTest) {
     SpeedSetting setting;
     setting.model = "tiny \"x\"";
     setting.format = Format::q8_0;
-    const Json line = speed_line(setting, {test, tok_s, steps, 123}, limits);
+    const Json line = speed_line(setting, {test, tok_s, steps, 123, {{7, 456}}}, limits);
     EXPECT_EQ(line["test"], test.name());
     EXPECT_GT(line["fraction_of_limit"].get<double>(), 0);
     EXPECT_GT(line["bytes_per_token"].get<int64_t>(), 1000);
     EXPECT_EQ(line["peak_rss_bytes"], 123);
+    EXPECT_EQ(line["predicted_tok_s"], 7);
+    EXPECT_EQ(line["predicted_peak_bytes"], 456);
     EXPECT_EQ(csv_header(line).find("test,model,"), 0u);
     EXPECT_NE(csv_row(line).find(",\"tiny \"\"x\"\"\","), std::string::npos);
     EXPECT_NE(table_row(line).find(test.name()), std::string::npos);
@@ -94,7 +96,7 @@ TEST(SpeedPlot, HasAPanelForEachQuestion) {
     MachineLimits limits;
     limits.read_gb_s = 1;
     limits.peaks.f32.gop_s = 1;
-    return speed_line({}, {test, {1, 1, 1}, {Work{1, 1, 1}}, 0}, limits);
+    return speed_line({}, {test, {1, 1, 1}, {Work{1, 1, 1}}, 0, {}}, limits);
   };
   const std::string all = speed_plot({line(64, 0, 1), line(0, 0, 1), line(0, 512, 4)});
   for (const char* text : {"Reading a prompt", "by depth", "by batch", "batch 4", "depth 512"}) {

@@ -184,6 +184,22 @@ std::vector<Work> trace_speed_test(const Model& model, const SpeedTest& test, Fo
   return works;
 }
 
+double foretell_seconds(const Model& model, const SpeedTest& test, Format kv_format,
+                        const MachineSpeed& speed) {
+  Steps steps(model, test);
+  const KvSpec kv = model.kv_spec(kv_format);
+  const auto seconds = [&](const Batch& batch) {
+    return forecast_step(trace_step(model, kv, batch).verbs, speed).seconds;
+  };
+  if (test.prompt == 0) {
+    const Batch middle = steps.generate(test.batch, test.depth + test.gen / 2);
+    return static_cast<double>(test.gen) * seconds(middle);
+  }
+  double sum = 0;
+  for (const Batch& chunk : steps.chunks(0, test.depth, test.prompt)) sum += seconds(chunk);
+  return sum;
+}
+
 int64_t kv_bytes_of(const Model& model, const SpeedTest& test, Format kv_format) {
   return model.kv_spec(kv_format).block_bytes() * blocks_each(test) * test.batch;
 }

@@ -8,6 +8,7 @@
 
 #include "hearth/backend/trace/trace_backend.h"
 #include "hearth/bench/spread.h"
+#include "hearth/host/speed.h"
 #include "hearth/models/model.h"
 
 namespace hearth {
@@ -38,6 +39,10 @@ Result<Spread> run_speed_test(const Model& model, Backend& backend, const SpeedT
 // What each step of the test reads and computes; a generated token stands for all, in the middle of
 // their way.
 std::vector<Work> trace_speed_test(const Model& model, const SpeedTest& test, Format kv_format);
+
+// Seconds that the test will take on such a machine.
+double foretell_seconds(const Model& model, const SpeedTest& test, Format kv_format,
+                        const MachineSpeed& speed);
 
 // Bytes of the KV cache that the test needs.
 int64_t kv_bytes_of(const Model& model, const SpeedTest& test, Format kv_format);

@@ -58,8 +58,8 @@ Result<Planned> make_plan(const Options& options, const Session& session) {
   measured.threads = out.threads;
   TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(measured));
   TRY_ASSIGN(Speedometer speedometer, Speedometer::open(*backend, out.threads));
-  TRY_ASSIGN(out.speed, speedometer.measure(out.plan.main_format,
-                                            out.plan.decode.work.weight_bytes));
+  TRY_ASSIGN(out.speed,
+             speedometer.measure(out.plan.main_format, out.plan.decode.work.weight_bytes));
   out.forecast = forecast(out.plan, out.speed);
   return out;
 }

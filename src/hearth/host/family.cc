@@ -66,16 +66,21 @@ Result<MemoryPlan> plan_member(const Member& member, std::optional<Format> dtype
 
 }  // namespace
 
-Result<std::vector<FamilyRow>> plan_family(Speedometer& speedometer,
-                                           const FamilyOptions& options) {
+Result<std::vector<FamilyRow>> plan_family(Speedometer& speedometer, const FamilyOptions& options) {
   Forecaster forecaster(speedometer);
   std::vector<FamilyRow> rows;
   for (const Member& member : kFamily) {
     for (const std::optional<Format> dtype : kFormatsOfInterest) {
       TRY_ASSIGN(const MemoryPlan plan, plan_member(member, dtype, options));
-      FamilyRow row{std::string(member.model), plan.main_format,    plan.parameters,
-                    plan.weights.bytes,        plan.kv_bytes,       peak_of(plan),
-                    false,                     false,               std::nullopt};
+      FamilyRow row{std::string(member.model),
+                    plan.main_format,
+                    plan.parameters,
+                    plan.weights.bytes,
+                    plan.kv_bytes,
+                    peak_of(plan),
+                    false,
+                    false,
+                    std::nullopt};
       row.fits = row.peak_bytes <= options.available_bytes;
       row.fits_gpu = row.peak_bytes <= options.gpu_bytes;
       if (row.fits) {

@@ -2,23 +2,34 @@
 #include "hearth/host/machine.h"
 
 #include <algorithm>
+#include <chrono>
+
+#include "hearth/sensors/sensor_thread.h"
 
 namespace hearth {
 namespace {
 
 constexpr int64_t kDiskTestBytes = 256 << 20;
+constexpr std::chrono::milliseconds kDriverPatience(5000);
 
-void read_gpus(const std::string& library, Machine& machine) {
-  auto nvml = Nvml::open(library);
+struct Gpus {
+  std::vector<Gpu> gpus;
+  std::string driver;
+};
+
+Gpus read_gpus(const std::string& library) {
+  Gpus found;
+  const auto nvml = Nvml::open(library);
   if (!nvml) {
-    machine.gpu_driver = nvml.status().message();
-    return;
+    found.driver = nvml.status().message();
+    return found;
   }
-  machine.gpu_driver = (*nvml)->driver_version();
+  found.driver = (*nvml)->driver_version();
   for (const GpuInfo& info : (*nvml)->gpus()) {
     const auto now = (*nvml)->read(info.index);
-    machine.gpus.push_back({info, now ? *now : GpuReading{}});
+    found.gpus.push_back({info, now ? *now : GpuReading{}});
   }
+  return found;
 }
 
 }  // namespace
@@ -29,7 +40,10 @@ Result<Machine> read_machine(const std::string& folder, const std::string& nvml,
   TRY_ASSIGN(machine.cpu, read_cpu(root));
   TRY_ASSIGN(machine.memory, read_memory(root));
   if (auto disk = read_disk(folder, root)) machine.disk = *std::move(disk);
-  if (!nvml.empty()) read_gpus(nvml, machine);
+  if (nvml.empty()) return machine;
+  auto found = within(kDriverPatience, [nvml] { return read_gpus(nvml); });
+  machine.gpu_driver = found ? std::move(found->driver) : "the driver does not answer";
+  if (found) machine.gpus = std::move(found->gpus);
   return machine;
 }
 

@@ -55,8 +55,7 @@ Result<std::vector<Linear>> random_linears(Backend& backend, Format format, int6
   while (weights > 0) {
     const int64_t out = std::clamp<int64_t>(weights / kIn, 32, kOut);
     Linear linear;
-    TRY_ASSIGN(linear.weight,
-               backend.prepare(random_weight(format, out), WeightUse::multiply));
+    TRY_ASSIGN(linear.weight, backend.prepare(random_weight(format, out), WeightUse::multiply));
     linears.push_back(std::move(linear));
     weights -= out * kIn;
   }
@@ -151,7 +150,8 @@ Status measure_attention(Backend& backend, MachineSpeed& speed) {
   const auto bytes = static_cast<double>(kPositions * AttentionRun::spec().row_bytes());
   speed.attention_gb_s = bytes / std::max(all - none, 1e-9) / 1e9;
   const double prompt = best_of(kRepeats, [&] { return run.seconds(0, kRows, Role::prompt); });
-  const double flops = 4.0 * AttentionRun::kHeads * AttentionRun::kHeadDim * kRows * (kRows + 1) / 2;
+  const double flops =
+      4.0 * AttentionRun::kHeads * AttentionRun::kHeadDim * kRows * (kRows + 1) / 2;
   speed.attention_gflop_s = flops / std::max(prompt, 1e-9) / 1e9;
   return Status::ok();
 }

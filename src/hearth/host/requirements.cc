@@ -32,7 +32,8 @@ Check check_gpu(const Machine& machine, const Requirements& need) {
   if (gpu == nullptr) {
     check.advice = {
         fmt::format("models run on the CPU; a GPU with {} would hold what the table below marks "
-                    "as too slow or too large here", bytes),
+                    "as too slow or too large here",
+                    bytes),
         fmt::format("模型将在 CPU 上运行；下表中过慢或过大的模型需要 {} 显存的 GPU", bytes)};
     return check;
   }
@@ -44,7 +45,8 @@ Check check_gpu(const Machine& machine, const Requirements& need) {
   } else if (!check.ok) {
     check.advice = {
         fmt::format("a model, its cache and its activations must fit in {}: choose a smaller one, "
-                    "or fewer bits", bytes_text(gpu->info.memory_bytes)),
+                    "or fewer bits",
+                    bytes_text(gpu->info.memory_bytes)),
         fmt::format("模型、缓存与激活必须放入 {}：请选择更小的模型或更低的位数",
                     bytes_text(gpu->info.memory_bytes))};
   }
@@ -66,36 +68,45 @@ Check check_cpu(const Machine& machine, const Requirements& need) {
   check.ok = usable >= need.cores && has_wide_vectors(cpu.isa);
   if (check.ok) return check;
   if (!has_wide_vectors(cpu.isa)) {
-    check.advice = {"this CPU multiplies one number at a time: any x86-64 since 2013 or 64-bit Arm "
-                    "CPU is several times as fast",
-                    "此 CPU 没有向量指令：2013 年后的 x86-64 或 64 位 Arm CPU 会快数倍"};
+    check.advice = {
+        "this CPU multiplies one number at a time: any x86-64 since 2013 or 64-bit Arm "
+        "CPU is several times as fast",
+        "此 CPU 没有向量指令：2013 年后的 x86-64 或 64 位 Arm CPU 会快数倍"};
   } else if (usable < cpu.cores) {
     check.advice = {fmt::format("{} of {} cores may be used: raise the CPU limit of the container "
-                                "or service", usable, cpu.cores),
+                                "or service",
+                                usable, cpu.cores),
                     fmt::format("{1} 个核心中只允许使用 {0} 个：请提高容器或服务的 CPU 限制",
                                 usable, cpu.cores)};
   } else {
-    check.advice = {"prompts are read slowly: the time to the first token shrinks with each core. "
-                    "For generating, memory bandwidth counts more than cores",
-                    "读取提示词较慢：首个词元的时间随核心数减少；生成速度主要取决于内存带宽"};
+    check.advice = {
+        "prompts are read slowly: the time to the first token shrinks with each core. "
+        "For generating, memory bandwidth counts more than cores",
+        "读取提示词较慢：首个词元的时间随核心数减少；生成速度主要取决于内存带宽"};
   }
   return check;
 }
 
 Check check_memory(const Machine& machine, const Requirements& need) {
   const int64_t total = machine.memory.usable_total_bytes();
-  Check check{"memory", need.level, total >= need.memory_bytes, both(bytes_text(total)),
-              both(bytes_text(need.memory_bytes)), {}};
+  Check check{"memory",
+              need.level,
+              total >= need.memory_bytes,
+              both(bytes_text(total)),
+              both(bytes_text(need.memory_bytes)),
+              {}};
   if (check.ok) return check;
   if (machine.memory.total_bytes >= need.memory_bytes) {
     check.advice = {fmt::format("the machine has {}: raise the memory limit of the container or "
-                                "service", bytes_text(machine.memory.total_bytes)),
+                                "service",
+                                bytes_text(machine.memory.total_bytes)),
                     fmt::format("机器共有 {}：请提高容器或服务的内存限制",
                                 bytes_text(machine.memory.total_bytes))};
   } else {
     const std::string missing = bytes_text(need.memory_bytes - total);
     check.advice = {fmt::format("add {}, in equal modules on all channels: bandwidth decides the "
-                                "speed", missing),
+                                "speed",
+                                missing),
                     fmt::format("增加 {} 内存，各通道使用相同的内存条：带宽决定速度", missing)};
   }
   return check;
@@ -115,9 +126,10 @@ std::string disk_text(const Machine& machine) {
 
 Phrase disk_advice(const Machine& machine, const Requirements& need) {
   if (need.disk_bytes == 0) {
-    return {"one machine needs none; several replicas read their weights from one store (NFS, "
-            "CephFS)",
-            "单机不需要；多个副本可从同一存储（NFS、CephFS）读取权重"};
+    return {
+        "one machine needs none; several replicas read their weights from one store (NFS, "
+        "CephFS)",
+        "单机不需要；多个副本可从同一存储（NFS、CephFS）读取权重"};
   }
   if (!reads_as_nvme(machine)) {
     return {"weights are read once, at the start: an NVMe drive shortens that to seconds",
@@ -129,9 +141,8 @@ Phrase disk_advice(const Machine& machine, const Requirements& need) {
 
 Check check_storage(const Machine& machine, const Requirements& need) {
   Check check{"storage", need.level, false, {"unknown", "未知"}, {}, {}};
-  check.needed = need.disk_bytes == 0
-                     ? Phrase{"distributed storage", "分布式存储"}
-                     : both(fmt::format("NVMe, {}", bytes_text(need.disk_bytes)));
+  check.needed = need.disk_bytes == 0 ? Phrase{"distributed storage", "分布式存储"}
+                                      : both(fmt::format("NVMe, {}", bytes_text(need.disk_bytes)));
   if (!machine.disk) {
     check.advice = {"the system names no mount for this folder", "系统未给出此文件夹的挂载点"};
     return check;

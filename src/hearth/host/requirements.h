@@ -34,8 +34,8 @@ struct Requirements {
 inline constexpr std::array<Requirements, 2> kRequirements = {{
     {Level::minimum, 24'000'000'000, "", 12, "Intel Core i7-12700K", 32'000'000'000,
      1'000'000'000'000},
-    {Level::recommended, 80'000'000'000, "NVIDIA A100 80 GB", 64, "AMD EPYC 7763",
-     128'000'000'000, 0},
+    {Level::recommended, 80'000'000'000, "NVIDIA A100 80 GB", 64, "AMD EPYC 7763", 128'000'000'000,
+     0},
 }};
 
 struct Check {

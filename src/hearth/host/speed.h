@@ -16,14 +16,14 @@ namespace hearth {
 inline constexpr std::array<int64_t, 4> kMeasuredRows = {1, 8, 64, 512};
 
 struct MachineSpeed {
-  double read_gb_s = 0;           // memory, 1e9 bytes a second
-  Format format = Format::f32;    // of the weights that were multiplied
+  double read_gb_s = 0;         // memory, 1e9 bytes a second
+  Format format = Format::f32;  // of the weights that were multiplied
   // Seconds that 1e9 weights take for kMeasuredRows rows: from memory, or where a model is small
   // enough for the caches, from there.
   std::array<double, kMeasuredRows.size()> row_seconds{};
-  double attention_gb_s = 0;      // of the cache, for a generated token
-  double attention_gflop_s = 0;   // for the tokens of a prompt
-  double verb_seconds = 0;        // of a verb that has next to nothing to do
+  double attention_gb_s = 0;     // of the cache, for a generated token
+  double attention_gflop_s = 0;  // for the tokens of a prompt
+  double verb_seconds = 0;       // of a verb that has next to nothing to do
 
   // Multiplications and additions a second, in 1e9, of `rows` rows at a time.
   double gflop_s(double rows) const;

@@ -9,15 +9,23 @@ namespace hearth {
 // `distributed`: a file system over the network, shared by machines (NFS, CephFS, Lustre).
 // `virtual_disk`: a virtual machine's; what lies below it can't be seen. `unknown`: no block device
 // is named (overlay, ZFS).
-enum class DiskKind : uint8_t { nvme, ssd, hard_disk, card, virtual_disk, distributed, memory,
-                                unknown };
+enum class DiskKind : uint8_t {
+  nvme,
+  ssd,
+  hard_disk,
+  card,
+  virtual_disk,
+  distributed,
+  memory,
+  unknown
+};
 std::string_view disk_kind_name(DiskKind kind);  // "nvme", "hard_disk"
 
 struct DiskInfo {
-  std::string folder;       // that was asked about
-  std::string filesystem;   // "ext4", "nfs4"
-  std::string device;       // "nvme0n1p2"; "" without a block device
-  std::string model;        // "Samsung SSD 990 PRO 2TB"; "" where the kernel tells none
+  std::string folder;      // that was asked about
+  std::string filesystem;  // "ext4", "nfs4"
+  std::string device;      // "nvme0n1p2"; "" without a block device
+  std::string model;       // "Samsung SSD 990 PRO 2TB"; "" where the kernel tells none
   DiskKind kind = DiskKind::unknown;
   int64_t total_bytes = 0;  // of the file system
   int64_t free_bytes = 0;   // for this user

@@ -36,10 +36,10 @@ TEST(Disk, OfEachMount) {
   FakeRoot fake;
   server(fake);
   const std::pair<const char*, DiskKind> expected[] = {
-      {"/home/anna", DiskKind::nvme},       {"/tmp/x", DiskKind::memory},
-      {"/data", DiskKind::hard_disk},       {"/data/models/r1", DiskKind::distributed},
+      {"/home/anna", DiskKind::nvme},         {"/tmp/x", DiskKind::memory},
+      {"/data", DiskKind::hard_disk},         {"/data/models/r1", DiskKind::distributed},
       {"/data/modelsx", DiskKind::hard_disk}, {"/mnt/my card", DiskKind::card},
-      {"/vm", DiskKind::virtual_disk},      {"/over/lay", DiskKind::unknown}};
+      {"/vm", DiskKind::virtual_disk},        {"/over/lay", DiskKind::unknown}};
   for (const auto& [folder, kind] : expected) {
     const auto disk = read_disk(folder, fake.root());
     ASSERT_TRUE(disk.has_value()) << folder;
