@@ -19,6 +19,7 @@
 #include "hearth/engine/text_model.h"
 #include "hearth/engine/thought_limit.h"
 #include "hearth/serve/answer_channel.h"
+#include "hearth/serve/cost_meter.h"
 #include "hearth/serve/metrics.h"
 
 namespace hearth::serve {
@@ -53,6 +54,7 @@ struct LoopOptions {
   double request_seconds = 3600;        // longest time from admission to the end
   double probe_seconds = 20;            // an idle engine runs a token this often
   double stuck_seconds = 60;            // without a finished step: not ready any more
+  CostMeter* costs = nullptr;           // must outlive the loop; null: nobody asks for costs
 };
 
 class EngineLoop {
@@ -100,6 +102,7 @@ class EngineLoop {
   bool take_token(Choice& choice, int32_t id);
   void take_finish(Choice& choice, FinishReason reason);
   void end(Live& live);
+  void share_costs(double seconds);
   void count_sequences();
   void step();
   bool probe();
