@@ -247,13 +247,17 @@ Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
     TRY_ASSIGN(plot, AtomicFile::create(options.svg));
   }
   std::vector<Json> lines;
+  auto energy = RaplCounter::open();  // many machines have none, or let root alone read it
   int64_t foretold_peak = subject.base_bytes + subject.load_peak_bytes;
   for (const SpeedTest& test : tests) {
-    SpeedMeasurement measured{test, {}, trace_speed_test(model, test, kv_format), 0, {}};
+    SpeedMeasurement measured{test, {}, trace_speed_test(model, test, kv_format), 0, {}, {}};
     measured.foretold = foretell(subject, test, foretold_peak);
     if (measured.foretold) foretold_peak = measured.foretold->peak_bytes;
-    TRY_ASSIGN(measured.tok_s,
-               run_speed_test(model, *subject.opened.backend, test, kv_format, options.repeat));
+    TRY_ASSIGN(const SpeedResult result,
+               run_speed_test(model, *subject.opened.backend, test, kv_format, options.repeat,
+                              energy ? &*energy : nullptr));
+    measured.tok_s = result.tok_s;
+    measured.joules_per_token = result.joules_per_token;
     TRY(machine.measure_again());
     measured.peak_rss_bytes = machine.peak_bytes();
     lines.push_back(speed_line(subject.setting, measured, machine.limits()));

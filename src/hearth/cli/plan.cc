@@ -1,7 +1,9 @@
 // hearth plan: what a model will take and how fast it will be, before anything of it is loaded.
 #include <nlohmann/json.hpp>
 
+#include "hearth/cli/family_table.h"
 #include "hearth/cli/model_options.h"
+#include "hearth/host/fit.h"
 #include "hearth/host/memory_plan.h"
 #include "hearth/host/speed.h"
 #include "hearth/sensors/cpu.h"
@@ -14,6 +16,7 @@ struct Options {
   ModelOptions model;
   std::string config;  // a config.json alone, instead of a model
   int64_t batch = 1;
+  bool all = false;  // of the R1 family
 };
 
 struct Planned {
@@ -45,7 +48,7 @@ Result<MemoryPlan> plan_of(const Options& options, const Session& session) {
 
 Result<Planned> make_plan(const Options& options, const Session& session) {
   if (options.model.model.empty() == options.config.empty()) {
-    return error(Code::invalid, "expected one of --model and --config");
+    return error(Code::invalid, "expected one of --model, --config and --all");
   }
   Planned out;
   TRY_ASSIGN(out.plan, plan_of(options, session));
@@ -129,8 +132,32 @@ void print_table(const Planned& p, const Session& session) {
                        : session.say("limited by memory bandwidth", "受内存带宽限制")));
 }
 
+Status plan_all(const Options& options, const Session& session) {
+  ModelOptions on_cpu = options.model;
+  on_cpu.device = "cpu";
+  if (on_cpu.threads == 0) on_cpu.threads = default_threads();
+  TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(on_cpu));
+  TRY_ASSIGN(Speedometer speedometer, Speedometer::open(*backend, on_cpu.threads));
+  TRY_ASSIGN(const MemoryInfo memory, read_memory());
+  FamilyOptions family;
+  family.context = options.model.context;
+  family.batch = options.batch;
+  family.available_bytes = memory.usable_available_bytes();
+  TRY_ASSIGN(const std::vector<FamilyRow> rows, plan_family(speedometer, family));
+  if (session.json) {
+    const Json out = {{"available_bytes", family.available_bytes},
+                      {"bandwidth_gb_s", speedometer.read_gb_s()},
+                      {"models", family_json(rows)}};
+    fmt::print("{}\n", out.dump());
+  } else {
+    print_family(rows, session);
+  }
+  return Status::ok();
+}
+
 // A model that does not fit is a successful plan: the line that says so goes to standard error.
 Status plan(const Options& options, const Session& session) {
+  if (options.all) return plan_all(options, session);
   TRY_ASSIGN(const Planned planned, make_plan(options, session));
   if (session.json) {
     fmt::print("{}\n", to_json(planned).dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -153,6 +180,7 @@ void add_plan(CLI::App& app, Session& session) {
                             [options, &session] { return plan(*options, session); });
   options->model.declare(*verb, false);
   verb->add_option("--config", options->config, "a config.json, for a model that is not here");
+  verb->add_flag("--all", options->all, "every model of the R1 family in its usual formats, on the CPU");
   verb->add_option("--batch", options->batch, "sequences at once")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
