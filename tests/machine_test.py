@@ -55,6 +55,30 @@ class Doctor(unittest.TestCase):
         self.assertEqual(hearth("doctor", "--path", "/no/such", code=2).stderr.count("\n"), 1)
 
 
+class Plan(unittest.TestCase):
+    MINI = str(REPO / "assets/mini")
+
+    def test_for_a_gpu_that_is_not_here(self):
+        told = json.loads(hearth("plan", "--model", self.MINI, "--gpu-memory", "24GiB", "--json").stdout)
+        self.assertEqual(told["devices"][0]["available_bytes"], 24 << 30)
+        self.assertTrue(told["fits"])
+        self.assertIsNone(told["tok_s"])
+        small = hearth("plan", "--model", self.MINI, "--gpu-memory", "1MiB")
+        self.assertIn("available", small.stderr)
+
+    def test_the_whole_family(self):
+        told = json.loads(hearth("plan", "--all", "--ctx", "512", "--json").stdout)
+        self.assertEqual(len(told["models"]), 24)
+
+    def test_bench_says_its_prediction_first(self):
+        run = hearth("bench", "--model", self.MINI, "--prompt", "64", "--gen", "8", "--repeat", "1",
+                     "--json")
+        for line in map(json.loads, run.stdout.splitlines()):
+            self.assertGreater(line["predicted_tok_s"], 0)
+            self.assertGreater(line["predicted_peak_bytes"], 1e6)
+            self.assertIn(f"predicted: {line['test']} ", run.stderr)
+
+
 class Cost(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()

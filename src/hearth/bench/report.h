@@ -36,7 +36,7 @@ struct SpeedMeasurement {
   Spread tok_s;
   std::vector<Work> steps;  // as trace_speed_test says
   int64_t peak_rss_bytes = 0;
-  std::optional<SpeedForetold> foretold;  // absent on a device whose kernels aren't foretold
+  std::optional<SpeedForetold> foretold;   // absent on a device whose kernels aren't foretold
   std::optional<double> joules_per_token;  // by counters; absent where there are none
 };
 

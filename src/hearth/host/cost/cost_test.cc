@@ -59,7 +59,8 @@ TEST(Prices, ReadWhatUsersWrite) {
   const auto prices = parse_prices(
       R"({"currency": "EUR", "hardware": {"name": "x", "price": 1, "years": 2, "watts": 3,
           "electricity_per_kwh": 0.4},
-          "apis": [{"name": "a", "prompt": 1, "output": 2, "source": "s", "date": "2026-02-28"}]})");
+          "apis": [{"name": "a", "prompt": 1, "output": 2, "source": "s",
+                    "date": "2026-02-28"}]})");
   ASSERT_TRUE(prices.has_value()) << prices.status().message();
   EXPECT_EQ(prices->currency, "EUR");
   EXPECT_EQ(prices->hardware->years, 2);
