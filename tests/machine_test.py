@@ -13,6 +13,7 @@ import sys
 import tempfile
 import unittest
 
+from recorded import run_script
 from serve_client import Server
 
 BINARY = sys.argv[1] if len(sys.argv) > 1 else "build/hearth"
@@ -152,4 +153,4 @@ class Serve(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    sys.exit(run_script("machine"))
