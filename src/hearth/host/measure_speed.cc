@@ -225,9 +225,10 @@ Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes) {
     });
     speed.row_seconds[i] = seconds / (static_cast<double>(weights_of(some)) / 1e9);
   }
-  TRY_ASSIGN(const std::vector<Linear> next_to_nothing, random_linears(*backend_, format, 1));
-  speed.verb_seconds =
-      best_of(100, [&] { return multiply_seconds(*backend_, next_to_nothing, 1); });
+  TRY_ASSIGN(const std::vector<Linear> little, random_linears(*backend_, format, 1));
+  const double call = best_of(100, [&] { return multiply_seconds(*backend_, little, 1); });
+  const double its_weights = static_cast<double>(weights_of(little)) / 1e9 * speed.row_seconds[0];
+  speed.verb_seconds = std::max(0.0, call - its_weights);
   TRY(measure_attention(*backend_, speed));
   return speed;
 }

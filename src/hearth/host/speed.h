@@ -23,7 +23,7 @@ struct MachineSpeed {
   std::array<double, kMeasuredRows.size()> row_seconds{};
   double attention_gb_s = 0;     // of the cache, for a generated token
   double attention_gflop_s = 0;  // for the tokens of a prompt
-  double verb_seconds = 0;       // of a verb that has next to nothing to do
+  double verb_seconds = 0;       // of a verb, beside its weights
 
   // Multiplications and additions a second, in 1e9, of `rows` rows at a time.
   double gflop_s(double rows) const;
