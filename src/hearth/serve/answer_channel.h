@@ -48,9 +48,9 @@ struct Spent {
 struct Usage {
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
-  int64_t reasoning_tokens = 0;  // of completion_tokens
-  int64_t cached_tokens = 0;     // of prompt_tokens: found in the cache
-  std::optional<Spent> spent;    // where the server knows its prices
+  int64_t reasoning_tokens = 0;               // of completion_tokens
+  int64_t cached_tokens = 0;                  // of prompt_tokens: found in the cache
+  std::optional<Spent> spent = std::nullopt;  // where the server knows its prices
 };
 
 // Why a request was given up by its connection.
