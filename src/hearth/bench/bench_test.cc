@@ -67,7 +67,7 @@ TEST_P(Speed, RunsEveryTest) {
   for (const SpeedTest& test : speed_tests({70}, {3}, {0, 600}, {1, 3})) {
     const auto measured = run_speed_test(*made->model, **backend, test, Format::f16, 2);
     ASSERT_TRUE(measured.has_value());
-    const Spread tok_s = *measured;
+    const Spread tok_s = measured->tok_s;
     EXPECT_GT(tok_s.min, 0) << test.name();
     EXPECT_LE(tok_s.min, tok_s.median);
     const auto steps = trace_speed_test(*made->model, test, Format::f16);
@@ -75,11 +75,14 @@ TEST_P(Speed, RunsEveryTest) {
     SpeedSetting setting;
     setting.model = "tiny \"x\"";
     setting.format = Format::q8_0;
-    const Json line = speed_line(setting, {test, tok_s, steps, 123}, limits);
+    const Json line = speed_line(setting, {test, tok_s, steps, 123, {{7, 456}}, 0.5}, limits);
     EXPECT_EQ(line["test"], test.name());
     EXPECT_GT(line["fraction_of_limit"].get<double>(), 0);
     EXPECT_GT(line["bytes_per_token"].get<int64_t>(), 1000);
     EXPECT_EQ(line["peak_rss_bytes"], 123);
+    EXPECT_EQ(line["predicted_tok_s"], 7);
+    EXPECT_EQ(line["joules_per_token"], 0.5);
+    EXPECT_EQ(line["predicted_peak_bytes"], 456);
     EXPECT_EQ(csv_header(line).find("test,model,"), 0u);
     EXPECT_NE(csv_row(line).find(",\"tiny \"\"x\"\"\","), std::string::npos);
     EXPECT_NE(table_row(line).find(test.name()), std::string::npos);
@@ -94,7 +97,7 @@ TEST(SpeedPlot, HasAPanelForEachQuestion) {
     MachineLimits limits;
     limits.read_gb_s = 1;
     limits.peaks.f32.gop_s = 1;
-    return speed_line({}, {test, {1, 1, 1}, {Work{1, 1, 1}}, 0}, limits);
+    return speed_line({}, {test, {1, 1, 1}, {Work{1, 1, 1}}, 0, {}, {}}, limits);
   };
   const std::string all = speed_plot({line(64, 0, 1), line(0, 0, 1), line(0, 512, 4)});
   for (const char* text : {"Reading a prompt", "by depth", "by batch", "batch 4", "depth 512"}) {

@@ -57,6 +57,7 @@ Json speed_line(const SpeedSetting& setting, const SpeedMeasurement& measured,
   const Roofline line = roofline_of(measured.steps, limits.read_gb_s, peak.peak.gop_s);
   const auto tokens = static_cast<double>(test.tokens());
   const double seconds = tokens / measured.tok_s.median;
+  const auto& foretold = measured.foretold;
   return {{"test", test.name()},
           {"model", setting.model},
           {"format", format_info(setting.format).name},
@@ -79,8 +80,12 @@ Json speed_line(const SpeedSetting& setting, const SpeedMeasurement& measured,
           {"peak_kind", fmt::format("{} {}", peak.kind, peak.peak.instruction_set)},
           {"limited_by", line.limited_by_bytes ? "memory_bandwidth" : "compute"},
           {"fraction_of_limit", thousandth(line.seconds / seconds)},
+          {"joules_per_token",
+           measured.joules_per_token ? Json(thousandth(*measured.joules_per_token)) : Json()},
+          {"predicted_tok_s", foretold ? Json(thousandth(foretold->tok_s)) : Json()},
           {"weight_bytes", setting.weight_bytes},
           {"peak_rss_bytes", measured.peak_rss_bytes},
+          {"predicted_peak_bytes", foretold ? Json(foretold->peak_bytes) : Json()},
           {"device", setting.device},
           {"cpu", setting.cpu}};
 }
@@ -98,8 +103,8 @@ std::string csv_row(const Json& line) {
 }
 
 std::string table_header() {
-  return fmt::format("{:<16}{:>10}{:>20}{:>10}{:>10}{:>8}  {}", "test", "tok/s", "min-max", "GB/s",
-                     "GOP/s", "share", "of");
+  return fmt::format("{:<16}{:>10}{:>20}{:>10}{:>10}{:>10}{:>8}  {}", "test", "tok/s", "min-max",
+                     "predicted", "GB/s", "GOP/s", "share", "of");
 }
 
 std::string table_row(const Json& line) {
@@ -110,8 +115,11 @@ std::string table_row(const Json& line) {
                            line["peak_kind"].get<std::string>());
   const std::string range =
       fmt::format("{:.2f}-{:.2f}", number(line, "tok_s_min"), number(line, "tok_s_max"));
-  return fmt::format("{:<16}{:>10.2f}{:>20}{:>10.2f}{:>10.1f}{:>7.0f}%  {}",
-                     line["test"].get<std::string>(), number(line, "tok_s"), range,
+  const std::string foretold = line["predicted_tok_s"].is_null()
+                                   ? "-"
+                                   : fmt::format("{:.2f}", number(line, "predicted_tok_s"));
+  return fmt::format("{:<16}{:>10.2f}{:>20}{:>10}{:>10.2f}{:>10.1f}{:>7.0f}%  {}",
+                     line["test"].get<std::string>(), number(line, "tok_s"), range, foretold,
                      number(line, "gb_s"), number(line, "gop_s"),
                      100 * number(line, "fraction_of_limit"), limit);
 }

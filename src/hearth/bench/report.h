@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,19 @@ struct SpeedSetting {
   int64_t weight_bytes = 0;
 };
 
+// Said before the test ran.
+struct SpeedForetold {
+  double tok_s = 0;
+  int64_t peak_bytes = 0;  // of the process
+};
+
 struct SpeedMeasurement {
   SpeedTest test;
   Spread tok_s;
   std::vector<Work> steps;  // as trace_speed_test says
   int64_t peak_rss_bytes = 0;
+  std::optional<SpeedForetold> foretold;   // absent on a device whose kernels aren't foretold
+  std::optional<double> joules_per_token;  // by counters; absent where there are none
 };
 
 Json speed_line(const SpeedSetting& setting, const SpeedMeasurement& measured,

@@ -152,21 +152,26 @@ std::vector<SpeedTest> speed_tests(const std::vector<int64_t>& prompts,
   return tests;
 }
 
-Result<Spread> run_speed_test(const Model& model, Backend& backend, const SpeedTest& test,
-                              Format kv_format, int repeat) {
+Result<SpeedResult> run_speed_test(const Model& model, Backend& backend, const SpeedTest& test,
+                                   Format kv_format, int repeat, RaplCounter* energy) {
   TRY_ASSIGN(KvCache cache,
              make_cache(backend, model.kv_spec(kv_format), blocks_each(test) * test.batch));
   Run run(model, backend, test, std::move(cache));
   run.warm_up();
   std::vector<double> tok_s;
+  const double joules_before = energy ? energy->joules() : 0;
+  double joules = 0;
   for (int i = 0; i < repeat; ++i) {
     const double begin = seconds_now();
     run.once();
     const double elapsed = std::max(seconds_now() - begin, 1e-9);
     tok_s.push_back(static_cast<double>(test.tokens()) / elapsed);
+    if (energy) joules = energy->joules() - joules_before;
   }
   if (!run.status().is_ok()) return run.status();
-  return spread_of(std::move(tok_s));
+  SpeedResult out{spread_of(std::move(tok_s)), std::nullopt};
+  if (energy) out.joules_per_token = joules / static_cast<double>(test.tokens() * repeat);
+  return out;
 }
 
 std::vector<Work> trace_speed_test(const Model& model, const SpeedTest& test, Format kv_format) {
@@ -182,6 +187,22 @@ std::vector<Work> trace_speed_test(const Model& model, const SpeedTest& test, Fo
   const Batch middle = steps.generate(test.batch, test.depth + test.gen / 2);
   works.assign(static_cast<size_t>(test.gen), trace_step(model, kv, middle).work);
   return works;
+}
+
+double foretell_seconds(const Model& model, const SpeedTest& test, Format kv_format,
+                        const MachineSpeed& speed) {
+  Steps steps(model, test);
+  const KvSpec kv = model.kv_spec(kv_format);
+  const auto seconds = [&](const Batch& batch) {
+    return forecast_step(trace_step(model, kv, batch).verbs, speed).seconds;
+  };
+  if (test.prompt == 0) {
+    const Batch middle = steps.generate(test.batch, test.depth + test.gen / 2);
+    return static_cast<double>(test.gen) * seconds(middle);
+  }
+  double sum = 0;
+  for (const Batch& chunk : steps.chunks(0, test.depth, test.prompt)) sum += seconds(chunk);
+  return sum;
 }
 
 int64_t kv_bytes_of(const Model& model, const SpeedTest& test, Format kv_format) {

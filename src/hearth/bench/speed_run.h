@@ -3,12 +3,15 @@
 // llama-bench: ids are random.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "hearth/backend/trace/trace_backend.h"
 #include "hearth/bench/spread.h"
+#include "hearth/host/speed.h"
 #include "hearth/models/model.h"
+#include "hearth/sensors/rapl.h"
 
 namespace hearth {
 
@@ -30,14 +33,23 @@ std::vector<SpeedTest> speed_tests(const std::vector<int64_t>& prompts,
                                    const std::vector<int64_t>& depths,
                                    const std::vector<int64_t>& batches);
 
-// Tokens a second, all sequences together, of `repeat` runs after one that warms up. Must fit the
-// model's context.  no_memory: the backend has no room for the cache.  internal: its device failed.
-Result<Spread> run_speed_test(const Model& model, Backend& backend, const SpeedTest& test,
-                              Format kv_format, int repeat);
+struct SpeedResult {
+  Spread tok_s;                            // all sequences together
+  std::optional<double> joules_per_token;  // of all runs; absent without a counter
+};
+
+// `repeat` runs after one that warms up, which neither clock nor counter sees. Must fit the model's
+// context.  no_memory: the backend has no room for the cache.  internal: its device failed.
+Result<SpeedResult> run_speed_test(const Model& model, Backend& backend, const SpeedTest& test,
+                                   Format kv_format, int repeat, RaplCounter* energy = nullptr);
 
 // What each step of the test reads and computes; a generated token stands for all, in the middle of
 // their way.
 std::vector<Work> trace_speed_test(const Model& model, const SpeedTest& test, Format kv_format);
+
+// Seconds that the test will take on such a machine.
+double foretell_seconds(const Model& model, const SpeedTest& test, Format kv_format,
+                        const MachineSpeed& speed);
 
 // Bytes of the KV cache that the test needs.
 int64_t kv_bytes_of(const Model& model, const SpeedTest& test, Format kv_format);

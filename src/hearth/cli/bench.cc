@@ -8,6 +8,7 @@
 #include "hearth/cli/progress.h"
 #include "hearth/files/atomic_file.h"
 #include "hearth/host/fit.h"
+#include "hearth/host/speed.h"
 #include "hearth/models/shapes.h"
 #include "hearth/models/tiny/random_model.h"
 #include "hearth/sensors/cpu.h"
@@ -33,6 +34,10 @@ struct Options {
 struct Subject {
   OpenedModel opened;
   SpeedSetting setting;
+  int64_t base_bytes = 0;             // of the process before it
+  int64_t load_peak_bytes = 0;        // foretold: beside them, while it was loaded
+  int64_t resident_bytes = 0;         // foretold: weights, and the scratch of the fullest step
+  std::optional<MachineSpeed> speed;  // absent: this device isn't foretold
 };
 
 // Readings of the machine, and a peak of memory that leaves out what they took themselves.
@@ -54,10 +59,15 @@ class Machine {
   }
   // Between tests: the bandwidth of a shared machine changes by the minute.
   Status measure_again() {
+    if (!can_forget_ || on_device_) return note_peak();
+    return apart([this] { return limits_.measure_bandwidth(); });
+  }
+  // What `work` takes is left out of the peak, where the kernel can forget.
+  template <typename Work>
+  Status apart(const Work& work) {
     TRY(note_peak());
-    if (!can_forget_ || on_device_) return Status::ok();
-    TRY(limits_.measure_bandwidth());
-    forget_peak_memory();
+    TRY(work());
+    if (can_forget_) forget_peak_memory();
     return Status::ok();
   }
   const MachineLimits& limits() const { return limits_; }
@@ -98,6 +108,8 @@ Result<Subject> open_file(const Options& options, PlanOptions plan, const Sessio
   TRY_ASSIGN(const MemoryPlan planned, plan_memory(*subject.opened.checkpoint, plan));
   subject.setting.model = options.model.model;
   subject.setting.format = planned.main_format;
+  subject.load_peak_bytes = planned.weights.bytes + planned.weights.conversion_bytes;
+  subject.resident_bytes = planned.weights.bytes + planned.activation_bytes;
   return subject;
 }
 
@@ -171,6 +183,8 @@ Result<Subject> open_shape(const Options& options, const PlanOptions& plan,
              make_random_model(planned.config, *subject.opened.backend, random));
   subject.setting.model = options.shape;
   subject.setting.format = planned.memory.main_format;
+  subject.load_peak_bytes = planned.memory.weights.bytes;  // made in their format, row by row
+  subject.resident_bytes = planned.memory.weights.bytes + planned.memory.activation_bytes;
   return subject;
 }
 
@@ -199,6 +213,31 @@ void print(const Json& line, bool first, const Options& options, const Session& 
   std::fflush(stdout);
 }
 
+// The kernels' speed, where they are the CPU's.
+Status measure_kernels(Subject& subject, int threads, int64_t weight_bytes) {
+  Backend& backend = *subject.opened.backend;
+  if (backend.name() != "cpu") return Status::ok();
+  TRY_ASSIGN(Speedometer speedometer, Speedometer::open(backend, threads));
+  TRY_ASSIGN(subject.speed, speedometer.measure(subject.setting.format, weight_bytes));
+  return Status::ok();
+}
+
+// Said on standard error before the test runs, so that nobody can fit it afterwards.
+std::optional<SpeedForetold> foretell(const Subject& subject, const SpeedTest& test,
+                                      int64_t peak_before) {
+  if (!subject.speed) return std::nullopt;
+  const Model& model = *subject.opened.loaded.model;
+  const Format kv_format = subject.setting.kv_format;
+  const double seconds = foretell_seconds(model, test, kv_format, *subject.speed);
+  const int64_t running = subject.resident_bytes + kv_bytes_of(model, test, kv_format);
+  SpeedForetold out;
+  out.tok_s = static_cast<double>(test.tokens()) / std::max(seconds, 1e-9);
+  out.peak_bytes = std::max(peak_before, subject.base_bytes + running);
+  fmt::print(stderr, "predicted: {} {:.2f} tok/s, peak {}\n", test.name(), out.tok_s,
+             bytes_text(out.peak_bytes));
+  return out;
+}
+
 Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
                  const Options& options, const Session& session, Machine& machine) {
   const Model& model = *subject.opened.loaded.model;
@@ -208,10 +247,17 @@ Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
     TRY_ASSIGN(plot, AtomicFile::create(options.svg));
   }
   std::vector<Json> lines;
+  auto energy = RaplCounter::open();  // many machines have none, or let root alone read it
+  int64_t foretold_peak = subject.base_bytes + subject.load_peak_bytes;
   for (const SpeedTest& test : tests) {
-    SpeedMeasurement measured{test, {}, trace_speed_test(model, test, kv_format), 0};
-    TRY_ASSIGN(measured.tok_s,
-               run_speed_test(model, *subject.opened.backend, test, kv_format, options.repeat));
+    SpeedMeasurement measured{test, {}, trace_speed_test(model, test, kv_format), 0, {}, {}};
+    measured.foretold = foretell(subject, test, foretold_peak);
+    if (measured.foretold) foretold_peak = measured.foretold->peak_bytes;
+    TRY_ASSIGN(const SpeedResult result,
+               run_speed_test(model, *subject.opened.backend, test, kv_format, options.repeat,
+                              energy ? &*energy : nullptr));
+    measured.tok_s = result.tok_s;
+    measured.joules_per_token = result.joules_per_token;
     TRY(machine.measure_again());
     measured.peak_rss_bytes = machine.peak_bytes();
     lines.push_back(speed_line(subject.setting, measured, machine.limits()));
@@ -238,6 +284,7 @@ Status bench(const Options& given, const Session& session) {
   const PlanOptions plan = plan_options_of(options, tests);
   Machine machine(options.model.threads);
   TRY(machine.measure());
+  TRY_ASSIGN(const ProcessMemory before, read_process_memory());
   TRY_ASSIGN(Subject subject, options.shape.empty() ? open_file(options, plan, session)
                                                     : open_shape(options, plan, session));
   TRY(check_lengths(tests, *subject.opened.loaded.model));
@@ -250,6 +297,9 @@ Status bench(const Options& given, const Session& session) {
   setting.threads = options.model.threads;
   setting.repeat = options.repeat;
   setting.weight_bytes = subject.opened.loaded.weight_bytes;
+  subject.base_bytes = before.resident_bytes;
+  TRY(machine.apart(
+      [&] { return measure_kernels(subject, setting.threads, setting.weight_bytes); }));
   return run_tests(subject, tests, options, session, machine);
 }
 

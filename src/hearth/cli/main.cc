@@ -52,7 +52,9 @@ int main(int argc, char** argv) {
   add_generate(app, session);
   add_eval(app, session);
   add_perplexity(app, session);
+  add_doctor(app, session);
   add_plan(app, session);
+  add_cost(app, session);
   add_serve(app, session);
   add_bench(app, session);
   add_quantize(app, session);

@@ -109,6 +109,10 @@ std::string resolve_model(const std::string& model, const Session& session) {
   return beside_binary(session, {"../share/hearth/mini", "../assets/mini"});
 }
 
+std::string bundled_prices(const Session& session) {
+  return beside_binary(session, {"../share/hearth/prices.json", "../assets/prices.json"});
+}
+
 std::string suite_folder(std::string_view suite, const Session& session) {
   // In the source tree the items lie beside the recipe that held them out.
   const std::string installed = fmt::format("../share/hearth/eval/{}", suite);

@@ -64,6 +64,8 @@ int64_t affordable_kv_blocks(int64_t sequences, const KvSpec& spec, int64_t cont
 
 // A name without a slash that is no path: `mini` is the bundled model.
 std::string resolve_model(const std::string& model, const Session& session);
+// The file of API prices that comes with Hearth.
+std::string bundled_prices(const Session& session);
 // The folder of the items that come with a suite.
 std::string suite_folder(std::string_view suite, const Session& session);
 

@@ -1,7 +1,10 @@
 // hearth plan: what a model will take and how fast it will be, before anything of it is loaded.
 #include <nlohmann/json.hpp>
 
+#include "hearth/cli/family_table.h"
 #include "hearth/cli/model_options.h"
+#include "hearth/host/fit.h"
+#include "hearth/host/machine.h"
 #include "hearth/host/memory_plan.h"
 #include "hearth/host/speed.h"
 #include "hearth/sensors/cpu.h"
@@ -14,16 +17,26 @@ struct Options {
   ModelOptions model;
   std::string config;  // a config.json alone, instead of a model
   int64_t batch = 1;
+  bool all = false;  // of the R1 family
+  int64_t gpu_memory =
+      0;  // plan for a GPU of so many bytes; 0: with --device cuda what it has free
+  bool on_gpu() const { return gpu_memory > 0 || model.device == "cuda"; }
+};
+
+// What only the CPU's kernels are foretold by.
+struct Foretold {
+  MachineSpeed speed;
+  SpeedForecast forecast;
 };
 
 struct Planned {
   MemoryPlan plan;
-  MachineSpeed speed;
-  SpeedForecast forecast;
-  CpuInfo cpu;
-  int threads = 1;
+  std::string device;  // cpu or cuda
+  std::string model;   // of the CPU or the GPU
+  int threads = 0;     // of the CPU
   int64_t total_bytes = 0;
   int64_t available_bytes = 0;
+  std::optional<Foretold> foretold;
 };
 
 Result<MemoryPlan> plan_of(const Options& options, const Session& session) {
@@ -43,37 +56,72 @@ Result<MemoryPlan> plan_of(const Options& options, const Session& session) {
   return planned;
 }
 
-Result<Planned> make_plan(const Options& options, const Session& session) {
-  if (options.model.model.empty() == options.config.empty()) {
-    return error(Code::invalid, "expected one of --model and --config");
-  }
-  Planned out;
-  TRY_ASSIGN(out.plan, plan_of(options, session));
-  TRY_ASSIGN(out.cpu, read_cpu());
+Status plan_for_cpu(const Options& options, Planned& out) {
+  TRY_ASSIGN(const CpuInfo cpu, read_cpu());
   TRY_ASSIGN(const MemoryInfo memory, read_memory());
+  out.device = "cpu";
+  out.model = cpu.model;
   out.total_bytes = memory.usable_total_bytes();
   out.available_bytes = memory.usable_available_bytes();
-  out.threads = options.model.threads > 0 ? options.model.threads : out.cpu.usable_threads();
+  out.threads = options.model.threads > 0 ? options.model.threads : cpu.usable_threads();
   ModelOptions measured = options.model;
   measured.threads = out.threads;
   TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(measured));
-  TRY_ASSIGN(out.speed, measure_speed(*backend, out.plan.main_format, out.threads));
-  out.forecast = forecast(out.plan, out.speed);
+  TRY_ASSIGN(Speedometer speedometer, Speedometer::open(*backend, out.threads));
+  Foretold foretold;
+  TRY_ASSIGN(foretold.speed,
+             speedometer.measure(out.plan.main_format, out.plan.decode.work.weight_bytes));
+  foretold.forecast = forecast(out.plan, foretold.speed);
+  out.foretold = foretold;
+  return Status::ok();
+}
+
+// Memory alone, and before a GPU is bought, too.
+Status plan_for_gpu(const Options& options, Planned& out) {
+  out.device = "cuda";
+  // A GPU's kernels keep rounded and partial copies, which the trace of the CPU's doesn't know.
+  out.plan.activation_bytes *= 2;
+  out.model = "--gpu-memory";
+  out.total_bytes = out.available_bytes = options.gpu_memory;
+  if (options.gpu_memory > 0) return Status::ok();
+  TRY_ASSIGN(const Machine machine, read_machine("/", "libnvidia-ml.so.1"));
+  for (const Gpu& gpu : machine.gpus) {
+    const int64_t free = gpu.now.memory_free_bytes.value_or(gpu.info.memory_bytes);
+    if (free < out.available_bytes) continue;
+    out.model = gpu.info.name;
+    out.total_bytes = gpu.info.memory_bytes;
+    out.available_bytes = free;
+  }
+  if (!machine.gpus.empty()) return Status::ok();
+  return error(Code::not_found, "--device cuda: no GPU ({}); --gpu-memory 24GiB plans for one",
+               machine.gpu_driver);
+}
+
+Result<Planned> make_plan(const Options& options, const Session& session) {
+  if (options.model.model.empty() == options.config.empty()) {
+    return error(Code::invalid, "expected one of --model, --config and --all");
+  }
+  Planned out;
+  TRY_ASSIGN(out.plan, plan_of(options, session));
+  TRY(options.on_gpu() ? plan_for_gpu(options, out) : plan_for_cpu(options, out));
   return out;
 }
 
 Json to_json(const Planned& p) {
   const MemoryPlan& plan = p.plan;
   const Status fits = check_fits(plan, p.available_bytes);
-  const Json device = {{"name", "cpu"},
-                       {"model", p.cpu.model},
-                       {"threads", p.threads},
-                       {"total_bytes", p.total_bytes},
-                       {"available_bytes", p.available_bytes},
-                       {"planned_bytes", plan.peak_bytes()},
-                       {"bandwidth_gb_s", p.speed.read_gb_s},
-                       {"prompt_gflop_s", p.speed.prompt_gflop_s},
-                       {"decode_gflop_s", p.speed.decode_gflop_s}};
+  Json device = {{"name", p.device},
+                 {"model", p.model},
+                 {"total_bytes", p.total_bytes},
+                 {"available_bytes", p.available_bytes},
+                 {"planned_bytes", plan.peak_bytes()}};
+  if (p.foretold) {
+    const MachineSpeed& speed = p.foretold->speed;
+    device["threads"] = p.threads;
+    device["bandwidth_gb_s"] = speed.read_gb_s;
+    device["prompt_gflop_s"] = speed.gflop_s(kMeasuredRows.back());
+    device["decode_gflop_s"] = speed.gflop_s(1);
+  }
   Json out = {{"devices", {device}},
               {"architecture", plan.architecture},
               {"parameters", plan.parameters},
@@ -88,9 +136,14 @@ Json to_json(const Planned& p) {
               {"prompt_tokens", plan.prompt_tokens},
               {"bytes_per_token", plan.decode.work.weight_bytes + plan.decode.work.kv_bytes},
               {"flops_per_token", plan.decode.work.flops / static_cast<double>(plan.decode.rows)},
-              {"ttft_ms", p.forecast.ttft_ms},
-              {"tok_s", p.forecast.tok_s},
-              {"limited_by", limit_name(p.forecast.limited_by)}};
+              {"ttft_ms", nullptr},
+              {"tok_s", nullptr},
+              {"limited_by", nullptr}};
+  if (p.foretold) {
+    out["ttft_ms"] = p.foretold->forecast.ttft_ms;
+    out["tok_s"] = p.foretold->forecast.tok_s;
+    out["limited_by"] = limit_name(p.foretold->forecast.limited_by);
+  }
   if (!fits.is_ok()) out["message"] = fits.message();
   return out;
 }
@@ -109,26 +162,56 @@ void print_table(const Planned& p, const Session& session) {
   line("model", "模型",
        fmt::format("{}, {} {}, {}", plan.architecture, count_text(plan.parameters),
                    session.say("parameters", "参数"), format_info(plan.main_format).name));
-  line("device", "设备",
-       fmt::format("cpu, {}, {} threads, {:.1f} GB/s, {:.0f} GFLOP/s", p.cpu.model, p.threads,
-                   p.speed.read_gb_s, p.speed.prompt_gflop_s));
+  std::string device = fmt::format("{}, {}", p.device, p.model);
+  if (p.foretold) {
+    const MachineSpeed& speed = p.foretold->speed;
+    device += fmt::format(", {} threads, {:.1f} GB/s, {:.0f} GFLOP/s", p.threads, speed.read_gb_s,
+                          speed.gflop_s(kMeasuredRows.back()));
+  }
+  line("device", "设备", device);
   line("weights", "权重", bytes_text(plan.weights.bytes));
   line("KV cache", "KV 缓存",
        fmt::format("{} ({} x {} tokens)", bytes_text(plan.kv_bytes), plan.batch, plan.context));
   line("activations", "激活", bytes_text(plan.activation_bytes));
   line("peak", "峰值",
        fmt::format("{} / {}", bytes_text(plan.peak_bytes()), bytes_text(p.available_bytes)));
+  if (!p.foretold) return;
+  const SpeedForecast& forecast = p.foretold->forecast;
   line("first token", "首个词元",
-       fmt::format("{:.0f} ms ({} prompt tokens)", p.forecast.ttft_ms, plan.prompt_tokens));
+       fmt::format("{:.0f} ms ({} prompt tokens)", forecast.ttft_ms, plan.prompt_tokens));
   line("speed", "速度",
-       fmt::format("{:.2f} tok/s, {}", p.forecast.tok_s,
-                   p.forecast.limited_by == Limit::compute
+       fmt::format("{:.2f} tok/s, {}", forecast.tok_s,
+                   forecast.limited_by == Limit::compute
                        ? session.say("limited by compute", "受计算能力限制")
                        : session.say("limited by memory bandwidth", "受内存带宽限制")));
 }
 
+Status plan_all(const Options& options, const Session& session) {
+  ModelOptions on_cpu = options.model;
+  on_cpu.device = "cpu";
+  if (on_cpu.threads == 0) on_cpu.threads = default_threads();
+  TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(on_cpu));
+  TRY_ASSIGN(Speedometer speedometer, Speedometer::open(*backend, on_cpu.threads));
+  TRY_ASSIGN(const MemoryInfo memory, read_memory());
+  FamilyOptions family;
+  family.context = options.model.context;
+  family.batch = options.batch;
+  family.available_bytes = memory.usable_available_bytes();
+  TRY_ASSIGN(const std::vector<FamilyRow> rows, plan_family(speedometer, family));
+  if (session.json) {
+    const Json out = {{"available_bytes", family.available_bytes},
+                      {"bandwidth_gb_s", speedometer.read_gb_s()},
+                      {"models", family_json(rows)}};
+    fmt::print("{}\n", out.dump());
+  } else {
+    print_family(rows, session);
+  }
+  return Status::ok();
+}
+
 // A model that does not fit is a successful plan: the line that says so goes to standard error.
 Status plan(const Options& options, const Session& session) {
+  if (options.all) return plan_all(options, session);
   TRY_ASSIGN(const Planned planned, make_plan(options, session));
   if (session.json) {
     fmt::print("{}\n", to_json(planned).dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -151,6 +234,13 @@ void add_plan(CLI::App& app, Session& session) {
                             [options, &session] { return plan(*options, session); });
   options->model.declare(*verb, false);
   verb->add_option("--config", options->config, "a config.json, for a model that is not here");
+  verb->add_option(
+          "--gpu-memory", options->gpu_memory,
+          "plan for a GPU with so much memory, such as 24GiB; with --device cuda: what the "
+          "largest one has free")
+      ->transform(CLI::AsSizeValue(false));
+  verb->add_flag("--all", options->all,
+                 "every model of the R1 family in its usual formats, on the CPU");
   verb->add_option("--batch", options->batch, "sequences at once")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();

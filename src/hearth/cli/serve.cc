@@ -44,6 +44,7 @@ struct Options {
   int64_t kv_megabytes = 0;
   int64_t body_megabytes = 8;
   std::string reserve = "auto";
+  std::string cost;
   std::string pii = "off";
   std::string pii_policy;
   PersonalDataPolicy personal_data;
@@ -252,6 +253,11 @@ Status run_serve(Options& options, const Session& session) {
     TRY_ASSIGN(options.personal_data.detect, pii::read_policy(options.pii_policy));
   }
   TRY_ASSIGN(watermark::Policy policy, watermark::Policy::open(options.watermark));
+  std::unique_ptr<CostMeter> costs;
+  if (!options.cost.empty()) {
+    TRY_ASSIGN(costs, CostMeter::open(options.cost));
+  }
+  options.gate.costs_known = costs != nullptr;
   TRY_ASSIGN(const std::unique_ptr<Gate> gate, Gate::open(options.gate));
   raise_file_limit();
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
@@ -271,6 +277,7 @@ Status run_serve(Options& options, const Session& session) {
   limits.machine = machine.get();
   limits.sequences_max = options.sequences + options.queue;
   limits.marks_required = settings.watermark.mode() == watermark::Mode::require;
+  limits.costs = costs.get();
   EngineLoop loop(model, engine, metrics, limits);
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
@@ -424,6 +431,12 @@ void add_serve(CLI::App& app, Session& session) {
       ->check(CLI::Range(0, 1 << 24));
   verb->add_option("--thought-ending", options->thought_ending,
                    "what closes a thought that reaches its budget, before </think>");
+  verb->add_option("--cost", options->cost,
+                   "JSON file with this machine's price: `usage` then has cost and energy, and "
+                   "keys may have a budget=");
+  verb->add_option(
+      "--ledger", options->gate.ledger_path,
+      "file of what each key has spent this month, so that a restart forgives nothing");
   verb->add_option("--pii", options->pii,
                    "personal data in requests, unless the key says: off, log_only, mask or block")
       ->check(CLI::IsMember({"off", "log_only", "mask", "block"}))

@@ -55,6 +55,12 @@ CLI::Option* add_ids(CLI::App& app, const std::string& name, std::vector<int32_t
       ->type_name("ID,...");
 }
 
+void add_language(CLI::App& app, Session& session) {
+  const auto choose = [&session](const std::string& name) { session.chinese = name == "zh"; };
+  app.add_option_function<std::string>("--lang", choose, "en or zh; else as the locale says")
+      ->check(CLI::IsMember({"en", "zh"}));
+}
+
 bool stderr_is_terminal() {
   return ::isatty(STDERR_FILENO) == 1;
 }

@@ -43,6 +43,9 @@ CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
 // An option that takes token ids separated by commas, at least one.
 CLI::Option* add_ids(CLI::App& app, const std::string& name, std::vector<int32_t>& ids);
 
+// --lang en|zh: messages of this command in that language, whatever the locale says.
+void add_language(CLI::App& app, Session& session);
+
 int exit_code(const Status& status);
 
 // Whether a person watches standard error: progress bars and dimmed text only then.
@@ -53,8 +56,10 @@ bool colour_allowed();  // a terminal, and NO_COLOR is not set
 // The list of verbs.
 void add_audit(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
+void add_cost(CLI::App& app, Session& session);
 void add_detect(CLI::App& app, Session& session);
 void add_detokenize(CLI::App& app, Session& session);
+void add_doctor(CLI::App& app, Session& session);
 void add_eval(CLI::App& app, Session& session);
 void add_generate(CLI::App& app, Session& session);
 void add_imatrix(CLI::App& app, Session& session);

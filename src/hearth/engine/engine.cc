@@ -347,6 +347,7 @@ void Engine::step() {
   done_.clear();
   for (size_t i = 0; i < plan.owners.size(); ++i) {
     Live& live = *live_.at(plan.owners[i]->id);
+    if (live.sink.on_rows) live.sink.on_rows(plan.batch.sequences[i].rows);
     take_logits(live, logits, next_row, plan.logits[i]);
     next_row += plan.logits[i];
     if (live.finished) done_.emplace_back(live.sequence.id, *live.finished);

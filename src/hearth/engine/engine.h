@@ -74,6 +74,8 @@ struct TokenSink {
   std::function<void(std::span<const float>)> on_logits;
   // Once, before its first step: how many tokens of the prompt the prefix cache had.
   std::function<void(int64_t cached_tokens)> on_start;
+  // After a step was computed: how many of its tokens were this request's.
+  std::function<void(int64_t rows)> on_rows;
   // Logits [vocab] that the token of the following on_token was drawn from, as the model gave them.
   std::function<void(std::span<const float>)> on_token_logits;
 };

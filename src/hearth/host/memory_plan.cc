@@ -134,6 +134,7 @@ TracedSteps trace_prompt(const Model& model, const KvSpec& kv, const PlanOptions
     all.rows += one.rows;
     all.scratch_bytes = std::max(all.scratch_bytes, one.scratch_bytes);
     all.work += one.work;
+    all.verbs.insert(all.verbs.end(), one.verbs.begin(), one.verbs.end());
   }
   return all;
 }
@@ -217,7 +218,7 @@ TracedSteps trace_step(const Model& model, const KvSpec& kv, const Batch& batch)
   KvCache cache(kv, 0);  // no blocks: only its shape is asked for
   trace.begin_step();
   model.forward(trace, batch, cache);
-  return {batch.rows(), trace.scratch_used_max(), trace.work()};
+  return {batch.rows(), trace.scratch_used_max(), trace.work(), trace.verbs()};
 }
 
 int64_t MemoryPlan::peak_bytes(const HeldWeights& held, int64_t kv) const {

@@ -27,6 +27,7 @@ struct TracedSteps {
   int64_t rows = 0;           // tokens computed
   int64_t scratch_bytes = 0;  // most that one of the steps takes
   Work work;
+  std::vector<TracedVerb> verbs;  // of all steps, in order
 };
 
 // The weights under one choice of --dtype.

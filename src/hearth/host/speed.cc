@@ -1,98 +1,73 @@
-// See speed.h. The kernels are measured through the backend's own verb, so a faster kernel changes
-// the forecast without a change here.
+// See speed.h. Of a verb only its work counts: bytes of weights say how many weights there are, and
+// multiplications how many rows met each (of experts: on average).
 #include "hearth/host/speed.h"
 
 #include <algorithm>
-#include <chrono>
-#include <random>
-#include <vector>
-
-#include "hearth/formats/codec.h"
-#include "hearth/sensors/bandwidth.h"
-#include "hearth/sensors/cpu.h"
-#include "hearth/sensors/memory.h"
 
 namespace hearth {
 namespace {
 
-constexpr int64_t kOut = 512;  // a weight [kOut, kIn] stays in the caches of any machine
-constexpr int64_t kIn = 1024;
-constexpr int64_t kPromptRows = 128;
-constexpr double kMeasureFor = 0.08;  // seconds, after a first call that warms up
-
-double seconds_now() {
-  using Clock = std::chrono::steady_clock;
-  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+double bytes_a_weight(Format format) {
+  const FormatInfo& info = format_info(format);
+  return static_cast<double>(info.block_bytes) / static_cast<double>(info.block_elements);
 }
 
-Weight random_weight(Format format) {
-  const auto bytes = Tensor::packed_row_bytes(format, kIn) * kOut;
-  auto buffer = std::make_shared<Buffer>(bytes);
-  Weight weight;
-  weight.tensor = Tensor::packed(format, {kOut, kIn}, buffer->data());
-  weight.owner = std::move(buffer);
-  std::mt19937 random(1);
-  std::vector<float> row(kIn);
-  for (float& v : row) v = static_cast<float>(random() % 2001) / 1000 - 1;
-  for (int64_t r = 0; r < kOut; ++r) encode_row(row.data(), weight.tensor, r);
-  return weight;
+double matrix_seconds(double bytes, double flops, const MachineSpeed& speed) {
+  if (bytes == 0) return 0;
+  // Few weights are of another format (an embedding, a router): they count by their bytes.
+  const double weights = bytes / bytes_a_weight(speed.format);
+  return weights / 1e9 * speed.seconds_per_gweight(flops / (2 * weights));
 }
 
-double gflop_s(Backend& backend, const Linear& linear, int64_t rows) {
-  const double flops = 2.0 * static_cast<double>(rows) * kOut * kIn;
-  double best = 0;
-  const double deadline = seconds_now() + kMeasureFor;
-  do {
-    backend.begin_step();
-    const Tensor x = backend.scratch({rows, kIn});
-    std::fill(x.f32().begin(), x.f32().end(), 0.5f);
-    const LinearOut out{&linear, backend.scratch({rows, kOut})};
-    const double begin = seconds_now();
-    backend.norm_linear(x, Norm{}, {&out, 1});
-    best = std::max(best, flops / std::max(seconds_now() - begin, 1e-9) / 1e9);
-  } while (seconds_now() < deadline);
-  return best;
+// Tokens of a prompt share what they read of the cache; a generated token reads all of its own.
+double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
+  const double read = static_cast<double>(verb.work.kv_bytes) / (speed.attention_gb_s * 1e9);
+  return std::max(read, verb.work.flops / (speed.attention_gflop_s * 1e9));
 }
 
 }  // namespace
 
-Result<MachineSpeed> measure_speed(Backend& backend, Format format, int threads) {
-  MachineSpeed speed;
-  TRY_ASSIGN(const MemoryInfo memory, read_memory());
-  int64_t cache_bytes = 0;
-  if (const auto cpu = read_cpu()) cache_bytes = cpu->last_level_cache_bytes();
-  const int64_t buffer =
-      bandwidth_buffer_bytes(cache_bytes, threads, memory.usable_available_bytes());
-  TRY_ASSIGN(const Bandwidth bandwidth, measure_read_bandwidth(threads, buffer));
-  speed.read_gb_s = bandwidth.read_gb_s;
-  Linear linear;
-  TRY_ASSIGN(linear.weight, backend.prepare(random_weight(format), WeightUse::multiply));
-  speed.prompt_gflop_s = gflop_s(backend, linear, kPromptRows);
-  speed.decode_gflop_s = gflop_s(backend, linear, 1);
-  return speed;
+double MachineSpeed::seconds_per_gweight(double rows) const {
+  if (rows <= static_cast<double>(kMeasuredRows.front())) return row_seconds.front();
+  for (size_t i = 1; i < kMeasuredRows.size(); ++i) {
+    const auto low = static_cast<double>(kMeasuredRows[i - 1]);
+    const auto high = static_cast<double>(kMeasuredRows[i]);
+    if (rows > high) continue;
+    const double share = (rows - low) / (high - low);
+    return row_seconds[i - 1] + share * (row_seconds[i] - row_seconds[i - 1]);
+  }
+  return row_seconds.back() * rows / static_cast<double>(kMeasuredRows.back());
+}
+
+double MachineSpeed::gflop_s(double rows) const {
+  return 2 * rows / seconds_per_gweight(rows);
 }
 
 std::string_view limit_name(Limit limit) {
   return limit == Limit::compute ? "compute" : "memory_bandwidth";
 }
 
+StepForecast forecast_step(std::span<const TracedVerb> verbs, const MachineSpeed& speed) {
+  StepForecast out;
+  double read = 0;
+  for (const TracedVerb& verb : verbs) {
+    const auto weights = static_cast<double>(verb.work.weight_bytes);
+    const auto cache = static_cast<double>(verb.work.kv_bytes);
+    out.seconds += speed.verb_seconds;
+    out.seconds += cache > 0 ? attention_seconds(verb, speed)
+                             : matrix_seconds(weights, verb.work.flops, speed);
+    read += (weights + cache) / (speed.read_gb_s * 1e9);
+  }
+  out.limited_by = 2 * read > out.seconds ? Limit::memory_bandwidth : Limit::compute;
+  return out;
+}
+
 SpeedForecast forecast(const MemoryPlan& plan, const MachineSpeed& speed) {
-  const auto read_seconds = [&](const Work& work) {
-    const double bytes =
-        static_cast<double>(work.weight_bytes) + static_cast<double>(work.kv_bytes);
-    return bytes / (speed.read_gb_s * 1e9);
-  };
+  const StepForecast step = forecast_step(plan.decode.verbs, speed);
   SpeedForecast out;
-  const double prompt_flops = plan.prompt.work.flops / (speed.prompt_gflop_s * 1e9);
-  out.ttft_ms = std::max(read_seconds(plan.prompt.work), prompt_flops) * 1e3;
-  // Rows of a batch share the decoded weights: their rate lies between that of one row and that
-  // of a prompt.
-  const double share = std::min<double>(1, static_cast<double>(plan.batch - 1) / (kPromptRows - 1));
-  const double rate = speed.decode_gflop_s + share * (speed.prompt_gflop_s - speed.decode_gflop_s);
-  const double read = read_seconds(plan.decode.work);
-  const double compute = plan.decode.work.flops / (rate * 1e9);
-  out.limited_by = compute > read ? Limit::compute : Limit::memory_bandwidth;
-  out.tok_s = static_cast<double>(plan.decode.rows) / std::max({read, compute, 1e-9});
+  out.ttft_ms = forecast_step(plan.prompt.verbs, speed).seconds * 1e3;
+  out.tok_s = static_cast<double>(plan.decode.rows) / std::max(step.seconds, 1e-9);
+  out.limited_by = step.limited_by;
   return out;
 }
 

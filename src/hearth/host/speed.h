@@ -1,25 +1,68 @@
-// What the machine can do, measured in a second before anything is loaded, and what a planned model
-// will do on it: the roofline of its steps. A step can't be faster than its bytes at the measured
-// bandwidth, nor than its multiplications at the measured rate of our own kernels.
+// What the machine can do, measured in a second before anything is loaded, and what traced steps
+// will take on it. Nothing is fitted to a model: a verb takes as long as our own kernel takes for
+// as many weights, of the same format, from memory, for as many rows; attention as long as for as
+// many bytes of cache.
 #pragma once
 
+#include <array>
+#include <memory>
+#include <span>
 #include <string_view>
 
 #include "hearth/host/memory_plan.h"
 
 namespace hearth {
 
+inline constexpr std::array<int64_t, 4> kMeasuredRows = {1, 8, 64, 512};
+
 struct MachineSpeed {
-  double read_gb_s = 0;       // memory, 1e9 bytes a second
-  double prompt_gflop_s = 0;  // many rows at a time
-  double decode_gflop_s = 0;  // one row at a time, weights in cache
+  double read_gb_s = 0;         // memory, 1e9 bytes a second
+  Format format = Format::f32;  // of the weights that were multiplied
+  // Seconds that 1e9 weights take for kMeasuredRows rows: from memory, or where a model is small
+  // enough for the caches, from there.
+  std::array<double, kMeasuredRows.size()> row_seconds{};
+  double attention_gb_s = 0;     // of the cache, for a generated token
+  double attention_gflop_s = 0;  // for the tokens of a prompt
+  double verb_seconds = 0;       // of a verb, beside its weights
+
+  // Multiplications and additions a second, in 1e9, of `rows` rows at a time.
+  double gflop_s(double rows) const;
+  // Of 1e9 weights for `rows` rows, which may be a mean.
+  double seconds_per_gweight(double rows) const;
 };
 
-// With the kernels of `backend` on weights of `format`.
-Result<MachineSpeed> measure_speed(Backend& backend, Format format, int threads);
+// Measures the kernels of one backend. Holds a buffer that floods the caches: at most 256 MiB a
+// thread.  Threads: one at a time, the backend's.
+class Speedometer {
+ public:
+  // Measures the memory.  no_memory: no room for the buffer.
+  static Result<Speedometer> open(Backend& backend, int threads);
+  Speedometer(Speedometer&&) noexcept;
+  ~Speedometer();
+
+  double read_gb_s() const { return read_gb_s_; }
+  // For a model that reads `weight_bytes` of weights in a step, most of them of `format`.
+  Result<MachineSpeed> measure(Format format, int64_t weight_bytes);
+
+ private:
+  class CacheFlood;
+  Speedometer(Backend& backend, std::unique_ptr<CacheFlood> flood, double read_gb_s,
+              int64_t cache_bytes);
+
+  Backend* backend_;
+  std::unique_ptr<CacheFlood> flood_;
+  double read_gb_s_;
+  int64_t cache_bytes_;  // of the last level, all together; 0: unknown
+};
 
 enum class Limit : uint8_t { memory_bandwidth, compute };
 std::string_view limit_name(Limit limit);
+
+struct StepForecast {
+  double seconds = 0;
+  Limit limited_by = Limit::memory_bandwidth;
+};
+StepForecast forecast_step(std::span<const TracedVerb> verbs, const MachineSpeed& speed);
 
 struct SpeedForecast {
   double ttft_ms = 0;  // of the plan's prompt

@@ -16,15 +16,18 @@ constexpr const char* kCpus = "/sys/devices/system/cpu";
 constexpr const char* kNodes = "/sys/devices/system/node";
 constexpr int kCacheIndexMax = 16;
 
-std::string read_model(const SystemRoot& root, std::string_view cpuinfo) {
-  for (const char* key : {"model name", "Model"}) {  // x86; Raspberry Pi
-    const auto name = find_field(cpuinfo, key);
-    if (name && !name->empty()) return std::string(*name);
+std::string read_board(const SystemRoot& root, std::string_view cpuinfo) {
+  if (const auto name = find_field(cpuinfo, "Model"); name && !name->empty()) {
+    return std::string(*name);
   }
-  if (auto board = root.read_line("/proc/device-tree/model"); board && !board->empty()) {
-    return *std::move(board);
+  return root.read_line("/proc/device-tree/model").value_or("");
+}
+
+std::string read_model(std::string_view cpuinfo, const std::string& board) {
+  if (const auto name = find_field(cpuinfo, "model name"); name && !name->empty()) {
+    return std::string(*name);
   }
-  return "unknown";
+  return board.empty() ? "unknown" : board;
 }
 
 std::optional<std::vector<int>> read_cpu_list(const SystemRoot& root, const std::string& path) {
@@ -139,7 +142,8 @@ int64_t CpuInfo::last_level_cache_bytes() const {
 Result<CpuInfo> read_cpu(const SystemRoot& root) {
   TRY_ASSIGN(const std::string cpuinfo, root.read("/proc/cpuinfo"));
   CpuInfo info;
-  info.model = read_model(root, cpuinfo);
+  info.board = read_board(root, cpuinfo);
+  info.model = read_model(cpuinfo, info.board);
   info.isa = detect_isa();
   const auto listed = read_cpu_list(root, std::string(kCpus) + "/online");
   const std::vector<int> online = listed ? *listed : count_processors(cpuinfo);

@@ -21,6 +21,7 @@ struct NumaNode {
 
 struct CpuInfo {
   std::string model;  // "AMD EPYC 9654 96-Core Processor", "Raspberry Pi 5 Model B Rev 1.0"
+  std::string board;  // of a single-board computer: "Raspberry Pi 5 Model B Rev 1.0"; else ""
   IsaFeatures isa;
   int sockets = 1;
   int cores = 1;                     // physical, online

@@ -56,6 +56,7 @@ TEST(Cpu, RaspberryPi) {
   const auto info = read_cpu(fake.root());
   ASSERT_TRUE(info.has_value());
   EXPECT_EQ(info->model, "Raspberry Pi 5 Model B Rev 1.0");
+  EXPECT_EQ(info->board, info->model);
   EXPECT_EQ(info->cores, 4);
   EXPECT_EQ(info->sockets, 1);
   EXPECT_EQ(info->usable_threads(), 4);

@@ -30,6 +30,11 @@ class FakeRoot {
     std::ofstream(full) << text;
     return *this;
   }
+  // As sysfs points to devices: `path` becomes a link to `target`, which is relative to it.
+  FakeRoot& link(const std::string& path, const std::string& target) {
+    std::filesystem::create_symlink(target, folder_ + path);
+    return *this;
+  }
   SystemRoot root() const { return SystemRoot(folder_); }
 
  private:

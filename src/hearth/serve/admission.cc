@@ -171,7 +171,8 @@ std::optional<ApiError> Admission::admit(
   job.tenant = caller.name.empty() ? 0 : std::hash<std::string>()(caller.name);
   if (auto error = make_grammar(request, job)) return error;
   job.on_end = [&gate = gate_, caller](const Usage& usage) {
-    gate.spend_tokens(caller, usage.prompt_tokens + usage.completion_tokens);
+    const double cost = usage.spent ? usage.spent->cost : 0;
+    gate.spend(caller, usage.prompt_tokens + usage.completion_tokens, cost);
   };
   auto error = loop_.submit(std::move(job));
   if (error) metrics_.rejected(error->code);

@@ -37,11 +37,20 @@ struct Piece {
   std::string finish;  // "stop", "length" or "tool_calls" in a choice's last piece; else ""
 };
 
+// A request's share of the steps that it took part in, by its tokens in each.
+struct Spent {
+  double joules = 0;
+  double cost = 0;  // electricity and the machine's own price
+  std::string currency;
+  std::string energy_source;  // "rapl": counters of the CPUs; "configured": watts times seconds
+};
+
 struct Usage {
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
-  int64_t reasoning_tokens = 0;  // of completion_tokens
-  int64_t cached_tokens = 0;     // of prompt_tokens: found in the cache
+  int64_t reasoning_tokens = 0;               // of completion_tokens
+  int64_t cached_tokens = 0;                  // of prompt_tokens: found in the cache
+  std::optional<Spent> spent = std::nullopt;  // where the server knows its prices
 };
 
 // Why a request was given up by its connection.

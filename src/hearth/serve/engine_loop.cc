@@ -72,6 +72,9 @@ struct EngineLoop::Live {
   bool started = false;
   bool given_up = false;
   std::optional<ApiError> failure;
+  int64_t step_rows = 0;  // tokens that the last step computed for it
+  double seconds = 0;     // its shares of all steps
+  double joules = 0;
 };
 
 EngineLoop::EngineLoop(const TextModel& model, Engine& engine, Metrics& metrics,
@@ -259,6 +262,7 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   sink.on_token = [this, &choice](int32_t id) { return take_token(choice, id); };
   sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
   sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
+  sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
   sink.on_start = [&choice](int64_t cached_tokens) { choice.cached_tokens = cached_tokens; };
   if (job.logprobs) {
     sink.on_token_logits = [&choice](std::span<const float> row) { choice.row = row; };
@@ -361,6 +365,7 @@ void EngineLoop::end(Live& live) {
     usage.completion_tokens += choice->text.tokens();
     usage.reasoning_tokens += choice->text.reasoning_tokens();
   }
+  if (options_.costs) usage.spent = options_.costs->spent(live.seconds, live.joules);
   {
     // Before the client is told: it may ask again at once, and the room must be there.
     std::lock_guard lock(mutex_);
@@ -385,11 +390,29 @@ void EngineLoop::end(Live& live) {
   last_end_ = now;
 }
 
+// Each request bears the step by its tokens in it.
+void EngineLoop::share_costs(double seconds) {
+  if (!options_.costs) return;
+  const double joules = options_.costs->end_step(seconds);
+  int64_t rows = 0;
+  for (const auto& live : jobs_) rows += live->step_rows;
+  for (const auto& live : jobs_) {
+    if (live->step_rows == 0) continue;
+    const double share = static_cast<double>(live->step_rows) / static_cast<double>(rows);
+    live->seconds += share * seconds;
+    live->joules += share * joules;
+    live->step_rows = 0;
+  }
+}
+
 void EngineLoop::step() {
   const Clock::time_point start = Clock::now();
+  if (options_.costs) options_.costs->begin_step();
   engine_.step();
   last_step_ms_ = milliseconds_now();
-  metrics_.step(live_, seconds_of(Clock::now() - start));
+  const double seconds = seconds_of(Clock::now() - start);
+  metrics_.step(live_, seconds);
+  share_costs(seconds);
   for (const auto& live : jobs_) {
     if (live->open == 0) end(*live);
   }

@@ -21,6 +21,7 @@
 #include "hearth/engine/thought_limit.h"
 #include "hearth/host/machine_watch.h"
 #include "hearth/serve/answer_channel.h"
+#include "hearth/serve/cost_meter.h"
 #include "hearth/serve/metrics.h"
 
 namespace hearth::serve {
@@ -58,6 +59,7 @@ struct LoopOptions {
   double stuck_seconds = 60;              // without a finished step: not ready any more
   const MachineWatch* machine = nullptr;  // must outlive the loop; null: no heat is looked at
   bool marks_required = false;            // a job without a mark fails, wherever it came from
+  CostMeter* costs = nullptr;             // must outlive the loop; null: nobody asks for costs
 };
 
 class EngineLoop {
@@ -107,6 +109,7 @@ class EngineLoop {
   bool take_token(Choice& choice, int32_t id);
   void take_finish(Choice& choice, FinishReason reason);
   void end(Live& live);
+  void share_costs(double seconds);
   void count_sequences();
   void step();
   bool probe();

@@ -75,6 +75,12 @@ struct Metrics::Series {
   Counter& reasoning_tokens =
       counters("hearth_reasoning_tokens_total", "Of the generated tokens, those of thoughts")
           .Add({});
+  Counter& joules =
+      counters("hearth_energy_joules_total", "Energy of ended requests; 0 without prices").Add({});
+  Counter& cost = counters("hearth_cost_total",
+                           "Electricity and hardware of ended requests, in the currency "
+                           "of the prices; 0 without them")
+                      .Add({});
   Gauge& running = gauge("hearth_num_requests_running", "Sequences that have KV cache blocks");
   Gauge& waiting = gauge("hearth_num_requests_waiting", "Sequences that wait for their turn");
   Gauge& kv_usage = gauge("hearth_kv_cache_usage_perc",
@@ -125,6 +131,9 @@ struct Metrics::Series {
     cached_tokens.Increment(static_cast<double>(usage.cached_tokens));
     generation_tokens.Increment(static_cast<double>(usage.completion_tokens));
     reasoning_tokens.Increment(static_cast<double>(usage.reasoning_tokens));
+    if (!usage.spent) return;
+    joules.Increment(usage.spent->joules);
+    cost.Increment(usage.spent->cost);
   }
 };
 

@@ -65,23 +65,39 @@ Status read_personal_data(std::string_view value, ApiKey& key) {
                excerpt(value));
 }
 
+Status read_budget(std::string_view value, ApiKey& key) {
+  const char* const end = value.data() + value.size();
+  const auto [stop, failure] = std::from_chars(value.data(), end, key.budget);
+  if (failure == std::errc() && stop == end && key.budget > 0 && key.budget <= 1e12) {
+    return Status::ok();
+  }
+  return error(Code::corrupt, "budget: expected a positive amount of money, found `{}`",
+               excerpt(value));
+}
+
 Status read_setting(std::string_view word, ApiKey& key) {
   const size_t equals = std::min(word.find('='), word.size());
   const std::string_view name = word.substr(0, equals);
   const std::string_view value = word.substr(std::min(equals + 1, word.size()));
   if (name == "scopes") return read_scopes(value, key.scopes);
   if (name == "pii") return read_personal_data(value, key);
-  if (name != "rpm" && name != "tpm") {
-    return error(Code::corrupt, "expected scopes=, rpm=, tpm= or pii=, found `{}`", excerpt(word));
+  if (name == "budget") return read_budget(value, key);
+  const bool tokens = name == "token-budget";
+  if (name != "rpm" && name != "tpm" && !tokens) {
+    return error(Code::corrupt,
+                 "expected scopes=, rpm=, tpm=, pii=, token-budget= or budget=, found `{}`",
+                 excerpt(word));
   }
+  const int64_t most = tokens ? 1'000'000'000'000'000 : 1'000'000'000;
   int64_t number = 0;
   const char* const end = value.data() + value.size();
   const auto [stop, failure] = std::from_chars(value.data(), end, number);
-  if (failure != std::errc() || stop != end || number < 1 || number > 1'000'000'000) {
-    return error(Code::corrupt, "{}: expected a number of 1 to 1000000000, found `{}`", name,
+  if (failure != std::errc() || stop != end || number < 1 || number > most) {
+    return error(Code::corrupt, "{}: expected a number of 1 to {}, found `{}`", name, most,
                  excerpt(value));
   }
-  (name == "rpm" ? key.requests_per_minute : key.tokens_per_minute) = number;
+  int64_t& setting = name == "rpm" ? key.requests_per_minute : key.tokens_per_minute;
+  (tokens ? key.token_budget : setting) = number;
   return Status::ok();
 }
 

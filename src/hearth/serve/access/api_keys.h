@@ -3,7 +3,7 @@
 // constant time.
 //
 //   NAME sha256:HEX [scopes=generate,metrics,admin] [rpm=N] [tpm=N]
-//     [pii=off|log_only|mask|block]
+//     [pii=off|log_only|mask|block] [token-budget=N] [budget=X]
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,8 @@ struct ApiKey {
   std::set<Scope> scopes = {Scope::generate};
   int64_t requests_per_minute = 0;  // 0: no limit
   int64_t tokens_per_minute = 0;
+  int64_t token_budget = 0;                // of a calendar month; 0: no limit
+  double budget = 0;                       // the same in the currency of the prices
   std::optional<pii::Mode> personal_data;  // absent: as the server does it
 };
 

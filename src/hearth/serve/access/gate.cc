@@ -19,6 +19,11 @@ double now_seconds() {
   return std::chrono::duration<double>(now).count();
 }
 
+int64_t seconds_since_1970() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -77,7 +82,8 @@ bool is_address(std::string_view name) {
 }
 
 Result<std::unique_ptr<Gate>> Gate::open(GateOptions options) {
-  std::unique_ptr<Gate> gate(new Gate(std::move(options)));
+  TRY_ASSIGN(Ledger ledger, Ledger::open(options.ledger_path, seconds_since_1970));
+  std::unique_ptr<Gate> gate(new Gate(std::move(options), std::move(ledger)));
   if (!gate->options_.keys_path.empty()) TRY(gate->reload());
   return gate;
 }
@@ -85,6 +91,11 @@ Result<std::unique_ptr<Gate>> Gate::open(GateOptions options) {
 Status Gate::reload() {
   if (options_.keys_path.empty()) return Status::ok();
   TRY_ASSIGN(ApiKeys keys, ApiKeys::read(options_.keys_path));
+  for (const ApiKey& key : keys.all()) {
+    if (key.budget == 0 || options_.costs_known) continue;
+    return error(Code::corrupt, "{}: budget= of `{}` needs the machine's prices (--cost)",
+                 options_.keys_path, key.name);
+  }
   set_keys(std::move(keys));
   return Status::ok();
 }
@@ -170,8 +181,33 @@ std::optional<ApiError> Gate::check_key(std::string_view presented, Scope scope,
   return std::nullopt;
 }
 
+// Under the mutex.
+std::optional<ApiError> Gate::check_budget(const Caller& caller) {
+  if (!keys_) return std::nullopt;
+  for (const ApiKey& key : keys_->all()) {
+    if (key.name != caller.name) continue;
+    const Spending spent = ledger_.spent(key.name);
+    std::string what;
+    if (key.token_budget > 0 && spent.tokens >= key.token_budget) {
+      what = fmt::format("{} tokens", key.token_budget);
+    } else if (key.budget > 0 && spent.cost >= key.budget) {
+      what = fmt::format("{}", key.budget);
+    } else {
+      return std::nullopt;
+    }
+    const int64_t wait = ledger_.seconds_left();
+    return api_error(429, "insufficient_quota",
+                     fmt::format("the API key's budget of {} for {} is used up; the next month "
+                                 "(UTC) begins in {} s",
+                                 what, ledger_.month(), wait),
+                     static_cast<int>(wait));
+  }
+  return std::nullopt;
+}
+
 std::optional<ApiError> Gate::check_rate(const Caller& caller) {
   std::lock_guard lock(mutex_);
+  if (auto refused = check_budget(caller)) return refused;
   const auto found = rates_.find(caller.name);
   if (found == rates_.end()) return std::nullopt;
   const double now = now_seconds();
@@ -184,8 +220,13 @@ std::optional<ApiError> Gate::check_rate(const Caller& caller) {
                    fmt::format("the API key's limit is used up; try again in {} s", wait), wait);
 }
 
-void Gate::spend_tokens(const Caller& caller, int64_t tokens) {
+void Gate::spend(const Caller& caller, int64_t tokens, double cost) {
   std::lock_guard lock(mutex_);
+  if (!caller.name.empty()) {
+    // A full disk stops no answers: the sums of this process go on.
+    const Status noted = ledger_.add(caller.name, tokens, cost);
+    if (!noted.is_ok()) fmt::print(stderr, "ledger: {}\n", noted.message());
+  }
   const auto found = rates_.find(caller.name);
   if (found != rates_.end()) {
     found->second.tokens.spend(static_cast<double>(tokens), now_seconds());

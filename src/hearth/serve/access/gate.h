@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hearth/serve/access/api_keys.h"
+#include "hearth/serve/access/ledger.h"
 #include "hearth/serve/access/rate_limit.h"
 #include "hearth/serve/api_error.h"
 
@@ -20,6 +21,8 @@ struct GateOptions {
   std::string keys_path;                   // "": no keys
   std::vector<std::string> allowed_hosts;  // names beside localhost and addresses
   std::vector<std::string> cors_origins;   // pages that may read answers; none by default
+  std::string ledger_path;                 // what keys have spent; "": of this process alone
+  bool costs_known = false;                // `spend` is told money, so that budget= can be kept
 };
 
 struct Caller {
@@ -42,9 +45,10 @@ class Gate {
 
   // `presented` is the key without "Bearer "; "" when none came. Without keys all may come in.
   std::optional<ApiError> check_key(std::string_view presented, Scope scope, Caller& caller);
-  // A request that will be worked on: 429 where the key's rates are used up.
+  // A request that will be worked on: 429 where the key's rates or its budget are used up. What is
+  // still running isn't known yet, so that a budget may be passed by it.
   std::optional<ApiError> check_rate(const Caller& caller);
-  void spend_tokens(const Caller& caller, int64_t tokens);
+  void spend(const Caller& caller, int64_t tokens, double cost);
 
   bool has_keys() const;
   // Reads the file again; a file that is wrong changes nothing.
@@ -54,13 +58,16 @@ class Gate {
   struct Rates {
     RateLimit requests, tokens;
   };
-  explicit Gate(GateOptions options) : options_(std::move(options)) {}
+  Gate(GateOptions options, Ledger ledger)
+      : options_(std::move(options)), ledger_(std::move(ledger)) {}
   void set_keys(ApiKeys keys);
+  std::optional<ApiError> check_budget(const Caller& caller);
 
   const GateOptions options_;
   mutable std::mutex mutex_;
   std::shared_ptr<const ApiKeys> keys_;
   std::map<std::string, Rates> rates_;  // by key name
+  Ledger ledger_;
 };
 
 // The key of `Authorization: Bearer KEY`; "": it is no such thing.

@@ -31,13 +31,19 @@ void set_label(const ReplyHead& head, Json& reply) {
 }
 
 Json usage_json(const Usage& u) {
-  return {{"prompt_tokens", u.prompt_tokens},
-          {"completion_tokens", u.completion_tokens},
-          {"total_tokens", u.prompt_tokens + u.completion_tokens},
-          {"prompt_tokens_details", {{"cached_tokens", u.cached_tokens}}},
-          {"completion_tokens_details", {{"reasoning_tokens", u.reasoning_tokens}}},
-          {"prompt_cache_hit_tokens", u.cached_tokens},
-          {"prompt_cache_miss_tokens", u.prompt_tokens - u.cached_tokens}};
+  Json out = {{"prompt_tokens", u.prompt_tokens},
+              {"completion_tokens", u.completion_tokens},
+              {"total_tokens", u.prompt_tokens + u.completion_tokens},
+              {"prompt_tokens_details", {{"cached_tokens", u.cached_tokens}}},
+              {"completion_tokens_details", {{"reasoning_tokens", u.reasoning_tokens}}},
+              {"prompt_cache_hit_tokens", u.cached_tokens},
+              {"prompt_cache_miss_tokens", u.prompt_tokens - u.cached_tokens}};
+  if (!u.spent) return out;
+  out["cost"] = u.spent->cost;
+  out["currency"] = u.spent->currency;
+  out["energy_joules"] = u.spent->joules;
+  out["energy_source"] = u.spent->energy_source;
+  return out;
 }
 
 Json token_json(std::string_view bytes, double logprob) {

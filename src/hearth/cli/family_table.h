@@ -1,0 +1,15 @@
+// The R1 family on this machine, as `hearth doctor` and `hearth plan --all` show it.
+#pragma once
+
+#include <vector>
+
+#include "hearth/cli/verb.h"
+#include "hearth/files/json.h"
+#include "hearth/host/family.h"
+
+namespace hearth::cli {
+
+Json family_json(const std::vector<FamilyRow>& rows);
+void print_family(const std::vector<FamilyRow>& rows, const Session& session);
+
+}  // namespace hearth::cli

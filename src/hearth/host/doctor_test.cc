@@ -1,0 +1,183 @@
+// Machines described by files, held against the users' guide; the table of the family; and that a
+// forecast follows from what was measured by arithmetic alone.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "hearth/backend/make_backend.h"
+#include "hearth/host/family.h"
+#include "hearth/host/requirements.h"
+#include "hearth/sensors/testing.h"
+
+namespace hearth {
+namespace {
+
+using testing_sensors::FakeRoot;
+
+const Check& find(const std::vector<Check>& checks, const char* name, Level level) {
+  const auto found = std::find_if(checks.begin(), checks.end(), [&](const Check& c) {
+    return c.name == name && c.level == level;
+  });
+  CHECK(found != checks.end());
+  return *found;
+}
+
+// Every check that isn't ok says what to do, in both languages; the others say nothing.
+void expect_whole(const std::vector<Check>& checks) {
+  EXPECT_EQ(checks.size(), 8u);
+  for (const Check& check : checks) {
+    EXPECT_FALSE(check.found.english.empty() || check.found.chinese.empty()) << check.name;
+    EXPECT_FALSE(check.needed.english.empty() || check.needed.chinese.empty()) << check.name;
+    EXPECT_EQ(check.advice.english.empty(), check.ok) << check.name;
+    EXPECT_EQ(check.advice.chinese.empty(), check.ok) << check.name;
+  }
+}
+
+TEST(Doctor, RaspberryPi) {
+  FakeRoot fake;
+  fake.file("/proc/cpuinfo", "processor\t: 0\nModel\t\t: Raspberry Pi 5 Model B Rev 1.0\n")
+      .file("/sys/devices/system/cpu/online", "0-3\n")
+      .file("/proc/meminfo", "MemTotal: 8245584 kB\nMemAvailable: 7298320 kB\n")
+      .file("/proc/self/mountinfo", "22 1 179:2 / / rw - ext4 /dev/mmcblk0p2 rw\n")
+      .file("/sys/dev/block/179:2/uevent", "DEVNAME=mmcblk0p2\n");
+  const auto machine = read_machine("/home", "", fake.root());
+  ASSERT_TRUE(machine.has_value()) << machine.status().message();
+  EXPECT_EQ(machine->cpu.board, "Raspberry Pi 5 Model B Rev 1.0");
+  const auto checks = check_machine(*machine);
+  expect_whole(checks);
+  for (const Check& check : checks) EXPECT_FALSE(check.ok) << check.name;
+  EXPECT_NE(find(checks, "memory", Level::minimum).advice.english.find("add 23.6 GB"),
+            std::string::npos);
+  EXPECT_NE(find(checks, "storage", Level::minimum).found.english.find("card"), std::string::npos);
+}
+
+Machine workstation() {
+  Machine machine;
+  machine.cpu.model = "Intel Core i7-12700K";
+  machine.cpu.isa.avx2 = machine.cpu.isa.fma = true;
+  machine.cpu.cores = machine.cpu.allowed_cores = 12;
+  machine.memory.total_bytes = 33'000'000'000;
+  DiskInfo disk;
+  disk.kind = DiskKind::nvme;
+  disk.filesystem = "ext4";
+  disk.total_bytes = 983'000'000'000;  // a drive of 1 TB, formatted
+  machine.disk = disk;
+  Gpu gpu;
+  gpu.info.name = "NVIDIA GeForce RTX 4090";
+  gpu.info.memory_bytes = 25'757'220'864;
+  machine.gpus.push_back(gpu);
+  return machine;
+}
+
+TEST(Doctor, TheMinimumMachineMeetsTheMinimum) {
+  const auto checks = check_machine(workstation());
+  expect_whole(checks);
+  for (const Check& check : checks) {
+    EXPECT_EQ(check.ok, check.level == Level::minimum) << check.name;
+  }
+}
+
+TEST(Doctor, TheRecommendedMachineMeetsBoth) {
+  Machine machine = workstation();
+  machine.cpu.cores = machine.cpu.allowed_cores = 64;
+  machine.memory.total_bytes = 270'000'000'000;
+  machine.gpus[0].info.memory_bytes = 85'899'345'920;
+  auto checks = check_machine(machine);
+  for (const char* name : {"gpu", "cpu", "memory"}) {
+    EXPECT_TRUE(find(checks, name, Level::recommended).ok) << name;
+  }
+  machine.disk->kind = DiskKind::distributed;
+  machine.disk_read_gb_s = 2.5;
+  checks = check_machine(machine);
+  expect_whole(checks);
+  for (const Check& check : checks) EXPECT_TRUE(check.ok) << check.name;
+}
+
+TEST(Doctor, SaysWhichLimitHidesTheMachine) {
+  Machine machine = workstation();
+  machine.cpu.quota_cpus = 4;
+  machine.memory.limit_bytes = 16'000'000'000;
+  machine.gpus[0].now.fault = GpuFault::lost;
+  const auto checks = check_machine(machine);
+  expect_whole(checks);
+  EXPECT_NE(find(checks, "cpu", Level::minimum).advice.english.find("4 of 12 cores"),
+            std::string::npos);
+  EXPECT_NE(find(checks, "memory", Level::minimum).advice.english.find("raise the memory limit"),
+            std::string::npos);
+  EXPECT_NE(find(checks, "gpu", Level::minimum).advice.english.find("reset"), std::string::npos);
+}
+
+TEST(Doctor, AVirtualDiskCountsByItsSpeed) {
+  Machine machine = workstation();
+  machine.disk->kind = DiskKind::virtual_disk;
+  EXPECT_FALSE(find(check_machine(machine), "storage", Level::minimum).ok);
+  machine.disk_read_gb_s = 1.6;
+  EXPECT_TRUE(find(check_machine(machine), "storage", Level::minimum).ok);
+}
+
+MachineSpeed known_speed() {
+  MachineSpeed speed;
+  speed.read_gb_s = 10;
+  speed.format = Format::q8_0;
+  speed.row_seconds = {1, 2, 10, 80};  // for 1, 8, 64, 512 rows
+  speed.attention_gb_s = 5;
+  speed.attention_gflop_s = 100;
+  return speed;
+}
+
+TEST(Forecast, BetweenMeasuredRowsALine) {
+  const MachineSpeed speed = known_speed();
+  EXPECT_DOUBLE_EQ(speed.seconds_per_gweight(0.1), 1);
+  EXPECT_DOUBLE_EQ(speed.seconds_per_gweight(1), 1);
+  EXPECT_DOUBLE_EQ(speed.seconds_per_gweight(4.5), 1.5);
+  EXPECT_DOUBLE_EQ(speed.seconds_per_gweight(512), 80);
+  EXPECT_DOUBLE_EQ(speed.seconds_per_gweight(1024), 160);
+  EXPECT_DOUBLE_EQ(speed.gflop_s(512), 12.8);
+}
+
+TEST(Forecast, AddsWeightsAndAttention) {
+  const MachineSpeed speed = known_speed();
+  // A quarter of 1e9 weights of Q8_0, 34 bytes for each 32, for one row and for eight.
+  const int64_t bytes = 250'000'000 / 32 * 34;
+  const TracedVerb one{"linear_add", {}, {}, {bytes, 0, 2 * 0.25e9}};
+  const TracedVerb eight{"linear_add", {}, {}, {bytes, 0, 8 * 2 * 0.25e9}};
+  const TracedVerb history{"attend_gqa", {}, {}, {0, 1'000'000'000, 1e9}};
+  const TracedVerb prompt{"attend_gqa", {}, {}, {0, 1'000'000, 50e9}};
+  EXPECT_NEAR(forecast_step({&one, 1}, speed).seconds, 0.25, 1e-6);
+  EXPECT_NEAR(forecast_step({&eight, 1}, speed).seconds, 0.5, 1e-6);
+  EXPECT_NEAR(forecast_step({&history, 1}, speed).seconds, 0.2, 1e-9);
+  EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds, 0.5, 1e-9);
+  EXPECT_EQ(forecast_step({&prompt, 1}, speed).limited_by, Limit::compute);
+  const TracedVerb both[] = {one, history};
+  EXPECT_NEAR(forecast_step(both, speed).seconds, 0.45, 1e-6);
+}
+
+TEST(Family, GrowsFromTheSmallestToR1) {
+  BackendOptions on_cpu;
+  on_cpu.device = "cpu";
+  const auto backend = make_backend(on_cpu);
+  ASSERT_TRUE(backend.has_value());
+  auto speedometer = Speedometer::open(**backend, 1);
+  ASSERT_TRUE(speedometer.has_value()) << speedometer.status().message();
+  FamilyOptions options;
+  options.available_bytes = 3'000'000'000;
+  options.gpu_bytes = 24'000'000'000;
+  const auto rows = plan_family(*speedometer, options);
+  ASSERT_TRUE(rows.has_value()) << rows.status().message();
+  ASSERT_EQ(rows->size(), 24u);
+  for (const FamilyRow& row : *rows) {
+    EXPECT_EQ(row.fits, row.peak_bytes <= options.available_bytes) << row.model;
+    EXPECT_EQ(row.forecast.has_value(), row.fits) << row.model;
+    if (row.forecast) {
+      EXPECT_GT(row.forecast->tok_s, 0);
+      EXPECT_GT(row.forecast->ttft_ms, 0);
+    }
+  }
+  EXPECT_EQ(rows->front().model, "deepseek-r1-distill-qwen-1.5b");
+  EXPECT_TRUE((*rows)[2].fits);  // in 4 bits
+  EXPECT_NEAR(static_cast<double>(rows->back().parameters), 671e9, 1e9);
+  EXPECT_FALSE(rows->back().fits_gpu);
+}
+
+}  // namespace
+}  // namespace hearth
