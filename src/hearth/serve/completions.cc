@@ -155,7 +155,7 @@ GenerationJob make_job(const TextModel& model, const GenerationRequest& request,
   job.raw = request.endpoint == Endpoint::completion;
   if (request.logprobs) job.logprobs = request.top_logprobs;
   if (!request.chat.tools.is_null()) job.tools = model.tool_manner()->dialect;
-  job.single_call = !request.parallel_tool_calls;
+  job.single_call = !request.parallel_tool_calls || !request.named_tool.empty();
   return job;
 }
 

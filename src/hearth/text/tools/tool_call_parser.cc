@@ -12,7 +12,6 @@ namespace hearth {
 namespace {
 
 constexpr size_t kHeadBytesMax = 64 << 10;  // a longer one is no call
-constexpr int32_t kCallsMax = 128;          // of one answer; the rest is text
 constexpr std::string_view kSpaces = " \t\r\n";
 
 void add(ToolEvent::Kind kind, int32_t call, std::string_view text, std::vector<ToolEvent>& out) {

@@ -16,6 +16,8 @@
 
 namespace hearth {
 
+inline constexpr int32_t kCallsMax = 128;  // of one answer; the rest is text
+
 struct ToolEvent {
   enum class Kind : uint8_t { text, name, arguments };
   Kind kind = Kind::text;
