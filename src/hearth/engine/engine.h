@@ -68,6 +68,8 @@ struct TokenSink {
   std::function<void(std::span<const float>)> on_logits;
   // Once, before its first step: how many tokens of the prompt the prefix cache had.
   std::function<void(int64_t cached_tokens)> on_start;
+  // After each step of its prompt: how many tokens of it are computed, those of the cache included.
+  std::function<void(int64_t computed)> on_prompt;
   // Logits [vocab] that the token of the following on_token was drawn from, as the model gave them.
   std::function<void(std::span<const float>)> on_token_logits;
 };

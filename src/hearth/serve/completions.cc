@@ -69,6 +69,11 @@ class Completion : public PendingAnswer {
   }
   void abandon(Abandon reason) override { channel_->abandon(reason); }
   bool streams() const override { return stream_; }
+  std::string sign_of_life() const override {
+    const int64_t done = channel_->prompt_done(), all = channel_->prompt_tokens();
+    if (done == all) return std::string(kSseKeepAlive);
+    return fmt::format(": prompt {} of {} tokens\n\n", done, all);
+  }
   std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
   Usage usage() const override { return usage_; }
 

@@ -46,6 +46,11 @@ std::string read_tool(const Json& tool, size_t index, Fields& fields) {
     return fail("invalid_type", "expected `function.parameters` to be a JSON schema, found " +
                                     json_excerpt(*parameters));
   }
+  const Json* strict = json_find(*function, "strict");
+  if (strict && !strict->is_boolean() && !strict->is_null()) {
+    return fail("invalid_type",
+                "expected `function.strict` to be true or false, found " + json_excerpt(*strict));
+  }
   return *name;
 }
 
@@ -57,12 +62,13 @@ void read_choice(const Json& choice, const std::vector<std::string>& names, Fiel
   if (choice.is_object()) {
     const Json* function = json_find(choice, "function");
     const Json* name = function ? json_find(*function, "name") : nullptr;
-    if (!name || !name->is_string() || std::ranges::find(names, *name) == names.end()) {
+    const std::string asked = name && name->is_string() ? name->get<std::string>() : "";
+    if (std::ranges::find(names, asked) == names.end()) {
       return fields.fail("tool_choice", "invalid_value",
                          "expected `function.name` of one of `tools`, found " +
                              json_excerpt(name ? *name : choice));
     }
-    out.named_tool = *name;
+    out.named_tool = asked;
   } else if (choice != "required") {
     fields.fail(
         "tool_choice", "invalid_value",

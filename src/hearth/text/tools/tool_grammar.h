@@ -14,7 +14,7 @@ namespace hearth {
 
 // Of a request.
 struct ToolRules {
-  Json tools;              // that may be called, well-formed: {function: {name, parameters?, strict?}}
+  Json tools;  // that may be called, well-formed: {function: {name, parameters?, strict?}}
   bool must_call = false;  // the answer is a call, and not text
   bool single_call = false;
 };
