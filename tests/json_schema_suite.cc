@@ -1,8 +1,8 @@
 // The public JSON-Schema test suite against the grammars of schemas. A grammar promises a part of
 // what is valid, so a case ends in one of three ways: its schema is refused by a keyword's name; an
-// invalid document is refused; a valid one is generated, or not. An invalid one that a grammar would
-// generate is a failure. Prints the table that docs/structured-output.md shows.
-// Usage: json_schema_suite SUITE.jsonl [DOC...]; each DOC must hold the table's rows as they are.
+// invalid document is refused; a valid one is generated, or not. An invalid one that a grammar
+// would generate is a failure. Prints the table that docs/structured-output.md shows. Usage:
+// json_schema_suite SUITE.jsonl [DOC...]; each DOC must hold the table's rows as they are.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,11 +47,14 @@ std::vector<std::string> spellings(const Document& data) {
   return out;
 }
 
-// The keyword that a refusal names; "": none.
+// The keyword that a refusal names, by itself or as the end of a place; "false" for a schema by
+// which nothing is valid; "": none.
 std::string keyword_of(const std::string& message) {
+  if (message.starts_with("nothing matches")) return "false";
   std::smatch found;
-  if (!std::regex_search(message, found, std::regex("`([^`]+)`"))) return "";
-  return found[1];
+  const bool named = std::regex_search(message, found, std::regex("`([^`]+)`")) ||
+                     std::regex_search(message, found, std::regex("^#[^:]*/([A-Za-z]+): "));
+  return named ? found[1].str() : "";
 }
 
 void run_group(const Document& group, Row& row) {
