@@ -152,8 +152,8 @@ constexpr std::array<Command, 10> kCommands = {{
        chat.set_system(std::string(rest));
        return Status::ok();
      }},
-    {"/set", "[NAME VALUE]", "sampling and lengths; alone: what they are", "采样与长度；单独使用则显示",
-     set},
+    {"/set", "[NAME VALUE]", "sampling and lengths; alone: what they are",
+     "采样与长度；单独使用则显示", set},
     {"/save", "FILE", "keep the conversation as JSON", "把对话存为 JSON",
      [](TerminalChat& chat, const Session&, std::string_view rest) {
        TRY(need_file("/save", rest));
@@ -170,7 +170,8 @@ constexpr std::array<Command, 10> kCommands = {{
        tell(chat.model());
        return Status::ok();
      }},
-    {"/adapter", "[PATH]", "a LoRA adapter on the model; alone: none", "使用 LoRA 适配器；单独使用则去掉",
+    {"/adapter", "[PATH]", "a LoRA adapter on the model; alone: none",
+     "使用 LoRA 适配器；单独使用则去掉",
      [](TerminalChat& chat, const Session&, std::string_view rest) {
        return chat.use_adapter(std::string(rest));
      }},

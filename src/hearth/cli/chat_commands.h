@@ -1,5 +1,5 @@
-// The commands of a chat in the terminal: lines that begin with a slash. One table says their names,
-// what they take and what they do, for /help and for running them.
+// The commands of a chat in the terminal: lines that begin with a slash. One table says their
+// names, what they take and what they do, for /help and for running them.
 #pragma once
 
 #include <string_view>
