@@ -50,8 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Json function = {{"name", "f"}};
   function["parameters"] = *std::move(parameters);
   rules.tools = Json::array({{{"function", std::move(function)}}});
-  const std::string text = grammar::walk_or_refusal(
-      grammar_of_tools(rules, short_manner(), true, std::nullopt), size);
+  const std::string text =
+      grammar::walk_or_refusal(grammar_of_tools(rules, short_manner(), true, std::nullopt), size);
   if (!text.empty()) check_call(text);
   return 0;
 }

@@ -85,8 +85,7 @@ int count_right_calls(const std::vector<ToolEvent>& events) {
   for (const ToolEvent& e : events) {
     if (e.kind == ToolEvent::Kind::name) calls.emplace_back(e.text, "");
     if (e.kind == ToolEvent::Kind::arguments) calls.back().second += e.text;
-    const bool blank = e.text.find_first_not_of('\n') == std::string::npos;
-    if (e.kind == ToolEvent::Kind::text && !blank) return -1;
+    if (e.kind == ToolEvent::Kind::text) return -1;
   }
   for (const auto& [name, text] : calls) {
     const auto arguments = parse_json(text);

@@ -108,7 +108,7 @@ const std::vector<Case>& cases() {
       {h,
        "hm<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>\n<tool_call>\n"
        "{\"arguments\": {\"b\":2}, \"name\": \"g\"}\n</tool_call>",
-       "'hm'|f:{}'\n'|g:{\"b\":2}"},
+       "'hm'|f:{}|g:{\"b\":2}"},
       {h, "<tool_call>\n{\"name\": \"none\"}\n</tool_call>", "|none:{}"},
       {h, "<tool_call>not json</tool_call> after", "'<tool_call>not json after'"},
       {h, "<tool_call>{\"name\": \"bad name\", \"arguments\": {}}</tool_call>",
