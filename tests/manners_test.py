@@ -32,7 +32,7 @@ def named(name: str) -> dict:
 
 TOOLS = [tool("add", parameters=SCHEMA), tool("now")]
 KINDS = {"text": {}, "schema": {"response_format": FORMAT},
-         "tools": {"tools": TOOLS, "tool_choice": "required"}}
+         "tools": {"tools": TOOLS, "tool_choice": "required", "parallel_tool_calls": False}}
 THOUGHTS = {"free": {}, "none": {"chat_template_kwargs": {"enable_thinking": False}},
             "at most 0": {"thinking_budget": 0}, "at most 64": {"thinking_budget": 64}}
 CLOSING_TOKENS = 40  # at most, of the words that close a thought
@@ -103,8 +103,8 @@ class Manners(unittest.TestCase):
 
     def check(self, kind: str, thought: str, seen: tuple):
         reasoning, text, calls, reason = seen
-        for tag in ("<think>", "</think>"):
-            self.assertNotIn(tag, reasoning + text)
+        if kind != "text":  # which may well be nonsense with tags in it
+            self.assertNotIn("think>", text)
         if thought == "none":
             self.assertEqual(reasoning, "")
         if reason == "length":
@@ -118,9 +118,9 @@ class Manners(unittest.TestCase):
         else:
             self.assertEqual(calls, [])
 
-    def ask(self, kind: str, thought: str, stream: bool, seed: int) -> tuple:
-        fields = {**KINDS[kind], **THOUGHTS[thought], "seed": seed, "temperature": 1.5,
-                  "max_tokens": 600}
+    def ask(self, kind: str, thought: str, stream: bool) -> tuple:
+        fields = {**KINDS[kind], **THOUGHTS[thought], "seed": 1, "temperature": 1.2,
+                  "max_tokens": 400}
         if stream:
             return shape(joined(self.server.events(**fields)))
         reply = self.whole(**fields)
@@ -130,15 +130,15 @@ class Manners(unittest.TestCase):
         return shape(reply["choices"][0])
 
     def test_the_matrix(self):
-        keys = list(itertools.product(KINDS, THOUGHTS, (True, False), (1, 2)))
+        keys = list(itertools.product(KINDS, THOUGHTS, (True, False)))
         alone = {key: self.ask(*key) for key in keys}
-        for (kind, thought, _, _), seen in alone.items():
+        for (kind, thought, _), seen in alone.items():
             with self.subTest(kind=kind, thought=thought):
                 self.check(kind, thought, seen)
         bounded = [seen for key, seen in alone.items() if key[1] != "free" and key[0] != "text"]
         self.assertTrue(all(seen[3] != "length" for seen in bounded))
-        for kind, thought, seed in itertools.product(KINDS, THOUGHTS, (1, 2)):
-            self.assertEqual(alone[kind, thought, True, seed], alone[kind, thought, False, seed])
+        for kind, thought in itertools.product(KINDS, THOUGHTS):
+            self.assertEqual(alone[kind, thought, True], alone[kind, thought, False])
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             for key, together in zip(keys, pool.map(lambda k: self.ask(*k), keys), strict=True):
                 self.assertEqual(together, alone[key], key)
@@ -154,7 +154,7 @@ class Manners(unittest.TestCase):
 
     def test_choices_and_the_number_of_calls(self):
         fields = {"tools": TOOLS, "tool_choice": "required", "thinking_budget": 0, "n": 8,
-                  "temperature": 2, "seed": 1, "max_tokens": 900}
+                  "temperature": 2, "seed": 1, "max_tokens": 400}
         counts = []
         for parallel in (True, False):
             for choice in self.whole(**fields, parallel_tool_calls=parallel)["choices"]:
@@ -164,13 +164,13 @@ class Manners(unittest.TestCase):
                     counts.append((parallel, len(calls)))
         self.assertTrue(all(count == 1 for parallel, count in counts if not parallel))
         self.assertGreater(max(count for _, count in counts), 1)
-        self.assertGreaterEqual(len(counts), 12)
+        self.assertGreaterEqual(len(counts), 8)
 
     def test_a_call_or_a_document(self):
         seen = set()
-        for seed in range(12):
+        for seed in range(6):
             reply = self.whole(tools=TOOLS, response_format=FORMAT, thinking_budget=0, seed=seed,
-                               temperature=2)
+                               temperature=2, parallel_tool_calls=False)
             _, text, calls, reason = shape(reply["choices"][0])
             seen.add(reason)
             if reason == "tool_calls":
@@ -178,13 +178,13 @@ class Manners(unittest.TestCase):
                 self.assertTrue(all(isinstance(json.loads(a), dict) for _, a in calls))
             else:
                 self.assertTrue(is_right(json.loads(text)), text)
-        self.assertLessEqual(seen, {"stop", "tool_calls"})
+        self.assertEqual(seen, {"stop", "tool_calls"})
 
     def test_strict_tools_may_be_left_alone(self):
         strict = [tool("add", parameters=SCHEMA, strict=True)]
-        for seed, mark_bias in itertools.product(range(3), (0, 100)):
+        for seed, mark_bias in itertools.product(range(2), (0, 100)):
             fields = {"tools": strict, "thinking_budget": 0, "seed": seed, "temperature": 1,
-                      "max_tokens": 300, "logit_bias": {str(self.mark()): mark_bias}}
+                      "parallel_tool_calls": False, "logit_bias": {str(self.mark()): mark_bias}}
             _, text, calls, reason = shape(self.whole(**fields)["choices"][0])
             self.assertNotIn("<｜tool", text)
             if reason == "tool_calls":
