@@ -161,7 +161,8 @@ class Chat(unittest.TestCase):
 
             def say(line: str, reaction: str) -> str:
                 start = chat.type(line + "\n")
-                return chat.shown[start:chat.wait_for(reaction + r".*\n> $", start)]
+                end = chat.wait_for(reaction + r".*\n> $", start)
+                return chat.shown[start:end]
 
             self.assertIn("/adapter", say("/help", "/bye"))
             first = say("12+30=?", SPEED)
