@@ -253,8 +253,9 @@ class Page(unittest.TestCase):
                          "  window.asked = options?.body ?? window.asked; return f(url, options); }")
         self.person.ask("12+30=?")
         self.assertEqual(json.loads(self.browser.run("return window.asked"))["thinking_budget"], 5)
-        self.assertIn("I have thought long enough", self.browser.run(
-            "return document.querySelector('#thread details').textContent"))
+        self.browser.click(".thought summary")
+        self.browser.wait("document.querySelector('.thought .prose').innerText"
+                          ".includes('I have thought long enough')")
 
     def test_chinese_and_dark_by_choice(self):
         ground = "return getComputedStyle(document.body).backgroundColor"
