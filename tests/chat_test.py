@@ -2,6 +2,7 @@
 """The chat as a person sees it: `hearth run` in a pseudo-terminal.
 Usage: tests/chat_test.py BINARY REPO. Standard library only."""
 
+import json
 import os
 import pathlib
 import pty
@@ -151,6 +152,48 @@ class Chat(unittest.TestCase):
         chat = self.interrupt("12+30=?")
         self.assertEqual(chat.leave(), 130)
         self.assertIn("interrupted", chat.shown)
+
+    def test_commands(self):
+        with tempfile.TemporaryDirectory() as folder:
+            kept = pathlib.Path(folder, "kept.json")
+            chat = Terminal("--temperature", "100", "--max-tokens", "30", "--seed", "1")
+            chat.wait_for("/help.*> ")
+
+            def say(line: str, reaction: str) -> str:
+                start = chat.type(line + "\n")
+                end = chat.wait_for(reaction + r".*\n> $", start)
+                return chat.shown[start:end]
+
+            self.assertIn("/adapter", say("/help", "/bye"))
+            first = say("12+30=?", SPEED)
+            self.assertIn("30 tokens of 4096", first)
+            self.assertNotEqual(say("/retry", SPEED).split("\n")[1:-2], first.split("\n")[1:-2])
+            say("/set temperature 0", "")
+            self.assertIn("expected `default` or a number from 0 to 1, found `2`",
+                          say("/set top_p 2", "found"))
+            self.assertRegex(say("/set", "thinking_budget"), "temperature 0\\s")
+            say("/set max_tokens default", "")
+            say("/new", "")
+            say("/system Be brief.", "")
+            say("/think hide", "")
+            hidden = say("12+30=?", SPEED)
+            self.assertRegex(hidden, r"\[\d+ tokens of thought\]")
+            self.assertIn("42", hidden[hidden.index("tokens of thought"):])
+            say(f"/save {kept}", "")
+            saved = json.loads(kept.read_text())["messages"]
+            self.assertEqual([m["role"] for m in saved], ["system", "user", "assistant"])
+            kept.write_text(json.dumps(saved[:2]))
+            say(f"/load {kept}", "")
+            self.assertIn("42", say("/retry", SPEED))
+            self.assertIn("found `/nothing`", say("/nothing", "found"))
+            self.assertIn(MINI, say("/model", "mini"))
+            say(f"/model {MINI}", "")
+            start = chat.type('"""12+\n')
+            chat.wait_for(r"\n\. $", start)
+            say('30=?"""', SPEED)
+            self.assertIn("expected a file", say("/save", "expected"))
+            chat.type("/bye\n")
+            self.assertEqual(chat.leave(), 0)
 
     def test_weights_that_shrink_under_a_chat(self):
         # Either the weights were copied and the answer comes, or one line says what happened.

@@ -274,6 +274,18 @@ class Page(unittest.TestCase):
         self.browser.press("Tab")
         self.assertTrue(self.browser.run("return document.querySelector('[name=temperature]:invalid') !== null"))
 
+    def test_a_bound_of_the_thought(self):
+        self.browser.click("#open-settings")
+        self.browser.type("[name=thinking_budget]", "5")
+        self.browser.press("Escape")
+        self.browser.run("const f = fetch; window.fetch = (url, options) => {"
+                         "  window.asked = options?.body ?? window.asked; return f(url, options); }")
+        self.person.ask("12+30=?")
+        self.assertEqual(json.loads(self.browser.run("return window.asked"))["thinking_budget"], 5)
+        self.browser.click(".thought summary")
+        self.browser.wait("document.querySelector('.thought .prose').innerText"
+                          ".includes('I have thought long enough')")
+
     def test_chinese_and_dark_by_choice(self):
         ground = "return getComputedStyle(document.body).backgroundColor"
         light = self.browser.run(ground)

@@ -3,12 +3,15 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace hearth::cli {
 namespace {
 
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kPlain = "\x1b[0m";
+constexpr std::string_view kRestOfLine = "\x1b[K";  // is cleared
+constexpr int64_t kLongPrompt = 512;
 
 Json to_json(const TextReply& reply, const Timings& t, int64_t prompt_tokens) {
   const auto output = static_cast<int64_t>(reply.output_ids.size());
@@ -29,10 +32,28 @@ Json to_json(const TextReply& reply, const Timings& t, int64_t prompt_tokens) {
 
 }  // namespace
 
-ChatView::ChatView(const Session& session) : session_(session), colour_(colour_allowed()) {}
+ChatView::ChatView(const Session& session, const ChatViewOptions& options)
+    : session_(session), options_(options), colour_(colour_allowed()) {}
+
+void ChatView::show_prompt(int64_t computed) {
+  if (session_.json || !stderr_is_terminal() || options_.prompt_tokens < kLongPrompt) return;
+  fmt::print(stderr, "\r{} {} / {}{}", session_.say("reading", "读取中"), computed,
+             options_.prompt_tokens, kRestOfLine);
+  prompt_shown_ = true;
+}
+
+void ChatView::clear_prompt() {
+  if (std::exchange(prompt_shown_, false)) fmt::print(stderr, "\r{}", kRestOfLine);
+}
 
 void ChatView::close_thought() {
   if (part_ != Part::thought) return;
+  if (!options_.thoughts) {
+    fmt::print("{}[{} {}]{}\n", colour_ ? kDim : std::string_view(), thought_tokens_,
+               session_.say("tokens of thought", "个词元的思考"),
+               colour_ ? kPlain : std::string_view());
+    return;
+  }
   fmt::print("{}\n", colour_ ? kPlain : std::string_view("\n</think>"));
 }
 
@@ -43,20 +64,24 @@ void ChatView::enter(bool thought) {
     close_thought();
     fmt::print("\n");
   }
-  if (thought) fmt::print("{}", colour_ ? kDim : std::string_view("<think>\n"));
+  if (thought && options_.thoughts)
+    fmt::print("{}", colour_ ? kDim : std::string_view("<think>\n"));
   part_ = next;
 }
 
 void ChatView::show(std::string_view text, bool thought) {
+  clear_prompt();
+  thought_tokens_ += thought ? 1 : 0;
   if (session_.json || text.empty()) return;
   enter(thought);
-  fmt::print("{}", text);
+  if (!thought || options_.thoughts) fmt::print("{}", text);
   std::fflush(stdout);
 }
 
-void ChatView::finish(const TextReply& reply, const Timings& timings, int64_t prompt_tokens) {
+void ChatView::finish(const TextReply& reply, const Timings& timings) {
+  clear_prompt();
   if (session_.json) {
-    const Json out = to_json(reply, timings, prompt_tokens);
+    const Json out = to_json(reply, timings, options_.prompt_tokens);
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
     return;
   }
@@ -70,10 +95,10 @@ void ChatView::finish(const TextReply& reply, const Timings& timings, int64_t pr
   const std::string_view cut = reply.finish_reason == FinishReason::length
                                    ? session_.say(" (cut: length)", "（已达长度上限）")
                                    : std::string_view();
-  fmt::print(stderr, "{}{:.1f} {}, {} + {} {}{}{}\n", colour_ ? kDim : std::string_view(),
-             timings.decode_tokens_per_second(), session_.say("tokens/s", "词元/秒"), prompt_tokens,
-             reply.output_ids.size(), session_.say("tokens", "词元"), cut,
-             colour_ ? kPlain : std::string_view());
+  fmt::print(stderr, "{}{:.1f} {}, {} + {} {} {}{}{}\n", colour_ ? kDim : std::string_view(),
+             timings.decode_tokens_per_second(), session_.say("tokens/s", "词元/秒"),
+             options_.prompt_tokens, reply.output_ids.size(), session_.say("tokens of", "词元，共"),
+             options_.context, cut, colour_ ? kPlain : std::string_view());
 }
 
 }  // namespace hearth::cli

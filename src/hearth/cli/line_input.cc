@@ -9,6 +9,7 @@
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 #include "hearth/cli/interrupt.h"
 
@@ -59,6 +60,20 @@ std::optional<std::string> LineInput::read(const char* prompt) {
   std::string text = line;
   std::free(line);
   if (!text.empty()) ::add_history(text.c_str());
+  return text;
+}
+
+std::optional<std::string> LineInput::read_message(const char* prompt) {
+  constexpr std::string_view kFence = "\"\"\"";
+  std::optional<std::string> text = read(prompt);
+  if (!text || !text->starts_with(kFence)) return text;
+  text->erase(0, kFence.size());
+  while (!text->ends_with(kFence)) {
+    const std::optional<std::string> more = read(". ");
+    if (!more) return std::nullopt;
+    *text += "\n" + *more;
+  }
+  text->erase(text->size() - kFence.size());
   return text;
 }
 

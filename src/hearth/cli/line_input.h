@@ -13,6 +13,8 @@ class LineInput {
   LineInput();
   // The next line without its end; nullopt at the end of input (Ctrl-D).
   std::optional<std::string> read(const char* prompt);
+  // A line, or all between `"""` at the beginning of one and `"""` at the end of one.
+  std::optional<std::string> read_message(const char* prompt);
 };
 
 }  // namespace hearth::cli

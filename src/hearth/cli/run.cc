@@ -1,29 +1,20 @@
 // hearth run: a chat in the terminal, or one answer. The thought is dimmed, the answer plain, the
-// speed told on standard error.
+// speed told on standard error. What a chat is: terminal_chat.h, its commands: chat_commands.h.
 #include <filesystem>
 #include <iostream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
-#include "hearth/cli/chat_view.h"
-#include "hearth/cli/interrupt.h"
+#include "hearth/cli/chat_commands.h"
 #include "hearth/cli/line_input.h"
 #include "hearth/cli/model_options.h"
-#include "hearth/cli/sampling_options.h"
-#include "hearth/cli/watermark_options.h"
-#include "hearth/engine/generation.h"
+#include "hearth/cli/terminal_chat.h"
 
 namespace hearth::cli {
 namespace {
 
-struct Options {
-  ModelOptions model;
-  SamplingOptions sampling;
-  WatermarkOptions watermark;
-  std::string adapter;
+struct Options : ChatSetup {
   std::vector<std::string> words;  // [MODEL] [PROMPT]
   std::string prompt;
-  std::string system;
 };
 
 // With one word it may be either: it is a model when it looks like a path or exists as one.
@@ -50,82 +41,16 @@ Status place_words(Options& options) {
   return Status::ok();
 }
 
-// One conversation and the engine it runs on.
-class Chat {
- public:
-  Chat(const Options& options, const Session& session, OpenedText opened,
-       std::shared_ptr<const Adapter> adapter)
-      : options_(options),
-        session_(session),
-        opened_(std::move(opened)),
-        adapter_(std::move(adapter)),
-        engine_(opened_.model->model(), *opened_.backend, engine_options_of(options.model),
-                opened_.model->banned()) {
-    start_over();
-  }
-
-  void start_over() {
-    messages_ = Json::array();
-    if (options_.system.empty()) return;
-    messages_.push_back({{"role", "system"}, {"content", options_.system}});
-  }
-
-  Status answer(const std::string& text) {
-    messages_.push_back({{"role", "user"}, {"content", text}});
-    TRY_ASSIGN(TextRequest request, next_request());
-    const auto prompt_tokens = static_cast<int64_t>(request.prompt.ids.size());
-    ChatView view(session_);
-    request.on_token = [&](int32_t, std::string_view part, bool thought) {
-      view.show(part, thought);
-      return true;
-    };
-    Timings timings;
-    std::vector<TextRequest> requests;
-    requests.push_back(std::move(request));
-    const InterruptGuard interrupt;
-    TRY_ASSIGN(const std::vector<TextReply> replies,
-               generate(*opened_.model, engine_, std::move(requests), &timings,
-                        [&] { return !interrupt.pressed(); }));
-    view.finish(replies[0], timings, prompt_tokens);
-    messages_.push_back({{"role", "assistant"}, {"content", replies[0].text}});
-    const bool stopped = replies[0].finish_reason == FinishReason::cancelled;
-    return stopped ? error(Code::cancelled, "interrupted") : Status::ok();
-  }
-
- private:
-  Result<TextRequest> next_request() const {
-    ChatRequest chat;
-    chat.messages = messages_;
-    TextRequest request;
-    TRY_ASSIGN(request.prompt, opened_.model->chat(chat));
-    request.sampling = options_.sampling.over(opened_.model->defaults());
-    request.max_tokens =
-        options_.sampling.max_tokens > 0 ? options_.sampling.max_tokens : options_.model.context;
-    request.stop = options_.sampling.stop;
-    request.thought = options_.sampling.thought;
-    request.adapter = adapter_;
-    TRY_ASSIGN(request.mark, mark_of(options_.watermark, request.sampling, options_.adapter));
-    return request;
-  }
-
-  const Options& options_;
-  const Session& session_;
-  OpenedText opened_;
-  std::shared_ptr<const Adapter> adapter_;
-  Engine engine_;
-  Json messages_;
-};
-
-Status converse(Chat& chat, const Session& session) {
-  fmt::print(stderr, "{}\n",
-             session.say("Ask something. /new starts over, Ctrl-C stops an answer, Ctrl-D leaves.",
-                         "请输入问题。/new 重新开始，Ctrl-C 停止回答，Ctrl-D 退出。"));
+Status converse(TerminalChat& chat, const Session& session) {
+  fmt::print(
+      stderr, "{}\n",
+      session.say("Ask something. /help lists commands, Ctrl-C stops an answer, Ctrl-D leaves.",
+                  "请输入问题。/help 显示命令，Ctrl-C 停止回答，Ctrl-D 退出。"));
   LineInput input;
-  while (const std::optional<std::string> line = input.read("> ")) {
+  while (const std::optional<std::string> line = input.read_message("> ")) {
     if (line->find_first_not_of(" \t") == std::string::npos) continue;
-    if (*line == "/bye" || *line == "/exit") break;
-    if (*line == "/new") {
-      chat.start_over();
+    if (is_command(*line)) {
+      if (!run_command(*line, chat, session)) break;
       continue;
     }
     const Status status = chat.answer(*line);
@@ -141,7 +66,7 @@ Status run(Options options, const Session& session) {
   TRY(place_words(options));
   TRY_ASSIGN(OpenedText opened, open_text_model(options.model, session));
   TRY_ASSIGN(auto adapter, open_adapter(options.adapter, opened));
-  Chat chat(options, session, std::move(opened), std::move(adapter));
+  TerminalChat chat(options, session, std::move(opened), std::move(adapter));
   if (!options.prompt.empty()) return chat.answer(options.prompt);
   if (stdin_is_terminal()) return converse(chat, session);
   const std::string text{std::istreambuf_iterator<char>(std::cin), {}};

@@ -36,10 +36,11 @@ void ban_all_but(std::span<const uint64_t> allowed, std::span<uint8_t> banned) {
 }
 
 ConstraintVocabulary::ConstraintVocabulary(const Tokenizer& tokenizer, int64_t vocab_size,
-                                           std::vector<int32_t> stop_ids)
+                                           std::vector<int32_t> stop_ids,
+                                           std::span<const int32_t> marks)
     : tokenizer_(tokenizer),
       tokens_(std::make_shared<const grammar::TokenTrie>(
-          grammar::TokenTrie::of(tokenizer, vocab_size))),
+          grammar::TokenTrie::of(tokenizer, vocab_size, marks))),
       stop_ids_(std::move(stop_ids)),
       opening_tag_(tokenizer.find("<think>")) {
   for (int32_t id = 0; id < static_cast<int32_t>(vocab_size); ++id) {
@@ -77,7 +78,7 @@ Status AnswerConstraint::take(int32_t id) {
     return Status::ok();
   }
   if (in_thought && first && vocabulary_.opening_tag() == id) return Status::ok();
-  // Control tokens have no bytes here; none of them is a part of what a grammar describes.
+  // Control tokens that are no marks have no bytes here; no grammar describes them.
   const std::string_view bytes = vocabulary_.tokens()->bytes(id);
   TRY_ASSIGN(const bool taken, bytes.empty() ? Result<bool>(false) : matcher_.advance(bytes));
   if (taken) return Status::ok();

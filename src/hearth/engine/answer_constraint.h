@@ -19,9 +19,10 @@ namespace hearth {
 // A model's vocabulary as constraints see it; made once.
 class ConstraintVocabulary {
  public:
-  // The tokenizer must outlive it. Ids are those of the model: [0, vocab_size).
+  // The tokenizer must outlive it. Ids are those of the model: [0, vocab_size). `marks`: tokens
+  // that grammars may name though they are no text (TokenTrie::of).
   ConstraintVocabulary(const Tokenizer& tokenizer, int64_t vocab_size,
-                       std::vector<int32_t> stop_ids);
+                       std::vector<int32_t> stop_ids, std::span<const int32_t> marks = {});
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
   const std::shared_ptr<const grammar::TokenTrie>& tokens() const { return tokens_; }

@@ -110,6 +110,47 @@ TEST_F(ConstrainedAnswer, AModelMayOpenItsOwnThoughtFirst) {
   EXPECT_EQ(allowed(raw, {}), std::vector<int32_t>{id("7")});
 }
 
+TEST_F(ConstrainedAnswer, MarksOfACallAreTokensThatNoTextSpells) {
+  ToolManner manner;
+  manner.dialect = ToolDialect::deepseek;
+  manner.frame = usual_tool_frame(manner.dialect);
+  const ToolMarkIds marks(manner.dialect, *tokenizer_);
+  ASSERT_TRUE(marks.complete());
+  vocabulary_.emplace(*tokenizer_, tokenizer_->vocab_size(), std::vector<int32_t>{eos()},
+                      marks.ids());
+  const auto& tokens = vocabulary_->tokens();
+  for (int32_t i = 0; i < tokenizer_->vocab_size(); ++i) {
+    EXPECT_EQ(tokens->bytes(i).find('\xFF') != std::string_view::npos, marks.find(i).has_value());
+  }
+  OutputFormat format;
+  format.tools.emplace();
+  format.tools->tools = Json::array({{{"function", {{"name", "now"}}}}});
+  format.tools->must_call = true;
+  const auto grammar = compile_format(format, tokens, manner);
+  ASSERT_TRUE(grammar) << grammar.status().message();
+  AnswerConstraint c(*vocabulary_, *grammar, Form::raw);
+  std::vector<int32_t> answer;
+  const auto say = [&](std::string_view text) {
+    for (const int32_t next : spelled(text)) {
+      EXPECT_TRUE(has(allowed(c, answer), next)) << text;
+      answer.push_back(next);
+    }
+  };
+  const auto only = [&](std::string_view mark) {
+    EXPECT_EQ(allowed(c, answer), std::vector<int32_t>{id(mark)});
+    answer.push_back(id(mark));
+  };
+  only("<｜tool▁calls▁begin｜>");
+  only("<｜tool▁call▁begin｜>");
+  say("function");
+  only("<｜tool▁sep｜>");
+  say("now\n```json\n{}\n```");
+  only("<｜tool▁call▁end｜>");
+  EXPECT_FALSE(has(allowed(c, answer), eos()));
+  answer.push_back(id("<｜tool▁calls▁end｜>"));
+  EXPECT_EQ(allowed(c, answer), std::vector<int32_t>{eos()});
+}
+
 TEST_F(ConstrainedAnswer, AControlTokenIsNoPartOfIt) {
   std::vector<uint8_t> banned(static_cast<size_t>(tokenizer_->vocab_size()), 0);
   const std::vector<std::vector<int32_t>> begun = {{id("4"), id("</think>")},

@@ -348,6 +348,8 @@ void Engine::step() {
   for (size_t i = 0; i < plan.owners.size(); ++i) {
     Live& live = *live_.at(plan.owners[i]->id);
     if (live.sink.on_rows) live.sink.on_rows(plan.batch.sequences[i].rows);
+    const Sequence& s = live.sequence;
+    if (live.sink.on_prompt && s.computed <= s.prompt_length) live.sink.on_prompt(s.computed);
     take_logits(live, logits, next_row, plan.logits[i]);
     next_row += plan.logits[i];
     if (live.finished) done_.emplace_back(live.sequence.id, *live.finished);

@@ -76,6 +76,8 @@ struct TokenSink {
   std::function<void(int64_t cached_tokens)> on_start;
   // After a step was computed: how many of its tokens were this request's.
   std::function<void(int64_t rows)> on_rows;
+  // After each step of its prompt: how many tokens of it are computed, those of the cache included.
+  std::function<void(int64_t computed)> on_prompt;
   // Logits [vocab] that the token of the following on_token was drawn from, as the model gave them.
   std::function<void(std::span<const float>)> on_token_logits;
 };

@@ -132,6 +132,23 @@ TEST(Engine, StopIdsEndTheAnswerAndAreNotPartOfIt) {
   EXPECT_EQ(stopped.reason, FinishReason::stop);
 }
 
+TEST(Engine, TellsHowMuchOfAPromptIsComputed) {
+  Network n("llama");
+  EngineOptions options;
+  options.limits.batch_tokens_max = 2;
+  Engine engine(*n.loaded.model, n.backend, options, {});
+  Answer answer;
+  std::vector<int64_t> told;
+  TokenSink sink = into(answer);
+  sink.on_prompt = [&](int64_t computed) { told.push_back(computed); };
+  ASSERT_TRUE(engine.submit(request_of(10), std::move(sink)).has_value());
+  while (!engine.idle()) engine.step();
+  EXPECT_EQ(told.back(), 5);
+  EXPECT_GE(told.size(), 3u);
+  EXPECT_TRUE(std::ranges::is_sorted(told));
+  EXPECT_EQ(answer.tokens.size(), 10u);
+}
+
 TEST(Engine, TheSinkMayEndAnAnswer) {
   Network n("llama");
   Engine engine(*n.loaded.model, n.backend, {}, {});

@@ -32,6 +32,7 @@ class Answer {
     sink.on_token = [this](int32_t id) { return take(id); };
     sink.on_finish = [this](FinishReason reason) { finish(reason); };
     sink.on_error = [this](Status status) { failure_ = std::move(status); };
+    sink.on_prompt = request_.on_prompt;
     return sink;
   }
   Result<TokenRequest> token_request() const {

@@ -28,6 +28,7 @@ struct TextRequest {
   // Called for each token, and once more with id -1 when text was held back to the end. `text` is
   // whole UTF-8 characters that became certain, possibly none. False ends the answer.
   std::function<bool(int32_t id, std::string_view text, bool thought)> on_token;
+  std::function<void(int64_t computed)> on_prompt;  // as TokenSink has it; may be empty
 };
 
 struct TextReply {

@@ -12,7 +12,7 @@
 namespace hearth {
 namespace {
 
-Result<grammar::Grammar> grammar_of(const OutputFormat& format) {
+Result<grammar::Grammar> grammar_without_tools(const OutputFormat& format) {
   switch (format.kind) {
     case OutputFormat::Kind::text:
       break;
@@ -36,11 +36,29 @@ Result<grammar::Grammar> grammar_of(const OutputFormat& format) {
   return error(Code::internal, "plain text has no grammar");
 }
 
+Result<grammar::Grammar> grammar_of(const OutputFormat& format, const grammar::TokenTrie& tokens,
+                                    const std::optional<ToolManner>& manner) {
+  if (!format.tools) return grammar_without_tools(format);
+  CHECK(manner);
+  std::optional<grammar::Grammar> other;
+  if (format.kind != OutputFormat::Kind::text) {
+    TRY_ASSIGN(other, grammar_without_tools(format));
+  }
+  return grammar_of_tools(*format.tools, *manner, tokens.has_marks(), std::move(other));
+}
+
+// All that a grammar follows from.
+std::string text_of(const std::optional<ToolRules>& rules) {
+  if (!rules) return "";
+  return Json{rules->tools, rules->must_call, rules->single_call}.dump();
+}
+
 }  // namespace
 
 Result<std::shared_ptr<grammar::CompiledGrammar>> compile_format(
-    const OutputFormat& format, std::shared_ptr<const grammar::TokenTrie> tokens) {
-  TRY_ASSIGN(grammar::Grammar grammar, grammar_of(format));
+    const OutputFormat& format, std::shared_ptr<const grammar::TokenTrie> tokens,
+    const std::optional<ToolManner>& manner) {
+  TRY_ASSIGN(grammar::Grammar grammar, grammar_of(format, *tokens, manner));
   return grammar::CompiledGrammar::compile(std::move(grammar), std::move(tokens));
 }
 
@@ -57,7 +75,7 @@ void GrammarCache::drop_the_oldest() {
 
 Result<std::shared_ptr<grammar::CompiledGrammar>> GrammarCache::get(const OutputFormat& format,
                                                                     uint64_t tenant) {
-  const Key key{tenant, format.kind, format.source};
+  const Key key{tenant, format.kind, format.source, text_of(format.tools)};
   {
     std::lock_guard lock(mutex_);
     if (const auto found = entries_.find(key); found != entries_.end()) {
@@ -65,7 +83,8 @@ Result<std::shared_ptr<grammar::CompiledGrammar>> GrammarCache::get(const Output
       return found->second.grammar;
     }
   }
-  TRY_ASSIGN(std::shared_ptr<grammar::CompiledGrammar> made, compile_format(format, tokens_));
+  TRY_ASSIGN(std::shared_ptr<grammar::CompiledGrammar> made,
+             compile_format(format, tokens_, manner_));
   std::lock_guard lock(mutex_);
   const auto [at, fresh] = entries_.try_emplace(key);
   if (!fresh) return at->second.grammar;  // another thread was as quick

@@ -7,11 +7,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
 
 #include "hearth/base/status.h"
 #include "hearth/text/grammar/matcher.h"
+#include "hearth/text/tools/tool_grammar.h"
 
 namespace hearth {
 
@@ -25,11 +27,17 @@ struct OutputFormat {
   };
   Kind kind = Kind::text;
   std::string source;
+  // Calls of tools that may, or must, come instead.
+  std::optional<ToolRules> tools = std::nullopt;
+
+  bool is_free() const { return kind == Kind::text && !tools; }
 };
 
-// invalid, unsupported: the format's own errors. `text` has no grammar.
+// invalid, unsupported: the format's own errors. A format that is_free() has no grammar. `manner`:
+// of the model; needed for tools.
 Result<std::shared_ptr<grammar::CompiledGrammar>> compile_format(
-    const OutputFormat& format, std::shared_ptr<const grammar::TokenTrie> tokens);
+    const OutputFormat& format, std::shared_ptr<const grammar::TokenTrie> tokens,
+    const std::optional<ToolManner>& manner = std::nullopt);
 
 // The grammars used last, by format and tenant (nobody learns from the time what another asks).
 // Bounded in number and in memory; one that is in use lives on with its answers. Thread-safe.
@@ -38,14 +46,15 @@ class GrammarCache {
   static constexpr size_t kGrammarsMax = 64;
   static constexpr int64_t kBytesMax = int64_t{256} << 20;
 
-  explicit GrammarCache(std::shared_ptr<const grammar::TokenTrie> tokens)
-      : tokens_(std::move(tokens)) {}
+  explicit GrammarCache(std::shared_ptr<const grammar::TokenTrie> tokens,
+                        std::optional<ToolManner> manner = std::nullopt)
+      : tokens_(std::move(tokens)), manner_(std::move(manner)) {}
 
   Result<std::shared_ptr<grammar::CompiledGrammar>> get(const OutputFormat& format,
                                                         uint64_t tenant);
 
  private:
-  using Key = std::tuple<uint64_t, OutputFormat::Kind, std::string>;
+  using Key = std::tuple<uint64_t, OutputFormat::Kind, std::string, std::string>;
   struct Entry {
     std::shared_ptr<grammar::CompiledGrammar> grammar;
     std::list<Key>::iterator used;
@@ -53,6 +62,7 @@ class GrammarCache {
   void drop_the_oldest();
 
   const std::shared_ptr<const grammar::TokenTrie> tokens_;
+  const std::optional<ToolManner> manner_;
   std::mutex mutex_;
   std::map<Key, Entry> entries_;
   std::list<Key> used_;  // the last used in front

@@ -158,8 +158,11 @@ Result<Prompt> TextModel::chat(const ChatRequest& request) const {
 
 const ConstraintVocabulary& TextModel::constraint_vocabulary() const {
   std::call_once(vocabulary_made_, [this] {
+    std::optional<ToolMarkIds> marks;
+    if (tool_manner_) marks.emplace(tool_manner_->dialect, *tokenizer_);
     vocabulary_ = std::make_unique<ConstraintVocabulary>(
-        *tokenizer_, loaded_.model->info().vocab_size, stop_ids_);
+        *tokenizer_, loaded_.model->info().vocab_size, stop_ids_,
+        marks ? marks->ids() : std::span<const int32_t>());
   });
   return *vocabulary_;
 }

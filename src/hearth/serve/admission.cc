@@ -15,6 +15,23 @@ namespace {
 constexpr size_t kTextMax = 256 << 10;                  // bytes of a prompt in the audit log
 constexpr int64_t kWholeReplyMax = int64_t{256} << 20;  // a reply that is not streamed
 
+// What must be enforced of a request's tools; nullopt: nothing, the model calls them as it likes.
+std::optional<ToolRules> tool_rules(const GenerationRequest& request) {
+  if (request.chat.tools.is_null()) return std::nullopt;
+  ToolRules rules;
+  rules.must_call = request.tool_choice == ToolChoice::must_call;
+  rules.single_call = !request.parallel_tool_calls || !request.named_tool.empty();
+  rules.tools = Json::array();
+  for (const Json& tool : request.chat.tools) {
+    const bool offered =
+        request.named_tool.empty() || tool.at("function").at("name") == request.named_tool;
+    if (offered) rules.tools.push_back(tool);
+  }
+  const bool format = request.format.kind != OutputFormat::Kind::text;
+  if (!format && !promises_calls(rules)) return std::nullopt;
+  return rules;
+}
+
 }  // namespace
 
 Admission::Admission(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
@@ -88,18 +105,27 @@ std::optional<ApiError> Admission::guard(const Caller& caller, GenerationRequest
 // A format that can't be kept is refused before anything runs, by the name of its field.
 std::optional<ApiError> Admission::make_grammar(const GenerationRequest& request,
                                                 GenerationJob& job) {
-  if (request.format.kind == OutputFormat::Kind::text) return std::nullopt;
+  OutputFormat format = request.format;
+  format.tools = tool_rules(request);
+  if (format.is_free()) return std::nullopt;
   std::call_once(grammars_made_, [this] {
-    grammars_ = std::make_unique<GrammarCache>(model_.constraint_vocabulary().tokens());
+    grammars_ = std::make_unique<GrammarCache>(model_.constraint_vocabulary().tokens(),
+                                               model_.tool_manner());
   });
-  auto grammar = grammars_->get(request.format, job.tenant);
+  auto grammar = grammars_->get(format, job.tenant);
   if (grammar) {
     job.grammar = *std::move(grammar);
     return std::nullopt;
   }
   const Status& why = grammar.status();
-  return bad_field(request.format_field, std::string(code_name(why.code())),
-                   fmt::format("`{}`: {}", request.format_field, why.message()));
+  // Of two that were compiled together the format is to blame where it fails alone, too.
+  bool tools = format.tools.has_value();
+  if (tools && format.kind != OutputFormat::Kind::text) {
+    tools = grammars_->get(request.format, job.tenant).has_value();
+  }
+  const std::string field = tools ? "tools" : request.format_field;
+  return bad_field(field, std::string(code_name(why.code())),
+                   fmt::format("`{}`: {}", field, why.message()));
 }
 
 // A request that the policy can't mark is refused before anything runs.

@@ -66,6 +66,11 @@ class AnswerChannel {
 
   // ---- The engine's side.
   void put(Piece piece);
+  // How much of the prompts is computed, in tokens.
+  void set_prompt_progress(int64_t done, int64_t of) {
+    prompt_done_.store(done, std::memory_order_relaxed);
+    prompt_tokens_.store(of, std::memory_order_relaxed);
+  }
   // Exactly one of these ends the channel.
   void finish(const Usage& usage);
   void fail(ApiError error);
@@ -79,6 +84,8 @@ class AnswerChannel {
     Usage usage;
   };
   Taken take();
+  int64_t prompt_done() const { return prompt_done_.load(std::memory_order_relaxed); }
+  int64_t prompt_tokens() const { return prompt_tokens_.load(std::memory_order_relaxed); }
   // Called from either thread; must not call back. {}: no more.
   void set_listener(std::function<void()> listener);
   // The engine stops within one step. The first reason counts.
@@ -90,6 +97,7 @@ class AnswerChannel {
   const bool wake_for_each_;
   const int64_t bytes_max_;
   std::atomic<Abandon> abandoned_{Abandon::none};
+  std::atomic<int64_t> prompt_done_{0}, prompt_tokens_{0};
   std::mutex mutex_;
   std::vector<Piece> pieces_;
   int64_t bytes_ = 0;

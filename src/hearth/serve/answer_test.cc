@@ -9,6 +9,7 @@
 #include "hearth/files/json.h"
 #include "hearth/serve/answer_channel.h"
 #include "hearth/serve/answer_text.h"
+#include "hearth/serve/completions.h"
 #include "hearth/serve/http/wire.h"
 #include "hearth/serve/openai/write_reply.h"
 #include "hearth/serve/testing.h"
@@ -231,6 +232,17 @@ TEST(WriteReply, CallsOfTools) {
   EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "f");
   EXPECT_EQ(message["tool_calls"][0]["type"], "function");
   EXPECT_NE(message["tool_calls"][0]["id"], begun["id"]);
+}
+
+TEST(Completion, AStreamThatHasNothingNewSaysHowFarItIs) {
+  const auto channel = std::make_shared<AnswerChannel>(true, 1 << 20);
+  const auto pending =
+      pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, {}, channel, 1, nullptr);
+  EXPECT_EQ(pending->sign_of_life(), kSseKeepAlive);
+  channel->set_prompt_progress(512, 4096);
+  EXPECT_EQ(pending->sign_of_life(), ": prompt 512 of 4096 tokens\n\n");
+  channel->set_prompt_progress(4096, 4096);
+  EXPECT_EQ(pending->sign_of_life(), kSseKeepAlive);
 }
 
 TEST(WriteReply, ErrorsAndHeads) {

@@ -72,6 +72,11 @@ class Completion : public PendingAnswer {
   }
   void abandon(Abandon reason) override { channel_->abandon(reason); }
   bool streams() const override { return stream_; }
+  std::string sign_of_life() const override {
+    const int64_t done = channel_->prompt_done(), all = channel_->prompt_tokens();
+    if (done == all) return std::string(kSseKeepAlive);
+    return fmt::format(": prompt {} of {} tokens\n\n", done, all);
+  }
   std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
   Usage usage() const override { return usage_; }
 
@@ -159,7 +164,7 @@ GenerationJob make_job(const TextModel& model, const GenerationRequest& request,
   job.raw = request.endpoint == Endpoint::completion;
   if (request.logprobs) job.logprobs = request.top_logprobs;
   if (!request.chat.tools.is_null()) job.tools = model.tool_manner()->dialect;
-  job.single_call = !request.parallel_tool_calls;
+  job.single_call = !request.parallel_tool_calls || !request.named_tool.empty();
   return job;
 }
 

@@ -59,6 +59,7 @@ struct EngineLoop::Choice {
   Live* job = nullptr;
   int64_t id = 0;              // in the engine
   int64_t cached_tokens = 0;   // of the prompt
+  int64_t prompt_done = 0;     // tokens of it that are computed
   std::span<const float> row;  // logits that the next token is drawn from
   Clock::time_point last_token;
   bool done = false;
@@ -68,7 +69,8 @@ struct EngineLoop::Live {
   GenerationJob job;
   Clock::time_point arrival;
   std::vector<std::unique_ptr<Choice>> choices;
-  int64_t open = 0;  // choices in the engine
+  int64_t open = 0;         // choices in the engine
+  int64_t prompt_done = 0;  // of all of them
   bool started = false;
   bool given_up = false;
   std::optional<ApiError> failure;
@@ -264,6 +266,10 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
   sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
   sink.on_start = [&choice](int64_t cached_tokens) { choice.cached_tokens = cached_tokens; };
+  sink.on_prompt = [&live, &choice](int64_t computed) {
+    live.prompt_done += computed - std::exchange(choice.prompt_done, computed);
+    live.job.channel->set_prompt_progress(live.prompt_done, live.job.prompt_tokens());
+  };
   if (job.logprobs) {
     sink.on_token_logits = [&choice](std::span<const float> row) { choice.row = row; };
   }

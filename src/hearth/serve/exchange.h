@@ -61,6 +61,8 @@ class PendingAnswer {
   virtual void set_listener(std::function<void()> listener) = 0;
   virtual void abandon(Abandon reason) = 0;
   virtual bool streams() const = 0;
+  // What a stream says that has nothing new: a comment of the event stream.
+  virtual std::string sign_of_life() const = 0;
   // Headers of the stream, to be sent before its first bytes.
   virtual std::vector<std::pair<std::string, std::string>> headers() const = 0;
   virtual Usage usage() const = 0;  // for the log, after the end

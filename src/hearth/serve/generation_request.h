@@ -21,6 +21,7 @@ inline constexpr size_t kStopBytesMax = 1024;
 inline constexpr int64_t kBiasesMax = 1024;
 
 enum class Endpoint : uint8_t { chat, completion };
+enum class ToolChoice : uint8_t { may_call, must_call };
 
 // One prompt of /v1/completions: text, or ids.
 struct RawPrompt {
@@ -32,6 +33,8 @@ struct GenerationRequest {
   Endpoint endpoint = Endpoint::chat;
   std::string model;  // "": the one that is served
   ChatRequest chat;   // messages, tools and template variables of a chat
+  ToolChoice tool_choice = ToolChoice::may_call;
+  std::string named_tool;  // the one that must be called; "": any
   bool parallel_tool_calls = true;
   std::optional<int64_t> thinking_budget;  // tokens of the thought, at most
   std::string reasoning_effort;            // "", low, medium or high: a budget of the server's

@@ -368,7 +368,7 @@ net::awaitable<bool> Connection::follow_stream(PendingAnswer& pending, Exchange&
       const bool good = co_await write_reply(*progress.whole, exchange);
       co_return good;
     }
-    if (ping && progress.bytes.empty()) progress.bytes = kSseKeepAlive;
+    if (ping && progress.bytes.empty()) progress.bytes = pending.sign_of_life();
     std::string bytes;
     if (!progress.bytes.empty() && !begun) {
       begun = true;

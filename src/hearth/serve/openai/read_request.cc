@@ -277,11 +277,6 @@ std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& ob
   read_logprobs(fields, out);
   refuse_what_is_missing(fields);
   read_output_format(fields, out);
-  if (out.format.kind != OutputFormat::Kind::text && !out.chat.tools.is_null()) {
-    // A grammar would let no call through: the tools would be dead without a word.
-    fields.fail(out.format_field, "unsupported_parameter",
-                "expected no tools beside it, found both");
-  }
   read_user(fields, out.user);
   for (std::string_view key : kWithoutEffect) fields.skip(key);
   out.ignored = fields.unasked();

@@ -189,11 +189,6 @@ TEST(ReadRequest, OtherFieldsOfWrongKinds) {
   EXPECT_EQ(refused_with(R"("response_format":{"type":"json_schema"})"), "response_format");
   EXPECT_EQ(refused_with(R"("grammar":["root"])"), "grammar");
   EXPECT_EQ(refused_with(R"("guided_regex":"a","guided_json":{})"), "guided_regex");
-  const std::string tools = R"("tools":[{"type":"function","function":{"name":"f"}}],)";
-  EXPECT_EQ(refused_with(tools + R"("response_format":{"type":"json_object"})"), "response_format");
-  EXPECT_EQ(refused_with(tools + R"("guided_regex":"a")"), "guided_regex");
-  EXPECT_EQ(refused_with(tools + R"("response_format":{"type":"text"})"), "accepted");
-  EXPECT_EQ(refused_with(tools + R"("tool_choice":"none","guided_regex":"a")"), "accepted");
   EXPECT_EQ(refused_with(R"("n":2,"best_of":3)"), "best_of");
   for (const char* name : {"chat_template", "messages", "tokenize", "bos_token"}) {
     EXPECT_EQ(refused_with(std::string(R"("chat_template_kwargs":{")") + name + R"(":"x"})"),
@@ -226,17 +221,43 @@ TEST(ReadRequest, Tools) {
         R"([{"type":"function","function":{"name":"a b"}}])",
         R"([{"type":"function","function":{"name":""}}])",
         R"([{"type":"function","function":{"name":"f","parameters":5}}])",
+        R"([{"type":"function","function":{"name":"f","strict":1}}])",
         R"([{"type":"function","function":{"name":"f","description":5}}])"}) {
     EXPECT_EQ(refused_with(std::string("\"tools\":") + tools), "tools") << tools;
   }
   EXPECT_EQ(refused_with("\"tools\":[" + good + "," + good + "]"), "tools") << "one name twice";
-  EXPECT_EQ(refused_with(R"("tool_choice":"sometimes")"), "tool_choice");
   for (const char* calls : {"5", "[5]", R"([{"function":{"name":"f"}}])",
                             R"([{"function":{"name":"f","arguments":{}}}])"}) {
     EXPECT_EQ(refused_messages(std::string(R"([{"role":"assistant","tool_calls":)") + calls + "}]"),
               "messages[0].tool_calls")
         << calls;
   }
+}
+
+TEST(ReadRequest, ToolChoice) {
+  const std::string tools = R"("tools":[{"type":"function","function":{"name":"f"}}])";
+  const auto read = [&](const std::string& fields) {
+    GenerationRequest r;
+    const std::string body = R"({"messages":[{"role":"user","content":"q"}],)" + fields + "}";
+    EXPECT_FALSE(read_generation(Endpoint::chat, body, kVocab, r).has_value()) << fields;
+    return r;
+  };
+  EXPECT_EQ(read(tools).tool_choice, ToolChoice::may_call);
+  const GenerationRequest any = read(tools + R"(,"tool_choice":"required")");
+  EXPECT_EQ(any.tool_choice, ToolChoice::must_call);
+  EXPECT_EQ(any.named_tool, "");
+  const GenerationRequest named =
+      read(tools + R"(,"tool_choice":{"type":"function","function":{"name":"f"}})");
+  EXPECT_EQ(named.tool_choice, ToolChoice::must_call);
+  EXPECT_EQ(named.named_tool, "f");
+  EXPECT_EQ(read(tools + R"(,"response_format":{"type":"json_object"})").format_field,
+            "response_format");
+  for (const char* choice :
+       {R"("sometimes")", "5", "{}", R"({"type":"function","function":{"name":"g"}})",
+        R"({"type":"function","function":{}})", R"({"type":"function","function":{"name":5}})"}) {
+    EXPECT_EQ(refused_with(tools + ",\"tool_choice\":" + choice), "tool_choice") << choice;
+  }
+  EXPECT_EQ(refused_with(R"("tool_choice":"required")"), "tool_choice");
 }
 
 TEST(ReadRequest, BoundsOfAThought) {

@@ -46,7 +46,36 @@ std::string read_tool(const Json& tool, size_t index, Fields& fields) {
     return fail("invalid_type", "expected `function.parameters` to be a JSON schema, found " +
                                     json_excerpt(*parameters));
   }
+  const Json* strict = json_find(*function, "strict");
+  if (strict && !strict->is_boolean() && !strict->is_null()) {
+    return fail("invalid_type",
+                "expected `function.strict` to be true or false, found " + json_excerpt(*strict));
+  }
   return *name;
+}
+
+// none, auto, required, or {"type": "function", "function": {"name": ...}}.
+void read_choice(const Json& choice, const std::vector<std::string>& names, Fields& fields,
+                 GenerationRequest& out) {
+  if (choice == "none" || choice == "auto") return;
+  out.tool_choice = ToolChoice::must_call;
+  if (choice.is_object()) {
+    const Json* function = json_find(choice, "function");
+    const Json* name = function ? json_find(*function, "name") : nullptr;
+    const std::string asked = name && name->is_string() ? name->get<std::string>() : "";
+    if (std::ranges::find(names, asked) == names.end()) {
+      return fields.fail("tool_choice", "invalid_value",
+                         "expected `function.name` of one of `tools`, found " +
+                             json_excerpt(name ? *name : choice));
+    }
+    out.named_tool = asked;
+  } else if (choice != "required") {
+    fields.fail(
+        "tool_choice", "invalid_value",
+        "expected none, auto, required or a function's name, found " + json_excerpt(choice));
+  } else if (names.empty()) {
+    fields.fail("tool_choice", "invalid_value", "expected `tools` beside required, found none");
+  }
 }
 
 }  // namespace
@@ -69,10 +98,7 @@ void read_tools(Fields& fields, GenerationRequest& out) {
       return fields.fail("tools", "invalid_value", "two are named " + names.back());
     }
   }
-  if (choice && *choice != "none" && *choice != "auto") {
-    return fields.fail("tool_choice", "unsupported_parameter",
-                       "expected none or auto, found " + json_excerpt(*choice));
-  }
+  if (choice) read_choice(*choice, names, fields, out);
   if (!names.empty() && !(choice && *choice == "none")) out.chat.tools = *tools;
 }
 

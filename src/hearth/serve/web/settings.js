@@ -5,10 +5,11 @@ import { speak } from "./words.js";
 
 const NAME = "hearth-settings";
 const KEY = "hearth-key";
-const NUMBERS = ["temperature", "top_p", "top_k", "min_p", "max_tokens", "seed"];
+const NUMBERS = ["temperature", "top_p", "top_k", "min_p", "max_tokens", "thinking_budget",
+  "seed"];
 const DEFAULTS = {
-  temperature: "", top_p: "", top_k: "", min_p: "", max_tokens: "", seed: "", system: "",
-  theme: "", language: "", enter: true, model: "",
+  temperature: "", top_p: "", top_k: "", min_p: "", max_tokens: "", thinking_budget: "",
+  seed: "", system: "", theme: "", language: "", enter: true, model: "",
 };
 
 // A browser may refuse storage, even to be asked about it: then choices last as long as the page.

@@ -99,4 +99,19 @@ RuleId Grammar::declare(std::string name) {
   return static_cast<RuleId>(rules_.size()) - 1;
 }
 
+RuleId Grammar::include(Grammar other) {
+  const auto exprs = static_cast<ExprId>(exprs_.size());
+  const auto rules = static_cast<RuleId>(rules_.size());
+  for (Expr& e : other.exprs_) {
+    for (ExprId& child : e.children) child += exprs;
+    if (e.kind == Expr::Kind::call) e.rule += rules;
+    exprs_.push_back(std::move(e));
+  }
+  for (Rule& r : other.rules_) {
+    if (r.body >= 0) r.body += exprs;
+    rules_.push_back(std::move(r));
+  }
+  return other.root + rules;
+}
+
 }  // namespace hearth::grammar

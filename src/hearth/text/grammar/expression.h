@@ -85,6 +85,8 @@ class Grammar {
 
   RuleId declare(std::string name);
   void define(RuleId rule, ExprId body) { rules_[static_cast<size_t>(rule)].body = body; }
+  // Takes in the rules of another grammar under new numbers: that of its root.
+  RuleId include(Grammar other);
 
   RuleId root = 0;
 

@@ -156,7 +156,7 @@ class SchemaCompiler {
     const bool whole = number == std::floor(number);
     if (!(facts.types & (whole ? kInteger : kFraction))) return false;
     const NumberBounds& bounds = facts.numbers;
-    if (!bounds.low && !bounds.high && !bounds.multiple_of) return true;
+    if (bounds.none()) return true;
     TRY_ASSIGN(const Decimal decimal, decimal_of(value));
     const auto misses = [&](const std::optional<Bound>& bound, int sign) {
       const int order = bound ? sign * compare(decimal, bound->decimal) : 1;
@@ -177,7 +177,7 @@ class SchemaCompiler {
   // --- numbers and strings ---
 
   Result<ExprId> number(const NumberBounds& bounds, bool integers) {
-    if (!bounds.low && !bounds.high && !bounds.multiple_of) {
+    if (bounds.none()) {
       return integers ? json_.integer() : json_.number();
     }
     return integers ? integers_between(bounds, g_) : numbers_between(bounds, g_);

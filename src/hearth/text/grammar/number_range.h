@@ -29,7 +29,10 @@ struct Bound {
 
 struct NumberBounds {
   std::optional<Bound> low, high;
+  bool within_64_bits = false;  // a bound lies beyond them, and lets all of them through
   std::optional<int64_t> multiple_of;
+
+  bool none() const { return !low && !high && !within_64_bits && !multiple_of; }
 };
 
 // unsupported: more digits before or after the point than can be compared exactly.

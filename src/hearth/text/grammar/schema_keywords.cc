@@ -68,9 +68,11 @@ Status read_bound(const std::string& key, const Json& value, Facts& facts) {
   facts.spoken_of |= kNumber;
   auto decimal = decimal_of(value);
   if (!decimal) {
-    // Beyond 64 bits a bound that lets all of them through says nothing more than they do.
     const bool outside = low == std::signbit(value.get<double>());
-    if (outside && std::abs(value.get<double>()) > 1) return Status::ok();
+    if (outside && std::abs(value.get<double>()) > 1) {
+      facts.numbers.within_64_bits = true;
+      return Status::ok();
+    }
     return std::move(decimal).status().at("`" + key + "`");
   }
   const Bound bound{value.get<double>(), *std::move(decimal), key.starts_with("exclusive")};

@@ -1,6 +1,7 @@
 // See string_formats.h. Dates and times: RFC 3339 (a leap day only in years that have one, no leap
-// seconds); names of hosts: RFC 1123; addresses of mail: dots and atoms of RFC 5322 before the @;
-// IPv6: eight groups, without the short forms.
+// seconds); names of hosts: RFC 1123, without two hyphens together, which begin names that must
+// decode (RFC 5890); addresses of mail: dots and atoms of RFC 5322 before the @; IPv6: eight
+// groups, without the short forms.
 #include "hearth/text/grammar/string_formats.h"
 
 #include <array>
@@ -15,7 +16,7 @@ namespace {
 #define HEARTH_TIME                                              \
   "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?" \
   "(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-#define HEARTH_LABEL "[A-Za-z0-9](?:[A-Za-z0-9-]{0,20}[A-Za-z0-9])?"
+#define HEARTH_LABEL "[A-Za-z0-9](?:-?[A-Za-z0-9]){0,20}"
 #define HEARTH_HOST HEARTH_LABEL "(?:\\." HEARTH_LABEL "){0,5}"
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kFormats = {{

@@ -8,6 +8,7 @@ namespace hearth::grammar {
 namespace {
 
 constexpr size_t kTokenBytesMax = 4096;  // a longer token is left out
+constexpr char kMarkByte = '\xFF';
 
 int sequence_length(uint8_t lead) {
   if (lead < 0x80) return 1;
@@ -53,13 +54,30 @@ bool is_guarded(const Tokenizer& tokenizer, int32_t id, std::string_view bytes) 
 
 }  // namespace
 
-TokenTrie TokenTrie::of(const Tokenizer& tokenizer, int64_t vocab_size) {
+std::string mark_spelling(size_t number) {
+  CHECK_LT(number, size_t{0x80});
+  return {kMarkByte, static_cast<char>(number)};
+}
+
+TokenTrie TokenTrie::of(const Tokenizer& tokenizer, int64_t vocab_size,
+                        std::span<const int32_t> marks) {
   std::vector<std::string> tokens(static_cast<size_t>(vocab_size));
   for (int32_t id = 0; id < std::min<int64_t>(vocab_size, tokenizer.vocab_size()); ++id) {
     const std::string_view bytes = tokenizer.token_bytes(id);
-    if (!is_guarded(tokenizer, id, bytes)) tokens[static_cast<size_t>(id)] = bytes;
+    // The lone byte, as some vocabularies have it, would begin a mark.
+    const bool stands_in_text = bytes.find(kMarkByte) == bytes.npos;
+    if (stands_in_text && !is_guarded(tokenizer, id, bytes)) {
+      tokens[static_cast<size_t>(id)] = bytes;
+    }
   }
-  return TokenTrie(std::move(tokens));
+  for (size_t i = 0; i < marks.size(); ++i) {
+    if (marks[i] >= 0 && marks[i] < vocab_size) {
+      tokens[static_cast<size_t>(marks[i])] = mark_spelling(i);
+    }
+  }
+  TokenTrie out(std::move(tokens));
+  out.has_marks_ = !marks.empty();
+  return out;
 }
 
 TokenTrie TokenTrie::of(std::vector<std::string> tokens) {

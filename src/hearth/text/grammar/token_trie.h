@@ -18,6 +18,10 @@ using TokenSet = std::vector<uint64_t>;
 
 inline constexpr size_t kPlainLengthMax = 32;  // characters; a longer token is not held as plain
 
+// How a grammar spells the mark of this number, a token that is no text: a byte that stands in no
+// UTF-8, so that no text can spell it, and the number.
+std::string mark_spelling(size_t number);
+
 class TokenTrie {
  public:
   struct Node {
@@ -28,7 +32,9 @@ class TokenTrie {
   };
 
   // Special tokens, thought tags and ids without bytes are left out: no grammar ever allows them.
-  static TokenTrie of(const Tokenizer& tokenizer, int64_t vocab_size);
+  // Of these, marks[i] (-1: none) comes as the mark of number i.
+  static TokenTrie of(const Tokenizer& tokenizer, int64_t vocab_size,
+                      std::span<const int32_t> marks = {});
   // Token i is tokens[i]; an empty one is left out.
   static TokenTrie of(std::vector<std::string> tokens);
 
@@ -46,6 +52,9 @@ class TokenTrie {
   // Whether an end within `characters` can be told from the length alone: no token is longer.
   size_t plain_longest() const { return plain_longest_; }
 
+  // Marks are tokens; false: a grammar must spell their text.
+  bool has_marks() const { return has_marks_; }
+
   int64_t memory() const;
 
  private:
@@ -58,6 +67,7 @@ class TokenTrie {
   std::vector<TokenSet> plain_up_to_;
   size_t plain_longest_ = 0;
   int32_t depth_max_ = 0;
+  bool has_marks_ = false;
 };
 
 }  // namespace hearth::grammar

@@ -12,7 +12,6 @@ namespace hearth {
 namespace {
 
 constexpr size_t kHeadBytesMax = 64 << 10;  // a longer one is no call
-constexpr int32_t kCallsMax = 128;          // of one answer; the rest is text
 constexpr std::string_view kSpaces = " \t\r\n";
 
 void add(ToolEvent::Kind kind, int32_t call, std::string_view text, std::vector<ToolEvent>& out) {
@@ -122,13 +121,12 @@ void ToolCallParser::look_for_marks(bool at_end, std::vector<ToolEvent>& out) {
 
 void ToolCallParser::plain(std::string_view text, std::vector<ToolEvent>& out) {
   switch (state_) {
-    case State::text:
-      return add(ToolEvent::Kind::text, 0, text, out);
     case State::head:
       head_ += text;
       return read_head(out);
     case State::arguments:
       return read_arguments(text, out);
+    case State::text:
     case State::between:
       if (blank_) text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
       blank_ = blank_ && text.empty();
@@ -236,6 +234,7 @@ void ToolCallParser::give_back(std::vector<ToolEvent>& out) {
   head_.clear();
   add(ToolEvent::Kind::text, 0, text, out);
   state_ = State::text;
+  blank_ = false;
 }
 
 void ToolCallParser::finish(std::vector<ToolEvent>& out) {

@@ -16,6 +16,8 @@
 
 namespace hearth {
 
+inline constexpr int32_t kCallsMax = 128;  // of one answer; the rest is text
+
 struct ToolEvent {
   enum class Kind : uint8_t { text, name, arguments };
   Kind kind = Kind::text;
@@ -61,8 +63,8 @@ class ToolCallParser {
   size_t before_separator_ = 0;
   JsonValueEnd value_;  // of its arguments
   int32_t calls_ = 0;
-  bool open_ = false;  // the last of them has not ended
-  bool blank_ = true;  // between calls, only white space was seen
+  bool open_ = false;   // the last of them has not ended
+  bool blank_ = false;  // behind the beginning or a call, only white space was seen: it is no text
 };
 
 }  // namespace hearth

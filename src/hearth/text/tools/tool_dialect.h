@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "hearth/text/tokenizer/tokenizer.h"
@@ -36,8 +37,10 @@ class ToolMarkIds {
   // False: the vocabulary writes marks in several tokens, so that their text must be looked for.
   bool complete() const { return complete_; }
   std::optional<ToolMark> find(int32_t id) const;
-  // Only where complete().
-  int32_t id(ToolMark mark) const { return ids_[static_cast<size_t>(mark)]; }
+  // By ToolMark, -1 for those that the dialect doesn't have; empty where not complete().
+  std::span<const int32_t> ids() const {
+    return complete_ ? std::span<const int32_t>(ids_) : std::span<const int32_t>();
+  }
 
  private:
   std::array<int32_t, kToolMarks> ids_;  // -1: none

@@ -10,10 +10,17 @@
 
 namespace hearth {
 
+// The text around the parts of a call, with the texts of its marks.
+struct ToolFrame {
+  std::string before_name, before_arguments, after_arguments;
+  std::string between_calls;
+};
+
 struct ToolManner {
   ToolDialect dialect = ToolDialect::deepseek;
   bool shows_tools = false;       // the template itself lists `tools`
   bool object_arguments = false;  // it wants a call's arguments as an object, else as JSON text
+  ToolFrame frame = {};           // as it writes earlier calls
 };
 
 // By the marks in which the template shows an earlier call; where it shows none, by those that the
@@ -26,7 +33,9 @@ std::optional<ToolManner> find_tool_manner(const ChatTemplate& chat_template,
 // returned, else "". `request.messages` must be well-formed: `tool_calls` an array of
 // {function: {name, arguments: text}}.
 std::string apply_tool_manner(const ToolManner& manner, ChatRequest& request);
-// How a call is written: the end of each description.
+// How a dialect writes calls where a template shows none.
+ToolFrame usual_tool_frame(ToolDialect dialect);
+// A call of that form: the end of each description.
 std::string tool_call_example(ToolDialect dialect);
 
 }  // namespace hearth

@@ -108,7 +108,7 @@ const std::vector<Case>& cases() {
       {h,
        "hm<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>\n<tool_call>\n"
        "{\"arguments\": {\"b\":2}, \"name\": \"g\"}\n</tool_call>",
-       "'hm'|f:{}'\n'|g:{\"b\":2}"},
+       "'hm'|f:{}|g:{\"b\":2}"},
       {h, "<tool_call>\n{\"name\": \"none\"}\n</tool_call>", "|none:{}"},
       {h, "<tool_call>not json</tool_call> after", "'<tool_call>not json after'"},
       {h, "<tool_call>{\"name\": \"bad name\", \"arguments\": {}}</tool_call>",
@@ -218,13 +218,21 @@ TEST(ToolManner, OfPublishedTemplates) {
     const char* file;
     ToolDialect dialect;
     bool shows_tools, object_arguments;
+    const char* frame;  // around NAME and ARGUMENTS, and before the next call
   };
+  constexpr const char* kR1Frame =
+      "<｜tool▁call▁begin｜>function<｜tool▁sep｜>NAME\n```json\nARGUMENTS\n```<｜tool▁call▁end｜>"
+      "\n";
+  constexpr const char* kQwenFrame =
+      "<tool_call>\n{\"name\": \"NAME\", \"arguments\": ARGUMENTS}\n</tool_call>\n";
   const Known all[] = {
-      {"deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja", ToolDialect::deepseek, false, true},
-      {"deepseek-ai-DeepSeek-V3.1.jinja", ToolDialect::deepseek, false, true},
-      {"Qwen-Qwen2.5-7B-Instruct.jinja", ToolDialect::hermes, true, true},
-      {"Qwen-Qwen3-0.6B.jinja", ToolDialect::hermes, true, false},
-      {"Qwen-QwQ-32B.jinja", ToolDialect::hermes, true, true},
+      {"deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja", ToolDialect::deepseek, false, true,
+       kR1Frame},
+      {"deepseek-ai-DeepSeek-V3.1.jinja", ToolDialect::deepseek, false, true,
+       "<｜tool▁call▁begin｜>NAME<｜tool▁sep｜>ARGUMENTS<｜tool▁call▁end｜>"},
+      {"Qwen-Qwen2.5-7B-Instruct.jinja", ToolDialect::hermes, true, true, kQwenFrame},
+      {"Qwen-Qwen3-0.6B.jinja", ToolDialect::hermes, true, false, kQwenFrame},
+      {"Qwen-QwQ-32B.jinja", ToolDialect::hermes, true, true, kQwenFrame},
   };
   for (const Known& known : all) {
     std::ifstream file(folder + known.file);
@@ -238,6 +246,11 @@ TEST(ToolManner, OfPublishedTemplates) {
     EXPECT_EQ(manner->dialect, known.dialect) << known.file;
     EXPECT_EQ(manner->shows_tools, known.shows_tools) << known.file;
     EXPECT_EQ(manner->object_arguments, known.object_arguments) << known.file;
+    const ToolFrame& f = manner->frame;
+    EXPECT_EQ(f.before_name + "NAME" + f.before_arguments + "ARGUMENTS" + f.after_arguments +
+                  f.between_calls,
+              known.frame)
+        << known.file;
   }
 }
 
