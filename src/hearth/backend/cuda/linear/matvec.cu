@@ -211,6 +211,17 @@ __device__ __forceinline__ void prefetch_norm(const MatvecJob& job) {
   if (job.norm.weight != nullptr && at < job.x.columns) simt::prefetch(job.norm.weight + at);
 }
 
+// What a warp reads of its first rows after its first group: on its way from the memory while the
+// kernel before this one ends and this one prepares its input.
+template <Storage S, int M>
+__device__ __forceinline__ void prefetch_rows(const WeightRow& row, const Range& range) {
+  if (row_lane() != 0) return;
+  constexpr int kStepChunks = Reader<S>::kStepChunks;
+  const int first = (range.begin + Group<S, M>::kSteps) * kStepChunks;
+  const int end = range.end * kStepChunks < row.chunks ? range.end * kStepChunks : row.chunks;
+  if (first < end) simt::prefetch_span(row.codes + first, (end - first) * 16);
+}
+
 template <Storage S, int M, bool kRaw>
 __global__ void __launch_bounds__(kThreads, kBlocks)
     matvec_kernel(const __grid_constant__ MatvecJob job, int units, int split) {
@@ -223,7 +234,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   WeightRow row = row_at<S>(job, place);
   Group<S, M> flight;
   if (job.fresh) simt::wait_for_inputs();
-  if (unit < units) flight.load(row, range.begin, range.end);
+  if (unit < units) {
+    flight.load(row, range.begin, range.end);
+    prefetch_rows<S, M>(row, range);
+  }
   if constexpr (kRaw) prefetch_norm(job);
   simt::wait_for_inputs();
 
