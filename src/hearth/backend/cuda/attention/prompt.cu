@@ -44,6 +44,7 @@ __device__ int key_width(int dims) {
 // [row][key_width + kPad], zero where there is no row or dimension.
 __device__ void stage_queries(const float* q, int64_t stride, int rows, int dims, float* staged) {
   const int width = key_width(dims);
+  HEARTH_UNROLL_8
   for (int e = static_cast<int>(threadIdx.x); e < kRows * width; e += kThreads) {
     const int r = e / width;
     const int d = e % width;
@@ -198,14 +199,14 @@ __global__ void __launch_bounds__(kThreads, 2)
     attend_prompt_kernel(KeyBlocks blocks, AttendPrompt a) {
   simt::wait_for_inputs();
   const SequencePlace sequence = a.sequences[blockIdx.z];
-  const int from = static_cast<int>(blockIdx.x) * kRows;
+  const int from = static_cast<int>(gridDim.y - 1 - blockIdx.y) * kRows;  // the longest first
   if (sequence.generated || from >= sequence.rows) return;
   const int left = sequence.rows - from;
   const Tile tile = {sequence.first_row + from, left < kRows ? left : kRows, sequence.start + from,
                      sequence.start + sequence.rows};
   const int slices = (blocks.value_dims + kFragments * 8 - 1) / (kFragments * 8);
-  const int head = static_cast<int>(blockIdx.y) / slices;
-  const int begin = static_cast<int>(blockIdx.y) % slices * kFragments * 8;
+  const int head = static_cast<int>(blockIdx.x) / slices;
+  const int begin = static_cast<int>(blockIdx.x) % slices * kFragments * 8;
   const int kv = head / (a.heads / blocks.heads);
   auto* q = reinterpret_cast<float*>(simt::shared_memory());
   float* staged = q + kRows * (key_width(blocks.key_dims) + kPad);
@@ -240,8 +241,8 @@ void launch_prompt(Stream& stream, const KeyBlocks& blocks, const AttendPrompt& 
   const int q_width = (blocks.key_dims + 7) / 8 * 8 + kPad;
   const int staged = std::max(kDepth * kKeyStride, kValueSlots * (kFragments * 8 + kPad));
   const int slices = (blocks.value_dims + kFragments * 8 - 1) / (kFragments * 8);
-  const Grid grid = {static_cast<unsigned>((args.rows_max + kRows - 1) / kRows),
-                     static_cast<unsigned>(args.heads * slices),
+  const Grid grid = {static_cast<unsigned>(args.heads * slices),
+                     static_cast<unsigned>((args.rows_max + kRows - 1) / kRows),
                      static_cast<unsigned>(args.sequence_count), kThreads,
                      sizeof(float) * static_cast<size_t>(kRows * q_width + staged)};
   launch(stream, grid, attend_prompt_kernel<F, kFragments>, blocks, args);

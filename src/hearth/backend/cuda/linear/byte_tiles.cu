@@ -181,8 +181,7 @@ __device__ __forceinline__ void load_weights(const Stage<S, kWide>& stage, int r
   if constexpr (kBytes<S>) {
     HEARTH_UNROLL
     for (int i = 0; i < kTall; ++i) {
-      simt::load_matrices(a[i],
-                          &stage.w[row + 16 * i + lane % 16][block * 32 + lane / 16 * 16]);
+      simt::load_matrices(a[i], &stage.w[row + 16 * i + lane % 16][block * 32 + lane / 16 * 16]);
     }
   } else {
     HEARTH_UNROLL
@@ -236,8 +235,7 @@ __device__ __forceinline__ void load_inputs(const Stage<S, kWide>& stage, int ro
                                             Inputs (&to)[2]) {
   const int lane = simt::lane_index();
   uint32_t b[4];
-  simt::load_matrices(b,
-                      &stage.x[row + lane % 8 + lane / 16 * 8][block * 32 + lane / 8 % 2 * 16]);
+  simt::load_matrices(b, &stage.x[row + lane % 8 + lane / 16 * 8][block * 32 + lane / 8 % 2 * 16]);
   const int at = row + lane % 4 * 4;
   const float4 scales = *reinterpret_cast<const float4*>(&stage.x_scales[block][at]);
   float4 sums = {0, 0, 0, 0};
@@ -384,8 +382,7 @@ void byte_tiles(Stream& stream, const MatvecJob& job) {
   grid.y = dense_tiles(job);
   const unsigned large = tile_count(job.rows, kTileIn<kFull>);
   const unsigned halves = tile_count(job.rows, kTileIn<kHalf>);
-  const bool halved =
-      halves_are_faster(grid.y * large, grid.y * halves, stream.facts().processors);
+  const bool halved = halves_are_faster(grid.y * large, grid.y * halves, stream.facts().processors);
   grid.x = halved ? halves : large;
   with_byte_blocks(job.parts[0].w.storage, [&]<Storage S>() {
     grid.shared_bytes = halved ? sizeof(Memory<S, kHalf>) : sizeof(Memory<S, kFull>);

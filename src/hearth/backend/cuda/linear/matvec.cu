@@ -211,15 +211,15 @@ __device__ __forceinline__ void prefetch_norm(const MatvecJob& job) {
   if (job.norm.weight != nullptr && at < job.x.columns) simt::prefetch(job.norm.weight + at);
 }
 
-// What a warp reads of its first rows after its first group: on its way from the memory while the
-// kernel before this one ends and this one prepares its input.
-template <Storage S, int M>
-__device__ __forceinline__ void prefetch_rows(const WeightRow& row, const Range& range) {
+// Steps [begin, end) of the warp's rows to the second cache: what is read later waits for that
+// cache alone, and the memory works on while a kernel ends and the next one prepares its input.
+template <Storage S>
+__device__ __forceinline__ void prefetch_rows(const WeightRow& row, int begin, int end) {
   if (row_lane() != 0) return;
-  constexpr int kStepChunks = Reader<S>::kStepChunks;
-  const int first = (range.begin + Group<S, M>::kSteps) * kStepChunks;
-  const int end = range.end * kStepChunks < row.chunks ? range.end * kStepChunks : row.chunks;
-  if (first < end) simt::prefetch_span(row.codes + first, (end - first) * 16);
+  const int first = begin * Reader<S>::kStepChunks;
+  const int last =
+      end * Reader<S>::kStepChunks < row.chunks ? end * Reader<S>::kStepChunks : row.chunks;
+  prefetch_chunks<S>(row, first, last);
 }
 
 template <Storage S, int M, bool kRaw>
@@ -236,7 +236,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   if (job.fresh) simt::wait_for_inputs();
   if (unit < units) {
     flight.load(row, range.begin, range.end);
-    prefetch_rows<S, M>(row, range);
+    prefetch_rows<S>(row, range.begin + Group<S, M>::kSteps, range.end);
   }
   if constexpr (kRaw) prefetch_norm(job);
   simt::wait_for_inputs();
@@ -260,6 +260,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     const int next_unit = unit + schedule.stride();
     const Place next_place = place_of(job, next_unit);
     const WeightRow next = row_at<S>(job, next_place);
+    if (next_unit < units) prefetch_rows<S>(next, range.begin, range.end);
     float sums[M] = {};
     if (unit < units) walk<S, M>(flight, row, next, next_unit < units, range, x, sums);
     const bool whole = join_parts<M>(schedule, turn, sums);

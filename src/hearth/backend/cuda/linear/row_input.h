@@ -153,7 +153,8 @@ __device__ __forceinline__ void norm_row(const float* row, int columns, const No
     const QuadBatch quads(row, piece, columns), weights(norm.weight, piece, columns);
     HEARTH_UNROLL
     for (int j = 0; j < kQuadBatch; ++j) {
-      if (quads.has(j)) put_quad(normed(quads.v[j], inverse, weights.v[j]), out, quads.at(j), columns);
+      if (quads.has(j))
+        put_quad(normed(quads.v[j], inverse, weights.v[j]), out, quads.at(j), columns);
     }
   }
 }
