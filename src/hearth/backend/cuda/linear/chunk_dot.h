@@ -77,14 +77,18 @@ __device__ __forceinline__ InputRow input_row(const RowsView& x, int row) {
 
 // Chunks [first, last) of a row to the second cache, with their factors.
 template <Storage S>
+inline constexpr bool kByteBlocks = has_byte_blocks(S);
+template <Storage S>
+inline constexpr int kChunkValues = chunk_values(S);
+template <Storage S>
 __device__ __forceinline__ void prefetch_chunks(const WeightRow& row, int first, int last) {
   if (first >= last) return;
   simt::prefetch_span(row.codes + first, (last - first) * 16);
-  if constexpr (has_byte_blocks(S)) {  // whose factors take two bytes a block
+  if constexpr (kByteBlocks<S>) {  // whose factors take two bytes a block
     const auto* factors = static_cast<const uint8_t*>(row.scales);
     const int before = static_cast<int>(reinterpret_cast<uintptr_t>(factors) % 16);
-    const int from = (before + first * chunk_values(S) / 16) / 16 * 16;
-    const int to = (before + last * chunk_values(S) / 16 + 15) / 16 * 16;
+    const int from = (before + first * kChunkValues<S> / 16) / 16 * 16;
+    const int to = (before + last * kChunkValues<S> / 16 + 15) / 16 * 16;
     simt::prefetch_span(factors - before + from, to - from);
   }
 }

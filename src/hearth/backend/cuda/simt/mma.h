@@ -61,6 +61,13 @@ __device__ __forceinline__ void copy_half_async(void* shared, const void* global
 __device__ __forceinline__ void wait_copies() {
   asm volatile("cp.async.wait_all;" ::: "memory");
 }
+// The thread's copies since the last call are a group; waits until at most the last group is left.
+__device__ __forceinline__ void commit_copies() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+__device__ __forceinline__ void wait_copies_but_one() {
+  asm volatile("cp.async.wait_group 1;" ::: "memory");
+}
 
 #else
 
@@ -126,6 +133,8 @@ inline void copy_half_async(void* shared, const void* global) {
   std::memcpy(shared, global, 8);
 }
 inline void wait_copies() {}
+inline void commit_copies() {}
+inline void wait_copies_but_one() {}
 
 #endif
 
