@@ -155,15 +155,14 @@ struct GroupFactors {
 __device__ __forceinline__ GroupFactors q4_k_group(const uint4& s, int g) {
   const float d = simt::from_f16(static_cast<uint16_t>(s.x & 0xffff));
   const float dmin = simt::from_f16(static_cast<uint16_t>(s.x >> 16));
+  // Of groups 4 .. 7 the upper two bits are what the first four leave. Without branches: lanes of a
+  // warp have different groups.
+  const bool late = g >= 4;
   const int shift = 8 * (g % 4);
-  uint32_t scale, min;
-  if (g < 4) {
-    scale = s.y >> shift & 63;
-    min = s.z >> shift & 63;
-  } else {
-    scale = (s.w >> shift & 15) | (s.y >> (shift + 6) & 3) << 4;
-    min = (s.w >> (shift + 4) & 15) | (s.z >> (shift + 6) & 3) << 4;
-  }
+  const uint32_t mask = late ? 15 : 63;
+  const uint32_t upper = late ? 0x30 : 0;
+  const uint32_t scale = ((late ? s.w : s.y) >> shift & mask) | (s.y >> (shift + 2) & upper);
+  const uint32_t min = ((late ? s.w >> 4 : s.z) >> shift & mask) | (s.z >> (shift + 2) & upper);
   return {d * static_cast<float>(scale), -(dmin * static_cast<float>(min))};
 }
 
