@@ -1,9 +1,10 @@
 // See tiles.h: prompts by integer weights. Both factors are bytes: tensor cores multiply them
 // exactly, block by block of 32 columns, and the sums of blocks go along the columns in order. A
-// block makes 128 weight rows by 64 or 128 rows of activations, four warps with 64 weight rows
-// each, four blocks of columns a step. While one step is multiplied, the next one's bytes are
-// copied beside it, codes and factors alike: nothing waits for a load in the middle of a step.
-// Factors become floats once a step, in the order in which lanes read them.
+// block makes 128 weight rows by 64 rows of activations, four warps with 32 weight rows each (for
+// experts, twice as many warps and rows of activations), four blocks of columns a step. While one
+// step is multiplied, the next one's bytes are copied beside it, codes and factors alike: nothing
+// waits for a load in the middle of a step. Factors become floats once a step, in the order in
+// which lanes read them.
 #include "hearth/backend/cuda/linear/chunk_dot.h"
 #include "hearth/backend/cuda/linear/storages.h"
 #include "hearth/backend/cuda/linear/tile.h"
@@ -13,9 +14,9 @@
 namespace hearth::cuda {
 namespace {
 
-constexpr int kThreads = kTileOut;  // each has a weight row whose factors it brings
-constexpr int kTall = 4;            // fragments of 16 weight rows of a warp
-constexpr int kWarpOut = 16 * kTall;
+constexpr int kTall = 2;  // fragments of 16 weight rows of a warp
+constexpr int kWide = 8;  // fragments of 8 rows of activations of a warp
+constexpr int kWarpOut = 16 * kTall, kWarpIn = 8 * kWide;
 constexpr int kWarpsOut = kTileOut / kWarpOut;
 constexpr int kBlocks = 4;      // of 32 columns in a step
 constexpr int kRowBytes = 128;  // of a step of activations
@@ -28,24 +29,25 @@ constexpr bool kHasMin = S == Storage::q4_k;
 template <Storage S>
 constexpr int kRowChunks = kBytes<S> ? 8 : 4;  // of 16 bytes, of a step of a weight row
 
-// Rows of activations of a block: two warps side by side, kWide fragments of eight each.
-template <int kWide>
-constexpr int kTileIn = 16 * kWide;
-// Blocks of a processor, by the registers that their sums leave.
-template <int kWide>
-constexpr int kResident = kWide == 8 ? 2 : 3;
+// Of a block with kWarpsIn warps side by side along the rows of activations.
+template <int kWarpsIn>
+constexpr int kThreads = kWarpsOut* kWarpsIn* simt::kWarp;  // at least kTileOut
+template <int kWarpsIn>
+constexpr int kTileIn = kWarpIn* kWarpsIn;
+template <int kWarpsIn>
+constexpr int kResident = kWarpsIn == 1 ? 3 : 1;  // blocks of a processor
 
 // A step, ready to be multiplied. Factors lie as lanes 4 g + t read them: of the weight rows of a
 // warp those of rows g, g + 8, g + 16 .. side by side (see weight_place), of activations those of
 // columns 2 t and 2 t + 1 of two fragments (see input_place).
-template <Storage S, int kWide>
+template <Storage S, int kWarpsIn>
 struct alignas(16) Stage {
   uint8_t w[kTileOut][kRowChunks<S> * 16 + kPad];
-  int8_t x[kTileIn<kWide>][kRowBytes + kPad];
+  int8_t x[kTileIn<kWarpsIn>][kRowBytes + kPad];
   float w_scales[kBlocks][kTileOut];
   float w_mins[kHasMin<S> ? kBlocks : 1][kTileOut];
-  float x_scales[kBlocks][kTileIn<kWide>];
-  float x_sums[kHasMin<S> ? kBlocks : 1][kTileIn<kWide>];  // of codes
+  float x_scales[kBlocks][kTileIn<kWarpsIn>];
+  float x_sums[kHasMin<S> ? kBlocks : 1][kTileIn<kWarpsIn>];  // of codes
 };
 __device__ __forceinline__ int weight_place(int row) {
   return row / kWarpOut * kWarpOut + row % 8 * (2 * kTall) + row % kWarpOut / 8;
@@ -55,14 +57,14 @@ __device__ __forceinline__ int input_place(int row) {
 }
 
 // A block's shared memory.
-template <Storage S, int kWide>
+template <Storage S, int kWarpsIn>
 struct Memory {
-  Stage<S, kWide> stages[2];
+  Stage<S, kWarpsIn> stages[2];
   // Factors of the coming step as they are stored.
   uint4 w_stored[kTileOut];
-  BlockScale x_stored[kTileIn<kWide>][kBlocks];
+  BlockScale x_stored[kTileIn<kWarpsIn>][kBlocks];
   const uint4* w_rows[kTileOut];
-  const int8_t* x_rows[kTileIn<kWide>];
+  const int8_t* x_rows[kTileIn<kWarpsIn>];
 };
 
 __device__ __forceinline__ int thread() {
@@ -71,17 +73,17 @@ __device__ __forceinline__ int thread() {
 
 // Brings steps to shared memory. A thread makes the factors of weight row `thread()`, and of that
 // row of activations where there is one.
-template <Storage S, int kWide>
+template <Storage S, int kWarpsIn>
 struct Loader {
-  Memory<S, kWide>& memory;
+  Memory<S, kWarpsIn>& memory;
   const void* scales;
   const BlockScale* blocks;
   int chunks, end;  // of a row: chunks of codes, blocks
 
-  __device__ __forceinline__ Loader(Memory<S, kWide>& to, const Tile& tile, const RowsView& in)
+  __device__ __forceinline__ Loader(Memory<S, kWarpsIn>& to, const Tile& tile, const RowsView& in)
       : memory(to), end(in.columns / 32) {
-    const WeightRow row = tile.weight_row_at<S>(thread());
-    memory.w_rows[thread()] = row.codes;
+    const WeightRow row = tile.weight_row_at<S>(has_weights() ? thread() : 0);
+    if (has_weights()) memory.w_rows[thread()] = row.codes;
     scales = row.scales;
     chunks = row.chunks;
     const int id = tile.id_of(has_input() ? thread() : 0) / tile.per_row;
@@ -90,24 +92,24 @@ struct Loader {
   }
 
   // Steps from `block` on: the copies begin, and are there after finish_step and a barrier.
-  __device__ __forceinline__ void begin_step(Stage<S, kWide>& stage, int block) {
+  __device__ __forceinline__ void begin_step(Stage<S, kWarpsIn>& stage, int block) {
     HEARTH_UNROLL
-    for (int i = 0; i < kRowChunks<S>; ++i) {
-      const int c = thread() + i * kThreads;
+    for (int i = 0; i < kTileOut * kRowChunks<S> / kThreads<kWarpsIn>; ++i) {
+      const int c = thread() + i * kThreads<kWarpsIn>;
       const int row = c / kRowChunks<S>, at = c % kRowChunks<S>;
       const int from = block * (kRowChunks<S> / kBlocks) + at;
       simt::copy_async(&stage.w[row][at * 16], memory.w_rows[row] + from, from < chunks);
     }
     HEARTH_UNROLL
-    for (int i = 0; i < kTileIn<kWide> * 8 / kThreads; ++i) {
-      const int c = thread() + i * kThreads;
+    for (int i = 0; i < kTileIn<kWarpsIn> * 8 / kThreads<kWarpsIn>; ++i) {
+      const int c = thread() + i * kThreads<kWarpsIn>;
       const int row = c / 8, at = c % 8;
       const int from = block * 2 + at;
       simt::copy_async(&stage.x[row][at * 16], memory.x_rows[row] + from * 16, from < 2 * end);
     }
     if constexpr (S == Storage::q4_k) {
-      simt::copy_async(&memory.w_stored[thread()], static_cast<const uint4*>(scales) + block / 8,
-                       true);
+      const auto* from = static_cast<const uint4*>(scales) + block / 8;
+      if (has_weights()) simt::copy_async(&memory.w_stored[thread()], from, true);
     }
     if (end % kBlocks == 0) {
       begin_factors(block);
@@ -116,15 +118,17 @@ struct Loader {
     }
   }
   // Waits for the thread's own copies and makes its factors.
-  __device__ __forceinline__ void finish_step(Stage<S, kWide>& stage, int block) {
+  __device__ __forceinline__ void finish_step(Stage<S, kWarpsIn>& stage, int block) {
     simt::wait_copies();
     HEARTH_UNROLL
     for (int b = 0; b < kBlocks; ++b) {
-      const GroupFactors f = factors(block, b);
-      // Codes of q4_0 are multiplied sixteen times as large: see load_weights.
-      const float scale = S == Storage::q4_0 ? f.scale / 16 : f.scale;
-      stage.w_scales[b][weight_place(thread())] = scale;
-      if constexpr (kHasMin<S>) stage.w_mins[b][weight_place(thread())] = f.min;
+      if (has_weights()) {
+        const GroupFactors f = factors(block, b);
+        // Codes of q4_0 are multiplied sixteen times as large: see load_weights.
+        const float scale = S == Storage::q4_0 ? f.scale / 16 : f.scale;
+        stage.w_scales[b][weight_place(thread())] = scale;
+        if constexpr (kHasMin<S>) stage.w_mins[b][weight_place(thread())] = f.min;
+      }
       if (!has_input()) continue;
       const BlockScale s = memory.x_stored[thread()][b];
       stage.x_scales[b][input_place(thread())] = s.scale;
@@ -135,13 +139,14 @@ struct Loader {
   }
 
  private:
-  static __device__ __forceinline__ bool has_input() { return thread() < kTileIn<kWide>; }
+  static __device__ __forceinline__ bool has_weights() { return thread() < kTileOut; }
+  static __device__ __forceinline__ bool has_input() { return thread() < kTileIn<kWarpsIn>; }
 
   // Of rows of whole steps, whose factors begin at multiples of eight bytes.
   __device__ __forceinline__ void begin_factors(int block) {
     if constexpr (S != Storage::q4_k) {
-      simt::copy_half_async(&memory.w_stored[thread()],
-                            static_cast<const uint16_t*>(scales) + block);
+      const auto* from = static_cast<const uint16_t*>(scales) + block;
+      if (has_weights()) simt::copy_half_async(&memory.w_stored[thread()], from);
     }
     if (!has_input()) return;
     simt::copy_async(&memory.x_stored[thread()][0], blocks + block, true);
@@ -150,7 +155,7 @@ struct Loader {
   __device__ __forceinline__ void load_factors(int block) {
     for (int b = 0; b < kBlocks; ++b) {
       const bool is_there = block + b < end;
-      if constexpr (S != Storage::q4_k) {
+      if (S != Storage::q4_k && has_weights()) {
         auto* to = reinterpret_cast<uint16_t*>(&memory.w_stored[thread()]) + b;
         *to = is_there ? static_cast<const uint16_t*>(scales)[block + b] : uint16_t{0};
       }
@@ -167,15 +172,14 @@ struct Loader {
   }
 };
 
-template <int kWide>
 using Sums = float[kTall][kWide][4];
 using Fragments = uint32_t[kTall][4];
 // Of rows g + 8 i of a warp.
 using RowFactors = float[2 * kTall];
 
-// The warp's 64 by 32 weights of a block.
-template <Storage S, int kWide>
-__device__ __forceinline__ void load_weights(const Stage<S, kWide>& stage, int row, int block,
+// The warp's 32 by 32 weights of a block.
+template <Storage S, int kWarpsIn>
+__device__ __forceinline__ void load_weights(const Stage<S, kWarpsIn>& stage, int row, int block,
                                              Fragments& a) {
   const int lane = simt::lane_index();
   if constexpr (kBytes<S>) {
@@ -184,37 +188,30 @@ __device__ __forceinline__ void load_weights(const Stage<S, kWide>& stage, int r
       simt::load_matrices(a[i], &stage.w[row + 16 * i + lane % 16][block * 32 + lane / 16 * 16]);
     }
   } else {
+    uint32_t words[4];  // rows g of both fragments, and rows g + 8
+    simt::load_matrices(words, &stage.w[row + lane][block * 16]);
     HEARTH_UNROLL
-    for (int i = 0; i < kTall; i += 2) {
-      uint32_t words[4];  // rows g of two fragments, and rows g + 8
-      simt::load_matrices(words, &stage.w[row + 16 * i + lane][block * 16]);
-      HEARTH_UNROLL
-      for (int j = 0; j < 4; ++j) {
-        uint32_t low, high;
-        if constexpr (S == Storage::q4_0) {  // 16 (code - 8)
-          low = (words[j] << 4 & 0xf0f0f0f0u) ^ 0x80808080u;
-          high = (words[j] & 0xf0f0f0f0u) ^ 0x80808080u;
-        } else {
-          low = words[j] & 0x0f0f0f0fu;
-          high = words[j] >> 4 & 0x0f0f0f0fu;
-        }
-        a[i + j / 2][j % 2] = low;
-        a[i + j / 2][j % 2 + 2] = high;
+    for (int j = 0; j < 4; ++j) {
+      uint32_t low, high;
+      if constexpr (S == Storage::q4_0) {  // 16 (code - 8)
+        low = (words[j] << 4 & 0xf0f0f0f0u) ^ 0x80808080u;
+        high = (words[j] & 0xf0f0f0f0u) ^ 0x80808080u;
+      } else {
+        low = words[j] & 0x0f0f0f0fu;
+        high = words[j] >> 4 & 0x0f0f0f0fu;
       }
+      a[j / 2][j % 2] = low;
+      a[j / 2][j % 2 + 2] = high;
     }
   }
 }
 __device__ __forceinline__ void load_factors(const float* at, RowFactors& f) {
-  static_assert(kTall == 4);
-  const auto* from = reinterpret_cast<const float4*>(at);
-  const float4 v[2] = {from[0], from[1]};
-  HEARTH_UNROLL
-  for (int i = 0; i < 2; ++i) {
-    f[4 * i] = v[i].x;
-    f[4 * i + 1] = v[i].y;
-    f[4 * i + 2] = v[i].z;
-    f[4 * i + 3] = v[i].w;
-  }
+  static_assert(kTall == 2);
+  const float4 v = *reinterpret_cast<const float4*>(at);
+  f[0] = v.x;
+  f[1] = v.y;
+  f[2] = v.z;
+  f[3] = v.w;
 }
 
 // The weights' side of a block's products.
@@ -230,8 +227,8 @@ struct Inputs {
 };
 using Products = int[kTall][4];
 
-template <Storage S, int kWide>
-__device__ __forceinline__ void load_inputs(const Stage<S, kWide>& stage, int row, int block,
+template <Storage S, int kWarpsIn>
+__device__ __forceinline__ void load_inputs(const Stage<S, kWarpsIn>& stage, int row, int block,
                                             Inputs (&to)[2]) {
   const int lane = simt::lane_index();
   uint32_t b[4];
@@ -245,9 +242,9 @@ __device__ __forceinline__ void load_inputs(const Stage<S, kWide>& stage, int ro
 }
 
 // sums[i][n] += the products with fragment n.
-template <Storage S, int kWide>
+template <Storage S>
 __device__ __forceinline__ void add_products(const Products& products, const Weights<S>& w,
-                                             const Inputs& x, int n, Sums<kWide>& sums) {
+                                             const Inputs& x, int n, Sums& sums) {
   HEARTH_UNROLL
   for (int i = 0; i < kTall; ++i) {
     HEARTH_UNROLL
@@ -261,11 +258,11 @@ __device__ __forceinline__ void add_products(const Products& products, const Wei
 }
 
 // While the products with one fragment of activations are added, those with the next are made.
-template <Storage S, int kWide>
-__device__ __forceinline__ void multiply_block(const Stage<S, kWide>& stage, int block,
-                                               Sums<kWide>& sums) {
+template <Storage S, int kWarpsIn>
+__device__ __forceinline__ void multiply_block(const Stage<S, kWarpsIn>& stage, int block,
+                                               Sums& sums) {
   const int out = simt::warp_index() % kWarpsOut * kWarpOut;
-  const int in = simt::warp_index() / kWarpsOut * (8 * kWide);
+  const int in = simt::warp_index() / kWarpsOut * kWarpIn;
   const int place = out + simt::lane_index() / 4 * (2 * kTall);
   Weights<S> w;
   load_weights(stage, out, block, w.a);
@@ -285,16 +282,16 @@ __device__ __forceinline__ void multiply_block(const Stage<S, kWide>& stage, int
     }
     if (n > 0) {
       const int last = n - 1;
-      add_products<S, kWide>(products[last % 2], w, x[last / 2 % 2][last % 2], last, sums);
+      add_products<S>(products[last % 2], w, x[last / 2 % 2][last % 2], last, sums);
     }
   }
 }
 
 // The products of the tile, in the registers of the block.
-template <Storage S, int kWide>
-__device__ __forceinline__ void multiply(const Tile& tile, const RowsView& x, Sums<kWide>& sums) {
-  auto& memory = *reinterpret_cast<Memory<S, kWide>*>(simt::shared_memory());
-  Loader<S, kWide> loader(memory, tile, x);
+template <Storage S, int kWarpsIn>
+__device__ __forceinline__ void multiply(const Tile& tile, const RowsView& x, Sums& sums) {
+  auto& memory = *reinterpret_cast<Memory<S, kWarpsIn>*>(simt::shared_memory());
+  Loader<S, kWarpsIn> loader(memory, tile, x);
   simt::block_barrier();
   loader.begin_step(memory.stages[0], 0);
   loader.finish_step(memory.stages[0], 0);
@@ -304,7 +301,7 @@ __device__ __forceinline__ void multiply(const Tile& tile, const RowsView& x, Su
     const int next = block + kBlocks;
     if (next < loader.end) loader.begin_step(memory.stages[1 - stage], next);
     HEARTH_UNROLL
-    for (int b = 0; b < kBlocks; ++b) multiply_block<S, kWide>(memory.stages[stage], b, sums);
+    for (int b = 0; b < kBlocks; ++b) multiply_block<S, kWarpsIn>(memory.stages[stage], b, sums);
     if (next < loader.end) loader.finish_step(memory.stages[1 - stage], next);
     simt::block_barrier();
     stage = 1 - stage;
@@ -312,11 +309,9 @@ __device__ __forceinline__ void multiply(const Tile& tile, const RowsView& x, Su
 }
 
 // Of paired matrices a fragment's first eight rows are one's, the last eight the other's.
-template <int kWide>
-__device__ __forceinline__ void finish(const Tile& tile, const Output& to,
-                                       const Sums<kWide>& sums) {
+__device__ __forceinline__ void finish(const Tile& tile, const Output& to, const Sums& sums) {
   const int lane = simt::lane_index();
-  const int in = simt::warp_index() / kWarpsOut * (8 * kWide) + lane % 4 * 2;
+  const int in = simt::warp_index() / kWarpsOut * kWarpIn + lane % 4 * 2;
   const int fragment = simt::warp_index() % kWarpsOut * kTall;
   HEARTH_UNROLL
   for (int n = 0; n < kWide; ++n) {
@@ -341,67 +336,53 @@ __device__ __forceinline__ void finish(const Tile& tile, const Output& to,
   }
 }
 
-template <Storage S, int kWide>
-__global__ void __launch_bounds__(kThreads, kResident<kWide>)
+constexpr int kDense = 1, kExpert = kTileRows / kWarpIn;  // warps side by side
+
+template <Storage S>
+__global__ void __launch_bounds__(kThreads<kDense>, kResident<kDense>)
     byte_tiles_kernel(const __grid_constant__ MatvecJob job) {
   simt::wait_for_inputs();
-  const Tile tile = dense_tile(job, kTileIn<kWide>);
-  Sums<kWide> sums = {};
-  multiply<S, kWide>(tile, job.x, sums);
-  finish<kWide>(tile, dense_output(job), sums);
+  const Tile tile = dense_tile(job, kTileIn<kDense>);
+  Sums sums = {};
+  multiply<S, kDense>(tile, job.x, sums);
+  finish(tile, dense_output(job), sums);
 }
 
-template <Storage S, int kWide>
-__global__ void __launch_bounds__(kThreads, kResident<kWide>)
+template <Storage S>
+__global__ void __launch_bounds__(kThreads<kExpert>, kResident<kExpert>)
     byte_expert_tiles_kernel(const ExpertJob job, const int32_t* sorted, const ExpertTile* tiles) {
-  static_assert(kTileIn<kWide> == kTileRows);
   simt::wait_for_inputs();
   if (!has_work(job, tiles[blockIdx.x])) return;
   const Tile tile = expert_tile(job, sorted, tiles[blockIdx.x]);
-  Sums<kWide> sums = {};
-  multiply<S, kWide>(tile, job.x, sums);
-  finish<kWide>(tile, expert_output(job), sums);
-}
-
-// Whether blocks of half as many rows of activations are done sooner. Unit: a large block's time on
-// a processor that has two. A large block alone hides less of its waiting, and half a block costs
-// more than half, as its weights serve fewer rows.
-bool halves_are_faster(unsigned large, unsigned halves, int processors) {
-  const unsigned each = tile_count(large, processors);
-  const double alone = each % 2 == 1 ? 0.3 : 0.0;
-  return 0.55 * tile_count(halves, processors) < each + alone;
+  Sums sums = {};
+  multiply<S, kExpert>(tile, job.x, sums);
+  finish(tile, expert_output(job), sums);
 }
 
 }  // namespace
 
 void byte_tiles(Stream& stream, const MatvecJob& job) {
   if (job.rows == 0) return;
-  constexpr int kFull = 8, kHalf = 4;
   Grid grid;
-  grid.threads = kThreads;
+  grid.threads = kThreads<kDense>;
+  grid.x = tile_count(job.rows, kTileIn<kDense>);
   grid.y = dense_tiles(job);
-  const unsigned large = tile_count(job.rows, kTileIn<kFull>);
-  const unsigned halves = tile_count(job.rows, kTileIn<kHalf>);
-  const bool halved = halves_are_faster(grid.y * large, grid.y * halves, stream.facts().processors);
-  grid.x = halved ? halves : large;
   with_byte_blocks(job.parts[0].w.storage, [&]<Storage S>() {
-    grid.shared_bytes = halved ? sizeof(Memory<S, kHalf>) : sizeof(Memory<S, kFull>);
-    if (halved) return launch(stream, grid, byte_tiles_kernel<S, kHalf>, job);
-    launch(stream, grid, byte_tiles_kernel<S, kFull>, job);
+    grid.shared_bytes = sizeof(Memory<S, kDense>);
+    launch(stream, grid, byte_tiles_kernel<S>, job);
   });
 }
 
 void byte_expert_tiles(Stream& stream, const ExpertJob& job, const int32_t* sorted,
                        const ExpertTile* tiles, int32_t tile_count_max) {
   if (job.pairs == 0) return;
-  constexpr int kWide = kTileRows / 16;
   Grid grid;
-  grid.threads = kThreads;
+  grid.threads = kThreads<kExpert>;
   grid.x = static_cast<unsigned>(tile_count_max);
   grid.y = expert_tiles_along(job);
   with_byte_blocks(job.storage, [&]<Storage S>() {
-    grid.shared_bytes = sizeof(Memory<S, kWide>);
-    launch(stream, grid, byte_expert_tiles_kernel<S, kWide>, job, sorted, tiles);
+    grid.shared_bytes = sizeof(Memory<S, kExpert>);
+    launch(stream, grid, byte_expert_tiles_kernel<S>, job, sorted, tiles);
   });
 }
 

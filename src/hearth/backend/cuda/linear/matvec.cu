@@ -211,21 +211,6 @@ __device__ __forceinline__ void prefetch_norm(const MatvecJob& job) {
   if (job.norm.weight != nullptr && at < job.x.columns) simt::prefetch(job.norm.weight + at);
 }
 
-// So far ahead of the loads, in bytes of a row: over all warps some megabytes, what the memory
-// brings in two microseconds, and a part of the second cache.
-constexpr int kAhead = 1024;
-
-// Steps [begin, end) of the warp's rows to the second cache: what is read later waits for that
-// cache alone, and the memory works on while a kernel ends and the next one prepares its input.
-template <Storage S>
-__device__ __forceinline__ void prefetch_rows(const WeightRow& row, int begin, int end) {
-  if (row_lane() != 0) return;
-  const int first = begin * Reader<S>::kStepChunks;
-  const int last =
-      end * Reader<S>::kStepChunks < row.chunks ? end * Reader<S>::kStepChunks : row.chunks;
-  prefetch_chunks<S>(row, first, last);
-}
-
 template <Storage S, int M, bool kRaw>
 __global__ void __launch_bounds__(kThreads, kBlocks)
     matvec_kernel(const __grid_constant__ MatvecJob job, int units, int split) {
@@ -238,10 +223,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   WeightRow row = row_at<S>(job, place);
   Group<S, M> flight;
   if (job.fresh) simt::wait_for_inputs();
-  if (unit < units) {
-    flight.load(row, range.begin, range.end);
-    prefetch_rows<S>(row, range.begin + Group<S, M>::kSteps, range.end);
-  }
+  if (unit < units) flight.load(row, range.begin, range.end);
   if constexpr (kRaw) prefetch_norm(job);
   simt::wait_for_inputs();
 
@@ -264,11 +246,6 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     const int next_unit = unit + schedule.stride();
     const Place next_place = place_of(job, next_unit);
     const WeightRow next = row_at<S>(job, next_place);
-    const int ahead = range.begin + kAhead / (R::kStepChunks * 16);
-    if (base != schedule.first()) prefetch_rows<S>(row, ahead, range.end);
-    if (next_unit < units) {
-      prefetch_rows<S>(next, range.begin, ahead < range.end ? ahead : range.end);
-    }
     float sums[M] = {};
     if (unit < units) walk<S, M>(flight, row, next, next_unit < units, range, x, sums);
     const bool whole = join_parts<M>(schedule, turn, sums);
