@@ -31,9 +31,9 @@ constexpr int kRowChunks = kBytes<S> ? 8 : 4;  // of 16 bytes, of a step of a we
 
 // Of a block with kWarpsIn warps side by side along the rows of activations.
 template <int kWarpsIn>
-constexpr int kThreads = kWarpsOut* kWarpsIn* simt::kWarp;  // at least kTileOut
+constexpr int kThreads = (kWarpsOut * kWarpsIn) * simt::kWarp;  // at least kTileOut
 template <int kWarpsIn>
-constexpr int kTileIn = kWarpIn* kWarpsIn;
+constexpr int kTileIn = (kWarpIn * kWarpsIn);
 template <int kWarpsIn>
 constexpr int kResident = kWarpsIn == 1 ? 3 : 1;  // blocks of a processor
 
