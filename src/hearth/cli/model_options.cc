@@ -41,6 +41,7 @@ void ModelOptions::declare_device(CLI::App& verb) {
   verb.add_option("--gpu-memory", gpu_memory,
                   "most memory in use on the GPU, by all programs, such as 22GiB; 0: all it has")
       ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 50))
       ->capture_default_str();
 }
 
