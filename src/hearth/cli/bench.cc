@@ -337,8 +337,7 @@ void add_bench(CLI::App& app, Session& session) {
   verb->add_option("--repeat", options->repeat, "runs of each test; the median counts")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  verb->add_option("--device", options->model.device, "auto, cpu, cuda or reference")
-      ->capture_default_str();
+  options->model.declare_device(*verb);
   verb->add_option("--threads", options->model.threads,
                    "compute threads; 0: one for each physical core")
       ->check(CLI::Range(0, 1024));

@@ -19,7 +19,7 @@ void ModelOptions::declare(CLI::App& verb, bool model_required) {
   CLI::Option* option = verb.add_option(
       "--model", model, "Hugging Face directory, GGUF file, or `mini`, the bundled model");
   if (model_required) option->required();
-  verb.add_option("--device", device, "auto, cpu, cuda or reference")->capture_default_str();
+  declare_device(verb);
   verb.add_option("--dtype", dtype,
                   "auto (as stored), int8 (= q8_0) or a weight format: bf16, q6_k, q4_k, ...")
       ->capture_default_str();
@@ -33,6 +33,15 @@ void ModelOptions::declare(CLI::App& verb, bool model_required) {
       ->check(CLI::Range(0, 1024));
   verb.add_option("--ctx", context, "longest prompt and answer together, in tokens")
       ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
+}
+
+void ModelOptions::declare_device(CLI::App& verb) {
+  verb.add_option("--device", device, "auto, cpu, cuda or reference")->capture_default_str();
+  verb.add_option("--gpu-memory", gpu_memory,
+                  "most memory in use on the GPU, by all programs, such as 22GiB; 0: all it has")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 50))
       ->capture_default_str();
 }
 
@@ -77,6 +86,7 @@ Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options) {
   BackendOptions backend;
   backend.device = options.device;
   backend.threads = options.threads > 0 ? options.threads : default_threads();
+  backend.gpu_memory = options.gpu_memory;
   if (options.activations == "f32") backend.activation = Activation::f32;
   if (const char* isa = std::getenv("HEARTH_CPU_ISA")) backend.cpu_isa = isa;
   const auto is_off = [](const char* variable) {

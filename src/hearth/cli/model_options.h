@@ -18,6 +18,7 @@ namespace hearth::cli {
 struct ModelOptions {
   std::string model;
   std::string device = "auto";
+  int64_t gpu_memory = 0;  // bytes; 0: all that the GPU has
   std::string dtype = "auto";
   bool load_in_8bit = false;
   std::string activations = "auto";  // or f32
@@ -29,6 +30,7 @@ struct ModelOptions {
 
   void declare(CLI::App& verb, bool model_required);
   void declare_drafts(CLI::App& verb);  // of commands that generate
+  void declare_device(CLI::App& verb);  // and its memory
   void declare_kv_format(CLI::App& verb);
 };
 

@@ -36,7 +36,7 @@ __device__ __forceinline__ float sum(float a, float b) {
 }
 
 template <CacheFormat F>
-__device__ __forceinline__ int64_t head_bytes(int dims) {
+__host__ __device__ __forceinline__ int64_t head_bytes(int dims) {
   if (F == CacheFormat::q8_0) return int64_t{kSlots} * (dims / kQ8Values) * (kQ8Values + 2);
   return int64_t{kSlots} * dims * (F == CacheFormat::f32 ? 4 : 2);
 }

@@ -2,14 +2,16 @@
 // with a running softmax, each warp 16 rows (FlashAttention-2's partition) on tensor cores. More
 // than 128 dimensions of values are the work of several blocks.
 //
+// Keys and values of 16 bits are copied as they are beside the work on what came before them, the
+// keys of the next block during the values of this one; others are read where they lie.
+//
 // What a row computes for a key block depends on the row alone: blocks behind its position change
 // no bit, as all their shares are zero.
 #include "hearth/backend/cuda/attention/prompt.h"
 
-#include <algorithm>
-
 #include "hearth/backend/cuda/attention/cache_elements.h"
 #include "hearth/backend/cuda/attention/split_tf32.h"
+#include "hearth/backend/cuda/simt/mma.h"
 
 namespace hearth::cuda {
 namespace {
@@ -41,9 +43,21 @@ __device__ int key_width(int dims) {
   return (dims + 7) / 8 * 8;
 }
 
+constexpr int kCopiedDims = 128;  // at most: what shared memory holds of every device
+
+// Begins a copy of a head's keys or values of a block; 0 bytes: of nothing. They are there when no
+// more than the copy begun after it is on its way, and after a barrier.
+__device__ __forceinline__ void begin_copy(std::byte* to, const std::byte* from, int64_t bytes) {
+  for (int at = static_cast<int>(threadIdx.x) * 16; at < bytes; at += kThreads * 16) {
+    simt::copy_async(to + at, from + at, true);
+  }
+  simt::commit_copies();
+}
+
 // [row][key_width + kPad], zero where there is no row or dimension.
 __device__ void stage_queries(const float* q, int64_t stride, int rows, int dims, float* staged) {
   const int width = key_width(dims);
+  HEARTH_UNROLL_8
   for (int e = static_cast<int>(threadIdx.x); e < kRows * width; e += kThreads) {
     const int r = e / width;
     const int d = e % width;
@@ -193,19 +207,25 @@ __device__ void write_out(const AttendPrompt& a, const Tile& tile, int head, int
   }
 }
 
-template <CacheFormat F, int kFragments>
+// Of keys or values staged as floats.
+__host__ __device__ constexpr int staged_floats(int fragments) {
+  const int keys = kDepth * kKeyStride, values = kValueSlots * (fragments * 8 + kPad);
+  return keys > values ? keys : values;
+}
+
+template <CacheFormat F, int kFragments, bool kCopied>
 __global__ void __launch_bounds__(kThreads, 2)
     attend_prompt_kernel(KeyBlocks blocks, AttendPrompt a) {
   simt::wait_for_inputs();
   const SequencePlace sequence = a.sequences[blockIdx.z];
-  const int from = static_cast<int>(blockIdx.x) * kRows;
+  const int from = static_cast<int>(gridDim.y - 1 - blockIdx.y) * kRows;  // the longest first
   if (sequence.generated || from >= sequence.rows) return;
   const int left = sequence.rows - from;
   const Tile tile = {sequence.first_row + from, left < kRows ? left : kRows, sequence.start + from,
                      sequence.start + sequence.rows};
   const int slices = (blocks.value_dims + kFragments * 8 - 1) / (kFragments * 8);
-  const int head = static_cast<int>(blockIdx.y) / slices;
-  const int begin = static_cast<int>(blockIdx.y) % slices * kFragments * 8;
+  const int head = static_cast<int>(blockIdx.x) / slices;
+  const int begin = static_cast<int>(blockIdx.x) % slices * kFragments * 8;
   const int kv = head / (a.heads / blocks.heads);
   auto* q = reinterpret_cast<float*>(simt::shared_memory());
   float* staged = q + kRows * (key_width(blocks.key_dims) + kPad);
@@ -214,37 +234,68 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int64_t key_bytes = head_bytes<F>(blocks.key_dims);
   const int64_t value_bytes = head_bytes<F>(blocks.value_dims);
   const int warp_start = tile.start + simt::warp_index() * 16;
-  Running running;
-  float acc[kFragments][4] = {};
-  for (int first = 0; first < tile.start + tile.rows; first += kSlots) {
+  const auto block_at = [&](int first) {
     const int64_t b = first / kSlots;
     const int64_t at =
         blocks.block_table ? blocks.block_table[blockIdx.z * int64_t{blocks.table_width} + b] : b;
-    const std::byte* keys = blocks.data + at * blocks.block_bytes + kv * key_bytes;
-    const std::byte* values =
-        blocks.data + at * blocks.block_bytes + blocks.heads * key_bytes + kv * value_bytes;
+    return blocks.data + at * blocks.block_bytes;
+  };
+  const int64_t keys_at = kv * key_bytes;
+  const int64_t values_at = blocks.heads * key_bytes + kv * value_bytes;
+  auto* const copied_keys = reinterpret_cast<std::byte*>(staged + staged_floats(kFragments));
+  std::byte* const copied_values = copied_keys + key_bytes;
+  if constexpr (kCopied) {
+    begin_copy(copied_keys, block_at(0) + keys_at, key_bytes);
+    begin_copy(copied_values, block_at(0) + values_at, value_bytes);
+  }
+  Running running;
+  float acc[kFragments][4] = {};
+  const int end = tile.start + tile.rows;
+  for (int first = 0; first < end; first += kSlots) {
     const int valid = tile.end - first < kSlots ? tile.end - first : kSlots;
     const bool needed = first < warp_start + 16;  // by a row of this warp
+    const bool more = first + kSlots < end;
+    const std::byte* keys = copied_keys;
+    const std::byte* values = copied_values;
+    if constexpr (kCopied) {
+      simt::wait_copies_but_one();
+    } else {
+      keys = block_at(first) + keys_at;
+      values = block_at(first) + values_at;
+    }
     float s[8][4] = {};
     score_block<F>(q, keys, blocks.key_dims, valid, needed, staged, s);
+    if constexpr (kCopied) {
+      const std::byte* from = more ? block_at(first + kSlots) + keys_at : nullptr;
+      begin_copy(copied_keys, from, more ? key_bytes : 0);
+    }
     if (needed) {
       fold_in(s, warp_start + simt::lane_index() / 4, first, a.scale, running, acc);
     }
+    if constexpr (kCopied) simt::wait_copies_but_one();
     mix_block<F>(s, values, blocks.value_dims, begin, valid, needed, staged, acc);
+    if constexpr (kCopied) {
+      const std::byte* from = more ? block_at(first + kSlots) + values_at : nullptr;
+      begin_copy(copied_values, from, more ? value_bytes : 0);
+    }
   }
   write_out(a, tile, head, blocks.value_dims, begin, running, acc);
 }
 
-template <CacheFormat F, int kFragments>
+template <CacheFormat F, int kFragments, bool kCopied>
 void launch_prompt(Stream& stream, const KeyBlocks& blocks, const AttendPrompt& args) {
   const int q_width = (blocks.key_dims + 7) / 8 * 8 + kPad;
-  const int staged = std::max(kDepth * kKeyStride, kValueSlots * (kFragments * 8 + kPad));
+  const auto floats = static_cast<size_t>(kRows * q_width + staged_floats(kFragments));
+  const size_t copied =
+      kCopied
+          ? static_cast<size_t>(head_bytes<F>(blocks.key_dims) + head_bytes<F>(blocks.value_dims))
+          : 0;
   const int slices = (blocks.value_dims + kFragments * 8 - 1) / (kFragments * 8);
-  const Grid grid = {static_cast<unsigned>((args.rows_max + kRows - 1) / kRows),
-                     static_cast<unsigned>(args.heads * slices),
+  const Grid grid = {static_cast<unsigned>(args.heads * slices),
+                     static_cast<unsigned>((args.rows_max + kRows - 1) / kRows),
                      static_cast<unsigned>(args.sequence_count), kThreads,
-                     sizeof(float) * static_cast<size_t>(kRows * q_width + staged)};
-  launch(stream, grid, attend_prompt_kernel<F, kFragments>, blocks, args);
+                     sizeof(float) * floats + copied};
+  launch(stream, grid, attend_prompt_kernel<F, kFragments, kCopied>, blocks, args);
 }
 
 }  // namespace
@@ -252,8 +303,16 @@ void launch_prompt(Stream& stream, const KeyBlocks& blocks, const AttendPrompt& 
 void attend_prompt(Stream& stream, const KeyBlocks& blocks, const AttendPrompt& args) {
   if (args.rows_max == 0 || args.sequence_count == 0) return;
   with_cache_format(blocks.format, [&]<CacheFormat F>() {
-    if (blocks.value_dims <= 64) return launch_prompt<F, 8>(stream, blocks, args);
-    launch_prompt<F, 16>(stream, blocks, args);
+    const auto launch_as = [&]<bool kCopied>() {
+      if (blocks.value_dims <= 64) return launch_prompt<F, 8, kCopied>(stream, blocks, args);
+      launch_prompt<F, 16, kCopied>(stream, blocks, args);
+    };
+    if constexpr (kWhole<F>) {
+      if (blocks.key_dims <= kCopiedDims && blocks.value_dims <= kCopiedDims) {
+        return launch_as.template operator()<true>();
+      }
+    }
+    launch_as.template operator()<false>();
   });
 }
 

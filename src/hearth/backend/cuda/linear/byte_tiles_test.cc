@@ -138,10 +138,10 @@ TEST_P(ByteTilesTest, ExpertsAgreeWithPairByPair) {
   }
 }
 
-// Columns of less than a step, and of steps and some more.
+// Columns of less than a step, of steps and some more, and of whole steps.
 INSTANTIATE_TEST_SUITE_P(Formats, ByteTilesTest,
                          testing::Combine(testing::Values(Format::q8_0, Format::q4_0),
-                                          testing::Values(32, 352)));
+                                          testing::Values(32, 352, 512)));
 INSTANTIATE_TEST_SUITE_P(Superblocks, ByteTilesTest,
                          testing::Combine(testing::Values(Format::q4_k), testing::Values(512)));
 

@@ -75,6 +75,24 @@ __device__ __forceinline__ InputRow input_row(const RowsView& x, int row) {
           x.blocks + int64_t{row} * (x.columns / 32), x.columns};
 }
 
+// Chunks [first, last) of a row to the second cache, with their factors.
+template <Storage S>
+inline constexpr bool kByteBlocks = has_byte_blocks(S);
+template <Storage S>
+inline constexpr int kChunkValues = chunk_values(S);
+template <Storage S>
+__device__ __forceinline__ void prefetch_chunks(const WeightRow& row, int first, int last) {
+  if (first >= last) return;
+  simt::prefetch_span(row.codes + first, (last - first) * 16);
+  if constexpr (kByteBlocks<S>) {  // whose factors take two bytes a block
+    const auto* factors = static_cast<const uint8_t*>(row.scales);
+    const int before = static_cast<int>(reinterpret_cast<uintptr_t>(factors) % 16);
+    const int from = (before + first * kChunkValues<S> / 16) / 16 * 16;
+    const int to = (before + last * kChunkValues<S> / 16 + 15) / 16 * 16;
+    simt::prefetch_span(factors - before + from, to - from);
+  }
+}
+
 // A step may go beyond the end of a row: what lies there is read as the last chunk, and not added.
 __device__ __forceinline__ int within(int at, int count) {
   return at < count ? at : count - 1;
@@ -137,15 +155,14 @@ struct GroupFactors {
 __device__ __forceinline__ GroupFactors q4_k_group(const uint4& s, int g) {
   const float d = simt::from_f16(static_cast<uint16_t>(s.x & 0xffff));
   const float dmin = simt::from_f16(static_cast<uint16_t>(s.x >> 16));
+  // Of groups 4 .. 7 the upper two bits are what the first four leave. Without branches: lanes of a
+  // warp have different groups.
+  const bool late = g >= 4;
   const int shift = 8 * (g % 4);
-  uint32_t scale, min;
-  if (g < 4) {
-    scale = s.y >> shift & 63;
-    min = s.z >> shift & 63;
-  } else {
-    scale = (s.w >> shift & 15) | (s.y >> (shift + 6) & 3) << 4;
-    min = (s.w >> (shift + 4) & 15) | (s.z >> (shift + 6) & 3) << 4;
-  }
+  const uint32_t mask = late ? 15 : 63;
+  const uint32_t upper = late ? 0x30 : 0;
+  const uint32_t scale = ((late ? s.w : s.y) >> shift & mask) | (s.y >> (shift + 2) & upper);
+  const uint32_t min = ((late ? s.w >> 4 : s.z) >> shift & mask) | (s.z >> (shift + 2) & upper);
   return {d * static_cast<float>(scale), -(dmin * static_cast<float>(min))};
 }
 

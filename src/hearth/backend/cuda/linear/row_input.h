@@ -26,6 +26,23 @@ __device__ __forceinline__ void put_quad(const float4& v, float* row, int i, int
   for (int j = 0; j < 4 && 4 * i + j < columns; ++j) row[4 * i + j] = values[j];
 }
 
+// A thread's quads of a piece of a row, loaded together: one wait instead of one after the other.
+inline constexpr int kQuadBatch = 4;
+struct QuadBatch {
+  float4 v[kQuadBatch];
+  int first, count;  // the thread's first quad, quads of the row
+
+  __device__ __forceinline__ QuadBatch(const float* row, int piece, int columns)
+      : first(piece + static_cast<int>(threadIdx.x)), count((columns + 3) / 4) {
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuadBatch; ++j) {
+      v[j] = has(j) ? quad_of(row, at(j), columns) : float4{0, 0, 0, 0};
+    }
+  }
+  __device__ __forceinline__ int at(int j) const { return first + j * kRowThreads; }
+  __device__ __forceinline__ bool has(int j) const { return at(j) < count; }
+};
+
 // 1 / sqrt(mean of squares + eps) of a row, in all threads, in a fixed order. In double precision,
 // as the other backends have it: where the normed row is rounded to eight bits next, a last bit of
 // difference would become a step of 1 / 127.
@@ -33,12 +50,16 @@ __device__ __forceinline__ double inverse_root(const float* row, int columns, do
                                                double* slots) {
   double sum = 0;
   const auto add = [&](float v) { sum = fma(static_cast<double>(v), static_cast<double>(v), sum); };
-  for (int i = static_cast<int>(threadIdx.x); i < (columns + 3) / 4; i += kRowThreads) {
-    const float4 v = quad_of(row, i, columns);
-    add(v.x);
-    add(v.y);
-    add(v.z);
-    add(v.w);
+  for (int first = 0; first < (columns + 3) / 4; first += kQuadBatch * kRowThreads) {
+    const QuadBatch quads(row, first, columns);
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuadBatch; ++j) {
+      if (!quads.has(j)) continue;
+      add(quads.v[j].x);
+      add(quads.v[j].y);
+      add(quads.v[j].z);
+      add(quads.v[j].w);
+    }
   }
   for (int mask = simt::kWarp / 2; mask > 0; mask /= 2) sum += simt::shuffle_xor(sum, mask);
   if (simt::lane_index() == 0) slots[simt::warp_index()] = sum;
@@ -51,6 +72,10 @@ __device__ __forceinline__ double inverse_root(const float* row, int columns, do
 
 __device__ __forceinline__ float normed(float v, double inverse, float weight) {
   return static_cast<float>(v * inverse * weight);
+}
+__device__ __forceinline__ float4 normed(const float4& v, double inverse, const float4& weight) {
+  return {normed(v.x, inverse, weight.x), normed(v.y, inverse, weight.y),
+          normed(v.z, inverse, weight.z), normed(v.w, inverse, weight.w)};
 }
 
 // A block of 32 values, four in each of eight lanes, to eight bits: scale = max |x| / 127, codes to
@@ -101,18 +126,22 @@ __device__ __forceinline__ void quantize_row(const float* row, int columns, cons
                                              double* slots, float* floats, int8_t* codes,
                                              BlockScale* blocks) {
   const double inverse = norm.weight == nullptr ? 1.0 : inverse_root(row, columns, norm.eps, slots);
-  for (int first = 0; first < columns / 4; first += kRowThreads) {
-    const int i = first + static_cast<int>(threadIdx.x);
-    const bool live = i < columns / 4;
-    float4 v = {0, 0, 0, 0};
-    if (live) v = quad_of(row, i, columns);
-    if (live && norm.weight != nullptr) {
-      const float4 w = quad_of(norm.weight, i, columns);
-      v = {normed(v.x, inverse, w.x), normed(v.y, inverse, w.y), normed(v.z, inverse, w.z),
-           normed(v.w, inverse, w.w)};
+  for (int piece = 0; piece < columns / 4; piece += kQuadBatch * kRowThreads) {
+    QuadBatch quads(row, piece, columns);
+    if (norm.weight != nullptr) {
+      const QuadBatch weights(norm.weight, piece, columns);
+      HEARTH_UNROLL
+      for (int j = 0; j < kQuadBatch; ++j) {
+        quads.v[j] = normed(quads.v[j], inverse, weights.v[j]);
+      }
     }
-    if (live && floats != nullptr) put_quad(v, floats, i, columns);
-    quantize_block(v, live, codes + i / 8 * 32, blocks + i / 8);
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuadBatch; ++j) {
+      if (piece + j * kRowThreads >= columns / 4) break;  // for all threads
+      const int i = quads.at(j);
+      if (quads.has(j) && floats != nullptr) put_quad(quads.v[j], floats, i, columns);
+      quantize_block(quads.v[j], quads.has(j), codes + i / 8 * 32, blocks + i / 8);
+    }
   }
 }
 
@@ -120,12 +149,13 @@ __device__ __forceinline__ void quantize_row(const float* row, int columns, cons
 __device__ __forceinline__ void norm_row(const float* row, int columns, const NormView& norm,
                                          double* slots, float* out) {
   const double inverse = inverse_root(row, columns, norm.eps, slots);
-  for (int i = static_cast<int>(threadIdx.x); i < (columns + 3) / 4; i += kRowThreads) {
-    const float4 v = quad_of(row, i, columns);
-    const float4 w = quad_of(norm.weight, i, columns);
-    put_quad({normed(v.x, inverse, w.x), normed(v.y, inverse, w.y), normed(v.z, inverse, w.z),
-              normed(v.w, inverse, w.w)},
-             out, i, columns);
+  for (int piece = 0; piece < (columns + 3) / 4; piece += kQuadBatch * kRowThreads) {
+    const QuadBatch quads(row, piece, columns), weights(norm.weight, piece, columns);
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuadBatch; ++j) {
+      if (quads.has(j))
+        put_quad(normed(quads.v[j], inverse, weights.v[j]), out, quads.at(j), columns);
+    }
   }
 }
 

@@ -16,12 +16,15 @@ using simt::kWarp;
 constexpr int kThreads = kRowLanes * kWarp;
 constexpr int kTall = 2;  // fragments of 16 weight rows
 constexpr int kOut = 16 * kTall;
+// Steps on their way, of weights and of activations, and blocks of a processor: what the registers
+// hold.
+template <Storage S, int kWide>
+constexpr int kFlight = S == Storage::q8_0 ? (kWide == 8 ? 2 : 3)
+                        : kWide == 8       ? 1
+                        : kWide == 2       ? 2
+                                           : 3;
 template <int kWide>
-constexpr int kFlight = kWide == 2   ? 4
-                        : kWide == 4 ? 2
-                                     : 3;  // steps of weights on their way
-template <int kWide>
-constexpr int kBlocks = kWide == 8 ? 1 : 2;  // of a processor
+constexpr int kBlocks = kWide < 4 ? 2 : 1;
 
 // A lane's share of 32 weights of each of its rows: as tensor cores want them, with the row that
 // the lane knows the factors of.
@@ -78,12 +81,37 @@ struct Inputs {
   int block_at[kWide][2];
 };
 
+// What it reads there for a block of columns.
+template <int kWide>
+struct InputStep {
+  uint32_t words[kWide][2];
+  BlockScale scales[kWide][2];
+};
+template <Storage S, int kWide>
+__device__ __forceinline__ void load(const Inputs<kWide>& x, int block, InputStep<kWide>& to) {
+  const int t = simt::lane_index() % 4;
+  HEARTH_UNROLL
+  for (int n = 0; n < kWide; ++n) {
+    const auto* codes = reinterpret_cast<const uint32_t*>(x.codes + x.code_at[n]) + block * 8;
+    if constexpr (S == Storage::q8_0) {
+      const uint2 both = reinterpret_cast<const uint2*>(codes)[t];
+      to.words[n][0] = both.x;
+      to.words[n][1] = both.y;
+    } else {
+      to.words[n][0] = codes[t];
+      to.words[n][1] = codes[t + 4];
+    }
+    to.scales[n][0] = x.blocks[x.block_at[n][0] + block];
+    to.scales[n][1] = x.blocks[x.block_at[n][1] + block];
+  }
+}
+
 template <int kWide>
 using Sums = float[kWide][kTall][4];
 
 // Adds the products of a block of columns.
 template <Storage S, int kWide>
-__device__ __forceinline__ void multiply(const Weights& w, const Inputs<kWide>& x, int block,
+__device__ __forceinline__ void multiply(const Weights& w, const InputStep<kWide>& x,
                                          Sums<kWide>& sums) {
   constexpr bool kBytes = S == Storage::q8_0;
   const int lane = simt::lane_index();
@@ -104,26 +132,14 @@ __device__ __forceinline__ void multiply(const Weights& w, const Inputs<kWide>& 
   }
   HEARTH_UNROLL
   for (int n = 0; n < kWide; ++n) {
-    const auto* codes = reinterpret_cast<const uint32_t*>(x.codes + x.code_at[n]) + block * 8;
-    uint32_t b0, b1;
-    if constexpr (kBytes) {
-      const uint2 both = reinterpret_cast<const uint2*>(codes)[t];
-      b0 = both.x;
-      b1 = both.y;
-    } else {
-      b0 = codes[t];
-      b1 = codes[t + 4];
-    }
-    const BlockScale scales[2] = {x.blocks[x.block_at[n][0] + block],
-                                  x.blocks[x.block_at[n][1] + block]};
     HEARTH_UNROLL
     for (int i = 0; i < kTall; ++i) {
       int products[4];
-      simt::mma_s8(products, a[i], b0, b1, simt::kFloatBias);
+      simt::mma_s8(products, a[i], x.words[n][0], x.words[n][1], simt::kFloatBias);
       HEARTH_UNROLL
       for (int e = 0; e < 4; ++e) {
         const GroupFactors& of = f[i][e / 2];
-        const BlockScale& scale = scales[e % 2];
+        const BlockScale& scale = x.scales[n][e % 2];
         float value = simt::scaled_sum(of.scale, products[e]);
         if (!kBytes) {
           value = fmaf(of.min, static_cast<float>(scale.low_sum + scale.high_sum), value);
@@ -157,24 +173,32 @@ __device__ __forceinline__ void join_part(bool is_first, bool is_last, Sums<kWid
 template <int kWide>
 constexpr size_t kWaitingBytes = sizeof(Sums<kWide>) * kThreads;
 
-// The warp's sums along the rows, part by part.
+// The warp's sums along the rows, part by part; the first steps' weights are on their way.
 template <Storage S, int kWide>
 __device__ __forceinline__ void walk(const Rows<S>& rows, const Inputs<kWide>& x, int split,
-                                     Weights (&flight)[kFlight<kWide>], Sums<kWide>& sums) {
+                                     Weights (&flight)[kFlight<S, kWide>], Sums<kWide>& sums) {
   const int lane = simt::warp_index();  // of matvec.cu
   const int steps = (rows.blocks + kRowLanes - 1) / kRowLanes;
   const int each = (steps + split - 1) / split;
+  InputStep<kWide> inputs[kFlight<S, kWide>];
+  HEARTH_UNROLL
+  for (int j = 0; j < kFlight<S, kWide>; ++j) {
+    const int block = j < each ? block_of<S>(j, lane) : rows.blocks;
+    if (block < rows.blocks) load<S>(x, block, inputs[j]);
+  }
   for (int begin = 0; begin < steps; begin += each) {
     const int end = begin + each < steps ? begin + each : steps;
-    for (int step = begin; step < end; step += kFlight<kWide>) {
+    for (int step = begin; step < end; step += kFlight<S, kWide>) {
       HEARTH_UNROLL
-      for (int j = 0; j < kFlight<kWide>; ++j) {
+      for (int j = 0; j < kFlight<S, kWide>; ++j) {
         const int block = block_of<S>(step + j, lane);
         const bool on = step + j < end;
-        if (on && block < rows.blocks) multiply<S>(flight[j], x, block, sums);
+        if (on && block < rows.blocks) multiply<S>(flight[j], inputs[j], sums);
         // What comes next: of this part, or the first of the next one.
-        const int next = (step + kFlight<kWide> < end ? step + kFlight<kWide> : end) + j;
-        load(rows, next < steps ? block_of<S>(next, lane) : rows.blocks, flight[j]);
+        const int next = (step + kFlight<S, kWide> < end ? step + kFlight<S, kWide> : end) + j;
+        const int coming = next < steps ? block_of<S>(next, lane) : rows.blocks;
+        load(rows, coming, flight[j]);
+        if (coming < rows.blocks) load<S>(x, coming, inputs[j]);
       }
     }
     join_part<kWide>(begin == 0, end == steps, sums);
@@ -222,6 +246,17 @@ __device__ __forceinline__ Rows<S> rows_of(const MatvecJob& job, const Tile& til
   return rows;
 }
 
+// All the tile's weights to the second cache, a row a lane.
+template <Storage S>
+__device__ __forceinline__ void prefetch_tile(const MatvecJob& job, const Tile& tile) {
+  if (simt::warp_index() != 0) return;
+  const Tile at = row_of(job, tile, simt::lane_index());
+  const MatrixView& w = job.parts[at.part].w;
+  if (at.row >= w.rows) return;
+  const WeightRow row = weight_row<S>(w, at.row);
+  prefetch_chunks<S>(row, 0, row.chunks);
+}
+
 // Adds the warps' sums of eight rows of x as matvec.cu adds its lanes', and stores them.
 __device__ __forceinline__ void finish(const MatvecJob& job, const Tile& tile,
                                        const float (&sums)[kTall][4], int first) {
@@ -263,12 +298,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks<kWide>)
     tensor_matvec_kernel(const __grid_constant__ MatvecJob job, int split) {
   const Tile tile = tile_of(job);
   const Rows<S> rows = rows_of<S>(job, tile);
-  Weights flight[kFlight<kWide>] = {};
+  Weights flight[kFlight<S, kWide>] = {};
   const int steps = (rows.blocks + kRowLanes - 1) / kRowLanes;
   HEARTH_UNROLL
-  for (int j = 0; j < kFlight<kWide>; ++j) {
+  for (int j = 0; j < kFlight<S, kWide>; ++j) {
     load(rows, j < steps ? block_of<S>(j, simt::warp_index()) : rows.blocks, flight[j]);
   }
+  prefetch_tile<S>(job, tile);
   simt::wait_for_inputs();
   const int first = static_cast<int>(blockIdx.y) * kWide * 8;
   const auto id_of = [&](int i) {  // rows beyond the last: computed and not stored

@@ -43,8 +43,8 @@ struct Loader {
   }
   __device__ __forceinline__ void begin(Shared& shared, int stage, int column) {
     uint16_t* to = &shared.x[stage][at][kPiece * half];
-    simt::copy_async(to, x + column);
-    simt::copy_async(to + 8, x + column + 8);
+    simt::copy_async(to, x + column, true);
+    simt::copy_async(to + 8, x + column + 8, true);
     piece.load(w, w_row, column + kPiece * half);
   }
   __device__ __forceinline__ void end(Shared& shared, int stage) {

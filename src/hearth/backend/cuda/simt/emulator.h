@@ -84,6 +84,7 @@ inline int dot4(uint32_t a, uint32_t b, int d) {
 }
 inline void wait_for_inputs() {}
 inline void prefetch(const void*) {}
+inline void prefetch_span(const void*, int) {}
 inline uint4 load_once(const uint4* p) {
   return *p;
 }

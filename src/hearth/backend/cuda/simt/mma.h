@@ -45,13 +45,28 @@ __device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
   return word;
 }
-// Sixteen bytes to shared memory; there after wait_copies and a barrier.
-__device__ __forceinline__ void copy_async(void* shared, const void* global) {
+// Sixteen bytes to shared memory, or zeros where nothing is to be read; there after wait_copies for
+// the thread that copies, and after a barrier for all.
+__device__ __forceinline__ void copy_async(void* shared, const void* global, bool reads) {
   const auto at = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(at), "l"(global) : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(global),
+               "r"(reads ? 16 : 0)
+               : "memory");
+}
+// The same of eight bytes.
+__device__ __forceinline__ void copy_half_async(void* shared, const void* global) {
+  const auto at = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(at), "l"(global) : "memory");
 }
 __device__ __forceinline__ void wait_copies() {
   asm volatile("cp.async.wait_all;" ::: "memory");
+}
+// The thread's copies since the last call are a group; waits until at most the last group is left.
+__device__ __forceinline__ void commit_copies() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+__device__ __forceinline__ void wait_copies_but_one() {
+  asm volatile("cp.async.wait_group 1;" ::: "memory");
 }
 
 #else
@@ -107,10 +122,19 @@ inline void mma_s8(int (&sums)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t
 inline uint32_t pack_bf16(float low, float high) {
   return uint32_t{to_bf16(high)} << 16 | to_bf16(low);
 }
-inline void copy_async(void* shared, const void* global) {
-  std::memcpy(shared, global, 16);
+inline void copy_async(void* shared, const void* global, bool reads) {
+  if (reads) {
+    std::memcpy(shared, global, 16);
+  } else {
+    std::memset(shared, 0, 16);
+  }
+}
+inline void copy_half_async(void* shared, const void* global) {
+  std::memcpy(shared, global, 8);
 }
 inline void wait_copies() {}
+inline void commit_copies() {}
+inline void wait_copies_but_one() {}
 
 #endif
 

@@ -53,6 +53,13 @@ __device__ __forceinline__ void wait_for_inputs() {
 __device__ __forceinline__ void prefetch(const void* p) {
   asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
 }
+// A hint: these bytes will be read, from a multiple of 16 on and as many. For kernels that wait for
+// others; without programmatic dependent launch there is nothing to gain.
+__device__ __forceinline__ void prefetch_span(const void* p, int bytes) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(p), "r"(bytes));
+#endif
+}
 // d + sum of four products of signed bytes.
 __device__ __forceinline__ int dot4(uint32_t a, uint32_t b, int d) {
   return __dp4a(static_cast<int>(a), static_cast<int>(b), d);
