@@ -40,7 +40,7 @@ Result<std::vector<EvalItem>> load_items(const Options& options, const Suite& su
     return error(Code::invalid, "{}: expected --data with the suite's public file", suite.name);
   } else {
     const fs::path folder = suite_folder(suite.name, session);
-    std::istringstream names{std::string(suite.data_files)};
+    std::istringstream names(suite.data_files);
     for (std::string name; std::getline(names, name, ',');) paths.push_back(folder / name);
   }
   std::vector<EvalItem> items;
@@ -85,12 +85,22 @@ void print_result(const Options& options, const EvalResult& result, const Sessio
     if (!result.groups.empty()) print_scores("group", result.groups);
     if (!result.details.empty()) print_scores("class", result.details);
     print_scores("all", {{options.suite, result.all}});
+    if (options.samples > 1) {
+      for (const auto& [k, share] : pass_at(result.records, options.samples)) {
+        fmt::print("pass@{}: {:.2f}%\n", k, 100 * share);
+      }
+    }
     fmt::print("{} of {} replies right; {:.1f} tokens/s\n", result.all.right, result.all.replies,
                speed);
     return;
   }
   Json out = {{"suite", options.suite}};
   out.update(to_json(result.all));
+  if (options.samples > 1) {
+    for (const auto& [k, share] : pass_at(result.records, options.samples)) {
+      out["pass_at"][std::to_string(k)] = share;
+    }
+  }
   out["groups"] = to_json(result.groups);
   out["classes"] = to_json(result.details);
   out["items_file"] = options.items_file;
@@ -102,7 +112,7 @@ void print_result(const Options& options, const EvalResult& result, const Sessio
 Result<const Suite*> suite_of(const Options& options) {
   if (const Suite* suite = find_suite(options.suite)) return suite;
   std::string names;
-  for (const Suite* s : all_suites()) names += (names.empty() ? "" : ", ") + std::string(s->name);
+  for (const Suite* s : all_suites()) names += (names.empty() ? "" : ", ") + s->name;
   return error(Code::invalid, "suite: expected one of {}, found `{}`", names, options.suite);
 }
 
@@ -164,6 +174,7 @@ Result<EvalResult> run_on(const OpenedText& opened, const Options& options, cons
 
 Status evaluate(Options options, const Session& session) {
   TRY_ASSIGN(const Suite* suite, suite_of(options));
+  if (suite->ready) TRY(suite->ready());
   TRY_ASSIGN(const std::vector<EvalItem> items, load_items(options, *suite, session));
   EvalSettings settings = settings_of(options, *suite);
   if (options.model.context == 0) options.model.context = settings.max_tokens + kPromptTokens;
@@ -212,7 +223,7 @@ void add_eval(CLI::App& app, Session& session) {
   };
   add("run", "run a suite by its name", true);
   for (const Suite* suite : all_suites()) {
-    add(std::string(suite->name), std::string(suite->description), false);
+    add(suite->name, suite->description, false);
   }
 }
 

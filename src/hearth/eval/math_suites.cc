@@ -116,20 +116,24 @@ Result<std::vector<EvalItem>> load_mgsm(const std::string& path) {
   return items;
 }
 
-bool is_right(const EvalItem& item, std::string_view reply) {
+Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
   const auto answer = math::extract_answer(reply);
-  return answer && math::equivalent(item.answer, answer->text);
+  if (!answer) return Judgement{0, "no answer found"};
+  return judgement_of(math::equivalent(item.answer, answer->text));
 }
 
-constexpr Suite suite(std::string_view name, std::string_view description,
-                      Result<std::vector<EvalItem>> (*load_file)(const std::string&)) {
-  return {name, description, kReplyTokensMax, kTemperature, kTopP, "", load_file, is_right};
+Suite suite(std::string name, std::string description,
+            Result<std::vector<EvalItem>> (*load_file)(const std::string&)) {
+  return {std::move(name), std::move(description),
+          kReplyTokensMax, kTemperature,
+          kTopP,           "",
+          load_file,       judge};
 }
 
 }  // namespace
 
 std::span<const Suite> math_suites() {
-  static constexpr std::array<Suite, 5> kSuites = {
+  static const std::array<Suite, 5> kSuites = {
       suite("math500", "competition problems of MATH-500, by --data", load<math500_item>),
       suite("gsm8k", "school problems of GSM8K, by --data", load<gsm8k_item>),
       suite("aime", "AIME, 30 problems a year, by --data", load<aime_item>),

@@ -32,7 +32,9 @@ Result<EvalRecord> record_from(const Json& line, const std::vector<EvalItem>& it
   TRY_ASSIGN(record.reasoning, json_string(line, "reasoning"));
   TRY_ASSIGN(record.finish_reason, json_string(line, "finish_reason"));
   TRY_ASSIGN(record.tokens, json_int(line, "tokens", 0, std::numeric_limits<int64_t>::max()));
-  TRY_ASSIGN(record.right, json_bool(line, "right"));
+  TRY_ASSIGN(const bool right, json_bool(line, "right"));
+  TRY_ASSIGN(record.judgement.value, json_number_or(line, "value", right ? 1 : 0, 0, 1));
+  TRY_ASSIGN(record.judgement.note, json_string_or(line, "note", ""));
   if (record.id != items[static_cast<size_t>(record.item)].id) {
     return error(Code::invalid, "expected item `{}`, found `{}`",
                  items[static_cast<size_t>(record.item)].id, record.id);
@@ -81,7 +83,9 @@ Json to_json(const EvalRecord& r) {
           {"reasoning", r.reasoning},
           {"tokens", r.tokens},
           {"finish_reason", r.finish_reason},
-          {"right", r.right}};
+          {"right", r.judgement.right()},
+          {"value", r.judgement.value},
+          {"note", r.judgement.note}};
 }
 
 RecordFile::RecordFile(RecordFile&& other) noexcept

@@ -17,7 +17,7 @@ struct EvalRecord {
   std::string id, prompt, answer;
   std::string reply, reasoning, finish_reason;
   int64_t tokens = 0;
-  bool right = false;
+  Judgement judgement;
 };
 
 EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, TextReply reply);

@@ -1,5 +1,6 @@
 // The list of suites: one line each.
 #include "hearth/eval/arithmetic.h"
+#include "hearth/eval/code/code_suites.h"
 #include "hearth/eval/math_suites.h"
 #include "hearth/eval/suite.h"
 
@@ -8,6 +9,7 @@ namespace hearth {
 std::vector<const Suite*> all_suites() {
   std::vector<const Suite*> all = {&arithmetic_suite()};
   for (const Suite& suite : math_suites()) all.push_back(&suite);
+  for (const Suite& suite : code::code_suites()) all.push_back(&suite);
   return all;
 }
 
