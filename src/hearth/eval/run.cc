@@ -132,6 +132,7 @@ Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& it
   if (!ran.is_ok()) return ran;
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   summarise(result, items);
+  if (suite.measures) result.measures = suite.measures(result.records);
   return result;
 }
 

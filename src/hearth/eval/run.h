@@ -40,6 +40,7 @@ struct EvalResult {
   Score all;
   std::map<std::string, Score> groups;   // by EvalItem::group
   std::map<std::string, Score> details;  // by EvalItem::detail
+  std::vector<Measure> measures;         // of the suite
   int64_t tokens = 0;                    // of all replies
   int64_t new_tokens = 0;                // of those written now
   double seconds = 0;                    // that they took

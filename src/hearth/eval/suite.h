@@ -30,6 +30,14 @@ inline Judgement judgement_of(bool right) {
   return {right ? 1.0 : 0.0, ""};
 }
 
+struct EvalRecord;
+
+// A score of many replies together that isn't the mean of theirs: BLEU of a corpus.
+struct Measure {
+  std::string name;
+  double value;  // in [0, 1]
+};
+
 struct Suite {
   std::string name;
   std::string description;
@@ -43,6 +51,8 @@ struct Suite {
   std::function<Result<Judgement>(const EvalItem& item, std::string_view reply)> judge;
   // Whether the scorer can work on this machine, asked before anything runs; none: it always can.
   std::function<Status()> ready = {};
+  // Beside the mean of the values; none: nothing.
+  std::function<std::vector<Measure>(const std::vector<EvalRecord>& records)> measures = {};
 };
 
 const Suite* find_suite(std::string_view name);  // nullptr: no such suite

@@ -82,7 +82,8 @@ Result<EvalItem> humaneval_item(const Json& line) {
 Result<EvalItem> mbpp_item(const Json& line) {
   CodeTask task;
   TRY_ASSIGN(std::string id, task_id(line));
-  TRY_ASSIGN(const std::string problem, json_string(line, json_find(line, "text") ? "text" : "prompt"));
+  TRY_ASSIGN(const std::string problem,
+             json_string(line, json_find(line, "text") ? "text" : "prompt"));
   TRY_ASSIGN(task.before, json_string_or(line, "test_setup_code", ""));
   const auto add_lines = [&](const char* key, std::string& text) -> Status {
     TRY_ASSIGN(const Json* lines, json_array(line, key));
@@ -101,8 +102,8 @@ Result<EvalItem> mbpp_item(const Json& line) {
   return item_of(std::move(id), std::move(prompt), task);
 }
 
-// {"task_id", "difficulty", "prompt", "prompt_zh", "starter", "limits": {"seconds", "memory_mb"}} and
-// what task_from reads.
+// {"task_id", "difficulty", "prompt", "prompt_zh", "starter", "limits": {"seconds", "memory_mb"}}
+// and what task_from reads.
 Result<EvalItem> problem_item(const Json& line, bool chinese) {
   TRY_ASSIGN(std::string id, task_id(line));
   TRY_ASSIGN(std::string prompt, json_string(line, chinese ? "prompt_zh" : "prompt"));

@@ -79,12 +79,15 @@ TEST_F(CodeSuites, ReferenceSolutionsScoreEverything) {
   ASSERT_EQ(lines.size(), items.size());
   for (size_t i = 0; i < items.size(); ++i) {
     const bool python = items[i].detail == "python";
-    const std::string reply = fmt::format("Here it is.\n\n```{}\n{}```\nDone.", python ? "python" : "cpp",
-                                          lines[i]["solution"].get<std::string>());
+    const std::string reply =
+        fmt::format("Here it is.\n\n```{}\n{}```\nDone.", python ? "python" : "cpp",
+                    lines[i]["solution"].get<std::string>());
     const Judgement right = judged("code", items[i], reply);
     EXPECT_TRUE(right.right()) << items[i].id << ": " << right.note;
     // The starter alone is no solution.
-    const std::string empty = python ? "```python\n" + lines[i]["starter"].get<std::string>() + "    pass\n```" : "```cpp\nint main() {}\n```";
+    const std::string empty =
+        python ? "```python\n" + lines[i]["starter"].get<std::string>() + "    pass\n```"
+               : "```cpp\nint main() {}\n```";
     EXPECT_FALSE(judged("code", items[i], empty).right()) << items[i].id;
   }
 }
@@ -92,12 +95,15 @@ TEST_F(CodeSuites, ReferenceSolutionsScoreEverything) {
 constexpr const char* kTwice =
     R"({"task_id":"t/0","prompt":"import math\n\n\ndef twice(x):\n    \"\"\"2x\"\"\"\n",)"
     R"("entry_point":"twice","canonical_solution":"    return 2 * x\n",)"
-    R"("test":"def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(0) == 0\n"})";
+    R"("test":"def check(candidate):\n    assert candidate(2) == 4\n)"
+    R"(    assert candidate(0) == 0\n"})";
 
 TEST_F(CodeSuites, HumanEvalTakesFunctionsAndContinuations) {
   const std::vector<EvalItem> items = items_of_lines("humaneval", kTwice);
   ASSERT_EQ(items.size(), 1u);
-  const auto note = [&](std::string_view reply) { return judged("humaneval", items[0], reply).note; };
+  const auto note = [&](std::string_view reply) {
+    return judged("humaneval", items[0], reply).note;
+  };
   const auto right = [&](std::string_view reply) {
     return judged("humaneval", items[0], reply).right();
   };
@@ -105,10 +111,12 @@ TEST_F(CodeSuites, HumanEvalTakesFunctionsAndContinuations) {
   EXPECT_TRUE(right("```python\ndef twice(x):\n    return math.prod([2, x])\n```"));  // its import
   EXPECT_TRUE(right("    return x + x"));
   EXPECT_TRUE(right("```\n    return x + x\n```"));
-  EXPECT_TRUE(right("```python\ndef once(x): return x\n```\nor\n```python\ndef twice(x):\n"
-                    "    return 2 * x\n```\nfor example\n```python\ntwice(3)\n```"));
+  EXPECT_TRUE(
+      right("```python\ndef once(x): return x\n```\nor\n```python\ndef twice(x):\n"
+            "    return 2 * x\n```\nfor example\n```python\ntwice(3)\n```"));
   EXPECT_FALSE(right("```python\ndef twice(x):\n    return x\n```"));
-  EXPECT_EQ(note("```python\ndef twice(x):\n    return y\n```"), "NameError: name 'y' is not defined");
+  EXPECT_EQ(note("```python\ndef twice(x):\n    return y\n```"),
+            "NameError: name 'y' is not defined");
   EXPECT_EQ(note("```python\ndef twice(x):\n    import os\n    os._exit(0)\n```"),
             "ended before the tests did");
   EXPECT_FALSE(right("I don't know."));
@@ -117,10 +125,11 @@ TEST_F(CodeSuites, HumanEvalTakesFunctionsAndContinuations) {
 
 TEST_F(CodeSuites, MultiplEInCpp) {
   const std::vector<EvalItem> items = items_of_lines(
-      "humaneval",
-      R"({"task_id":"t_1_add","language":"cpp","prompt":"#include<assert.h>\n#include<bits/stdc++.h>\n)"
-      R"(// The sum.\n// >>> add((1), (2))\n// (3)\nlong add(long a, long b) {\n",)"
-      R"("tests":"}\nint main() {\n    auto candidate = add;\n    assert(candidate((1), (2)) == (3));\n}\n"})");
+      "humaneval", R"({"task_id":"t_1_add","language":"cpp","prompt":"#include<assert.h>\n)"
+                   R"(#include<bits/stdc++.h>\n)"
+                   R"(// The sum.\n// >>> add((1), (2))\n// (3)\nlong add(long a, long b) {\n",)"
+                   R"("tests":"}\nint main() {\n    auto candidate = add;\n)"
+                   R"(    assert(candidate((1), (2)) == (3));\n}\n"})");
   ASSERT_EQ(items.size(), 1u);
   EXPECT_EQ(items[0].group, "cpp");
   const auto judge = [&](std::string_view reply) { return judged("humaneval", items[0], reply); };
@@ -152,8 +161,10 @@ TEST_F(CodeSuites, CallsAreComparedOutside) {
   };
   EXPECT_TRUE(judge("def f(x):\n  print('noise')\n  return [(3, 1), (2, 1)] if x else []").right());
   EXPECT_TRUE(judge("class Solution:\n  def f(self, x):\n    return [[2, 1], [3, 1]] * x").right());
-  EXPECT_EQ(judge("def f(x): return [[2, 1]]").note, "test 1: expected [[2,1],[3,1]], found [[2, 1]]");
-  EXPECT_EQ(judge("def f(x): return {1}").note, "TypeError: Object of type set is not JSON serializable");
+  EXPECT_EQ(judge("def f(x): return [[2, 1]]").note,
+            "test 1: expected [[2,1],[3,1]], found [[2, 1]]");
+  EXPECT_EQ(judge("def f(x): return {1}").note,
+            "TypeError: Object of type set is not JSON serializable");
   EXPECT_FALSE(judge("def f(x): return float('nan')").right());
   EXPECT_FALSE(judge("import os\ndef f(x): os._exit(0)").right());
   EXPECT_FALSE(judge("import sys\nsys.exit(0)").right());
@@ -171,7 +182,9 @@ TEST_F(CodeSuites, CallsAreComparedOutside) {
 }
 
 TEST(ExtractCode, TheLastBlockThatDefinesIt) {
-  const auto python = [](std::string_view reply) { return extract_code(reply, Language::python, "f"); };
+  const auto python = [](std::string_view reply) {
+    return extract_code(reply, Language::python, "f");
+  };
   EXPECT_EQ(python("no fence"), "no fence");
   EXPECT_EQ(python("```py\na\n```\n```\nb\n```"), "b\n");
   EXPECT_EQ(python("```py\ndef f(): pass\n```\n```py\nf()\n```"), "def f(): pass\n");
@@ -181,7 +194,9 @@ TEST(ExtractCode, TheLastBlockThatDefinesIt) {
   EXPECT_EQ(python("````\na\n```\nb\n````"), "a\n```\nb\n");
   EXPECT_EQ(python("```bash\nls\n```"), "```bash\nls\n```");
   EXPECT_EQ(python("1. so:\n   ```Python {x}\r\n   def f(): 1\n   ```"), "   def f(): 1\n");
-  EXPECT_EQ(definition_of("// f(\nint f(int);\nint f(int x)\n{ }\nint g() { f(1); }", Language::cpp, "f"), 16u);
+  EXPECT_EQ(
+      definition_of("// f(\nint f(int);\nint f(int x)\n{ }\nint g() { f(1); }", Language::cpp, "f"),
+      16u);
   EXPECT_EQ(definition_of("x = 1\nasync def f(): pass", Language::python, "f"), 6u);
 }
 
@@ -189,7 +204,7 @@ TEST(PassAtK, UnbiasedEstimator) {
   EXPECT_EQ(pass_at_k(1, 0, 1), 0);
   EXPECT_EQ(pass_at_k(1, 1, 1), 1);
   EXPECT_DOUBLE_EQ(pass_at_k(10, 3, 1), 0.3);
-  EXPECT_DOUBLE_EQ(pass_at_k(5, 2, 2), 1 - 3.0 / 10);       // 1 - C(3,2)/C(5,2)
+  EXPECT_DOUBLE_EQ(pass_at_k(5, 2, 2), 1 - 3.0 / 10);        // 1 - C(3,2)/C(5,2)
   EXPECT_NEAR(pass_at_k(200, 7, 100), 1 - 0.0070197, 1e-6);  // 1 - C(193,100)/C(200,100)
   EXPECT_EQ(pass_at_k(4, 3, 2), 1);
   // By counting: every choice of k of n replies, c of them right.

@@ -34,7 +34,8 @@ Result<Case> case_from(const Json& json, bool call) {
   }
   TRY_ASSIGN(const Json* arguments, json_array(json, "args"));
   const auto expected = json.find("expected");  // may be null
-  if (expected == json.end()) return error(Code::corrupt, "`expected`: expected a value, found none");
+  if (expected == json.end())
+    return error(Code::corrupt, "`expected`: expected a value, found none");
   out.input = arguments->dump();
   out.expected = expected->dump();
   return out;

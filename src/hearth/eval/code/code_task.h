@@ -26,10 +26,10 @@ enum class Comparison {
 
 struct CodeTask {
   Language language = Language::python;
-  std::string name;    // of the function asked for; "": a whole program that reads its input
-  std::string before;  // stands before a reply that defines `name`: imports and helpers
-  std::string begun;   // what a reply goes on from where it doesn't define `name`
-  std::string tests;   // behind the reply: a program that ends well where it is right
+  std::string name;         // of the function asked for; "": a whole program that reads its input
+  std::string before;       // stands before a reply that defines `name`: imports and helpers
+  std::string begun;        // what a reply goes on from where it doesn't define `name`
+  std::string tests;        // behind the reply: a program that ends well where it is right
   std::vector<Case> cases;  // or these
   Comparison comparison = Comparison::exact;
   double seconds = 10;  // for all calls together; for each run alone

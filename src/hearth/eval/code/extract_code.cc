@@ -63,7 +63,8 @@ bool defines_python(std::string_view line, std::string_view name) {
   for (const std::string_view word : {"async def ", "def ", "class "}) {
     if (!line.starts_with(word)) continue;
     line = trimmed(line.substr(word.size()));
-    return line.starts_with(name) && (line.size() == name.size() || !is_word_byte(line[name.size()]));
+    return line.starts_with(name) &&
+           (line.size() == name.size() || !is_word_byte(line[name.size()]));
   }
   return false;
 }

@@ -80,7 +80,8 @@ SandboxLimits limits_of(const CodeTask& task) {
   return limits;
 }
 
-// The reply's program: its definition of the function behind `before`, or what goes on from `begun`.
+// The reply's program: its definition of the function behind `before`, or what goes on from
+// `begun`.
 std::string program_of(const CodeTask& task, std::string_view reply) {
   std::string code = extract_code(reply, task.language, task.name);
   if (task.name.empty() || task.begun.empty()) return task.before + code;
@@ -129,8 +130,9 @@ struct Compiled {
 
 Result<Compiled> compile(const std::string& source) {
   SandboxJob job;
-  job.command = {"/bin/sh", "-c", "/usr/bin/g++ -std=c++17 -O2 -w -o program program.cpp && "
-                                  "cat program"};
+  job.command = {"/bin/sh", "-c",
+                 "/usr/bin/g++ -std=c++17 -O2 -w -o program program.cpp && "
+                 "cat program"};
   job.files = {{"program.cpp", source}};
   job.limits.seconds = kCompileSeconds;
   job.limits.memory_bytes = kCompileMemory;
@@ -199,9 +201,8 @@ Judgement unlike(size_t test, std::string_view expected, std::string_view found)
 }
 
 Result<Judgement> judge_by_calls(const CodeTask& task, const std::string& program) {
-  SandboxJob job =
-      python_job({{"driver.py", std::string(kDriver)}, {"solution.py", program}}, limits_of(task),
-                 {"driver.py", task.name});
+  SandboxJob job = python_job({{"driver.py", std::string(kDriver)}, {"solution.py", program}},
+                              limits_of(task), {"driver.py", task.name});
   for (const Case& one : task.cases) job.input += one.input + "\n";
   TRY_ASSIGN(const SandboxRun run, run_in_sandbox(job));
   std::string_view rest = run.out;

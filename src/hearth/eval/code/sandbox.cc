@@ -31,12 +31,12 @@ constexpr const char* kBwrap = "/usr/bin/bwrap";
 constexpr const char* kSetpriv = "/usr/bin/setpriv";
 constexpr const char* kNobody = "65534";
 constexpr const char* kFolder = "/work";
-constexpr int kFirstFd = 300;        // sources of what the child gets
-constexpr int kStatusFd = 10;        // in the child: bubblewrap says here how the program ended
-constexpr int kFilterFd = 11;        //
-constexpr int kFilesFd = 12;         // the first file
-constexpr size_t kFilesMax = 64;     //
-constexpr int kPollMs = 20;          // between two looks at the clock and the memory
+constexpr int kFirstFd = 300;     // sources of what the child gets
+constexpr int kStatusFd = 10;     // in the child: bubblewrap says here how the program ended
+constexpr int kFilterFd = 11;     //
+constexpr int kFilesFd = 12;      // the first file
+constexpr size_t kFilesMax = 64;  //
+constexpr int kPollMs = 20;       // between two looks at the clock and the memory
 constexpr int64_t kErrorBytes = 64 << 10;
 constexpr int64_t kFolderSlack = 1 << 20;  // of the file system itself
 constexpr double kStartSeconds = 5;        // that a loaded machine may need to set a sandbox up
@@ -149,8 +149,7 @@ Result<pid_t> spawn(const std::vector<std::string>& words, const Handed& handed)
     posix_spawn_file_actions_adddup2(&actions, fd.get(), number);
   }
   pid_t pid = 0;
-  const int failure =
-      ::posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), no_environment);
+  const int failure = ::posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), no_environment);
   posix_spawn_file_actions_destroy(&actions);
   if (failure == 0) return pid;
   return error(Code::unsupported, "sandbox: {}: {} (Debian package bubblewrap)", words[0],
@@ -181,9 +180,9 @@ using Streams = std::array<Stream, kChannels>;
 // Reads until all of the child's processes have let go of the streams, or a limit is passed.
 SandboxEnd follow(pid_t pid, Streams& streams, const SandboxLimits& limits) {
   const auto allowed = std::chrono::duration<double>(limits.seconds);
-  Clock::time_point deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                                  allowed + std::chrono::duration<double>(
-                                                                kStartSeconds));
+  Clock::time_point deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                         allowed + std::chrono::duration<double>(kStartSeconds));
   bool started = false;
   while (true) {
     std::array<pollfd, kChannels> polled;
@@ -239,8 +238,8 @@ Result<SandboxRun> run(const SandboxJob& job) {
   handed.add(STDIN_FILENO, std::move(input));
   Streams streams = {Stream{Fd(), "", job.limits.output_bytes}, Stream{Fd(), "", kErrorBytes},
                      Stream{Fd(), "", kErrorBytes}};
-  for (const auto& [channel, number] : {std::pair{kOut, STDOUT_FILENO}, {kErr, STDERR_FILENO},
-                                        {kStatus, kStatusFd}}) {
+  for (const auto& [channel, number] :
+       {std::pair{kOut, STDOUT_FILENO}, {kErr, STDERR_FILENO}, {kStatus, kStatusFd}}) {
     TRY_ASSIGN(Pipe pipe, make_pipe());
     streams[channel].fd = std::move(pipe.read);
     handed.add(number, std::move(pipe.write));

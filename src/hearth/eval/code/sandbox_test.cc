@@ -221,7 +221,8 @@ TEST_F(SandboxTest, EndlessOutputAndEndlessTimeEnd) {
   EXPECT_EQ(python("import time; time.sleep(60)", within(0.3)).end, SandboxEnd::time);
   // A child that outlives its parent holds the streams open: it is waited for, and ended.
   EXPECT_EQ(python("import os, time\nif os.fork() == 0: time.sleep(60)", within(0.5)).exit_code, 0);
-  const SandboxRun errors = python("import sys\nfor i in range(99999): print('e', file=sys.stderr)");
+  const SandboxRun errors =
+      python("import sys\nfor i in range(99999): print('e', file=sys.stderr)");
   EXPECT_EQ(errors.exit_code, 0);
   EXPECT_LE(errors.err.size(), size_t{64} << 10);
 }
