@@ -214,9 +214,10 @@ void add_eval(CLI::App& app, Session& session) {
   };
   add("run", "run a suite by its name", true);
   for (const Suite* suite : all_suites()) {
-    add(suite.name, suite->description, false);
+    add(suite->name, suite->description, false);
   }
   add_eval_compare(*group, session);
+  add_eval_card(*group, session);
 }
 
 }  // namespace hearth::cli
