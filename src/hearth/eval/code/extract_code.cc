@@ -34,17 +34,18 @@ std::string_view trimmed(std::string_view text) {
 struct Fence {
   char mark;
   size_t length;
+  size_t indent;
   std::string info;  // first word behind it, in small letters
 };
 
-std::optional<Fence> fence_of(std::string_view line) {
-  line = trimmed(line);
+std::optional<Fence> fence_of(std::string_view whole) {
+  const std::string_view line = trimmed(whole);
   if (line.empty() || (line[0] != '`' && line[0] != '~')) return std::nullopt;
   const size_t length = std::min(line.find_first_not_of(line[0]), line.size());
   if (length < 3) return std::nullopt;
   std::string_view info = trimmed(line.substr(length));
   info = info.substr(0, info.find_first_of(" \t{"));
-  Fence fence{line[0], length, std::string(info)};
+  Fence fence{line[0], length, whole.find(line[0]), std::string(info)};
   for (char& c : fence.info) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return fence;
 }
@@ -69,15 +70,31 @@ bool defines_python(std::string_view line, std::string_view name) {
   return false;
 }
 
-// A declaration ends in `;`, a call lies inside braces or a comment: neither opens a brace first.
+// Whether `name(` stands in the line as a word of its own, and what comes behind it opens a brace:
+// a declaration ends in `;` first, and so does a call.
 bool defines_cpp(std::string_view program, const Line& line, std::string_view name) {
-  if (trimmed(line.text).starts_with("//")) return false;
-  const size_t at = line.text.find(name);
-  if (at == line.text.npos || at == 0 || is_word_byte(line.text[at - 1])) return false;
-  const size_t after = line.text.find_first_not_of(' ', at + name.size());
-  if (after == line.text.npos || line.text[after] != '(') return false;
-  const size_t end = program.find_first_of("{;", line.begin + after);
-  return end != program.npos && program[end] == '{';
+  if (name.empty() || trimmed(line.text).starts_with("//")) return false;
+  for (size_t at = 1; (at = line.text.find(name, at)) != line.text.npos; ++at) {
+    const size_t after = line.text.find_first_not_of(' ', at + name.size());
+    if (after == line.text.npos) return false;
+    if (is_word_byte(line.text[at - 1]) || line.text[after] != '(') continue;
+    const size_t end = program.find_first_of("{;", line.begin + after);
+    return end != program.npos && program[end] == '{';
+  }
+  return false;
+}
+
+// A block inside a list is indented as its fence is, which is no part of the program.
+std::string without_indent(std::string_view block, size_t indent) {
+  std::string out;
+  for (size_t begin = 0; begin < block.size();) {
+    const Line line = line_at(block, begin);
+    const size_t spaces = std::min(line.text.find_first_not_of(' '), line.text.size());
+    const size_t from = begin + std::min(spaces, indent);
+    out += block.substr(from, line.next - from);
+    begin = line.next;
+  }
+  return out;
 }
 
 }  // namespace
@@ -97,11 +114,11 @@ size_t definition_of(std::string_view program, Language language, std::string_vi
 }
 
 std::string extract_code(std::string_view reply, Language language, std::string_view name) {
-  std::optional<std::string_view> last, defining;
+  std::optional<std::string> last, defining;
   std::optional<Fence> open;
   size_t content = 0;  // where the open block's text begins
   const auto close = [&](size_t end) {
-    const std::string_view block = reply.substr(content, end - content);
+    const std::string block = without_indent(reply.substr(content, end - content), open->indent);
     if (names_language(open->info, language)) {
       last = block;
       if (name.empty() || definition_of(block, language, name) != block.npos) defining = block;
@@ -121,7 +138,8 @@ std::string extract_code(std::string_view reply, Language language, std::string_
     }
   }
   if (open) close(reply.size());  // cut off: what is there is the program
-  return std::string(defining ? *defining : last.value_or(reply));
+  if (defining) return *defining;
+  return last.value_or(std::string(reply));
 }
 
 }  // namespace hearth::code

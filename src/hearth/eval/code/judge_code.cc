@@ -26,7 +26,6 @@ results = os.fdopen(os.dup(1), "w")
 os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
 lines = sys.stdin.read().splitlines()
 sys.stdin = open("/dev/null")
-sys.path.insert(0, "/work")
 sys.setrecursionlimit(20000)
 import solution
 for line in lines:
@@ -116,7 +115,7 @@ std::string with_tests(const CodeTask& task, const std::string& program, const s
 SandboxJob python_job(std::vector<SandboxFile> files, const SandboxLimits& limits,
                       std::vector<std::string> words) {
   SandboxJob job;
-  job.command = {"/usr/bin/python3", "-I"};
+  job.command = {"/usr/bin/python3"};
   job.command.insert(job.command.end(), words.begin(), words.end());
   job.files = std::move(files);
   job.limits = limits;

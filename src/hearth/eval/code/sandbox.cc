@@ -131,7 +131,7 @@ std::vector<std::string> command_line(const SandboxJob& job) {
   return words;
 }
 
-// What the child gets: numbers from 0, and the descriptors behind them.
+// What the child gets: numbers, and the descriptors behind them; the last number is the highest.
 struct Handed {
   std::vector<std::pair<int, Fd>> fds;
 
@@ -148,6 +148,11 @@ Result<pid_t> spawn(const std::vector<std::string>& words, const Handed& handed)
   for (const auto& [number, fd] : handed.fds) {
     posix_spawn_file_actions_adddup2(&actions, fd.get(), number);
   }
+  // Nothing else that this process has open goes along.
+  for (int fd = STDERR_FILENO + 1; fd < kStatusFd; ++fd) {
+    posix_spawn_file_actions_addclose(&actions, fd);
+  }
+  posix_spawn_file_actions_addclosefrom_np(&actions, handed.fds.back().first + 1);
   pid_t pid = 0;
   const int failure = ::posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), no_environment);
   posix_spawn_file_actions_destroy(&actions);

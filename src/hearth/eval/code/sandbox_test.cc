@@ -3,6 +3,7 @@
 #include "hearth/eval/code/sandbox.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -225,6 +226,22 @@ TEST_F(SandboxTest, EndlessOutputAndEndlessTimeEnd) {
       python("import sys\nfor i in range(99999): print('e', file=sys.stderr)");
   EXPECT_EQ(errors.exit_code, 0);
   EXPECT_LE(errors.err.size(), size_t{64} << 10);
+}
+
+TEST_F(SandboxTest, OpenFilesDontComeAlong) {
+  const int leaked = ::open("/etc/passwd", O_RDONLY);  // without O_CLOEXEC
+  ASSERT_GE(leaked, 0);
+  const SandboxRun run = python(R"(
+import os
+for fd in range(3, 1024):
+    try:
+        os.fstat(fd)
+        print("escaped", fd)
+    except OSError:
+        pass
+)");
+  ::close(leaked);
+  EXPECT_EQ(run.out, "") << run.err;
 }
 
 TEST_F(SandboxTest, ProgramsOfTwoSandboxesDontMeet) {
