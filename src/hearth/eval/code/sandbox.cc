@@ -17,7 +17,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "hearth/eval/code/process_tree.h"
 #include "hearth/eval/code/seccomp_filter.h"
