@@ -371,6 +371,47 @@ class Commands(unittest.TestCase):
             refused = hearth(*args, "--items", broken, "--seed", "6", code=2)
             self.assertIn(broken, refused.stderr)
 
+    def test_eval_compares_two_runs_and_reports(self):
+        data = str(REPO / "recipes/mini/heldout/add.jsonl")
+        args = ["eval", "arithmetic", "--model", MINI, "--data", data, "--limit", "24"]
+        with tempfile.TemporaryDirectory() as folder:
+            a, b, page = (os.path.join(folder, name) for name in ("a", "b", "report.html"))
+            hearth(*args, "--items", a, "--report", page)
+            hearth(*args, "--items", b, "--max-tokens", "2")  # too short for any sum
+            html = pathlib.Path(page).read_text()
+            self.assertIn("<svg", html)
+            self.assertNotIn("<script", html)
+            same = as_json("eval", "compare", a, a)
+            self.assertEqual((same["verdict"], same["mcnemar_p"]), ("no difference", 1))
+            worse = json.loads(hearth("eval", "compare", a, b, "--gate", "--json", code=1).stdout)
+            self.assertEqual((worse["verdict"], worse["items"]), ("worse", 24))
+            hearth("eval", "compare", a, os.path.join(folder, "none"), code=2)
+            hearth(*args, "--report", "report.pdf", code=2)
+
+    def test_eval_of_ones_own_questions(self):
+        with tempfile.TemporaryDirectory() as folder:
+            suite = pathlib.Path(folder, "sums.yaml")
+            suite.write_text("data: sums.jsonl\nprompt: '{{a}}+{{b}}=?'\nanswer: '{{sum}}'\n"
+                             "scorer: numeric\nmax_tokens: 64\ntemperature: 0\n")
+            lines = [json.dumps({"a": n, "b": 7, "sum": n + 7}) for n in range(100, 108)]
+            pathlib.Path(folder, "sums.jsonl").write_text("\n".join(lines))
+            out = as_json("eval", "run", str(suite), "--model", MINI)
+            self.assertEqual((out["suite"], out["n"]), ("sums", 8))
+            self.assertGreater(out["score"], 0.8)
+            suite.write_text("prompt: a\nscore: exact\n")
+            self.assertIn("line 2", hearth("eval", "run", str(suite), "--model", MINI,
+                                           code=2).stderr)
+
+    def test_eval_runs_code_or_refuses_in_one_line(self):
+        args = ["eval", "code", "--model", MINI, "--limit", "2", "--max-tokens", "4"]
+        done = subprocess.run([BINARY, *args, "--json"], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.assertIn("no sandbox here", done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1)
+            self.skipTest(done.stderr.strip())
+        out = json.loads(done.stdout)
+        self.assertEqual((out["n"], out["score"], list(out["groups"])), (2, 0, ["easy"]))
+
     def test_perplexity_against_itself(self):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
             file.write("12+30=42\n" * 60)

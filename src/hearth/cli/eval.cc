@@ -4,9 +4,12 @@
 #include <optional>
 #include <sstream>
 
+#include "hearth/cli/eval_parts.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/progress.h"
+#include "hearth/eval/own/own_suite.h"
 #include "hearth/eval/record.h"
+#include "hearth/eval/report.h"
 #include "hearth/eval/run.h"
 
 namespace hearth::cli {
@@ -19,6 +22,7 @@ struct Options {
   std::string suite;
   std::vector<std::string> data;
   std::string items_file;
+  std::string report;
   int64_t limit = 0;
   int64_t batch = 16;
   int64_t samples = 1;
@@ -40,7 +44,7 @@ Result<std::vector<EvalItem>> load_items(const Options& options, const Suite& su
     return error(Code::invalid, "{}: expected --data with the suite's public file", suite.name);
   } else {
     const fs::path folder = suite_folder(suite.name, session);
-    std::istringstream names{std::string(suite.data_files)};
+    std::istringstream names(suite.data_files);
     for (std::string name; std::getline(names, name, ',');) paths.push_back(folder / name);
   }
   std::vector<EvalItem> items;
@@ -54,21 +58,6 @@ Result<std::vector<EvalItem>> load_items(const Options& options, const Suite& su
   return items;
 }
 
-Json to_json(const Score& score) {
-  const Interval ci = score.ci95();
-  return {{"n", score.n},
-          {"replies", score.replies},
-          {"right", score.right},
-          {"score", score.share()},
-          {"ci95", {ci.low, ci.high}}};
-}
-
-Json to_json(const std::map<std::string, Score>& scores) {
-  Json out = Json::object();
-  for (const auto& [name, score] : scores) out[name] = to_json(score);
-  return out;
-}
-
 void print_scores(const char* title, const std::map<std::string, Score>& scores) {
   fmt::print("{:<16} {:>6} {:>8}   95% interval\n", title, "n", "score");
   for (const auto& [name, score] : scores) {
@@ -78,32 +67,35 @@ void print_scores(const char* title, const std::map<std::string, Score>& scores)
   }
 }
 
-void print_result(const Options& options, const EvalResult& result, const Session& session) {
-  const double speed =
-      result.seconds > 0 ? static_cast<double>(result.new_tokens) / result.seconds : 0;
-  if (!session.json) {
-    if (!result.groups.empty()) print_scores("group", result.groups);
-    if (!result.details.empty()) print_scores("class", result.details);
-    print_scores("all", {{options.suite, result.all}});
-    fmt::print("{} of {} replies right; {:.1f} tokens/s\n", result.all.right, result.all.replies,
-               speed);
+void print_result(const EvalReport& report, const Session& session) {
+  const EvalResult& result = *report.result;
+  const Json json = to_json(report);
+  if (session.json) {
+    fmt::print("{}\n", json.dump());
     return;
   }
-  Json out = {{"suite", options.suite}};
-  out.update(to_json(result.all));
-  out["groups"] = to_json(result.groups);
-  out["classes"] = to_json(result.details);
-  out["items_file"] = options.items_file;
-  out["tokens"] = result.tokens;
-  out["tok_s"] = speed;
-  fmt::print("{}\n", out.dump());
+  if (!result.groups.empty()) print_scores("group", result.groups);
+  if (!result.details.empty()) print_scores("class", result.details);
+  print_scores("all", {{report.suite, result.all}});
+  if (const Json* pass_at = json_find(json, "pass_at")) {
+    for (const auto& [k, share] : pass_at->items()) {
+      fmt::print("pass@{}: {:.2f}%\n", k, 100 * share.get<double>());
+    }
+  }
+  for (const Measure& measure : result.measures) {
+    fmt::print("{}: {:.2f}\n", measure.name, 100 * measure.value);
+  }
+  fmt::print("{} of {} replies right; {:.1f} tokens/s\n", result.all.right, result.all.replies,
+             json["tok_s"].get<double>());
 }
 
-Result<const Suite*> suite_of(const Options& options) {
-  if (const Suite* suite = find_suite(options.suite)) return suite;
+// By its name, or a YAML file that describes one.
+Result<Suite> suite_of(const std::string& name) {
+  if (name.ends_with(".yaml") || name.ends_with(".yml")) return own::open_suite(name);
+  if (const Suite* suite = find_suite(name)) return *suite;
   std::string names;
-  for (const Suite* s : all_suites()) names += (names.empty() ? "" : ", ") + std::string(s->name);
-  return error(Code::invalid, "suite: expected one of {}, found `{}`", names, options.suite);
+  for (const Suite* s : all_suites()) names += s->name + ", ";
+  return error(Code::invalid, "suite: expected one of {}or a file .yaml, found `{}`", names, name);
 }
 
 EvalSettings settings_of(const Options& options, const Suite& suite) {
@@ -118,8 +110,9 @@ EvalSettings settings_of(const Options& options, const Suite& suite) {
 }
 
 // What must be the same for records to belong to one run.
-Json run_of(const Options& options, const EvalSettings& settings, size_t items) {
-  return {{"suite", options.suite},
+Json run_of(const Options& options, const Suite& suite, const EvalSettings& settings,
+            size_t items) {
+  return {{"suite", suite.name},
           {"model", options.model.model},
           {"dtype", options.model.load_in_8bit ? "int8" : options.model.dtype},
           {"activations", options.model.activations},
@@ -148,7 +141,7 @@ Result<EvalResult> run_on(const OpenedText& opened, const Options& options, cons
   Engine engine(opened.model->model(), *opened.backend, engine_options, opened.model->banned());
   std::optional<RecordFile> file;
   if (!options.items_file.empty()) {
-    const Json run = run_of(options, settings, items.size());
+    const Json run = run_of(options, suite, settings, items.size());
     TRY_ASSIGN(RecordFile records, RecordFile::open(options.items_file, run, items));
     settings.earlier = records.earlier();
     file.emplace(std::move(records));
@@ -163,26 +156,35 @@ Result<EvalResult> run_on(const OpenedText& opened, const Options& options, cons
 }
 
 Status evaluate(Options options, const Session& session) {
-  TRY_ASSIGN(const Suite* suite, suite_of(options));
-  TRY_ASSIGN(const std::vector<EvalItem> items, load_items(options, *suite, session));
-  EvalSettings settings = settings_of(options, *suite);
+  TRY_ASSIGN(const Suite suite, suite_of(options.suite));
+  if (options.suite != suite.name && options.data.empty() && !suite.data_files.empty()) {
+    options.data = {suite.data_files};  // beside the YAML, not beside the bundled data
+  }
+  if (suite.ready) TRY(suite.ready());
+  if (!options.report.empty()) TRY(check_report_path(options.report));
+  TRY_ASSIGN(const std::vector<EvalItem> items, load_items(options, suite, session));
+  EvalSettings settings = settings_of(options, suite);
   if (options.model.context == 0) options.model.context = settings.max_tokens + kPromptTokens;
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
   const int64_t longest = opened.model->model().info().max_position_embeddings;
   options.model.context = std::min(options.model.context, longest);
-  TRY_ASSIGN(const EvalResult result, run_on(opened, options, *suite, items, std::move(settings)));
-  print_result(options, result, session);
-  return Status::ok();
+  const Json run = run_of(options, suite, settings, items.size());
+  TRY_ASSIGN(const EvalResult result, run_on(opened, options, suite, items, std::move(settings)));
+  const EvalReport report = {suite.name, run, &result, options.items_file};
+  print_result(report, session);
+  return options.report.empty() ? Status::ok() : write_report(report, options.report);
 }
 
 void declare(CLI::App& verb, Options& options, bool names_suite) {
   options.model.context = 0;
   options.model.declare(verb, true);
   options.model.declare_drafts(verb);
-  if (names_suite) verb.add_option("SUITE", options.suite, "name of the suite")->required();
+  if (names_suite)
+    verb.add_option("SUITE", options.suite, "name of the suite, or a YAML file")->required();
   verb.add_option("--data", options.data, "public files of the suite, in their own format");
   verb.add_option("--items", options.items_file,
                   "one JSON line for each reply; a run that broke off goes on from it");
+  verb.add_option("--report", options.report, "a report: FILE.html (with plots), .md or .json");
   verb.add_option("--limit", options.limit, "only the first items");
   verb.add_option("--batch", options.batch, "replies that are written together")
       ->check(CLI::Range(1, 1024));
@@ -213,8 +215,10 @@ void add_eval(CLI::App& app, Session& session) {
   };
   add("run", "run a suite by its name", true);
   for (const Suite* suite : all_suites()) {
-    add(std::string(suite->name), std::string(suite->description), false);
+    add(suite->name, suite->description, false);
   }
+  add_eval_compare(*group, session);
+  add_eval_card(*group, session);
 }
 
 }  // namespace hearth::cli

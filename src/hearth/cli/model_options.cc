@@ -124,9 +124,12 @@ std::string bundled_prices(const Session& session) {
 }
 
 std::string suite_folder(std::string_view suite, const Session& session) {
-  // In the source tree the items lie beside the recipe that held them out.
-  const std::string installed = fmt::format("../share/hearth/eval/{}", suite);
-  return beside_binary(session, {installed, "../recipes/mini/heldout"});
+  // A suite in another language reads the same folder: code_zh that of code. In the source tree the
+  // arithmetic's items lie beside the recipe that held them out.
+  const std::string_view folder = suite.substr(0, suite.find('_'));
+  return beside_binary(session,
+                       {fmt::format("../share/hearth/eval/{}", folder),
+                        fmt::format("../assets/eval/{}", folder), "../recipes/mini/heldout"});
 }
 
 namespace {

@@ -22,14 +22,14 @@ Result<EvalItem> item_from(const Json& line) {
   return item;
 }
 
-bool is_right(const EvalItem& item, std::string_view reply) {
-  return math::last_number(reply) == item.answer;
+Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
+  return judgement_of(math::last_number(reply) == item.answer);
 }
 
 }  // namespace
 
 const Suite& arithmetic_suite() {
-  static constexpr Suite kSuite = {
+  static const Suite kSuite = {
       "arithmetic",
       "sums and differences up to 5 digits, products up to 3x3, held out from the bundled model",
       kReplyTokensMax,
@@ -37,7 +37,7 @@ const Suite& arithmetic_suite() {
       1,
       "add.jsonl,sub.jsonl,mul.jsonl",
       [](const std::string& path) { return read_items(path, item_from); },
-      is_right};
+      judge};
   return kSuite;
 }
 

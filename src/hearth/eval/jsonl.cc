@@ -36,4 +36,17 @@ Result<std::vector<EvalItem>> read_items(const std::string& path,
   });
 }
 
+std::vector<EvalItem> numbered(std::vector<EvalItem> items) {
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (items[i].id.empty()) items[i].id = std::to_string(i);
+  }
+  return items;
+}
+
+std::string stem_of(const std::string& path) {
+  std::string stem = path.substr(path.rfind('/') == path.npos ? 0 : path.rfind('/') + 1);
+  stem.resize(std::min(stem.rfind('.'), stem.size()));
+  return stem;
+}
+
 }  // namespace hearth

@@ -21,4 +21,10 @@ Result<std::vector<EvalItem>> read_items(const std::string& path,
 Result<std::vector<EvalItem>> read_item_lines(
     const std::string& path, const std::function<Result<EvalItem>(std::string_view)>& item);
 
+// Items without a name are called by their place in the file.
+std::vector<EvalItem> numbered(std::vector<EvalItem> items);
+
+// "mgsm_sw" of "data/mgsm_sw.tsv".
+std::string stem_of(const std::string& path);
+
 }  // namespace hearth

@@ -89,26 +89,17 @@ Result<EvalItem> mgsm_item(std::string_view line) {
   return item_of("", line.substr(0, tab), std::string(line.substr(tab + 1)));
 }
 
-// Items without a name are called by their place in the file.
-Result<std::vector<EvalItem>> numbered(Result<std::vector<EvalItem>> items) {
-  if (!items) return items;
-  for (size_t i = 0; i < items->size(); ++i) {
-    EvalItem& item = (*items)[i];
-    if (item.id.empty()) item.id = std::to_string(i);
-  }
-  return items;
-}
-
 template <Result<EvalItem> (*item)(const Json&)>
 Result<std::vector<EvalItem>> load(const std::string& path) {
-  return numbered(read_items(path, item));
+  TRY_ASSIGN(std::vector<EvalItem> items, read_items(path, item));
+  return numbered(std::move(items));
 }
 
 // "mgsm_sw.tsv" is the group "mgsm_sw", and its ids "mgsm_sw/0" and so on.
 Result<std::vector<EvalItem>> load_mgsm(const std::string& path) {
-  TRY_ASSIGN(std::vector<EvalItem> items, numbered(read_item_lines(path, mgsm_item)));
-  std::string stem = path.substr(path.rfind('/') == path.npos ? 0 : path.rfind('/') + 1);
-  stem.resize(std::min(stem.rfind('.'), stem.size()));
+  TRY_ASSIGN(std::vector<EvalItem> items, read_item_lines(path, mgsm_item));
+  items = numbered(std::move(items));
+  const std::string stem = stem_of(path);
   for (EvalItem& item : items) {
     item.group = stem;
     item.id = stem + "/" + item.id;
@@ -116,20 +107,24 @@ Result<std::vector<EvalItem>> load_mgsm(const std::string& path) {
   return items;
 }
 
-bool is_right(const EvalItem& item, std::string_view reply) {
+Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
   const auto answer = math::extract_answer(reply);
-  return answer && math::equivalent(item.answer, answer->text);
+  if (!answer) return Judgement{0, "no answer found"};
+  return judgement_of(math::equivalent(item.answer, answer->text));
 }
 
-constexpr Suite suite(std::string_view name, std::string_view description,
-                      Result<std::vector<EvalItem>> (*load_file)(const std::string&)) {
-  return {name, description, kReplyTokensMax, kTemperature, kTopP, "", load_file, is_right};
+Suite suite(std::string name, std::string description,
+            Result<std::vector<EvalItem>> (*load_file)(const std::string&)) {
+  return {std::move(name), std::move(description),
+          kReplyTokensMax, kTemperature,
+          kTopP,           "",
+          load_file,       judge};
 }
 
 }  // namespace
 
 std::span<const Suite> math_suites() {
-  static constexpr std::array<Suite, 5> kSuites = {
+  static const std::array<Suite, 5> kSuites = {
       suite("math500", "competition problems of MATH-500, by --data", load<math500_item>),
       suite("gsm8k", "school problems of GSM8K, by --data", load<gsm8k_item>),
       suite("aime", "AIME, 30 problems a year, by --data", load<aime_item>),

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -20,24 +21,54 @@ namespace {
 
 constexpr int64_t kSamplesMax = 1 << 16;
 
-Result<EvalRecord> record_from(const Json& line, const std::vector<EvalItem>& items) {
+constexpr int64_t kItemsMax = int64_t{1} << 32;
+
+Result<EvalRecord> record_from(const Json& line) {
   EvalRecord record;
-  const auto last = static_cast<int64_t>(items.size()) - 1;
-  TRY_ASSIGN(record.item, json_int(line, "item", 0, last));
+  TRY_ASSIGN(record.item, json_int(line, "item", 0, kItemsMax));
   TRY_ASSIGN(record.sample, json_int(line, "sample", 0, kSamplesMax));
   TRY_ASSIGN(record.id, json_string(line, "id"));
+  TRY_ASSIGN(record.group, json_string_or(line, "group", ""));
   TRY_ASSIGN(record.prompt, json_string(line, "prompt"));
   TRY_ASSIGN(record.answer, json_string(line, "answer"));
   TRY_ASSIGN(record.reply, json_string(line, "reply"));
   TRY_ASSIGN(record.reasoning, json_string(line, "reasoning"));
   TRY_ASSIGN(record.finish_reason, json_string(line, "finish_reason"));
   TRY_ASSIGN(record.tokens, json_int(line, "tokens", 0, std::numeric_limits<int64_t>::max()));
-  TRY_ASSIGN(record.right, json_bool(line, "right"));
-  if (record.id != items[static_cast<size_t>(record.item)].id) {
-    return error(Code::invalid, "expected item `{}`, found `{}`",
-                 items[static_cast<size_t>(record.item)].id, record.id);
-  }
+  TRY_ASSIGN(const bool right, json_bool(line, "right"));
+  TRY_ASSIGN(record.judgement.value, json_number_or(line, "value", right ? 1 : 0, 0, 1));
+  TRY_ASSIGN(record.judgement.note, json_string_or(line, "note", ""));
   return record;
+}
+
+Status check_item(const EvalRecord& record, const std::vector<EvalItem>& items) {
+  const auto item = static_cast<size_t>(record.item);
+  if (item >= items.size()) {
+    return error(Code::invalid, "expected an item below {}, found {}", items.size(), item);
+  }
+  if (record.id == items[item].id) return Status::ok();
+  return error(Code::invalid, "expected item `{}`, found `{}`", items[item].id, record.id);
+}
+
+// The whole lines of a file of records, each with its place, "path:line".
+Status each_line(const std::string& path, std::string_view whole,
+                 const std::function<Status(int64_t number, const Json& line)>& take) {
+  int64_t number = 0;
+  for (size_t begin = 0; begin < whole.size();) {
+    const size_t end = whole.find('\n', begin);
+    const std::string place = fmt::format("{}:{}", path, ++number);
+    auto line = parse_json(whole.substr(begin, end - begin));
+    if (!line) return std::move(line).status().at(place);
+    begin = end + 1;
+    Status taken = take(number, *line);
+    if (!taken.is_ok()) return std::move(taken).at(place);
+  }
+  return Status::ok();
+}
+
+std::string_view whole_lines(std::string_view content) {
+  const size_t last = content.rfind('\n');
+  return content.substr(0, last == content.npos ? 0 : last + 1);
 }
 
 // Of what is asked and what is right; lengths keep texts apart that lie one behind the other.
@@ -62,6 +93,7 @@ EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, TextRe
   record.item = index;
   record.sample = sample;
   record.id = item.id;
+  record.group = item.group;
   record.prompt = item.prompt;
   record.answer = item.answer;
   record.tokens = static_cast<int64_t>(reply.output_ids.size());
@@ -75,13 +107,37 @@ Json to_json(const EvalRecord& r) {
   return {{"id", r.id},
           {"item", r.item},
           {"sample", r.sample},
+          {"group", r.group},
           {"prompt", r.prompt},
           {"answer", r.answer},
           {"reply", r.reply},
           {"reasoning", r.reasoning},
           {"tokens", r.tokens},
           {"finish_reason", r.finish_reason},
-          {"right", r.right}};
+          {"right", r.judgement.right()},
+          {"value", r.judgement.value},
+          {"note", r.judgement.note}};
+}
+
+Result<StoredRecords> read_records(const std::string& path) {
+  TRY_ASSIGN(const std::string content, read_file(path, kDatasetBytesMax));
+  return parse_records(content, path);
+}
+
+Result<StoredRecords> parse_records(std::string_view content, const std::string& name) {
+  StoredRecords stored;
+  TRY(each_line(name, whole_lines(content), [&](int64_t number, const Json& line) -> Status {
+    if (number == 1) {
+      TRY_ASSIGN(const Json* run, json_object(line, "run"));
+      stored.run = *run;
+      return Status::ok();
+    }
+    TRY_ASSIGN(EvalRecord record, record_from(line));
+    stored.records.push_back(std::move(record));
+    return Status::ok();
+  }));
+  if (stored.records.empty()) return error(Code::corrupt, "{}: expected records, found none", name);
+  return stored;
 }
 
 RecordFile::RecordFile(RecordFile&& other) noexcept
@@ -109,30 +165,25 @@ Result<RecordFile> RecordFile::open(const std::string& path, const Json& run,
 
 Status RecordFile::load(const Json& run, const std::vector<EvalItem>& items) {
   TRY_ASSIGN(const std::string content, read_file(path_, kDatasetBytesMax));
-  const size_t whole = content.rfind('\n') == content.npos ? 0 : content.rfind('\n') + 1;
-  int64_t number = 0;
-  for (size_t begin = 0; begin < whole;) {
-    const size_t end = content.find('\n', begin);
-    const std::string place = fmt::format("{}:{}", path_, ++number);
-    auto line = parse_json(std::string_view(content).substr(begin, end - begin));
-    if (!line) return std::move(line).status().at(place);
-    begin = end + 1;
+  const std::string_view whole = whole_lines(content);
+  TRY(each_line(path_, whole, [&](int64_t number, const Json& line) -> Status {
     if (number == 1) {
-      const Json* found = json_find(*line, "run");
-      if (found != nullptr && *found == run) continue;
-      return error(Code::invalid, "{}: expected records of this run ({}), found {}", place,
-                   run.dump(), json_excerpt(*line));
+      const Json* found = json_find(line, "run");
+      if (found != nullptr && *found == run) return Status::ok();
+      return error(Code::invalid, "expected records of this run ({}), found {}", run.dump(),
+                   json_excerpt(line));
     }
-    auto record = record_from(*line, items);
-    if (!record) return std::move(record).status().at(place);
-    earlier_.push_back(*std::move(record));
-  }
+    TRY_ASSIGN(EvalRecord record, record_from(line));
+    TRY(check_item(record, items));
+    earlier_.push_back(std::move(record));
+    return Status::ok();
+  }));
   const Json header = {{"run", run}};
-  if (whole == 0 && !header.dump().starts_with(content)) {
+  if (whole.empty() && !header.dump().starts_with(content)) {
     return error(Code::invalid, "{}: expected records of a run, found another file", path_);
   }
-  if (::ftruncate(fd_, static_cast<off_t>(whole)) != 0) return failed(path_);
-  return number == 0 ? write_line(header) : Status::ok();
+  if (::ftruncate(fd_, static_cast<off_t>(whole.size())) != 0) return failed(path_);
+  return whole.empty() ? write_line(header) : Status::ok();
 }
 
 Status RecordFile::append(const EvalRecord& record) {

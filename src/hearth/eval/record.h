@@ -14,14 +14,24 @@ namespace hearth {
 struct EvalRecord {
   int64_t item = 0;    // place in the list of items
   int64_t sample = 0;  // which reply to it
-  std::string id, prompt, answer;
+  std::string id, group, prompt, answer;
   std::string reply, reasoning, finish_reason;
   int64_t tokens = 0;
-  bool right = false;
+  Judgement judgement;
 };
 
 EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, TextReply reply);
 Json to_json(const EvalRecord& record);
+
+// A file of records as it lies there, to be looked at: the run's description and the whole lines.
+struct StoredRecords {
+  Json run;
+  std::vector<EvalRecord> records;
+};
+
+Result<StoredRecords> read_records(const std::string& path);
+// The same of a file's bytes; errors begin with `name`.
+Result<StoredRecords> parse_records(std::string_view content, const std::string& name);
 
 // Owner of the open file; move-only.
 class RecordFile {

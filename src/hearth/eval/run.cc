@@ -34,7 +34,8 @@ Result<TextRequest> request_for(const EvalItem& item, const TextModel& model) {
 }
 
 void add(Score& score, const EvalRecord& record) {
-  score.right += record.right ? 1 : 0;
+  score.right += record.judgement.right() ? 1 : 0;
+  score.sum += record.judgement.value;
   score.replies += 1;
   score.n += record.sample == 0 ? 1 : 0;
 }
@@ -53,6 +54,31 @@ void summarise(EvalResult& result, const std::vector<EvalItem>& items) {
 }
 
 }  // namespace
+
+double pass_at_k(int64_t n, int64_t c, int64_t k) {
+  CHECK(0 <= c && c <= n && 1 <= k && k <= n);
+  if (n - c < k) return 1;
+  double none = 1;  // the chance that k of n replies, drawn without putting back, are all wrong
+  for (int64_t i = n - c + 1; i <= n; ++i) {
+    none *= 1 - static_cast<double>(k) / static_cast<double>(i);
+  }
+  return 1 - none;
+}
+
+std::map<int64_t, double> pass_at(const std::vector<EvalRecord>& records, int64_t samples) {
+  std::map<int64_t, int64_t> right;  // by item
+  for (const EvalRecord& record : records) {
+    right[record.item] += record.judgement.right() ? 1 : 0;
+  }
+  std::map<int64_t, double> out;
+  for (const int64_t k : {int64_t{1}, int64_t{2}, int64_t{5}, int64_t{10}, int64_t{100}, samples}) {
+    if (k > samples || right.empty()) continue;
+    double sum = 0;
+    for (const auto& [item, c] : right) sum += pass_at_k(samples, c, k);
+    out[k] = sum / static_cast<double>(right.size());
+  }
+  return out;
+}
 
 Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& items,
                              const TextModel& model, Engine& engine, EvalSettings settings) {
@@ -87,7 +113,12 @@ Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& it
     const Task task = tasks[static_cast<size_t>(index)];
     const EvalItem& item = items[static_cast<size_t>(task.item)];
     EvalRecord record = record_of(task.item, task.sample, item, std::move(reply));
-    record.right = suite.is_right(item, record.reply);
+    auto judged = suite.judge(item, record.reply);
+    if (!judged) {
+      recorded = std::move(judged).status();
+      return false;
+    }
+    record.judgement = *std::move(judged);
     add(result.all, record);
     result.new_tokens += record.tokens;
     if (settings.on_record) recorded = settings.on_record(record);
@@ -101,6 +132,7 @@ Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& it
   if (!ran.is_ok()) return ran;
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   summarise(result, items);
+  if (suite.measures) result.measures = suite.measures(result.records);
   return result;
 }
 

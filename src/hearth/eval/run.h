@@ -18,10 +18,9 @@ struct Score {
   int64_t right = 0;    // replies
   int64_t replies = 0;  //
   int64_t n = 0;        // items
+  double sum = 0;       // of the replies' values
   // pass@1, the mean over all samples of all items. The interval counts items, not samples.
-  double share() const {
-    return replies ? static_cast<double>(right) / static_cast<double>(replies) : 0;
-  }
+  double share() const { return replies ? sum / static_cast<double>(replies) : 0; }
   Interval ci95() const { return wilson95_of_share(share(), n); }
 };
 
@@ -41,10 +40,17 @@ struct EvalResult {
   Score all;
   std::map<std::string, Score> groups;   // by EvalItem::group
   std::map<std::string, Score> details;  // by EvalItem::detail
+  std::vector<Measure> measures;         // of the suite
   int64_t tokens = 0;                    // of all replies
   int64_t new_tokens = 0;                // of those written now
   double seconds = 0;                    // that they took
 };
+
+// pass@k of records by item: the chance that of k replies to an item one is right, by the unbiased
+// estimator 1 - C(n-c, k) / C(n, k) from n replies with c right (Chen et al. 2021), as a mean over
+// the items. For k = 1, 2, 5, 10, 100 and the number of samples, as far as there are samples.
+std::map<int64_t, double> pass_at(const std::vector<EvalRecord>& records, int64_t samples);
+double pass_at_k(int64_t n, int64_t c, int64_t k);
 
 Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& items,
                              const TextModel& model, Engine& engine, EvalSettings settings);

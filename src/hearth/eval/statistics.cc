@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
+
+#include "hearth/base/check.h"
+#include "hearth/base/random.h"
 
 namespace hearth {
 
@@ -18,6 +22,40 @@ Interval wilson95_of_share(double p, int64_t n) {
   const double spread = z * std::sqrt(p * (1 - p) / count + z * z / (4 * count * count));
   const double scale = 1 + z * z / count;
   return {std::max(0.0, (centre - spread) / scale), std::min(1.0, (centre + spread) / scale)};
+}
+
+double mcnemar_exact(int64_t only_a, int64_t only_b) {
+  CHECK(only_a >= 0 && only_b >= 0);
+  const auto n = static_cast<double>(only_a + only_b);
+  const int64_t fewer = std::min(only_a, only_b);
+  double tail = 0;  // of the binomial distribution with p = 1/2
+  for (int64_t i = 0; i <= fewer; ++i) {
+    const auto k = static_cast<double>(i);
+    tail += std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) -
+                     n * std::log(2.0));
+  }
+  return std::min(1.0, 2 * tail);
+}
+
+Interval bootstrap95_of_mean(std::span<const double> values, int64_t draws) {
+  CHECK(!values.empty() && draws > 0);
+  std::vector<double> means;
+  uint64_t state = 0;
+  for (int64_t draw = 0; draw < draws; ++draw) {
+    double sum = 0;
+    for (size_t i = 0; i < values.size(); ++i) {
+      state += kSplitMixStep;
+      // The high half times the count: the bias is below 2^-32 times the count.
+      const uint64_t place = ((splitmix64(state) >> 32) * values.size()) >> 32;
+      sum += values[place];
+    }
+    means.push_back(sum / static_cast<double>(values.size()));
+  }
+  std::sort(means.begin(), means.end());
+  const auto at = [&](double share) {
+    return means[static_cast<size_t>(share * static_cast<double>(draws - 1))];
+  };
+  return {at(0.025), at(0.975)};
 }
 
 }  // namespace hearth

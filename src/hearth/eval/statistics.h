@@ -1,7 +1,9 @@
-// Confidence for shares: how far a measured score may be from the true one.
+// Confidence for shares and for differences: how far a measured score may be from the true one, and
+// whether two runs of the same items differ by more than chance.
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace hearth {
 
@@ -14,5 +16,14 @@ Interval wilson95(int64_t right, int64_t n);
 // The same for a mean of `n` items that are each right in part (the mean of several samples): the
 // items are what is independent.
 Interval wilson95_of_share(double share, int64_t n);
+
+// McNemar's exact test: the chance, were both runs equally good, that of the items which only one
+// of them has right the split is as uneven as `only_a` to `only_b` or more, either way round.
+double mcnemar_exact(int64_t only_a, int64_t only_b);
+
+// 95 % interval of a mean by drawing as many values, with repeats, `draws` times (the percentile
+// bootstrap, Efron 1979). Of paired differences it is the paired bootstrap. A function of its
+// input.
+Interval bootstrap95_of_mean(std::span<const double> values, int64_t draws = 10'000);
 
 }  // namespace hearth

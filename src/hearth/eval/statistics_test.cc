@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace hearth {
 namespace {
 
@@ -13,6 +15,28 @@ TEST(Wilson, KnownIntervals) {
   EXPECT_NEAR(wilson95(81, 263).low, 0.2553, 1e-4);  // Newcombe 1998, table I
   EXPECT_NEAR(wilson95(81, 263).high, 0.3662, 1e-4);
   EXPECT_EQ(wilson95(0, 0).high, 1);
+}
+
+// Twice the binomial tail, worked out in whole numbers.
+TEST(McNemar, ExactTwoSidedP) {
+  EXPECT_EQ(mcnemar_exact(0, 0), 1);
+  EXPECT_EQ(mcnemar_exact(5, 5), 1);
+  EXPECT_DOUBLE_EQ(mcnemar_exact(0, 5), 0.0625);
+  EXPECT_DOUBLE_EQ(mcnemar_exact(5, 0), 0.0625);
+  EXPECT_NEAR(mcnemar_exact(2, 10), 0.0385742, 1e-7);
+  EXPECT_NEAR(mcnemar_exact(1000, 1100), 0.030720708, 1e-9);
+}
+
+TEST(Bootstrap, IntervalsOfMeans) {
+  const std::vector<double> same(20, 0.5);
+  EXPECT_EQ(bootstrap95_of_mean(same).low, 0.5);
+  EXPECT_EQ(bootstrap95_of_mean(same).high, 0.5);
+  // Of many coin tosses it is the normal interval: 0.5 -+ 1.96 * 0.5 / sqrt(n).
+  std::vector<double> tosses(400);
+  for (size_t i = 0; i < tosses.size(); ++i) tosses[i] = i % 2 == 0 ? 1 : 0;
+  const Interval ci = bootstrap95_of_mean(tosses);
+  EXPECT_NEAR(ci.low, 0.451, 0.004);
+  EXPECT_NEAR(ci.high, 0.549, 0.004);
 }
 
 }  // namespace

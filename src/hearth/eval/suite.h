@@ -1,6 +1,7 @@
 // A suite: where its items come from and when a reply is right. One file each, listed in suites.cc.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,16 +18,41 @@ struct EvalItem {
   std::string answer;  // what the scorer holds the reply against
 };
 
+// What a scorer says of one reply.
+struct Judgement {
+  double value = 0;  // 1: right; between 0 and 1 only where a suite measures likeness
+  std::string note;  // why a reply is wrong, where there is more to say than that
+
+  bool right() const { return value == 1; }
+};
+
+inline Judgement judgement_of(bool right) {
+  return {right ? 1.0 : 0.0, ""};
+}
+
+struct EvalRecord;
+
+// A score of many replies together that isn't the mean of theirs: BLEU of a corpus.
+struct Measure {
+  std::string name;
+  double value;  // in [0, 1]
+};
+
 struct Suite {
-  std::string_view name;
-  std::string_view description;
-  int64_t max_tokens;           // longest reply that an item needs
-  double temperature;           // what its published scores were drawn with; 0: greedy
-  double top_p;                 //
-  std::string_view data_files;  // beside the bundled data, separated by commas; "": none, by path
+  std::string name;
+  std::string description;
+  int64_t max_tokens;      // longest reply that an item needs
+  double temperature;      // what its published scores were drawn with; 0: greedy
+  double top_p;            //
+  std::string data_files;  // beside the bundled data, separated by commas; "": none, by path
   // The items of one data file, in the order of the file; errors name the line.
-  Result<std::vector<EvalItem>> (*load)(const std::string& path);
-  bool (*is_right)(const EvalItem& item, std::string_view reply);
+  std::function<Result<std::vector<EvalItem>>(const std::string& path)> load;
+  // An error: the scorer could not work; it says nothing of the reply.
+  std::function<Result<Judgement>(const EvalItem& item, std::string_view reply)> judge;
+  // Whether the scorer can work on this machine, asked before anything runs; none: it always can.
+  std::function<Status()> ready = {};
+  // Beside the mean of the values; none: nothing.
+  std::function<std::vector<Measure>(const std::vector<EvalRecord>& records)> measures = {};
 };
 
 const Suite* find_suite(std::string_view name);  // nullptr: no such suite

@@ -1,0 +1,237 @@
+// See choice_suites.h. Prompts ask R1 to reason and to box the letter, as for mathematics.
+#include "hearth/eval/choice_suites.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "hearth/base/mapped_file.h"
+#include "hearth/eval/csv.h"
+#include "hearth/eval/jsonl.h"
+#include "hearth/eval/math/extract.h"
+
+namespace hearth {
+namespace {
+
+constexpr int64_t kReplyTokensMax = 32'768;
+constexpr double kTemperature = 0.6;
+constexpr double kTopP = 0.95;
+constexpr size_t kChoicesMax = 26;
+
+struct Question {
+  std::string id, text;
+  std::vector<std::string> choices;
+  size_t right = 0;
+};
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+char letter_of(size_t choice) {
+  return static_cast<char>('A' + choice);
+}
+
+// A letter of a choice with nothing of a word beside it; "A" before a word is an article.
+bool stands_alone(std::string_view text, size_t i, size_t choices) {
+  const char c = text[i];
+  if (c < 'A' || static_cast<size_t>(c - 'A') >= choices) return false;
+  if (i > 0 && (is_letter_or_digit(text[i - 1]) || text[i - 1] == '\\')) return false;
+  if (i + 1 < text.size() && is_letter_or_digit(text[i + 1])) return false;
+  const bool article = c == 'A' && i + 2 < text.size() && text[i + 1] == ' ' &&
+                       text[i + 2] >= 'a' && text[i + 2] <= 'z';
+  return !article;
+}
+
+Result<size_t> choice_of_letter(std::string_view letter, size_t choices) {
+  if (letter.size() == 1 && letter[0] >= 'A' && static_cast<size_t>(letter[0] - 'A') < choices) {
+    return static_cast<size_t>(letter[0] - 'A');
+  }
+  return error(Code::corrupt, "`answer`: expected a letter from A to {}, found \"{}\"",
+               letter_of(choices - 1), letter);
+}
+
+EvalItem item_of(Question question, std::string group, bool chinese) {
+  EvalItem item;
+  item.id = std::move(question.id);
+  item.group = std::move(group);
+  item.prompt = chinese ? "以下是一道单项选择题。\n\n" : "";
+  item.prompt += question.text;
+  for (size_t i = 0; i < question.choices.size(); ++i) {
+    item.prompt += fmt::format("\n{}. {}", letter_of(i), question.choices[i]);
+  }
+  item.prompt += chinese ? "\n\n请逐步推理，并将正确选项的字母放在\\boxed{}中。"
+                         : "\n\nPlease reason step by step, and put the letter of the right choice "
+                           "within \\boxed{}.";
+  item.answer = std::string(1, letter_of(question.right));
+  return item;
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+// The places of the question, the four choices and the answer in a row.
+using Columns = std::array<size_t, 6>;
+
+// By a header with their names (CMMLU, C-Eval), else in this order (MMLU has no header).
+std::optional<Columns> header_of(const CsvRow& row) {
+  constexpr std::array<std::string_view, 6> kNames = {"question", "a", "b", "c", "d", "answer"};
+  Columns columns{};
+  for (size_t i = 0; i < kNames.size(); ++i) {
+    const auto found = std::find_if(
+        row.begin(), row.end(), [&](const std::string& name) { return lower(name) == kNames[i]; });
+    if (found == row.end()) return std::nullopt;
+    columns[i] = static_cast<size_t>(found - row.begin());
+  }
+  return columns;
+}
+
+Result<std::vector<EvalItem>> load_csv(const std::string& path, bool chinese) {
+  TRY_ASSIGN(std::string content, read_file(path, kDatasetBytesMax));
+  if (content.starts_with("\xEF\xBB\xBF")) content.erase(0, 3);
+  auto parsed = parse_csv(content);
+  if (!parsed) return std::move(parsed).status().at(path);
+  std::vector<CsvRow>& rows = *parsed;
+  if (rows.empty()) return error(Code::corrupt, "{}: expected questions, found none", path);
+  const auto header = header_of(rows[0]);
+  const Columns columns = header.value_or(Columns{0, 1, 2, 3, 4, 5});
+  if (header) rows.erase(rows.begin());
+  std::vector<EvalItem> items;
+  for (CsvRow& row : rows) {
+    const std::string place = fmt::format("{}: question {}", path, items.size() + 1);
+    if (row.size() <= *std::max_element(columns.begin(), columns.end())) {
+      return error(Code::corrupt,
+                   "{}: expected a question, four choices and an answer, found {} "
+                   "fields",
+                   place, row.size());
+    }
+    Question question;
+    question.text = std::move(row[columns[0]]);
+    for (size_t i = 1; i <= 4; ++i) question.choices.push_back(std::move(row[columns[i]]));
+    auto right = choice_of_letter(row[columns[5]], 4);
+    if (!right) return std::move(right).status().at(place);
+    question.right = *right;
+    items.push_back(item_of(std::move(question), stem_of(path), chinese));
+  }
+  if (items.empty()) return error(Code::corrupt, "{}: expected questions, found none", path);
+  return items;
+}
+
+// {"question", "choices": [...], "answer": 2 or "C", "subject"}.
+Result<EvalItem> json_item(const Json& line, bool chinese) {
+  Question question;
+  TRY_ASSIGN(question.text, json_string(line, "question"));
+  TRY_ASSIGN(const Json* choices, json_array(line, "choices"));
+  if (choices->size() < 2 || choices->size() > kChoicesMax) {
+    return error(Code::corrupt, "`choices`: expected 2 to {}, found {}", kChoicesMax,
+                 choices->size());
+  }
+  for (const Json& choice : *choices) {
+    if (!choice.is_string()) return error(Code::corrupt, "`choices`: expected an array of texts");
+    question.choices.push_back(choice.get<std::string>());
+  }
+  const Json* answer = json_find(line, "answer");
+  if (answer != nullptr && answer->is_string()) {
+    TRY_ASSIGN(question.right, choice_of_letter(answer->get<std::string>(), choices->size()));
+  } else {
+    const auto last = static_cast<int64_t>(choices->size()) - 1;
+    TRY_ASSIGN(const int64_t right, json_int(line, "answer", 0, last));
+    question.right = static_cast<size_t>(right);
+  }
+  TRY_ASSIGN(std::string subject, json_string_or(line, "subject", ""));
+  return item_of(std::move(question), std::move(subject), chinese);
+}
+
+// {"premise", "choice1", "choice2", "question": "cause" or "effect", "label": 0 or 1}.
+Result<EvalItem> xcopa_item(const Json& line) {
+  Question question;
+  TRY_ASSIGN(const std::string premise, json_string(line, "premise"));
+  question.choices.resize(2);
+  TRY_ASSIGN(question.choices[0], json_string(line, "choice1"));
+  TRY_ASSIGN(question.choices[1], json_string(line, "choice2"));
+  TRY_ASSIGN(const std::string asked, json_string(line, "question"));
+  if (asked != "cause" && asked != "effect") {
+    return error(Code::corrupt, "`question`: expected cause or effect, found \"{}\"", asked);
+  }
+  TRY_ASSIGN(const int64_t label, json_int(line, "label", 0, 1));
+  question.right = static_cast<size_t>(label);
+  question.text = premise + (asked == "cause" ? "\nWhat was the more likely cause?"
+                                              : "\nWhat happened more likely as a result?");
+  return item_of(std::move(question), asked, false);
+}
+
+Result<std::vector<EvalItem>> load(const std::string& path, bool chinese) {
+  std::vector<EvalItem> items;
+  if (path.ends_with(".csv")) {
+    TRY_ASSIGN(items, load_csv(path, chinese));
+  } else {
+    TRY_ASSIGN(items, read_items(path, [&](const Json& line) { return json_item(line, chinese); }));
+  }
+  items = numbered(std::move(items));
+  for (EvalItem& item : items) item.id = stem_of(path) + "/" + item.id;
+  return items;
+}
+
+Result<std::vector<EvalItem>> load_xcopa(const std::string& path) {
+  TRY_ASSIGN(std::vector<EvalItem> items, read_items(path, xcopa_item));
+  items = numbered(std::move(items));
+  for (EvalItem& item : items) {
+    item.id = stem_of(path) + "/" + item.id;
+    item.group = stem_of(path) + " " + item.group;
+  }
+  return items;
+}
+
+Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
+  size_t choices = 0;  // as the prompt lists them
+  while (choices < kChoicesMax &&
+         item.prompt.find(fmt::format("\n{}. ", letter_of(choices))) != std::string::npos) {
+    ++choices;
+  }
+  const auto letter = chosen_letter(reply, choices);
+  if (!letter) return Judgement{0, "no letter found"};
+  return judgement_of(item.answer[0] == *letter);
+}
+
+Suite suite(std::string name, std::string description,
+            std::function<Result<std::vector<EvalItem>>(const std::string&)> load_file) {
+  return {std::move(name),
+          std::move(description),
+          kReplyTokensMax,
+          kTemperature,
+          kTopP,
+          "",
+          std::move(load_file),
+          judge};
+}
+
+}  // namespace
+
+std::optional<char> chosen_letter(std::string_view reply, size_t choices) {
+  const auto answer = math::extract_answer(reply);
+  if (answer && answer->place != math::AnswerPlace::last_number) {
+    for (size_t i = 0; i < answer->text.size(); ++i) {
+      if (stands_alone(answer->text, i, choices)) return answer->text[i];
+    }
+  }
+  for (size_t i = reply.size(); i-- > 0;) {
+    if (stands_alone(reply, i, choices)) return reply[i];
+  }
+  return std::nullopt;
+}
+
+std::span<const Suite> choice_suites() {
+  static const std::array<Suite, 4> kSuites = {
+      suite("mmlu", "questions of MMLU with four choices, by --data",
+            [](const std::string& path) { return load(path, false); }),
+      suite("cmmlu", "the same in Chinese, of CMMLU, by --data",
+            [](const std::string& path) { return load(path, true); }),
+      suite("ceval", "the same in Chinese, of C-Eval, by --data",
+            [](const std::string& path) { return load(path, true); }),
+      suite("xcopa", "causes and effects of XCOPA, one file a language, by --data", load_xcopa)};
+  return kSuites;
+}
+
+}  // namespace hearth

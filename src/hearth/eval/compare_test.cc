@@ -1,0 +1,104 @@
+// Two runs side by side, and the report of one.
+#include "hearth/eval/compare.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "hearth/eval/report.h"
+
+namespace hearth {
+namespace {
+
+StoredRecords run_of(const std::vector<double>& values, int64_t samples = 1) {
+  StoredRecords out;
+  out.run = {{"suite", "s"}};
+  for (size_t i = 0; i < values.size(); ++i) {
+    EvalRecord record;
+    record.item = static_cast<int64_t>(i) / samples;
+    record.sample = static_cast<int64_t>(i) % samples;
+    record.id = std::to_string(record.item);
+    record.prompt = "p" + record.id;
+    record.judgement.value = values[i];
+    out.records.push_back(record);
+  }
+  return out;
+}
+
+TEST(Compare, ALossIsShown) {
+  std::vector<double> a(100, 1), b(100, 1);
+  for (size_t i = 0; i < 12; ++i) b[i] = 0;
+  for (size_t i = 50; i < 52; ++i) a[i] = 0;
+  const auto c = compare_runs(run_of(a), run_of(b));
+  ASSERT_TRUE(c.has_value());
+  EXPECT_EQ(c->items, 100);
+  EXPECT_EQ(c->only_a, 12);
+  EXPECT_EQ(c->only_b, 2);
+  EXPECT_NEAR(*c->mcnemar_p, 0.0129394, 1e-6);
+  EXPECT_EQ(c->verdict, Verdict::worse);
+  EXPECT_NEAR(c->difference, -0.10, 1e-12);
+  EXPECT_LT(c->ci95.high, 0);
+  const auto back = compare_runs(run_of(b), run_of(a));
+  EXPECT_EQ(back->verdict, Verdict::better);
+  EXPECT_NE(in_words(*back).find("+10.00 points"), std::string::npos) << in_words(*back);
+}
+
+TEST(Compare, FewDifferencesAreChance) {
+  const auto c = compare_runs(run_of({1, 1, 1, 0, 0}), run_of({1, 0, 0, 1, 0}));
+  EXPECT_EQ(c->verdict, Verdict::no_difference);
+  EXPECT_NE(in_words(*c).find("No difference"), std::string::npos);
+}
+
+TEST(Compare, SeveralSamplesAreOneItem) {
+  const auto c = compare_runs(run_of({1, 0, 1, 1}, 2), run_of({0, 0, 1, 1}, 2));
+  EXPECT_EQ(c->items, 2);
+  EXPECT_FALSE(c->mcnemar_p.has_value());
+  EXPECT_DOUBLE_EQ(c->difference, -0.25);
+}
+
+TEST(Compare, WhatIsNotPairedIsLeftOutOrRefused) {
+  const auto c = compare_runs(run_of({1, 1, 1}), run_of({1, 1}));
+  EXPECT_EQ(c->items, 2);
+  EXPECT_EQ(c->unpaired, 1);
+  StoredRecords other = run_of({1, 1});
+  other.records[0].prompt = "another";
+  EXPECT_EQ(compare_runs(run_of({1, 1}), other).status().code(), Code::invalid);
+  other = run_of({1});
+  other.run["suite"] = "t";
+  EXPECT_EQ(compare_runs(run_of({1}), other).status().code(), Code::invalid);
+  EXPECT_EQ(compare_runs(run_of({1}), run_of({})).status().code(), Code::invalid);
+}
+
+TEST(Report, OnePageWithoutMarkupFromOutside) {
+  EvalResult result;
+  for (int64_t i = 0; i < 30; ++i) {
+    EvalRecord record;
+    record.item = i;
+    record.id = "<script>";
+    record.reply = "</pre><script>alert(1)</script>";
+    record.tokens = 10 * i;
+    record.judgement = {i % 3 == 0 ? 1.0 : 0.0, "a & b"};
+    for (Score* score : {&result.all, &result.groups["<b>|" + std::to_string(i % 2)]}) {
+      score->sum += record.judgement.value;
+      score->replies += 1;
+      score->n += 1;
+      score->right += record.judgement.right() ? 1 : 0;
+    }
+    result.records.push_back(record);
+  }
+  const EvalReport report = {"suite<i>", {{"model", "<x>"}}, &result, ""};
+  const std::string html = to_html(report);
+  for (const char* bad : {"<script", "<i>", "<b>", "<x>", "http-equiv", "src="}) {
+    EXPECT_EQ(html.find(bad), html.npos) << bad;
+  }
+  EXPECT_NE(html.find("33.33 %"), html.npos);
+  EXPECT_NE(html.find("<svg"), html.npos);
+  EXPECT_NE(html.find("0-50"), html.npos);  // replies of 0 to 50 tokens: the first of five bins
+  const std::string markdown = to_markdown(report);
+  EXPECT_NE(markdown.find("| <b>\\|0 | 15 | 33.33 % |"), markdown.npos) << markdown;
+  EXPECT_EQ(to_json(report)["right"], 10);
+  EXPECT_FALSE(check_report_path("report.pdf").is_ok());
+}
+
+}  // namespace
+}  // namespace hearth
