@@ -8,11 +8,18 @@
 namespace hearth {
 namespace {
 
-// Numbers of chips and inputs have gaps; these bound the search.
-constexpr int kChipsMax = 64;
-constexpr int kInputsMax = 64;
-constexpr int kZonesMax = 64;
+// Numbers of chips, zones and inputs have gaps, this long at most.
+constexpr int kGapMax = 12;
+constexpr int kNumberMax = 256;
 constexpr int kTripsMax = 16;
+
+// Calls `read_one(number)` until it says often enough that there is none.
+template <typename F>
+void for_each_number(int first, F read_one) {
+  for (int i = first, missing = 0; i < kNumberMax && missing <= kGapMax; ++i) {
+    missing = read_one(i) ? 0 : missing + 1;
+  }
+}
 
 constexpr std::array<std::string_view, 6> kCpuChips = {
     "coretemp", "k10temp", "zenpower", "cpu_thermal", "fam15h_power", "via_cputemp"};
@@ -29,15 +36,15 @@ bool names_a_cpu(std::string_view zone) {
                              [&](std::string_view name) { return zone.starts_with(name); });
 }
 
-void read_chip(const SystemRoot& root, int chip, std::vector<ThermalReading>& out) {
+bool read_chip(const SystemRoot& root, int chip, std::vector<ThermalReading>& out) {
   const std::string folder = fmt::format("/sys/class/hwmon/hwmon{}/", chip);
   const auto name = root.read_line(folder + "name");
-  if (!name) return;
+  if (!name) return false;
   const bool cpu = std::ranges::find(kCpuChips, *name) != kCpuChips.end();
-  for (int i = 1; i <= kInputsMax; ++i) {
+  for_each_number(1, [&](int i) {
     const std::string input = fmt::format("{}temp{}", folder, i);
     const auto text = root.read(input + "_input");
-    if (!text && text.status().code() == Code::not_found) continue;
+    if (!text && text.status().code() == Code::not_found) return false;
     ThermalReading reading;
     const auto label = root.read_line(input + "_label");
     reading.name = fmt::format("{}/{}", *name, label.value_or(fmt::format("temp{}", i)));
@@ -45,7 +52,9 @@ void read_chip(const SystemRoot& root, int chip, std::vector<ThermalReading>& ou
     if (text) reading.celsius = degrees(parse_int(*text));
     reading.critical_c = degrees(root.read_int(input + "_crit"));
     out.push_back(std::move(reading));
-  }
+    return true;
+  });
+  return true;
 }
 
 std::optional<double> critical_trip(const SystemRoot& root, const std::string& zone) {
@@ -58,24 +67,25 @@ std::optional<double> critical_trip(const SystemRoot& root, const std::string& z
   return std::nullopt;
 }
 
-void read_zone(const SystemRoot& root, int index, std::vector<ThermalReading>& out) {
+bool read_zone(const SystemRoot& root, int index, std::vector<ThermalReading>& out) {
   const std::string zone = fmt::format("/sys/class/thermal/thermal_zone{}/", index);
   const auto type = root.read_line(zone + "type");
-  if (!type) return;
+  if (!type) return false;
   ThermalReading reading;
   reading.name = *type;
   reading.kind = names_a_cpu(*type) ? ThermalKind::cpu : ThermalKind::other;
   reading.celsius = degrees(root.read_int(zone + "temp"));
   reading.critical_c = critical_trip(root, zone);
   out.push_back(std::move(reading));
+  return true;
 }
 
 }  // namespace
 
 std::vector<ThermalReading> read_thermal(const SystemRoot& root) {
   std::vector<ThermalReading> out;
-  for (int i = 0; i < kChipsMax; ++i) read_chip(root, i, out);
-  for (int i = 0; i < kZonesMax; ++i) read_zone(root, i, out);
+  for_each_number(0, [&](int chip) { return read_chip(root, chip, out); });
+  for_each_number(0, [&](int zone) { return read_zone(root, zone, out); });
   std::ranges::stable_sort(out, {}, &ThermalReading::name);
   return out;
 }
