@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "hearth/cli/model_options.h"
+#include "hearth/cli/serve_memory.h"
 #include "hearth/serve/http/http_server.h"
 #if defined(HEARTH_GRPC)
 #include "hearth/serve/grpc/grpc_server.h"
@@ -40,6 +41,7 @@ struct Options {
   int64_t kv_megabytes = 0;
   int64_t body_megabytes = 8;
   std::string reserve = "auto";
+  std::string pooling{pooling_name(Pooling::mean)};
   std::string pii = "off";
   std::string pii_policy;
   PersonalDataPolicy personal_data;
@@ -111,12 +113,14 @@ AdmissionOptions admission_options(const Options& options, const TextModel& mode
     std::ranges::copy(options.effort_budgets, out.effort_budgets.begin());
   }
   out.thought_ending = options.thought_ending;
+  out.pooling = *find_pooling(options.pooling);
   return out;
 }
 
-ServiceOptions service_options(const Options& options) {
+ServiceOptions service_options(const Options& options, const MemoryBudget& memory) {
   ServiceOptions out;
   out.version = HEARTH_VERSION;
+  out.memory = memory;
   if (options.reasoning_field == "reasoning") out.reasoning_field = ReasoningField::reasoning;
   if (options.reasoning_field == "both") out.reasoning_field = ReasoningField::both;
   return out;
@@ -158,21 +162,24 @@ struct Ports {
   std::optional<uint16_t> grpc;
 };
 
-// Where it listens, for people; with --json for scripts, which wait for this line.
+// Where it listens and what it holds, for people; with --json for scripts, which wait for this
+// line.
 void announce(const Options& options, const std::string& model, const Ports& ports,
-              const Session& session) {
+              const MemoryBudget& memory, const Session& session) {
   const bool tls = !options.http.tls_certificate.empty();
   const bool six = options.http.host.find(':') != std::string::npos;
   const std::string host = six ? "[" + options.http.host + "]" : options.http.host;
   const std::string url = fmt::format("http{}://{}:{}", tls ? "s" : "", host, ports.http);
   if (session.json) {
-    Json out = {{"url", url}, {"port", ports.http}, {"model", model}};
+    Json out = {
+        {"url", url}, {"port", ports.http}, {"model", model}, {"memory", budget_json(memory)}};
     if (ports.grpc) out["grpc_port"] = *ports.grpc;
     fmt::print("{}\n", out.dump());
   } else {
     fmt::print("{} {} {} {}/v1\n", session.say("serving", "正在提供"), model,
                session.say("at", "地址"), url);
     if (ports.grpc) fmt::print("gRPC {} {}:{}\n", session.say("at", "地址"), host, *ports.grpc);
+    fmt::print("{}: {}\n", session.say("memory", "内存"), budget_text(memory));
   }
   std::fflush(stdout);
 }
@@ -203,7 +210,10 @@ Status run_serve(Options& options, const Session& session) {
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
   const TextModel& model = *opened.model;
   TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, model.model()));
+  MemoryBudget memory = serve_budget(model, engine_settings);
+  TRY(check_serve_budget(memory, opened.backend->name()));
   Engine engine(model.model(), *opened.backend, engine_settings, model.banned());
+  TRY(engine.health());
   AdmissionOptions settings = admission_options(options, model, engine.context());
   Metrics metrics(settings.model_names[0]);
   RequestLog log(options.log_json, !options.quiet);
@@ -212,15 +222,18 @@ Status run_serve(Options& options, const Session& session) {
   EngineLoop loop(model, engine, metrics, limits);
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
+  memory.adapters = adapters.bytes();
+  TRY(check_serve_budget(memory, opened.backend->name()));
+  metrics.memory(memory);
   Admission admission(model, loop, adapters, *gate, metrics, std::move(settings));
-  Service service(admission, loop, adapters, *gate, metrics, service_options(options));
+  Service service(admission, loop, adapters, *gate, metrics, service_options(options, memory));
   options.http.body_bytes_max = options.body_megabytes * kMegabyte;
   TRY_ASSIGN(const std::unique_ptr<HttpServer> server,
              HttpServer::open(service, loop, *gate, metrics, log, options.http));
   TRY(loop.start());
   Ports ports{server->port(), std::nullopt};
 #if defined(HEARTH_GRPC)
-  RpcService rpc_service(admission, *gate, metrics);
+  RpcService rpc_service(admission, adapters, *gate, metrics);
   std::unique_ptr<GrpcServer> rpc_server;
   if (options.grpc_port) {
     TRY_ASSIGN(rpc_server,
@@ -228,7 +241,7 @@ Status run_serve(Options& options, const Session& session) {
     ports.grpc = rpc_server->port();
   }
 #endif
-  announce(options, admission.name(), ports, session);
+  announce(options, admission.name(), ports, memory, session);
   server->run();
 #if defined(HEARTH_GRPC)
   rpc_server.reset();  // its calls end while the loop still runs
@@ -320,6 +333,10 @@ void add_serve(CLI::App& app, Session& session) {
       ->check(CLI::Range(0, 1 << 24));
   verb->add_option("--thought-ending", options->thought_ending,
                    "what closes a thought that reaches its budget, before </think>");
+  verb->add_option("--pooling", options->pooling,
+                   "what an embedding is made of: the mean of all states, or the last one")
+      ->check(CLI::IsMember({"mean", "last"}))
+      ->capture_default_str();
   verb->add_option("--pii", options->pii,
                    "personal data in requests, unless the key says: off, log_only, mask or block")
       ->check(CLI::IsMember({"off", "log_only", "mask", "block"}))

@@ -8,11 +8,17 @@
 
 #include "hearth/files/outside_bytes.h"
 #include "hearth/serve/completions.h"
+#include "hearth/serve/embeddings.h"
 
 namespace hearth::serve {
 namespace {
 
 constexpr int64_t kWholeReplyMax = int64_t{256} << 20;  // a reply that is not streamed
+
+// The names of keys are few and the owner's own; without keys all are one tenant.
+uint64_t tenant_of(const Caller& caller) {
+  return caller.name.empty() ? 0 : std::hash<std::string>()(caller.name);
+}
 
 }  // namespace
 
@@ -118,14 +124,38 @@ std::optional<ApiError> Admission::admit(
   GenerationJob job = make_job(model_, request, options_.context, std::move(prompts));
   job.thought = thought_of(request);
   job.adapter = std::move(named.adapter);
+  job.tenant = tenant_of(caller);
+  if (auto error = make_grammar(request, job)) return error;
+  return submit(std::move(job), caller, deadline, request.stream, out);
+}
+
+std::optional<ApiError> Admission::embed(
+    EmbeddingRequest request, const Caller& caller,
+    std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out) {
+  NamedModel named;
+  if (auto error = find_model(request.model, named)) return error;
+  out.model = named.name;
+  GenerationRequest texts;  // as the guard knows them
+  texts.endpoint = Endpoint::completion;
+  texts.prompts = std::move(request.inputs);
+  if (auto error = guard(caller, texts, out.guarded)) return error;
+  GenerationJob job;
+  if (auto error = make_inputs(model_, texts.prompts, options_.context, job.prompts)) return error;
+  job.pooling = options_.pooling;
+  job.raw = true;
+  job.adapter = std::move(named.adapter);
+  job.tenant = tenant_of(caller);
+  return submit(std::move(job), caller, deadline, false, out);
+}
+
+std::optional<ApiError> Admission::submit(
+    GenerationJob job, const Caller& caller,
+    std::optional<std::chrono::steady_clock::time_point> deadline, bool stream, Admitted& out) {
   out.choices = job.choices();
-  const int64_t buffer = request.stream ? options_.stream_buffer * out.choices : kWholeReplyMax;
-  out.channel = std::make_shared<AnswerChannel>(request.stream, buffer);
+  const int64_t buffer = stream ? options_.stream_buffer * out.choices : kWholeReplyMax;
+  out.channel = std::make_shared<AnswerChannel>(stream, buffer);
   job.channel = out.channel;
   job.deadline = deadline;
-  // The names of keys are few and the owner's own; without keys all are one tenant.
-  job.tenant = caller.name.empty() ? 0 : std::hash<std::string>()(caller.name);
-  if (auto error = make_grammar(request, job)) return error;
   job.on_end = [&gate = gate_, caller](const Usage& usage) {
     gate.spend_tokens(caller, usage.prompt_tokens + usage.completion_tokens);
   };

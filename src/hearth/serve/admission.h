@@ -17,6 +17,7 @@
 #include "hearth/serve/adapters.h"
 #include "hearth/serve/engine_loop.h"
 #include "hearth/serve/generation_request.h"
+#include "hearth/serve/openai/embeddings.h"
 #include "hearth/serve/openai/read_request.h"
 #include "hearth/serve/personal_data.h"
 
@@ -28,6 +29,7 @@ struct AdmissionOptions {
   std::array<int64_t, 3> effort_budgets = {1024, 4096, 16384};  // low, medium, high: of a thought
   std::string thought_ending = ThoughtOptions().ending;
   PersonalDataPolicy personal_data;
+  Pooling pooling = Pooling::mean;    // of embeddings
   int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
 };
 
@@ -53,6 +55,10 @@ class Admission {
   std::optional<ApiError> admit(GenerationRequest request, const Caller& caller,
                                 std::optional<std::chrono::steady_clock::time_point> deadline,
                                 Admitted& out);
+  // The same of texts to embed; a choice of `out` is one of them.
+  std::optional<ApiError> embed(EmbeddingRequest request, const Caller& caller,
+                                std::optional<std::chrono::steady_clock::time_point> deadline,
+                                Admitted& out);
   // The tokens that /tokenize tells.
   std::optional<ApiError> tokenize(const TokenizeRequest& request, Prompt& out) const;
 
@@ -73,6 +79,9 @@ class Admission {
                                 GuardedRequest& out);
   std::optional<ApiError> make_grammar(const GenerationRequest& request, GenerationJob& job);
   ThoughtOptions thought_of(const GenerationRequest& request) const;
+  std::optional<ApiError> submit(GenerationJob job, const Caller& caller,
+                                 std::optional<std::chrono::steady_clock::time_point> deadline,
+                                 bool stream, Admitted& out);
 
   const TextModel& model_;
   EngineLoop& loop_;

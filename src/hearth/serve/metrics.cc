@@ -39,9 +39,10 @@ struct Metrics::Series {
   Family<Counter>& counters(const char* name, const char* help) {
     return prometheus::BuildCounter().Name(name).Help(help).Labels(labels).Register(registry);
   }
-  Gauge& gauge(const char* name, const char* help) {
-    return prometheus::BuildGauge().Name(name).Help(help).Labels(labels).Register(registry).Add({});
+  Family<Gauge>& gauges(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Labels(labels).Register(registry);
   }
+  Gauge& gauge(const char* name, const char* help) { return gauges(name, help).Add({}); }
   Histogram& histogram(const char* name, const char* help, const Buckets& buckets) {
     return prometheus::BuildHistogram().Name(name).Help(help).Labels(labels).Register(registry).Add(
         {}, buckets);
@@ -87,6 +88,8 @@ struct Metrics::Series {
           .Add({});
   Gauge& adapters = gauge("hearth_adapters_loaded", "Adapters that requests may name");
   Gauge& adapter_bytes = gauge("hearth_adapter_memory_bytes", "Memory of these adapters");
+  Family<Gauge>& memory =
+      gauges("hearth_memory_budget_bytes", "Memory stated at the start, by what holds it");
   Family<Counter>& personal_data =
       counters("hearth_personal_data_total", "Personal data found in requests, by type and mode");
   Gauge& open = gauge("hearth_connections_open", "HTTP connections");
@@ -158,6 +161,16 @@ void Metrics::step(int64_t sequences, double seconds) {
 void Metrics::adapters(int64_t loaded, int64_t bytes) {
   series_->adapters.Set(static_cast<double>(loaded));
   series_->adapter_bytes.Set(static_cast<double>(bytes));
+}
+
+void Metrics::memory(const MemoryBudget& budget) {
+  const std::pair<const char*, int64_t> parts[] = {{"weights", budget.weights},
+                                                   {"kv_cache", budget.kv_cache},
+                                                   {"scratch", budget.scratch},
+                                                   {"adapters", budget.adapters}};
+  for (const auto& [part, bytes] : parts) {
+    series_->memory.Add({{"part", part}}).Set(static_cast<double>(bytes));
+  }
 }
 
 void Metrics::in_engine(const SchedulerStats& stats, int64_t waiting) {

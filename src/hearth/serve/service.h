@@ -12,6 +12,7 @@
 #include "hearth/serve/adapters.h"
 #include "hearth/serve/admission.h"
 #include "hearth/serve/exchange.h"
+#include "hearth/serve/memory_budget.h"
 #include "hearth/serve/metrics.h"
 #include "hearth/serve/openai/write_reply.h"
 #include "hearth/serve/personal_data.h"
@@ -21,6 +22,7 @@ namespace hearth::serve {
 struct ServiceOptions {
   std::string version;
   ReasoningField reasoning_field = ReasoningField::reasoning_content;
+  MemoryBudget memory;  // as /health?verbose tells it
 };
 
 // Thread-safe; all that it is given must outlive it.
@@ -47,11 +49,12 @@ class Service {
   HttpReply chat(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply complete(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply generate(Endpoint endpoint, const RequestContext& context, std::string_view body);
+  HttpReply embed(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply models(const RequestHead& head, const RequestContext&, std::string_view);
   HttpReply tokenize(const RequestHead&, const RequestContext&, std::string_view body);
   HttpReply detokenize(const RequestHead&, const RequestContext&, std::string_view body);
   HttpReply page(const RequestHead& head, const RequestContext&, std::string_view);
-  HttpReply health(const RequestHead&, const RequestContext&, std::string_view);
+  HttpReply health(const RequestHead& head, const RequestContext&, std::string_view);
   HttpReply ready(const RequestHead&, const RequestContext&, std::string_view);
   HttpReply metrics(const RequestHead&, const RequestContext&, std::string_view);
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hearth/serve/adapters.h"
 #include "hearth/serve/admission.h"
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/grpc/rpc_stream.h"
@@ -34,7 +35,7 @@ struct RpcReply {
 // Thread-safe; all that it is given must outlive it.
 class RpcService {
  public:
-  RpcService(Admission& admission, Gate& gate, Metrics& metrics);
+  RpcService(Admission& admission, Adapters& adapters, Gate& gate, Metrics& metrics);
 
   // Decides on the head alone; an error means that no message is read. Fills `context`.
   std::optional<ApiError> refuse(const RpcHead& head, RequestContext& context);
@@ -49,11 +50,12 @@ class RpcService {
   static const Route* find_route(std::string_view method);
 
   using Work = RpcReply(const RpcHead&, const RequestContext&, std::string_view);
-  Work chat, generate, tokenize, list_models, reflection;
+  Work chat, generate, embed, tokenize, list_models, load_adapter, unload_adapter, reflection;
   RpcReply answer(Endpoint endpoint, const RpcHead& head, const RequestContext& context,
                   std::string_view message);
 
   Admission& admission_;
+  Adapters& adapters_;
   Gate& gate_;
   Metrics& metrics_;
   const int64_t created_;  // when the model was loaded
