@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 MODEL ?=
 
-.PHONY: help deps build run serve bench test test-all page-test cuda gpu-bundle dev tsan clang neon rings fuzz tidy format \
+.PHONY: help deps build run serve bench test test-all page-test client-test cuda gpu-bundle dev tsan clang neon rings fuzz tidy format \
   format-check golden install soak clean
 
 help:  ## this list
@@ -37,6 +37,11 @@ test: deps  ## build and run all tests; the last line counts them
 page-test: build  ## the chat page in a headless Chromium, which is installed where it is missing
 	@tools/install-deps tools/apt-packages-page.txt
 	@for part in page_markdown page page_trouble; do python3 tests/$${part}_test.py build/hearth .; done
+
+client-test: build  ## the official openai client, and a gRPC client that knows reflection alone
+	@tools/client-env build/clients
+	@python=build/clients/bin/python; test -x $$python || python=python3; \
+	  for part in openai grpc; do $$python tests/$${part}_client_test.py build/hearth .; done
 
 test-all:  ## all that `make test` runs, and the chat page's tests in a browser
 	@tools/install-deps tools/apt-packages-page.txt

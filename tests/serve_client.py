@@ -52,7 +52,8 @@ class Server:
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(f"no server: {self.logged()}")
-        self.port = json.loads(line)["port"]
+        self.announced = json.loads(line)
+        self.port = self.announced["port"]
 
     def __enter__(self):
         return self

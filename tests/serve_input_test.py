@@ -70,6 +70,8 @@ class BadInput(unittest.TestCase):
                 (b"GET http://localhost/health HTTP/1.1\r\n" + host + b"\r\n", 400),
                 (b"GET /" + b"a" * 10000 + b" HTTP/1.1\r\n" + host + b"\r\n", 414),
                 (b"GET /health HTTP/1.1\r\n" + host + b"A: b\r\n" * 200 + b"\r\n", 431),
+                (b"GET /health HTTP/1.1\r\n" + host + b"A: b\r\n" * 10000 + b"\r\n", 431),
+                (b"GET /health HTTP/1.1\nHost: localhost\n\n", 400),
                 (b"GET /health HTTP/1.1\r\n" + host + b"A: " + b"b" * 1000000 + b"\r\n\r\n", 431),
                 (b"GET /health HTTP/1.1\r\n" + host + b"A: b\0c\r\n\r\n", 400),
                 (post + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400),
@@ -87,6 +89,23 @@ class BadInput(unittest.TestCase):
                 (b"DELETE /v1/models HTTP/1.1\r\n" + host + b"\r\n", 405),
                 (b"OPTIONS /v1/models HTTP/1.1\r\n" + host + b"\r\n", 405)):
             self.assertEqual(self.status(data), expected, data[:80])
+
+    def test_names_and_numbers_that_are_too_much(self):
+        tool = {"type": "function", "function": {"name": "f" * 900000}}
+        for members, param in (({"tools": [tool]}, "tools"), ({"top_logprobs": 10**6}, "top_logprobs"),
+                               ({"max_tokens": 2**31}, "max_tokens"), ({"n": 10**6}, "n"),
+                               ({"stop": ["x" * 2000]}, "stop")):
+            status, _, reply = self.server.chat(logprobs=True, **members)
+            self.assertEqual((status, reply["error"]["param"]), (400, param))
+            self.assertLess(len(reply["error"]["message"]), 500)
+
+    def test_embeddings(self):
+        for body, param in (({}, "input"), ({"input": [[]]}, "input"), ({"input": ["a"] * 3000}, "input"),
+                            ({"input": "7" * 5000}, "input"), ({"input": [2**63]}, "input"),
+                            ({"input": "a", "dimensions": 10**6}, "dimensions"),
+                            ({"input": "a", "encoding_format": []}, "encoding_format")):
+            status, _, reply = self.server.ask("POST", "/v1/embeddings", body)
+            self.assertEqual((status, reply["error"]["param"]), (400, param))
 
     def test_truncations(self):
         body = b'{"messages":[{"role":"user","content":"1+1=?"}],"max_tokens":2}'

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """The server as clients meet it: `hearth serve` on a free port, spoken to over real sockets.
-Usage: tests/serve_test.py BINARY REPO [STREAMS]. Standard library only; the official `openai`
-client is tried too where it is installed."""
+Usage: tests/serve_test.py BINARY REPO [STREAMS]. Standard library only."""
 
 import contextlib
 import http.client
-import importlib.util
 import json
+import math
 import re
 import resource
 import selectors
@@ -147,28 +146,44 @@ class Protocol(unittest.TestCase):
                 connection.request("GET", "/health")
                 self.assertEqual(connection.getresponse().read(), b'{"status":"ok"}')
 
-    @unittest.skipUnless(importlib.util.find_spec("openai"), "the openai package is not installed")
-    def test_the_official_client(self):
-        import openai
-        client = openai.OpenAI(base_url=f"http://127.0.0.1:{self.server.port}/v1", api_key="none")
-        messages = [{"role": "user", "content": "12+30=?"}]
-        reply = client.chat.completions.create(model="mini", messages=messages, logprobs=True,
-                                               top_logprobs=2)
-        self.assertIn("42", reply.choices[0].message.content)
-        self.assertLessEqual(reply.choices[0].logprobs.content[0].logprob, 0)
-        chunks = list(client.chat.completions.create(model="mini", messages=messages, stream=True,
-                                                     stream_options={"include_usage": True}))
-        text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
-        self.assertEqual(text, reply.choices[0].message.content)
-        self.assertEqual(chunks[-1].usage.total_tokens, reply.usage.total_tokens)
-        self.assertEqual(client.models.list().data[0].id, "mini")
-        whole = client.completions.create(model="mini", prompt="12+", max_tokens=2)
-        self.assertEqual(whole.usage.completion_tokens, 2)
-        with self.assertRaises(openai.BadRequestError) as wrong:
-            client.chat.completions.create(model="mini", messages=[])
-        self.assertEqual(wrong.exception.param, "messages")
-        with self.assertRaises(openai.NotFoundError):
-            client.chat.completions.create(model="other", messages=messages)
+    def test_embeddings(self):
+        texts = ["12+30=?", "7*8=?"]
+        status, headers, reply = self.server.ask("POST", "/v1/embeddings",
+                                                 {"input": texts, "novelty": 1})
+        self.assertEqual((status, headers["X-Hearth-Ignored"]), (200, "novelty"))
+        for vector in reply["data"]:
+            self.assertAlmostEqual(math.hypot(*vector["embedding"]), 1, delta=1e-5)
+        with Server("--pooling", "last", "--no-log-requests") as server:
+            last = server.ask("POST", "/v1/embeddings", {"input": texts})[2]
+        self.assertNotEqual(last["data"][0], reply["data"][0])
+        self.assertEqual(last["usage"]["total_tokens"], reply["usage"]["total_tokens"])
+
+    def test_a_timeout_of_the_client(self):
+        body = {"messages": [{"role": "user", "content": "7*8=?"}], **ENDLESS}
+        chat = ("POST", "/v1/chat/completions")
+        status, _, reply = self.server.ask(*chat, body, **{"X-Request-Timeout": "100ms"})
+        self.assertEqual((status, reply["error"]["code"]), (408, "deadline_exceeded"))
+        status, _, text = self.server.ask(*chat, {**body, "stream": True},
+                                          **{"X-Request-Timeout": "0.2"})
+        self.assertEqual(status, 200)
+        self.assertIn('"code":"deadline_exceeded"', text)
+        self.assertTrue(text.endswith("data: [DONE]\n\n"))
+        status, _, reply = self.server.ask(*chat, body, **{"X-Request-Timeout": "soon"})
+        self.assertEqual((status, reply["error"]["param"]), (400, "X-Request-Timeout"))
+
+    def test_the_memory_is_stated(self):
+        stated = self.server.announced["memory"]
+        parts = ("weights", "kv_cache", "scratch", "adapters")
+        self.assertEqual(stated["total_bytes"], sum(stated[f"{p}_bytes"] for p in parts))
+        self.assertGreater(min(stated[f"{p}_bytes"] for p in parts[:3]), 0)
+        self.assertEqual(self.server.ask("GET", "/health?verbose")[2]["memory"], stated)
+        self.assertEqual(self.server.metric("memory_budget_bytes"), stated["total_bytes"])
+        run = subprocess.run([BINARY, "serve", "--model", str(REPO / "assets/mini"), "--port", "0",
+                              "--kv-memory", "900000000"],
+                             capture_output=True, text=True, timeout=60, check=False)
+        self.assertNotEqual(run.returncode, 0)
+        self.assertRegex(run.stderr, r"KV cache of \d+\.\d GB .* --kv-memory \d+ would fit")
+        self.assertEqual(run.stderr.count("\n"), 1)
 
 
 class Life(unittest.TestCase):
@@ -297,6 +312,24 @@ class Life(unittest.TestCase):
                      "/health/", "/health/../v1/models", "/%68ealth", "//health", "/health;/x"):
             self.assertEqual(server.ask("GET", path)[0], 401, path)
             self.assertEqual(server.ask("GET", path, Host="a/?x=")[0], 400, path)
+        # However a path is written: without a key no route but the open ones answers.
+        for method, route in (("GET", "/v1/models"), ("POST", chat), ("POST", "/v1/completions"),
+                              ("POST", "/v1/embeddings"), ("GET", "/v1/adapters"),
+                              ("POST", "/v1/adapters"), ("DELETE", "/v1/adapters/a"),
+                              ("POST", "/tokenize"), ("POST", "/detokenize"), ("GET", "/ready"),
+                              ("GET", "/metrics")):
+            for path in (route, route + "/", "/" + route, route + "?x=1", route.upper(),
+                         route + ".", route + "%00", route + ";x", "/." + route, "/x/.." + route,
+                         route + "%2f", route.replace("/", "//"),
+                         "/" + route[1:].replace("/", "%2f"), route + "/../health",
+                         "/health/.." + route, "/page/.." + route):
+                for key in ({}, {"Authorization": "Bearer hearth-" + "0" * 64}, {"X-Api-Key": "x"}):
+                    status = server.ask(method, path, {"input": "a"}, **key)[0]
+                    allowed = (404, 405) if path.startswith(("/page/", "/health/..")) else ()
+                    self.assertIn(status, (401, *allowed), (method, path, key))
+        self.assertEqual(server.ask("GET", "/health?verbose")[0], 401)
+        self.assertEqual(server.ask("GET", "/health?verbose", **makers["alice"])[0], 403)
+        self.assertEqual(server.ask("GET", "/health?verbose", **makers["watcher"])[0], 200)
         for bad in ("", "Bearer", "Bearer ", "Bearer x", "Basic " + "a" * 1000):
             self.assertEqual(server.ask("POST", chat, body, Authorization=bad)[0], 401)
         self.assertEqual(server.ask("POST", chat, body, **makers["alice"])[0], 200)

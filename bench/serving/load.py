@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""How Hearth serves many at once, beside llama.cpp's server on the same GGUF file, in turn: A B A B.
+"""How Hearth serves many at once, beside llama.cpp's server on the same GGUF file in turn: A B A B.
 
     HEARTH_PEER_LLAMA=.../llama.cpp/build/bin \\
         bench/serving/load.py --pairs 3 --threads 2 model-Q8_0.gguf
+    bench/serving/load.py --llama .../llama.cpp/build/bin --smoke   # a minute: do all of them run?
 
 The servers run one after the other, never together; each pair gives one ratio for each figure, the
 table shows the median of the ratios with their ends. Workloads:
@@ -27,9 +28,10 @@ import pathlib
 import random
 import statistics
 import sys
+import tempfile
 import time
 
-from stream import Answer, Server, complete, environment
+from stream import Answer, ModelFacts, Server, add_servers, complete, tiny_model
 
 PROMPT, ANSWER = 128, 64
 CONTEXT = 2048  # of one stream
@@ -39,17 +41,19 @@ TRACE_PROMPT_MAX = 1024
 class Asker:
     """Makes requests of given lengths; the same ones in the same order for every server."""
 
-    def __init__(self, port: int, vocab: int, end_id: int):
-        self.port, self.vocab, self.end_id = port, vocab, end_id
+    def __init__(self, port: int, facts: ModelFacts):
+        self.port, self.facts = port, facts
         self.random = random.Random(20261127)
 
     def prompt(self, tokens: int) -> list[int]:
-        return [self.random.randrange(self.vocab // 2, self.vocab - 1000) for _ in range(tokens)]
+        """Of ordinary tokens: the first and the last ids are those of control tokens."""
+        vocab = self.facts.vocab
+        return [self.random.randrange(vocab // 2, vocab - vocab // 100) for _ in range(tokens)]
 
     async def ask(self, prompt: list[int], tokens: int) -> Answer:
         return await complete(self.port, {
-            "model": "any", "prompt": prompt, "max_tokens": tokens, "temperature": 0,
-            "logit_bias": {str(self.end_id): -100}})
+            "prompt": prompt, "max_tokens": tokens, "temperature": 0,
+            "logit_bias": {str(self.facts.end_id): -100}})
 
 
 def checked(answers: list[Answer], tokens: int | None = None) -> list[Answer]:
@@ -136,7 +140,7 @@ WORKLOADS = {"closed": closed, "trace": trace, "behind": behind, "prefix": prefi
 
 def run(server: Server, options) -> dict:
     with server:
-        asker = Asker(server.port, options.vocab, options.end_id)
+        asker = Asker(server.port, options.facts)
         asyncio.run(asker.ask(asker.prompt(16), 4))  # warms up
         out = {}
         for name in options.workloads:
@@ -163,20 +167,24 @@ def table(ours: list[dict], theirs: list[dict]) -> str:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="GGUF file")
+    parser.add_argument("model", nargs="?", help="GGUF file")
+    add_servers(parser)
+    parser.add_argument("--smoke", action="store_true", help="a tiny network, once, no figures")
     parser.add_argument("--workloads", default="closed,behind,prefix")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--streams", type=int, default=8)
     parser.add_argument("--requests", type=int, default=3, help="of each stream")
     parser.add_argument("--settle-seconds", type=float, default=20)
-    parser.add_argument("--vocab", type=int, default=151643)
-    parser.add_argument("--end-id", type=int, default=151643, help="end of sequence")
     parser.add_argument("--trace", help="CSV of arrival times")
     parser.add_argument("--trace-requests", type=int, default=40)
     parser.add_argument("--trace-speed", type=float, default=1.0)
     parser.add_argument("--json", help="where to keep every figure")
     options = parser.parse_args()
+    if options.smoke:
+        options.pairs, options.requests, options.settle_seconds = 1, 1, 0.2
+    elif not options.model:
+        parser.error("expected a GGUF file, or --smoke")
     options.workloads = options.workloads.split(",")
     for name in options.workloads:
         if name not in WORKLOADS:
@@ -188,14 +196,17 @@ def parse() -> argparse.Namespace:
 
 def main():
     options = parse()
-    binary, peer = environment()
-    ours, theirs = [], []
-    for _ in range(options.pairs):
-        ours.append(run(Server.hearth(binary, options.model, options.streams, options.threads,
-                                      CONTEXT), options))
-        if peer:
-            theirs.append(run(Server.llama(peer, options.model, options.streams, options.threads,
-                                           CONTEXT), options))
+    with tempfile.TemporaryDirectory() as folder:
+        if options.smoke:
+            options.model = tiny_model(options.hearth, folder)
+        options.facts = ModelFacts.of(options.hearth, options.model)
+        ours, theirs = [], []
+        for _ in range(options.pairs):
+            ours.append(run(Server.hearth(options.hearth, options.model, options.streams,
+                                          options.threads, CONTEXT), options))
+            if options.llama:
+                theirs.append(run(Server.llama(options.llama, options.model, options.streams,
+                                               options.threads, CONTEXT), options))
     print(table(ours, theirs))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps({"hearth": ours, "llama.cpp": theirs}))

@@ -4,8 +4,12 @@ answered, some hanging up in the middle. At the end every stream must have been 
 with an error object, and the server's own count must balance:
 
     bench/serving/soak.py --streams 1000 --seconds 600
+    bench/serving/soak.py --llama .../llama.cpp/build/bin --peer --model model.gguf ...
 
-admitted = completed + failed + cancelled. Prints one JSON object; exits with 1 if anything was lost.
+admitted = completed + failed + cancelled. Prints one JSON object; exits with 1 if anything was
+lost. `budget_bytes` is what the server stated at its start, `own_bytes` what it held then beside it
+(the program, its tokenizer): the peak is to stay within both. With --peer the same crowd meets
+llama.cpp's server, which keeps no such accounts; its answers are counted all the same.
 """
 
 import argparse
@@ -17,10 +21,12 @@ import resource
 import sys
 import time
 
-from stream import REPO, Answer, Server, complete, environment
+from stream import REPO, Answer, Server, add_servers, complete
 
 HANG_UP_SHARE = 0.02
 LOST_SHOWN = 5
+SEQUENCES, CONTEXT = 64, 1024
+ANSWER_SECONDS_MAX = 600  # a stream that says nothing for so long is lost
 
 
 def outcome(answer: Answer) -> str:
@@ -37,7 +43,7 @@ async def client(port: int, number: int, end: float, counts: collections.Counter
         a, b = numbers.randrange(10000), numbers.randrange(10000)
         task = asyncio.ensure_future(complete(
             port, {"messages": [{"role": "user", "content": f"{a}+{b}=?"}], "max_tokens": 200},
-            "/v1/chat/completions"))
+            "/v1/chat/completions", timeout=ANSWER_SECONDS_MAX))
         if numbers.random() < HANG_UP_SHARE:
             await asyncio.wait([task], timeout=numbers.random() * 5)
             if not task.done():
@@ -84,28 +90,54 @@ def settled(server: Server) -> dict[str, int]:
         time.sleep(0.2)
 
 
-def main():
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--model", default=str(REPO / "assets/mini"))
+    parser.add_argument("--peer", action="store_true", help="ask llama.cpp's server instead")
+    add_servers(parser)
     options = parser.parse_args()
+    if options.peer and not options.llama:
+        parser.error("--peer: expected --llama, the folder of llama.cpp's programs")
+    return options
+
+
+def serve(options) -> Server:
+    if options.peer:
+        return Server.llama(options.llama, options.model, SEQUENCES, options.threads, CONTEXT)
+    return Server.hearth(options.hearth, options.model, SEQUENCES, options.threads, CONTEXT,
+                         "--max-queue", str(options.streams * 2))
+
+
+def accounts(server: Server) -> dict:
+    """What Hearth's own counters say, once nothing runs any more."""
+    found = settled(server)
+    balanced = found["admitted"] == found["completed"] + found["failed"] + found["cancelled"]
+    return {"server": found, "balanced": balanced}
+
+
+def main():
+    options = parse()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    binary, _ = environment()
-    server = Server.hearth(binary, str(REPO / "assets/mini"), 64, options.threads, 1024,
-                           "--max-queue", str(options.streams * 2))
+    server = serve(options)
     with server:
-        at_start = server.peak_bytes()
+        out = {"server_name": server.name, "streams": options.streams, "seconds": options.seconds}
+        if not options.peer:
+            memory = json.loads(server.get("/health?verbose"))["memory"]
+            out["budget_bytes"] = memory["total_bytes"]
+            # Of the budget the weights alone are in use before the first request.
+            out["own_bytes"] = max(0, server.peak_bytes() - memory["weights_bytes"])
         counts, lost = asyncio.run(crowd(server.port, options.streams, options.seconds))
-        found = settled(server)
-        peak = server.peak_bytes()
-    balanced = found["admitted"] == found["completed"] + found["failed"] + found["cancelled"]
-    print(json.dumps({"streams": options.streams, "seconds": options.seconds, **counts,
-                      "server": found, "balanced": balanced, "peak_bytes": peak,
-                      "bytes_when_ready": at_start, "lost_for": lost[:LOST_SHOWN]}))
-    sys.exit(0 if balanced and not lost and counts["complete"] else 1)
+        out |= counts
+        if not options.peer:
+            out |= accounts(server)
+        out["peak_bytes"] = server.peak_bytes()
+    print(json.dumps(out | {"lost_for": lost[:LOST_SHOWN]}))
+    sys.exit(0 if out.get("balanced", True) and not lost and counts["complete"] else 1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """One streamed completion, timed as its client sees it, and the servers that are asked. Both speak
 OpenAI's `/v1/completions` over server-sent events. Standard library only."""
 
+import argparse
 import asyncio
 import contextlib
 import dataclasses
@@ -96,8 +97,9 @@ class Server:
         return int(line.split()[1]) * 1024
 
 
-async def complete(port: int, body: dict, path: str = "/v1/completions") -> Answer:
-    """Asks for a stream and reads it to its end."""
+async def complete(port: int, body: dict, path: str = "/v1/completions",
+                   timeout: float | None = None) -> Answer:
+    """Asks for a stream and reads it to its end; past `timeout` seconds it is broken."""
     answer = Answer(sent=time.monotonic())
     data = json.dumps({**body, "stream": True, "stream_options": {"include_usage": True}}).encode()
     try:
@@ -107,10 +109,10 @@ async def complete(port: int, body: dict, path: str = "/v1/completions") -> Answ
             writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
                          f"\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n".encode()
                          + data)
-            await _read(reader, answer)
+            await asyncio.wait_for(_read(reader, answer), timeout)
         finally:
             writer.close()
-    except (OSError, asyncio.IncompleteReadError, ValueError) as failure:
+    except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as failure:
         answer.error = answer.error or f"{type(failure).__name__}: {failure}"
     return answer
 
@@ -136,14 +138,41 @@ def _take(event: dict, answer: Answer):
     if "error" in event:
         answer.error = json.dumps(event["error"])
     usage = event.get("usage")
-    if usage and not event.get("choices"):
+    if usage:  # in an event of its own, or in the last one of the answer
         answer.tokens = usage["completion_tokens"]
         answer.cached = usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
-    elif event.get("choices"):
-        answer.arrivals.append(time.monotonic())
+    for choice in event.get("choices", []):
+        told = choice.get("text") or choice.get("delta", {}).get("content")
+        # An end without a text is no token, unless it is all that was shown of an answer.
+        if told or not choice.get("finish_reason") or not answer.arrivals:
+            answer.arrivals.append(time.monotonic())
 
 
-def environment() -> tuple[str, str | None]:
-    """Our binary, and the folder of llama.cpp's programs if it was named."""
-    return (os.environ.get("HEARTH_BINARY", str(REPO / "build/hearth")),
-            os.environ.get("HEARTH_PEER_LLAMA"))
+def add_servers(parser: argparse.ArgumentParser):
+    """Flags that say which programs are measured."""
+    parser.add_argument("--hearth", default=os.environ.get("HEARTH_BINARY",
+                                                           str(REPO / "build/hearth")))
+    parser.add_argument("--llama", default=os.environ.get("HEARTH_PEER_LLAMA"),
+                        help="folder of llama.cpp's programs; else HEARTH_PEER_LLAMA")
+
+
+@dataclasses.dataclass
+class ModelFacts:
+    vocab: int
+    end_id: int  # end of sequence
+
+    @staticmethod
+    def of(binary: str, model: str) -> "ModelFacts":
+        """What a GGUF file says of itself."""
+        told = subprocess.run([binary, "inspect", model, "--json"], capture_output=True, check=True)
+        data = json.loads(told.stdout)["metadata"]
+        return ModelFacts(int(data[f"{json.loads(data['general.architecture'])}.vocab_size"]),
+                          int(data["tokenizer.ggml.eos_token_id"]))
+
+
+def tiny_model(binary: str, folder: str) -> str:
+    """A random network of a megabyte that both servers load: what --smoke runs."""
+    path = str(pathlib.Path(folder) / "tiny.gguf")
+    subprocess.run([binary, "tiny", "--arch", "qwen2", "--format", "q8_0", path], check=True,
+                   capture_output=True)
+    return path

@@ -164,6 +164,12 @@ struct MoeFfn {
   const float* weights = nullptr;
 };
 
+// What a model's forward gives, in the order of the batch's wanted rows.
+struct Outputs {
+  Tensor logits;  // f32 [logits_rows, vocab_size]
+  Tensor hidden;  // f32 [hidden_rows, hidden_size], behind the final norm; no data where none are
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -175,9 +181,9 @@ class Backend {
   // The same before a model's forward over `batch`. A device may record the forward and replay it
   // when a batch of the same shape comes again.
   virtual void begin_forward(const Batch& /*batch*/, const KvCache& /*cache*/) { begin_step(); }
-  // After that forward: waits for it and brings its logits to the host, where they stay until the
+  // After that forward: waits for it and brings its outputs to the host, where they stay until the
   // next step. internal: the device failed; it stays failed.
-  virtual Result<Tensor> end_forward(Tensor logits) { return logits; }
+  virtual Result<Outputs> end_forward(Outputs outputs) { return outputs; }
   // Zeroed memory of the device for a KvCache.  no_memory: it doesn't fit.
   virtual Result<std::shared_ptr<std::byte>> cache_memory(int64_t bytes) {
     return host_memory(bytes);
@@ -202,7 +208,8 @@ class Backend {
   virtual void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) = 0;
   // Each out = linear(norm(x)); several linears share one norm.
   virtual void norm_linear(Tensor x, const Norm& norm, std::span<const LinearOut> outs) = 0;
-  // Norms each head_dim slice of x [tokens, heads * head_dim] in place (Qwen3).
+  // Norms each head_dim slice of x [tokens, heads * head_dim] in place: Qwen3's heads, or whole
+  // rows.
   virtual void qk_norm(Tensor x, const Norm& norm, int64_t head_dim) = 0;
   virtual void attend_gqa(const AttendGqa& args, const Batch& batch, KvCache& cache) = 0;
   virtual void attend_mla(const AttendMla& args, const Batch& batch, KvCache& cache) = 0;

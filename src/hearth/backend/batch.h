@@ -31,6 +31,7 @@ struct Batch {
   std::vector<int32_t> tokens;  // [rows]
   std::vector<SequenceRows> sequences;
   std::vector<int64_t> logits_rows;  // rows whose logits are wanted, ascending
+  std::vector<int64_t> hidden_rows;  // rows whose last hidden states are wanted, ascending
 
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
 };

@@ -111,8 +111,8 @@ class Run {
   void forward(const Batch& batch) {
     if (!status_.is_ok()) return;
     backend_.begin_forward(batch, cache_);
-    auto logits = backend_.end_forward(model_.forward(backend_, batch, cache_));
-    if (!logits) status_ = std::move(logits).status();
+    auto outputs = backend_.end_forward(model_.forward(backend_, batch, cache_));
+    if (!outputs) status_ = std::move(outputs).status();
   }
 
   const Model& model_;

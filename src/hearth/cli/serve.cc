@@ -8,6 +8,7 @@
 
 #include "hearth/cli/machine_options.h"
 #include "hearth/cli/model_options.h"
+#include "hearth/cli/serve_memory.h"
 #include "hearth/cli/watermark_options.h"
 #include "hearth/serve/audit_trail.h"
 #include "hearth/serve/http/http_server.h"
@@ -45,6 +46,7 @@ struct Options {
   int64_t body_megabytes = 8;
   std::string reserve = "auto";
   std::string cost;
+  std::string pooling{pooling_name(Pooling::mean)};
   std::string pii = "off";
   std::string pii_policy;
   PersonalDataPolicy personal_data;
@@ -137,13 +139,15 @@ AdmissionOptions admission_options(const Options& options, const TextModel& mode
     std::ranges::copy(options.effort_budgets, out.effort_budgets.begin());
   }
   out.thought_ending = options.thought_ending;
+  out.pooling = *find_pooling(options.pooling);
   return out;
 }
 
-ServiceOptions service_options(const Options& options) {
+ServiceOptions service_options(const Options& options, const MemoryBudget& memory) {
   ServiceOptions out;
   out.audit = options.http.audit;
   out.version = HEARTH_VERSION;
+  out.memory = memory;
   if (options.reasoning_field == "reasoning") out.reasoning_field = ReasoningField::reasoning;
   if (options.reasoning_field == "both") out.reasoning_field = ReasoningField::both;
   return out;
@@ -211,21 +215,24 @@ struct Ports {
   std::optional<uint16_t> grpc;
 };
 
-// Where it listens, for people; with --json for scripts, which wait for this line.
+// Where it listens and what it holds, for people; with --json for scripts, which wait for this
+// line.
 void announce(const Options& options, const std::string& model, const Ports& ports,
-              const Session& session) {
+              const MemoryBudget& memory, const Session& session) {
   const bool tls = !options.http.tls_certificate.empty();
   const bool six = options.http.host.find(':') != std::string::npos;
   const std::string host = six ? "[" + options.http.host + "]" : options.http.host;
   const std::string url = fmt::format("http{}://{}:{}", tls ? "s" : "", host, ports.http);
   if (session.json) {
-    Json out = {{"url", url}, {"port", ports.http}, {"model", model}};
+    Json out = {
+        {"url", url}, {"port", ports.http}, {"model", model}, {"memory", budget_json(memory)}};
     if (ports.grpc) out["grpc_port"] = *ports.grpc;
     fmt::print("{}\n", out.dump());
   } else {
     fmt::print("{} {} {} {}/v1\n", session.say("serving", "正在提供"), model,
                session.say("at", "地址"), url);
     if (ports.grpc) fmt::print("gRPC {} {}:{}\n", session.say("at", "地址"), host, *ports.grpc);
+    fmt::print("{}: {}\n", session.say("memory", "内存"), budget_text(memory));
   }
   std::fflush(stdout);
 }
@@ -263,7 +270,10 @@ Status run_serve(Options& options, const Session& session) {
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
   const TextModel& model = *opened.model;
   TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, model.model()));
+  MemoryBudget memory = serve_budget(model, engine_settings);
+  TRY(check_serve_budget(memory, opened.backend->name()));
   Engine engine(model.model(), *opened.backend, engine_settings, model.banned());
+  TRY(engine.health());
   AdmissionOptions settings = admission_options(options, model, engine.context());
   settings.watermark = std::move(policy);
   Metrics metrics(settings.model_names[0]);
@@ -281,8 +291,11 @@ Status run_serve(Options& options, const Session& session) {
   EngineLoop loop(model, engine, metrics, limits);
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
+  memory.adapters = adapters.bytes();
+  TRY(check_serve_budget(memory, opened.backend->name()));
+  metrics.memory(memory);
   Admission admission(model, loop, adapters, *gate, metrics, std::move(settings));
-  ServiceOptions answers = service_options(options);
+  ServiceOptions answers = service_options(options, memory);
   answers.machine = machine.get();
   Service service(admission, loop, adapters, *gate, metrics, std::move(answers));
   options.http.body_bytes_max = options.body_megabytes * kMegabyte;
@@ -291,7 +304,7 @@ Status run_serve(Options& options, const Session& session) {
   TRY(loop.start());
   Ports ports{server->port(), std::nullopt};
 #if defined(HEARTH_GRPC)
-  RpcService rpc_service(admission, *gate, metrics, audited.trail.get());
+  RpcService rpc_service(admission, adapters, *gate, metrics, audited.trail.get());
   std::unique_ptr<GrpcServer> rpc_server;
   if (options.grpc_port) {
     TRY_ASSIGN(rpc_server,
@@ -299,7 +312,7 @@ Status run_serve(Options& options, const Session& session) {
     ports.grpc = rpc_server->port();
   }
 #endif
-  announce(options, admission.name(), ports, session);
+  announce(options, admission.name(), ports, memory, session);
   server->run();
 #if defined(HEARTH_GRPC)
   rpc_server.reset();  // its calls end while the loop still runs
@@ -437,6 +450,10 @@ void add_serve(CLI::App& app, Session& session) {
   verb->add_option(
       "--ledger", options->gate.ledger_path,
       "file of what each key has spent this month, so that a restart forgives nothing");
+  verb->add_option("--pooling", options->pooling,
+                   "what an embedding is made of: the mean of all states, or the last one")
+      ->check(CLI::IsMember({"mean", "last"}))
+      ->capture_default_str();
   verb->add_option("--pii", options->pii,
                    "personal data in requests, unless the key says: off, log_only, mask or block")
       ->check(CLI::IsMember({"off", "log_only", "mask", "block"}))

@@ -83,7 +83,7 @@ inline std::vector<float> logits_of(const std::string& path) {
   batch.sequences = {{0, 4, 0, Role::prompt, {0}}};
   batch.logits_rows = {0, 1, 2, 3};
   (*backend)->begin_step();
-  const Tensor logits = model.forward(**backend, batch, cache);
+  const Tensor logits = model.forward(**backend, batch, cache).logits;
   return {logits.f32().begin(), logits.f32().end()};
 }
 

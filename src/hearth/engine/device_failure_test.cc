@@ -15,8 +15,8 @@ class BreakingBackend : public CpuBackend {
  public:
   BreakingBackend() : CpuBackend(1, *cpu::available_tables().front()) {}
 
-  Result<Tensor> end_forward(Tensor logits) override {
-    if (steps_left-- > 0) return logits;
+  Result<Outputs> end_forward(Outputs outputs) override {
+    if (steps_left-- > 0) return outputs;
     return error(failure, "the device fell off the bus");
   }
   Result<std::shared_ptr<std::byte>> cache_memory(int64_t bytes) override {

@@ -80,9 +80,17 @@ Status Engine::check(const TokenRequest& request) const {
   const auto length = static_cast<int64_t>(request.prompt.size());
   const auto generated = static_cast<int64_t>(request.generated.size());
   if (length == 0) return error(Code::invalid, "prompt: expected at least one token, found none");
-  if (length >= options_.context) {
+  if (request.hidden == Hidden::none && length >= options_.context) {
     return error(Code::invalid, "prompt: expected fewer than {} tokens (the context), found {}",
                  options_.context, length);
+  }
+  if (length > options_.context) {
+    return error(Code::invalid, "prompt: expected at most {} tokens (the context), found {}",
+                 options_.context, length);
+  }
+  if (request.hidden != Hidden::none && generated > 0) {
+    return error(Code::invalid, "generated: expected none beside hidden states, found {} tokens",
+                 generated);
   }
   if (generated > options_.context - length) {
     return error(Code::invalid, "generated: expected at most {} tokens (the context), found {}",
@@ -111,10 +119,11 @@ Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
   s.tokens = request.prompt;
   s.prompt_length = s.length();
   s.tokens.insert(s.tokens.end(), request.generated.begin(), request.generated.end());
-  const int64_t room = options_.context - s.prompt_length;
+  s.hidden = request.hidden != Hidden::none;
+  s.every_row = request.hidden == Hidden::every || (!s.hidden && sink.on_logits);
+  const int64_t room = s.hidden ? 0 : options_.context - s.prompt_length;
   s.length_max =
       std::max(s.length(), s.prompt_length + std::clamp<int64_t>(request.max_tokens, 0, room));
-  s.all_logits = static_cast<bool>(sink.on_logits);
   if (!scheduler_.fits(s.length_max)) {
     return error(Code::no_memory, "prompt and answer need {} tokens, the KV cache holds {}",
                  s.length_max, options_.kv_blocks * kKvBlockTokens);
@@ -123,7 +132,7 @@ Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
   if (leader != live_.end()) s.leader = &leader->second->sequence;
   live->request = std::move(request);
   live->sink = std::move(sink);
-  if (options_.make_drafter && !s.all_logits) live->drafter = options_.make_drafter();
+  if (options_.make_drafter && !s.every_row && !s.hidden) live->drafter = options_.make_drafter();
   scheduler_.add(&s);
   const int64_t id = s.id;
   live_.emplace(id, std::move(live));
@@ -303,8 +312,37 @@ void Engine::take_logits(Live& live, const Tensor& logits, int64_t first_row, in
   take_tokens(live, logits, first_row + count - 1 - static_cast<int64_t>(s.drafts.size()));
 }
 
+void Engine::take_hidden(Live& live, const Tensor& hidden, int64_t first_row, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (!live.sink.on_hidden) break;
+    live.sink.on_hidden({hidden.f32_row(first_row + i), static_cast<size_t>(hidden.columns())});
+  }
+  if (live.sequence.computed == live.sequence.length()) live.finished = FinishReason::stop;
+}
+
+// Hands each sequence of a step its rows; those that have finished stand in done_.
+void Engine::take_outputs(const Scheduler::Plan& plan, const Outputs& outputs) {
+  int64_t next_logits = 0;
+  int64_t next_hidden = 0;
+  done_.clear();
+  for (size_t i = 0; i < plan.owners.size(); ++i) {
+    Live& live = *live_.at(plan.owners[i]->id);
+    const Sequence& s = live.sequence;
+    if (live.sink.on_rows) live.sink.on_rows(plan.batch.sequences[i].rows);
+    if (live.sink.on_prompt && s.computed <= s.prompt_length) live.sink.on_prompt(s.computed);
+    if (s.hidden) {
+      take_hidden(live, outputs.hidden, next_hidden, plan.outputs[i]);
+      next_hidden += plan.outputs[i];
+    } else {
+      take_logits(live, outputs.logits, next_logits, plan.outputs[i]);
+      next_logits += plan.outputs[i];
+    }
+    if (live.finished) done_.emplace_back(live.sequence.id, *live.finished);
+  }
+}
+
 // Steps without an adapter run on the backend itself.
-Tensor Engine::forward(const Scheduler::Plan& plan) {
+Outputs Engine::forward(const Scheduler::Plan& plan) {
   deltas_.clear();
   bool any = false;
   for (const Sequence* s : plan.owners) {
@@ -318,10 +356,10 @@ Tensor Engine::forward(const Scheduler::Plan& plan) {
 }
 
 // What steps that only generate take is told to whom it may concern.
-Result<Tensor> Engine::compute(const Scheduler::Plan& plan) {
+Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
   const auto start = std::chrono::steady_clock::now();
   backend_.begin_forward(plan.batch, cache_);
-  Result<Tensor> computed = backend_.end_forward(forward(plan));
+  Result<Outputs> computed = backend_.end_forward(forward(plan));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   const bool generates = std::ranges::all_of(
       plan.batch.sequences, [](const SequenceRows& s) { return s.role == Role::generated; });
@@ -339,21 +377,10 @@ void Engine::step() {
     if (!live.started && live.sink.on_start) live.sink.on_start(s->cached_tokens);
     live.started = true;
   }
-  const Result<Tensor> computed = compute(plan);
+  const Result<Outputs> computed = compute(plan);
   if (!computed) return fail(plan, computed.status());
-  const Tensor& logits = *computed;
   scheduler_.commit(plan);
-  int64_t next_row = 0;
-  done_.clear();
-  for (size_t i = 0; i < plan.owners.size(); ++i) {
-    Live& live = *live_.at(plan.owners[i]->id);
-    if (live.sink.on_rows) live.sink.on_rows(plan.batch.sequences[i].rows);
-    const Sequence& s = live.sequence;
-    if (live.sink.on_prompt && s.computed <= s.prompt_length) live.sink.on_prompt(s.computed);
-    take_logits(live, logits, next_row, plan.logits[i]);
-    next_row += plan.logits[i];
-    if (live.finished) done_.emplace_back(live.sequence.id, *live.finished);
-  }
+  take_outputs(plan, *computed);
   for (const auto& [id, reason] : done_) finish(id, reason);
 }
 

@@ -43,9 +43,13 @@ using ForcedToken = std::function<std::optional<int32_t>(std::span<const int32_t
 // Asked before each token that is drawn; `answer` is what was generated so far.
 using KeyedDraw = std::function<std::optional<KeyedPlace>(std::span<const int32_t> answer)>;
 
+// Which positions' hidden states a request wants, instead of an answer.
+enum class Hidden : uint8_t { none, last, every };
+
 struct TokenRequest {
-  std::vector<int32_t> prompt;  // at least one id, all below the vocabulary's size
-  int64_t max_tokens = 256;     // of the answer; cut to what the context leaves
+  std::vector<int32_t> prompt;   // at least one id, all below the vocabulary's size
+  Hidden hidden = Hidden::none;  // else the request ends, with `stop`, when its prompt is computed
+  int64_t max_tokens = 256;      // of the answer; cut to what the context leaves
   SamplingParams sampling;
   std::vector<int32_t> stop_ids;  // end-of-sequence ids: end the answer and are not part of it
   // The beginning of the answer, from an earlier run of this request that broke off: the rest comes
@@ -80,6 +84,9 @@ struct TokenSink {
   std::function<void(int64_t computed)> on_prompt;
   // Logits [vocab] that the token of the following on_token was drawn from, as the model gave them.
   std::function<void(std::span<const float>)> on_token_logits;
+  // States [hidden_size] behind the model's final norm, of the positions that `hidden` names, in
+  // order. Asking for every one has the whole prompt computed, as on_logits does.
+  std::function<void(std::span<const float>)> on_hidden;
 };
 
 struct EngineOptions {
@@ -128,6 +135,8 @@ class Engine {
   bool draft_for(Live& live);
   void take_tokens(Live& live, const Tensor& logits, int64_t first_row);
   void take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count);
+  void take_hidden(Live& live, const Tensor& hidden, int64_t first_row, int64_t count);
+  void take_outputs(const Scheduler::Plan& plan, const Outputs& outputs);
   void accept(Live& live, std::span<const float> logits);
   Result<std::optional<int32_t>> next_token(const Live& live, std::span<const float> logits);
   static int32_t draw(const Live& live, std::span<const float> logits,
@@ -136,8 +145,8 @@ class Engine {
   void finish(int64_t id, FinishReason reason);
   void apply_cancellations();
   void fail(const Scheduler::Plan& plan, Status why);
-  Tensor forward(const Scheduler::Plan& plan);
-  Result<Tensor> compute(const Scheduler::Plan& plan);
+  Outputs forward(const Scheduler::Plan& plan);
+  Result<Outputs> compute(const Scheduler::Plan& plan);
   KvCache make_cache();
 
   const Model& model_;

@@ -1,7 +1,7 @@
 // The promise of the engine on random schedules: whatever arrives beside a request, is cancelled,
 // goes first, has another adapter, shares its blocks or takes them away, and whatever is guessed of
-// it, its logits and tokens are bit by bit those that it gets alone, from an engine without a cache
-// and without guesses. Latent and grouped attention, and the bundled model.
+// it, its logits and tokens, or its hidden states, are bit by bit those that it gets alone, from an
+// engine without a cache and without guesses. Latent and grouped attention, and the bundled model.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -59,6 +59,7 @@ struct Network {
 
 struct Answer : test::Answer {
   std::vector<std::vector<float>> logits;  // of each token
+  std::vector<std::vector<float>> states;  // where hidden states were asked for
   int64_t cached_tokens = -1;
 };
 
@@ -70,6 +71,9 @@ TokenSink into(Answer& answer) {
   };
   sink.on_token_logits = [&answer](std::span<const float> row) {
     answer.logits.emplace_back(row.begin(), row.end());
+  };
+  sink.on_hidden = [&answer](std::span<const float> row) {
+    answer.states.emplace_back(row.begin(), row.end());
   };
   return sink;
 }
@@ -126,6 +130,11 @@ void expect_same(const Answer& found, const Answer& expected, size_t skipped = 0
   if (!cancelled) {
     EXPECT_EQ(found.reason, expected.reason);
     EXPECT_EQ(found.tokens.size() + skipped, expected.tokens.size());
+    EXPECT_EQ(found.states.size(), expected.states.size());
+  }
+  ASSERT_LE(found.states.size(), expected.states.size());
+  for (size_t i = 0; i < found.states.size(); ++i) {
+    ASSERT_TRUE(same_bits(found.states[i], expected.states[i])) << "state " << i;
   }
   ASSERT_LE(found.tokens.size() + skipped, expected.tokens.size());
   for (size_t i = 0; i < found.tokens.size(); ++i) {
@@ -199,7 +208,9 @@ class Schedules : public testing::TestWithParam<const char*> {};
 TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
   Network n(GetParam());
   Random random{std::mt19937(11)};
-  const auto requests = random_requests(random, n.model().info().vocab_size, 14, n.some_adapters());
+  auto requests = random_requests(random, n.model().info().vocab_size, 18, n.some_adapters());
+  requests[2].hidden = requests[11].hidden = Hidden::every;
+  requests[5].hidden = requests[14].hidden = Hidden::last;
   std::vector<Answer> expected;
   std::vector<std::vector<int32_t>> texts;
   for (const TokenRequest& r : requests) {

@@ -70,7 +70,7 @@ void Scheduler::add(Sequence* sequence) {
   CHECK(!full());
   Sequence*& leader = sequence->leader;
   // Who takes nothing from the cache has nothing to wait for.
-  if (!limits_.prefix_cache || sequence->all_logits) leader = nullptr;
+  if (!limits_.prefix_cache || sequence->every_row) leader = nullptr;
   if (leader && !leader->in_prompt()) leader = nullptr;
   if (leader) leader->followed = true;
   insert_by_rank(waiting_, sequence);
@@ -136,13 +136,13 @@ BlockContent Scheduler::content(const Sequence& sequence, int64_t block) const {
 }
 
 // The longest published beginning. The last token is always computed: its logits are wanted; with
-// all_logits so is every token whose logits nobody has yet.
+// every_row so is every token whose outputs nobody has yet.
 void Scheduler::find_prefix(const Sequence& sequence) {
   found_.clear();
   found_prefix_ = {};
   if (!limits_.prefix_cache) return;
   int64_t tokens = sequence.length() - 1;
-  if (sequence.all_logits) tokens = std::min(tokens, sequence.logits_from);
+  if (sequence.every_row) tokens = std::min(tokens, sequence.outputs_from);
   int32_t parent = kNoBlock;
   for (int64_t i = 0; i < tokens / kKvBlockTokens; ++i) {
     const BlockContent wanted = content(sequence, i);
@@ -209,8 +209,9 @@ void Scheduler::clear_plan() {
   batch.tokens.clear();
   batch.sequences.clear();
   batch.logits_rows.clear();
+  batch.hidden_rows.clear();
   plan_.owners.clear();
-  plan_.logits.clear();
+  plan_.outputs.clear();
 }
 
 void Scheduler::add_rows(Sequence& sequence, int64_t rows) {
@@ -231,14 +232,15 @@ void Scheduler::add_rows(Sequence& sequence, int64_t rows) {
   const auto first = sequence.tokens.begin() + sequence.computed;
   batch.tokens.insert(batch.tokens.end(), first, first + rows);
   batch.tokens.insert(batch.tokens.end(), sequence.drafts.begin(), sequence.drafts.end());
-  const auto wanted_before = batch.logits_rows.size();
+  std::vector<int64_t>& outputs = sequence.hidden ? batch.hidden_rows : batch.logits_rows;
+  const auto wanted_before = outputs.size();
   for (int64_t i = 0; i < part.rows; ++i) {
     const int64_t position = part.start + i;
-    const bool wanted = (sequence.all_logits && position >= sequence.logits_from) ||
+    const bool wanted = (sequence.every_row && position >= sequence.outputs_from) ||
                         position >= sequence.length() - 1;
-    if (wanted) batch.logits_rows.push_back(part.first_row + i);
+    if (wanted) outputs.push_back(part.first_row + i);
   }
-  plan_.logits.push_back(static_cast<int64_t>(batch.logits_rows.size() - wanted_before));
+  plan_.outputs.push_back(static_cast<int64_t>(outputs.size() - wanted_before));
   batch.sequences.push_back(std::move(part));
   plan_.owners.push_back(&sequence);
 }
@@ -323,7 +325,7 @@ void Scheduler::commit(const Plan& plan) {
   for (size_t i = 0; i < plan.owners.size(); ++i) {
     Sequence& s = *plan.owners[i];
     s.computed += plan.batch.sequences[i].rows - static_cast<int64_t>(s.drafts.size());
-    s.logits_from = std::max(s.logits_from, s.computed);
+    s.outputs_from = std::max(s.outputs_from, s.computed);
     if (limits_.prefix_cache) publish(s);
     if (!s.in_prompt()) free_followers(s);
   }

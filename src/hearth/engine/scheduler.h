@@ -72,12 +72,12 @@ class Scheduler {
   void set_share(double share);
 
   // One step of work; empty when there is none. `owners[i]` is the sequence of batch.sequences[i],
-  // `logits[i]` of batch.logits_rows are its. Valid until the next plan(), which takes its memory
-  // again.
+  // `outputs[i]` of batch.logits_rows are its, or of batch.hidden_rows where it wants those. Valid
+  // until the next plan(), which takes its memory again.
   struct Plan {
     Batch batch;
     std::vector<Sequence*> owners;
-    std::vector<int64_t> logits;
+    std::vector<int64_t> outputs;
   };
   const Plan& plan();
   // The step was computed: moves every owner forward by its rows, those of drafts left out.

@@ -66,7 +66,8 @@ struct Traffic {
     const int64_t generated = below(4) ? 0 : below(100);
     for (int64_t i = 0; i < generated; ++i) s->tokens.push_back(static_cast<int32_t>(i % 7));
     s->length_max = s->length() + below(90);
-    s->all_logits = below(6) == 0;
+    s->every_row = below(6) == 0;
+    s->hidden = below(5) == 0;
     return s;
   }
 
@@ -97,7 +98,8 @@ struct Traffic {
     return cache[static_cast<size_t>(block * kKvBlockTokens + position % kKvBlockTokens)];
   }
 
-  void check_part(const Scheduler::Plan& plan, size_t i, int64_t first_row, size_t& wanted) {
+  void check_part(const Scheduler::Plan& plan, size_t i, int64_t first_row, size_t& logits,
+                  size_t& hidden) {
     const Sequence& s = *plan.owners[i];
     const SequenceRows& rows = plan.batch.sequences[i];
     ASSERT_EQ(rows.first_row, first_row);
@@ -111,18 +113,21 @@ struct Traffic {
     }
     ASSERT_EQ(static_cast<int64_t>(rows.blocks.size()), Scheduler::blocks_for(rows.end()));
     ASSERT_TRUE(std::equal(rows.blocks.begin(), rows.blocks.end(), s.blocks.begin()));
+    const std::vector<int64_t>& outputs =
+        s.hidden ? plan.batch.hidden_rows : plan.batch.logits_rows;
+    size_t& wanted = s.hidden ? hidden : logits;
     const size_t wanted_before = wanted;
     for (int64_t r = 0; r < rows.rows; ++r) {
       const int64_t position = rows.start + r;
       ASSERT_EQ(plan.batch.tokens[static_cast<size_t>(first_row + r)],
                 s.tokens[static_cast<size_t>(position)]);
       const bool is_wanted =
-          position + 1 == s.length() || (s.all_logits && position >= s.logits_from);
+          position + 1 == s.length() || (s.every_row && position >= s.outputs_from);
       if (!is_wanted) continue;
-      ASSERT_LT(wanted, plan.batch.logits_rows.size());
-      ASSERT_EQ(plan.batch.logits_rows[wanted++], first_row + r);
+      ASSERT_LT(wanted, outputs.size());
+      ASSERT_EQ(outputs[wanted++], first_row + r);
     }
-    ASSERT_EQ(plan.logits[i], static_cast<int64_t>(wanted - wanted_before));
+    ASSERT_EQ(plan.outputs[i], static_cast<int64_t>(wanted - wanted_before));
   }
 
   void check_accounts() {
@@ -148,14 +153,16 @@ struct Traffic {
     ASSERT_EQ(plan.owners.size(), plan.batch.sequences.size());
     std::set<const Sequence*> owners;
     int64_t row = 0;
-    size_t wanted = 0;
+    size_t logits = 0;
+    size_t hidden = 0;
     for (size_t i = 0; i < plan.owners.size(); ++i) {
       ASSERT_TRUE(owners.insert(plan.owners[i]).second);
-      ASSERT_NO_FATAL_FAILURE(check_part(plan, i, row, wanted));
+      ASSERT_NO_FATAL_FAILURE(check_part(plan, i, row, logits, hidden));
       row += plan.batch.sequences[i].rows;
     }
     ASSERT_EQ(plan.batch.rows(), row);
-    ASSERT_EQ(wanted, plan.batch.logits_rows.size());
+    ASSERT_EQ(logits, plan.batch.logits_rows.size());
+    ASSERT_EQ(hidden, plan.batch.hidden_rows.size());
     // Who only decodes has a row in every step.
     for (const auto& [id, s] : live) {
       if (s->blocks.empty() || s->in_prompt() || s->pending() > 1) continue;

@@ -18,12 +18,13 @@ struct Sequence {
   int64_t length_max = 0;  // prompt + answer
   int64_t computed = 0;
   std::vector<int32_t> drafts;  // guesses of what follows `tokens`, checked in the next step
-  bool all_logits = false;      // the logits of every row are wanted, not only the last's
+  bool every_row = false;       // the outputs of every row are wanted, not only the last's
+  bool hidden = false;          // they are hidden states, not logits
   PrefixScope scope;            // who may share its blocks
   Sequence* leader = nullptr;   // waits until this one's prompt is computed, to share its blocks
   bool followed = false;        // somebody has it as leader
   std::vector<int32_t> blocks;  // held
-  int64_t logits_from = 0;      // logits of earlier rows were handed out already
+  int64_t outputs_from = 0;     // outputs of earlier rows were handed out already
   int64_t published = 0;        // its first blocks, known to the prefix cache
   bool publishes = true;        // false: a hash of its prefix belongs to another content
   Hash128 prefix;               // name of the last published block

@@ -36,8 +36,8 @@ class Model {
   // Called when all slots are set: checks what only the whole can tell.
   virtual Status finish_load(Backend&) { return Status::ok(); }
 
-  // Runs the batch and returns logits f32 [batch.logits_rows, vocab_size], in backend scratch.
-  virtual Tensor forward(Backend& backend, const Batch& batch, KvCache& cache) const = 0;
+  // Runs the batch; its outputs lie in backend scratch.
+  virtual Outputs forward(Backend& backend, const Batch& batch, KvCache& cache) const = 0;
 };
 
 }  // namespace hearth

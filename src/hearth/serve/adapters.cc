@@ -108,7 +108,8 @@ Status Adapters::prepare(AdapterLoad& load) {
   return status;
 }
 
-std::optional<ApiError> Adapters::load(const std::string& name, const std::string& path) {
+std::optional<ApiError> Adapters::load(const std::string& name, const std::string& path,
+                                       LoadedAdapter& out) {
   const std::unique_lock only(loading_, std::try_to_lock);
   if (!only) return api_error(503, "busy", "another adapter is being loaded", 1);
   if (auto refused = check_new(name)) return refused;
@@ -119,7 +120,7 @@ std::optional<ApiError> Adapters::load(const std::string& name, const std::strin
   if (!status.is_ok()) {
     return error_of(without_directory(std::move(status), place, path), "path");
   }
-  put(name, read->finish());
+  out = put(name, read->finish());
   return std::nullopt;
 }
 
@@ -144,17 +145,28 @@ std::optional<ApiError> Adapters::unload(const std::string& name) {
   return std::nullopt;
 }
 
-void Adapters::put(const std::string& name, std::shared_ptr<const Adapter> adapter) {
+LoadedAdapter Adapters::put(const std::string& name, std::shared_ptr<const Adapter> adapter) {
   std::string hash = hash_of_adapter(adapter->facts().path);
   const std::lock_guard lock(mutex_);
-  adapters_[name] = {name, std::move(adapter), std::time(nullptr), std::move(hash)};
+  LoadedAdapter& there =
+      adapters_[name] = {name, std::move(adapter), std::time(nullptr), std::move(hash)};
   count();
+  return there;
 }
 
 void Adapters::count() const {
+  metrics_.adapters(static_cast<int64_t>(adapters_.size()), sum_of_bytes());
+}
+
+int64_t Adapters::sum_of_bytes() const {
   int64_t bytes = 0;
   for (const auto& [name, loaded] : adapters_) bytes += loaded.adapter->facts().bytes;
-  metrics_.adapters(static_cast<int64_t>(adapters_.size()), bytes);
+  return bytes;
+}
+
+int64_t Adapters::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return sum_of_bytes();
 }
 
 std::shared_ptr<const Adapter> Adapters::find(std::string_view name) const {

@@ -36,20 +36,23 @@ class Adapters {
   // Before the loop is started: an adapter from anywhere, as the owner of the server says.
   Status open(const std::string& name, const std::string& path);
 
-  // `path` lies in the directory. 400, 403, 404, 409 or 503; nullopt: it is there.
-  std::optional<ApiError> load(const std::string& name, const std::string& path);
+  // `path` lies in the directory. 400, 403, 404, 409 or 503; nullopt: it is there, and in `out`.
+  std::optional<ApiError> load(const std::string& name, const std::string& path,
+                               LoadedAdapter& out);
   // 404: there is none of this name.
   std::optional<ApiError> unload(const std::string& name);
   std::shared_ptr<const Adapter> find(std::string_view name) const;  // nullptr: none
   std::vector<LoadedAdapter> all() const;                            // by name
   std::string hash_of(const Adapter& adapter) const;  // "": it is not loaded any more
+  int64_t bytes() const;                              // of memory, of all
 
  private:
   std::optional<ApiError> check_new(const std::string& name) const;
   std::optional<ApiError> place_of(const std::string& path, std::string& out) const;
   Status prepare(AdapterLoad& load);
-  void put(const std::string& name, std::shared_ptr<const Adapter> adapter);
-  void count() const;  // with mutex_ held
+  LoadedAdapter put(const std::string& name, std::shared_ptr<const Adapter> adapter);
+  void count() const;            // with mutex_ held
+  int64_t sum_of_bytes() const;  // with mutex_ held
 
   const LoadedModel& base_;
   Backend& backend_;

@@ -144,7 +144,8 @@ TEST(AdaptersHttp, WithoutADirectoryNothingIsLoaded) {
   TestServer server;
   Adapters closed(mini().loaded(), mini_backend(), *server.loop, server.metrics, "");
   write_adapter(server, "good", 0.1, 1);
-  const auto refused = closed.load("a", "good");
+  LoadedAdapter loaded;
+  const auto refused = closed.load("a", "good", loaded);
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 403);
 }

@@ -8,6 +8,7 @@
 
 #include "hearth/files/outside_bytes.h"
 #include "hearth/serve/completions.h"
+#include "hearth/serve/embeddings.h"
 
 namespace hearth::serve {
 namespace {
@@ -30,6 +31,11 @@ std::optional<ToolRules> tool_rules(const GenerationRequest& request) {
   const bool format = request.format.kind != OutputFormat::Kind::text;
   if (!format && !promises_calls(rules)) return std::nullopt;
   return rules;
+}
+
+// The names of keys are few and the owner's own; without keys all are one tenant.
+uint64_t tenant_of(const Caller& caller) {
+  return caller.name.empty() ? 0 : std::hash<std::string>()(caller.name);
 }
 
 }  // namespace
@@ -185,17 +191,44 @@ std::optional<ApiError> Admission::admit(
   if (auto error = mark(job, adapter, out)) return error;
   out.facts.watermark_key = out.mark;
   job.adapter = std::move(named.adapter);
-  out.choices = job.choices();
+  job.tenant = tenant_of(caller);
+  if (auto error = make_grammar(request, job)) return error;
   if (takes_explicit_label(request)) {
-    out.labeller.emplace(options_.label, static_cast<size_t>(out.choices));
+    out.labeller.emplace(options_.label, static_cast<size_t>(job.choices()));
   }
-  const int64_t buffer = request.stream ? options_.stream_buffer * out.choices : kWholeReplyMax;
-  out.channel = std::make_shared<AnswerChannel>(request.stream, buffer);
+  return submit(std::move(job), caller, deadline, request.stream, out);
+}
+
+std::optional<ApiError> Admission::embed(
+    EmbeddingRequest request, const Caller& caller,
+    std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out) {
+  NamedModel named;
+  if (auto error = find_model(request.model, named)) return error;
+  out.model = named.name;
+  GenerationRequest texts;  // as the guard knows them
+  texts.endpoint = Endpoint::completion;
+  texts.prompts = std::move(request.inputs);
+  if (auto error = guard(caller, texts, out.guarded)) return error;
+  GenerationJob job;
+  if (auto error = make_inputs(model_, texts.prompts, options_.context, job.prompts)) return error;
+  out.facts = facts_of(texts, caller, named, job.prompts);
+  out.facts.label.reset();  // numbers are no content to label
+  out.facts.personal_data = out.guarded.found;
+  job.pooling = options_.pooling;
+  job.raw = true;
+  job.adapter = std::move(named.adapter);
+  job.tenant = tenant_of(caller);
+  return submit(std::move(job), caller, deadline, false, out);
+}
+
+std::optional<ApiError> Admission::submit(
+    GenerationJob job, const Caller& caller,
+    std::optional<std::chrono::steady_clock::time_point> deadline, bool stream, Admitted& out) {
+  out.choices = job.choices();
+  const int64_t buffer = stream ? options_.stream_buffer * out.choices : kWholeReplyMax;
+  out.channel = std::make_shared<AnswerChannel>(stream, buffer);
   job.channel = out.channel;
   job.deadline = deadline;
-  // The names of keys are few and the owner's own; without keys all are one tenant.
-  job.tenant = caller.name.empty() ? 0 : std::hash<std::string>()(caller.name);
-  if (auto error = make_grammar(request, job)) return error;
   job.on_end = [&gate = gate_, caller](const Usage& usage) {
     const double cost = usage.spent ? usage.spent->cost : 0;
     gate.spend(caller, usage.prompt_tokens + usage.completion_tokens, cost);

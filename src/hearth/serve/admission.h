@@ -19,6 +19,7 @@
 #include "hearth/serve/content_label.h"
 #include "hearth/serve/engine_loop.h"
 #include "hearth/serve/generation_request.h"
+#include "hearth/serve/openai/embeddings.h"
 #include "hearth/serve/openai/read_request.h"
 #include "hearth/serve/personal_data.h"
 #include "hearth/serve/request_facts.h"
@@ -34,6 +35,7 @@ struct AdmissionOptions {
   watermark::Policy watermark;
   label::Policy label;
   bool keep_text = false;             // of prompts, for the audit log
+  Pooling pooling = Pooling::mean;    // of embeddings
   int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
 };
 
@@ -62,6 +64,10 @@ class Admission {
   std::optional<ApiError> admit(GenerationRequest request, const Caller& caller,
                                 std::optional<std::chrono::steady_clock::time_point> deadline,
                                 Admitted& out);
+  // The same of texts to embed; a choice of `out` is one of them.
+  std::optional<ApiError> embed(EmbeddingRequest request, const Caller& caller,
+                                std::optional<std::chrono::steady_clock::time_point> deadline,
+                                Admitted& out);
   // The tokens that /tokenize tells.
   std::optional<ApiError> tokenize(const TokenizeRequest& request, Prompt& out) const;
 
@@ -86,6 +92,9 @@ class Admission {
   ThoughtOptions thought_of(const GenerationRequest& request) const;
   RequestFacts facts_of(const GenerationRequest& request, const Caller& caller,
                         const NamedModel& named, const std::vector<Prompt>& prompts) const;
+  std::optional<ApiError> submit(GenerationJob job, const Caller& caller,
+                                 std::optional<std::chrono::steady_clock::time_point> deadline,
+                                 bool stream, Admitted& out);
 
   const TextModel& model_;
   EngineLoop& loop_;

@@ -13,6 +13,7 @@ constexpr int64_t kAlternativeBytes = 16;  // of each alternative
 
 int64_t bytes_of(const Piece& piece) {
   int64_t bytes = kPieceBytes + static_cast<int64_t>(piece.text.size());
+  bytes += static_cast<int64_t>(piece.embedding.size() * sizeof(float));
   for (const TokenLogprob& l : piece.logprobs) {
     bytes += kLogprobBytes + kAlternativeBytes * static_cast<int64_t>(l.top.size());
   }

@@ -34,6 +34,7 @@ struct Piece {
   bool call_name = false;  // the name: whole, and before the arguments
   std::string text;
   std::vector<TokenLogprob> logprobs;
+  std::vector<float> embedding;  // of a choice that is one; the rest is then empty but `finish`
   std::string finish;  // "stop", "length" or "tool_calls" in a choice's last piece; else ""
 };
 

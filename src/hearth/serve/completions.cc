@@ -5,8 +5,12 @@
 
 #include <utility>
 
+#include "hearth/serve/word.h"
+
 namespace hearth::serve {
 namespace {
+
+constexpr size_t kIgnoredShown = 16;
 
 uint64_t random_seed() {
   uint64_t seed = 0;
@@ -176,6 +180,19 @@ std::shared_ptr<PendingAnswer> pending_completion(
   return std::make_shared<Completion>(tokenizer, std::move(head), stream, std::move(echo),
                                       std::move(headers), std::move(channel), choices,
                                       std::move(vault), std::move(labeller));
+}
+
+// Names that came with the request go into a header: only words may.
+std::vector<std::pair<std::string, std::string>> warning_headers(
+    const std::vector<std::string>& ignored) {
+  std::string names;
+  size_t shown = 0;
+  for (const std::string& name : ignored) {
+    if (!is_word(name, 64) || shown++ == kIgnoredShown) continue;
+    names += (names.empty() ? "" : ",") + name;
+  }
+  if (ignored.empty()) return {};
+  return {{"X-Hearth-Ignored", names.empty() ? "unnamed" : names}};
 }
 
 HttpReply json_reply(std::string body) {

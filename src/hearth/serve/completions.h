@@ -35,6 +35,9 @@ std::shared_ptr<PendingAnswer> pending_completion(
     std::optional<AnswerLabeller> labeller = std::nullopt);
 
 HttpReply json_reply(std::string body);
+// X-Hearth-Ignored: the fields of a request that mean nothing here; none where there are none.
+std::vector<std::pair<std::string, std::string>> warning_headers(
+    const std::vector<std::string>& ignored);
 HttpReply error_reply(const ApiError& error);
 
 }  // namespace hearth::serve

@@ -37,8 +37,18 @@ ApiError given_up(Abandon reason) {
   return overloaded("the request was given up", 0);
 }
 
+// Texts of one request that are embedded at the same time: a request of thousands lets others in
+// between.
+constexpr int64_t kEmbeddingsAtOnce = 8;
+
 AnswerText::Form form_of(const GenerationJob& job, const Prompt& prompt) {
   return job.raw ? AnswerText::Form::raw : chat_form(prompt);
+}
+
+// The field of the request that its prompts came in.
+const char* field_of(const GenerationJob& job) {
+  if (job.pooling) return "input";
+  return job.raw ? "prompt" : "messages";
 }
 
 }  // namespace
@@ -51,11 +61,14 @@ int64_t GenerationJob::prompt_tokens() const {
 
 struct EngineLoop::Choice {
   Choice(const Tokenizer& tokenizer, const GenerationJob& job, const Prompt& prompt, int64_t index)
-      : text(tokenizer, form_of(job, prompt), job.stop, static_cast<int32_t>(index)) {
+      : index(static_cast<int32_t>(index)),
+        text(tokenizer, form_of(job, prompt), job.stop, static_cast<int32_t>(index)) {
     if (job.tools) text.read_tool_calls(*job.tools, job.single_call);
   }
 
+  const int32_t index;
   AnswerText text;
+  Pooler states;  // where an embedding is wanted
   Live* job = nullptr;
   int64_t id = 0;              // in the engine
   int64_t cached_tokens = 0;   // of the prompt
@@ -111,9 +124,10 @@ MachineLimits EngineLoop::machine_limits() const {
 }
 
 std::optional<ApiError> EngineLoop::submit(GenerationJob job) {
-  const int64_t choices = job.choices();
   const int64_t tokens = job.prompt_tokens();
-  CHECK_GT(choices, 0);
+  CHECK_GT(job.choices(), 0);
+  job.at_once = job.choices();
+  if (job.pooling) job.at_once = std::min({job.at_once, kEmbeddingsAtOnce, options_.sequences_max});
   const MachineLimits machine = machine_limits();
   if (!machine.admit) return machine_rests(machine.retry_after);
   {
@@ -121,7 +135,7 @@ std::optional<ApiError> EngineLoop::submit(GenerationJob job) {
     if (draining_ || stop_) {
       return api_error(503, "shutting_down", "the server is shutting down", 5);
     }
-    if (live_ + choices > options_.sequences_max) {
+    if (live_ + job.at_once > options_.sequences_max) {
       return overloaded(fmt::format("the queue of {} answers is full", options_.sequences_max),
                         retry_after());
     }
@@ -130,7 +144,7 @@ std::optional<ApiError> EngineLoop::submit(GenerationJob job) {
           fmt::format("the queue of {} prompt tokens is full", options_.prompt_tokens_max),
           retry_after());
     }
-    live_ += choices;
+    live_ += job.at_once;
     prompt_tokens_ += tokens;
     metrics_.admitted();
     submitted_.push_back(std::move(job));
@@ -231,15 +245,40 @@ void EngineLoop::begin(GenerationJob job) {
   live->job = std::move(job);
   Live& added = *live;
   jobs_.push_back(std::move(live));
-  for (int64_t i = 0; i < added.job.choices(); ++i) {
-    if (!begin_choice(added, i)) break;
-  }
+  begin_choices(added);
   if (added.open == 0) {
     end(added);
     std::erase_if(jobs_, [&](const auto& j) { return j.get() == &added; });
   } else if (added.failure) {
     cancel_choices(added);
   }
+}
+
+// The next ones, as many as may be in the engine at once.
+void EngineLoop::begin_choices(Live& live) {
+  while (!live.failure && !live.given_up && live.open < live.job.at_once) {
+    const auto next = static_cast<int64_t>(live.choices.size());
+    if (next == live.job.choices() || !begin_choice(live, next)) break;
+  }
+}
+
+TokenSink EngineLoop::sink_of(Choice& choice) {
+  TokenSink sink;
+  Live& live = *choice.job;
+  sink.on_token = [this, &choice](int32_t id) { return take_token(choice, id); };
+  sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
+  sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
+  sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
+  sink.on_start = [&choice](int64_t cached_tokens) { choice.cached_tokens = cached_tokens; };
+  sink.on_prompt = [&live, &choice](int64_t computed) {
+    live.prompt_done += computed - std::exchange(choice.prompt_done, computed);
+    live.job.channel->set_prompt_progress(live.prompt_done, live.job.prompt_tokens());
+  };
+  sink.on_hidden = [&choice](std::span<const float> state) { choice.states.add(state); };
+  if (live.job.logprobs) {
+    sink.on_token_logits = [&choice](std::span<const float> row) { choice.row = row; };
+  }
+  return sink;
 }
 
 bool EngineLoop::begin_choice(Live& live, int64_t index) {
@@ -256,22 +295,10 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   request.stop_ids = model_.stop_ids();
   request.scope.tenant = job.tenant;
   request.adapter = job.adapter;
+  if (job.pooling) request.hidden = hidden_of(*job.pooling);
   const int64_t first = index - index % job.n;  // of the choices with this prompt
   if (first != index) {
     request.shares_prompt_with = live.choices[static_cast<size_t>(first)]->id;
-  }
-  TokenSink sink;
-  sink.on_token = [this, &choice](int32_t id) { return take_token(choice, id); };
-  sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
-  sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
-  sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
-  sink.on_start = [&choice](int64_t cached_tokens) { choice.cached_tokens = cached_tokens; };
-  sink.on_prompt = [&live, &choice](int64_t computed) {
-    live.prompt_done += computed - std::exchange(choice.prompt_done, computed);
-    live.job.channel->set_prompt_progress(live.prompt_done, live.job.prompt_tokens());
-  };
-  if (job.logprobs) {
-    sink.on_token_logits = [&choice](std::span<const float> row) { choice.row = row; };
   }
   const Status constrained =
       constrain(request, model_, prompt, form_of(job, prompt), job.grammar, job.thought);
@@ -281,13 +308,13 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   }
   if (job.mark) {
     request.keyed = make_mark(model_.tokenizer(), form_of(job, prompt), *job.mark, job.sampling);
-  } else if (options_.marks_required) {
+  } else if (options_.marks_required && !job.pooling) {  // an embedding has no words to mark
     live.failure = api_error(500, "unmarked", "the answer would not have been watermarked");
     return false;
   }
-  const Result<int64_t> id = engine_.submit(std::move(request), std::move(sink));
+  const Result<int64_t> id = engine_.submit(std::move(request), sink_of(choice));
   if (!id) {
-    live.failure = error_of(id.status(), job.raw ? "prompt" : "messages");
+    live.failure = error_of(id.status(), field_of(job));
     return false;
   }
   choice.id = *id;
@@ -314,7 +341,7 @@ void EngineLoop::give_up_the_abandoned() {
           api_error(503, "deadline_exceeded", "the answer took longer than the server allows");
     } else if (live->job.deadline && now >= *live->job.deadline) {
       live->failure =
-          api_error(503, "deadline_exceeded", "the answer took longer than its deadline");
+          api_error(408, "deadline_exceeded", "the answer took longer than its deadline");
     }
     if (live->failure || live->job.channel->abandoned() != Abandon::none) cancel_choices(*live);
   }
@@ -353,10 +380,24 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
     if (!live.failure) live.failure = error_of(engine_.failure(), "");
     return;
   }
+  if (live.job.pooling) return take_embedding(choice);
   std::vector<Piece> pieces;
   choice.text.finish(finish_reason_name(reason), pieces);
   for (Piece& piece : pieces) live.job.channel->put(std::move(piece));
   metrics_.choice_finished(finish_reason_name(reason));
+}
+
+void EngineLoop::take_embedding(Choice& choice) {
+  Live& live = *choice.job;
+  live.started = true;
+  Piece piece;
+  piece.choice = choice.index;
+  piece.embedding = choice.states.embedding();
+  piece.finish = "stop";
+  const bool finite =
+      std::ranges::all_of(piece.embedding, [](float v) { return std::isfinite(v); });
+  if (finite) return live.job.channel->put(std::move(piece));
+  live.failure = api_error(500, "internal", "the model's states of this text are no numbers");
 }
 
 void EngineLoop::end(Live& live) {
@@ -375,7 +416,7 @@ void EngineLoop::end(Live& live) {
   {
     // Before the client is told: it may ask again at once, and the room must be there.
     std::lock_guard lock(mutex_);
-    live_ -= live.job.choices();
+    live_ -= live.job.at_once;
     prompt_tokens_ -= live.job.prompt_tokens();
   }
   const Abandon abandoned = live.job.channel->abandoned();
@@ -420,6 +461,7 @@ void EngineLoop::step() {
   metrics_.step(live_, seconds);
   share_costs(seconds);
   for (const auto& live : jobs_) {
+    begin_choices(*live);
     if (live->open == 0) end(*live);
   }
   std::erase_if(jobs_, [](const auto& live) { return live->open == 0; });

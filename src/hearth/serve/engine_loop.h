@@ -17,6 +17,7 @@
 
 #include "hearth/engine/answer_mark.h"
 #include "hearth/engine/engine.h"
+#include "hearth/engine/pooling.h"
 #include "hearth/engine/text_model.h"
 #include "hearth/engine/thought_limit.h"
 #include "hearth/host/machine_watch.h"
@@ -33,6 +34,7 @@ struct GenerationJob {
   SamplingParams sampling;  // the seed is that of choice 0
   int64_t max_tokens = 0;
   std::vector<std::string> stop;
+  std::optional<Pooling> pooling;  // set: embeddings of the prompts, instead of answers
   std::shared_ptr<grammar::CompiledGrammar> grammar;  // of the answers; null: none
   uint64_t tenant = 0;               // only its own requests share cached prompts with it
   bool raw = false;                  // a completion: no thought is split off
@@ -45,6 +47,7 @@ struct GenerationJob {
   std::optional<std::chrono::steady_clock::time_point> deadline;  // the client's
   std::shared_ptr<AnswerChannel> channel;
   std::function<void(const Usage&)> on_end;  // told by the engine's thread; may be empty
+  int64_t at_once = 0;  // choices in the engine at the same time; set by the loop
 
   int64_t choices() const { return n * static_cast<int64_t>(prompts.size()); }
   int64_t prompt_tokens() const;  // of all choices
@@ -103,11 +106,14 @@ class EngineLoop {
   void drop_work();
   std::vector<GenerationJob> take_new();
   void begin(GenerationJob job);
+  void begin_choices(Live& live);
   bool begin_choice(Live& live, int64_t index);
+  TokenSink sink_of(Choice& choice);
   void give_up_the_abandoned();
   void cancel_choices(Live& live);
   bool take_token(Choice& choice, int32_t id);
   void take_finish(Choice& choice, FinishReason reason);
+  void take_embedding(Choice& choice);
   void end(Live& live);
   void share_costs(double seconds);
   void count_sequences();

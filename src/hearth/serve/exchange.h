@@ -2,6 +2,7 @@
 // HTTP side sees of the service.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,7 +19,7 @@ namespace hearth::serve {
 struct RequestHead {
   std::string method;  // "GET"
   std::string target;  // as it came
-  std::string host, origin, authorization, x_api_key, request_id, if_none_match;
+  std::string host, origin, authorization, x_api_key, request_id, if_none_match, request_timeout;
 
   std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
 };
@@ -30,6 +31,8 @@ struct RequestContext {
   std::string route;  // of ours that it asks for; "": none
   bool open = false;  // the route is for everybody, and no event of the audit log
   std::shared_ptr<RequestFacts> facts = std::make_shared<RequestFacts>();
+  // Past it the client wants no answer any more: its X-Request-Timeout, from the head on.
+  std::optional<std::chrono::steady_clock::time_point> deadline;
 };
 
 class PendingAnswer;

@@ -46,8 +46,8 @@ Json machine_json(const MachineState& state) {
 
 }  // namespace
 
-std::string health_json(bool ready, const MachineWatch* machine) {
-  Json out = {{"status", "ok"}, {"ready", ready}};
+std::string health_json(bool ready, const MachineWatch* machine, const MemoryBudget& memory) {
+  Json out = {{"status", "ok"}, {"ready", ready}, {"memory", budget_json(memory)}};
   if (machine) out["machine"] = machine_json(machine->state());
   return dump_json(out);
 }

@@ -98,6 +98,8 @@ struct Metrics::Series {
   Gauge& adapter_bytes = gauge("hearth_adapter_memory_bytes", "Memory of these adapters");
   Family<Counter>& audit_events =
       counters("hearth_audit_events_total", "Events for the audit log: kept, or lost");
+  Family<Gauge>& memory =
+      gauges("hearth_memory_budget_bytes", "Memory stated at the start, by what holds it");
   Family<Counter>& personal_data =
       counters("hearth_personal_data_total", "Personal data found in requests, by type and mode");
   Gauge& admits = gauge("hearth_machine_admits", "1: heat and faults let requests in");
@@ -182,6 +184,16 @@ void Metrics::step(int64_t sequences, double seconds) {
 void Metrics::adapters(int64_t loaded, int64_t bytes) {
   series_->adapters.Set(static_cast<double>(loaded));
   series_->adapter_bytes.Set(static_cast<double>(bytes));
+}
+
+void Metrics::memory(const MemoryBudget& budget) {
+  const std::pair<const char*, int64_t> parts[] = {{"weights", budget.weights},
+                                                   {"kv_cache", budget.kv_cache},
+                                                   {"scratch", budget.scratch},
+                                                   {"adapters", budget.adapters}};
+  for (const auto& [part, bytes] : parts) {
+    series_->memory.Add({{"part", part}}).Set(static_cast<double>(bytes));
+  }
 }
 
 void Metrics::in_engine(const SchedulerStats& stats, int64_t waiting) {

@@ -12,6 +12,7 @@
 #include "hearth/engine/scheduler.h"
 #include "hearth/host/governor.h"
 #include "hearth/serve/answer_channel.h"
+#include "hearth/serve/memory_budget.h"
 
 namespace hearth::serve {
 
@@ -35,6 +36,7 @@ class Metrics {
   void drafts(const DraftStats& stats);
 
   void adapters(int64_t loaded, int64_t bytes);
+  void memory(const MemoryBudget& budget);  // as stated at the start
 
   void response(int status);            // every HTTP answer
   void rpc(std::string_view code);      // every gRPC call's status

@@ -3,6 +3,7 @@
 
 #include <ctime>
 #include <exception>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "hearth/files/outside_bytes.h"
@@ -10,30 +11,15 @@
 #include "hearth/serve/machine_state.h"
 #include "hearth/serve/openai/read_request.h"
 #include "hearth/serve/request_id.h"
+#include "hearth/serve/request_timeout.h"
 #include "hearth/serve/web/page.h"
-#include "hearth/serve/word.h"
 
 namespace hearth::serve {
 namespace {
 
-constexpr size_t kIgnoredShown = 16;
-
 std::string_view presented_key(const RequestHead& head) {
   const std::string_view key = bearer_key(head.authorization);
   return key.empty() ? head.x_api_key : key;
-}
-
-// Names that came with the request go into a header: only words may.
-std::vector<std::pair<std::string, std::string>> warning_headers(
-    const std::vector<std::string>& ignored) {
-  std::string names;
-  size_t shown = 0;
-  for (const std::string& name : ignored) {
-    if (!is_word(name, 64) || shown++ == kIgnoredShown) continue;
-    names += (names.empty() ? "" : ",") + name;
-  }
-  if (ignored.empty()) return {};
-  return {{"X-Hearth-Ignored", names.empty() ? "unnamed" : names}};
 }
 
 // What /health tells beyond a word is for whoever has a key.
@@ -56,6 +42,7 @@ const std::vector<Service::Route>& Service::routes() {
   static const std::vector<Route> table = {
       {"/v1/chat/completions", "POST", Scope::generate, false, true, &Service::chat},
       {"/v1/completions", "POST", Scope::generate, false, true, &Service::complete},
+      {"/v1/embeddings", "POST", Scope::generate, false, true, &Service::embed},
       {"/v1/models", "GET", Scope::generate, false, false, &Service::models},
       {"/v1/adapters", "GET", Scope::admin, false, false, &Service::list_adapters},
       {"/v1/adapters", "POST", Scope::admin, false, true, &Service::load_adapter},
@@ -108,7 +95,8 @@ std::optional<HttpReply> Service::preflight(const RequestHead& head) const {
   HttpReply reply;
   reply.status = 204;
   reply.headers = {{"Access-Control-Allow-Methods", "GET, POST, DELETE"},
-                   {"Access-Control-Allow-Headers", "authorization, content-type, x-request-id"},
+                   {"Access-Control-Allow-Headers",
+                    "authorization, content-type, x-request-id, x-request-timeout"},
                    {"Access-Control-Max-Age", "600"}};
   return reply;
 }
@@ -142,6 +130,9 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
         fmt::format("{}: expected {}, found {}", route->path, methods, excerpt(head.method, 20))));
     reply.headers.emplace_back("Allow", methods);
     return reply;
+  }
+  if (auto error = read_request_timeout(head.request_timeout, context.deadline)) {
+    return error_reply(*error);
   }
   if (!route->limited) return std::nullopt;
   if (auto error = options_.audit ? options_.audit->refuse() : std::nullopt) {
@@ -211,7 +202,8 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   ReplyHead head = head_of(request, context);
   const bool stream = request.stream;
   Admitted admitted;
-  if (auto error = admission_.admit(std::move(request), context.caller, std::nullopt, admitted)) {
+  if (auto error =
+          admission_.admit(std::move(request), context.caller, context.deadline, admitted)) {
     return error_reply(*error);
   }
   head.model = admitted.model;
@@ -260,9 +252,15 @@ HttpReply Service::page(const RequestHead& head, const RequestContext&, std::str
   return page_reply(head.path(), head.if_none_match);
 }
 
+// Whoever asks learns that the process lives; what it holds and how it fares, who may read its
+// metrics.
 HttpReply Service::health(const RequestHead& head, const RequestContext&, std::string_view) {
   if (!is_verbose(head)) return json_reply(status_json("ok"));
-  return json_reply(health_json(loop_.ready(), options_.machine));
+  Caller caller;
+  if (auto error = gate_.check_key(presented_key(head), Scope::metrics, caller)) {
+    return error_reply(*error);
+  }
+  return json_reply(health_json(loop_.ready(), options_.machine, options_.memory));
 }
 
 HttpReply Service::ready(const RequestHead&, const RequestContext&, std::string_view) {

@@ -13,6 +13,7 @@
 #include "hearth/serve/admission.h"
 #include "hearth/serve/audit_trail.h"
 #include "hearth/serve/exchange.h"
+#include "hearth/serve/memory_budget.h"
 #include "hearth/serve/metrics.h"
 #include "hearth/serve/openai/write_reply.h"
 #include "hearth/serve/personal_data.h"
@@ -24,6 +25,7 @@ struct ServiceOptions {
   ReasoningField reasoning_field = ReasoningField::reasoning_content;
   const AuditTrail* audit = nullptr;      // null: no audit log
   const MachineWatch* machine = nullptr;  // as LoopOptions has it
+  MemoryBudget memory;                    // as /health?verbose tells it
 };
 
 // Thread-safe; all that it is given must outlive it.
@@ -50,13 +52,14 @@ class Service {
   HttpReply chat(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply complete(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply generate(Endpoint endpoint, const RequestContext& context, std::string_view body);
+  HttpReply embed(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply models(const RequestHead& head, const RequestContext&, std::string_view);
   HttpReply tokenize(const RequestHead&, const RequestContext&, std::string_view body);
   HttpReply detokenize(const RequestHead&, const RequestContext&, std::string_view body);
   HttpReply detect_watermark(const RequestHead&, const RequestContext& context,
                              std::string_view body);
   HttpReply page(const RequestHead& head, const RequestContext&, std::string_view);
-  HttpReply health(const RequestHead&, const RequestContext&, std::string_view);
+  HttpReply health(const RequestHead& head, const RequestContext&, std::string_view);
   HttpReply ready(const RequestHead&, const RequestContext&, std::string_view);
   HttpReply metrics(const RequestHead&, const RequestContext&, std::string_view);
 

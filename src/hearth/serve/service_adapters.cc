@@ -17,13 +17,9 @@ HttpReply Service::list_adapters(const RequestHead&, const RequestContext&, std:
 HttpReply Service::load_adapter(const RequestHead&, const RequestContext&, std::string_view body) {
   AdapterRequest request;
   if (auto error = read_adapter_request(body, request)) return error_reply(*error);
-  if (auto error = adapters_.load(request.name, request.path)) return error_reply(*error);
-  for (const LoadedAdapter& loaded : adapters_.all()) {
-    if (loaded.name != request.name) continue;
-    return json_reply(adapter_json(loaded, admission_.name()));
-  }
-  // Unloaded again meanwhile, by somebody else.
-  return json_reply(adapter_gone_json(request.name));
+  LoadedAdapter loaded;
+  if (auto error = adapters_.load(request.name, request.path, loaded)) return error_reply(*error);
+  return json_reply(adapter_json(loaded, admission_.name()));
 }
 
 HttpReply Service::unload_adapter(const RequestHead& head, const RequestContext&,

@@ -33,7 +33,7 @@ std::vector<std::vector<float>> served_logits(SmallModel& small, const TokenBatc
   auto cache = make_cache(small.backend, small.model().kv_spec(Format::f32), block);
   CHECK(cache.has_value());
   small.backend.begin_forward(batch, *cache);
-  const Tensor logits = small.model().forward(small.backend, batch, *cache);
+  const Tensor logits = small.model().forward(small.backend, batch, *cache).logits;
   std::vector<std::vector<float>> out;
   for (int64_t r = 0; r < logits.rows(); ++r) {
     out.emplace_back(logits.f32_row(r), logits.f32_row(r) + logits.columns());

@@ -44,7 +44,7 @@ void AdaptedBackend::split(const Batch& batch, std::span<const AdapterDeltas* co
   for (size_t i = 0; i < adapters.size(); ++i) {
     const AdapterDeltas* adapter = changed_by(adapters[i]);
     auto part = std::ranges::find(parts_, adapter, &Part::adapter);
-    if (part == parts_.end()) part = parts_.insert(part, {adapter, {batch.tokens, {}, {}}});
+    if (part == parts_.end()) part = parts_.insert(part, {adapter, {batch.tokens, {}, {}, {}}});
     part->batch.sequences.push_back(batch.sequences[i]);
   }
 }

@@ -115,7 +115,8 @@ void CudaBackend::begin_forward(const Batch& batch, const KvCache& cache) {
   const cuda::StepRows counts = count_rows(batch);
   const bool adapted =
       std::ranges::any_of(batch.sequences, [](const SequenceRows& s) { return s.adapter != 0; });
-  if (options_.graphs && !adapted && counts.prompt_count == 0 && counts.rows <= kRecordedRowsMax) {
+  const bool plain = !adapted && batch.hidden_rows.empty();
+  if (options_.graphs && plain && counts.prompt_count == 0 && counts.rows <= kRecordedRowsMax) {
     choose_mode({cache.memory(), counts.rows, counts.sequence_count, counts.table_width,
                  counts.generated_end_max, to_i32(batch.logits_rows.size())});
   }
@@ -140,20 +141,28 @@ void CudaBackend::choose_mode(const StepKey& key) {
   }
 }
 
-Result<Tensor> CudaBackend::end_forward(Tensor logits) {
+Result<Outputs> CudaBackend::end_forward(Outputs outputs) {
   if (mode_ == Mode::recording) recorded_[key_].graph = stream_->end_capture();
   if (!refused_.is_ok()) return forget_step();
   stream_->set_skipping(false);
   if (mode_ != Mode::direct && recorded_[key_].graph) stream_->replay(*recorded_[key_].graph);
   mode_ = Mode::direct;
-  if (logits.bytes() > host_logits_bytes_) {
-    TRY_ASSIGN(host_logits_, stream_->allocate_pinned(power_of_two(logits.bytes())));
-    host_logits_bytes_ = power_of_two(logits.bytes());
+  const int64_t hidden_bytes = outputs.hidden.data ? outputs.hidden.bytes() : 0;
+  const int64_t bytes = outputs.logits.bytes() + hidden_bytes;
+  if (bytes > host_outputs_bytes_) {
+    TRY_ASSIGN(host_outputs_, stream_->allocate_pinned(power_of_two(bytes)));
+    host_outputs_bytes_ = power_of_two(bytes);
   }
-  stream_->copy_out(host_logits_.get(), logits.data, logits.bytes());
+  std::byte* to = host_outputs_.get();
+  for (Tensor* t : {&outputs.logits, &outputs.hidden}) {
+    if (!t->data) continue;
+    stream_->copy_out(to, t->data, t->bytes());
+    *t = Tensor::packed(Format::f32, t->shape, to);
+    to += t->bytes();
+  }
   stream_->synchronize();
   TRY(stream_->status());
-  return Tensor::packed(Format::f32, logits.shape, host_logits_.get());
+  return outputs;
 }
 
 Result<std::shared_ptr<std::byte>> CudaBackend::cache_memory(int64_t bytes) {

@@ -45,7 +45,7 @@ class CudaBackend : public Backend {
 
   void begin_step() override;
   void begin_forward(const Batch& batch, const KvCache& cache) override;
-  Result<Tensor> end_forward(Tensor logits) override;
+  Result<Outputs> end_forward(Outputs outputs) override;
   Result<std::shared_ptr<std::byte>> cache_memory(int64_t bytes) override;
   Tensor scratch(const Shape& shape) override;
   std::byte* scratch_bytes(int64_t bytes) override { return arena_.take(bytes); }
@@ -168,8 +168,8 @@ class CudaBackend : public Backend {
     bool paired = true;  // gate and up of each expert are of one storage
   };
   std::map<const Expert*, ExpertTable> expert_tables_;
-  std::shared_ptr<std::byte> host_logits_;
-  int64_t host_logits_bytes_ = 0;
+  std::shared_ptr<std::byte> host_outputs_;
+  int64_t host_outputs_bytes_ = 0;
 };
 
 }  // namespace hearth

@@ -36,8 +36,8 @@ class StepMemory : public testing::Test {
     backend_->embed_rows(table_, ids, x);
     const Tensor logits = backend_->scratch({1, 32});
     backend_->head_logits(x, norm_, matrix_, logits);
-    TRY_ASSIGN(const Tensor found, backend_->end_forward(logits));
-    return std::vector<float>(found.f32().begin(), found.f32().end());
+    TRY_ASSIGN(const Outputs found, backend_->end_forward({logits, {}}));
+    return std::vector<float>(found.logits.f32().begin(), found.logits.f32().end());
   }
 
   std::unique_ptr<CudaBackend> backend_;

@@ -1,9 +1,10 @@
 // The forward pass of DeepSeek-V2/V3/R1; names follow the paper and the Hugging Face checkpoint.
+#include "hearth/models/blocks/outputs.h"
 #include "hearth/models/deepseek/model.h"
 
 namespace hearth {
 
-Tensor DeepseekModel::forward(Backend& b, const Batch& batch, KvCache& cache) const {
+Outputs DeepseekModel::forward(Backend& b, const Batch& batch, KvCache& cache) const {
   const Tensor x = b.scratch({batch.rows(), config_.hidden_size});
   b.embed_rows(embed_tokens_, batch.tokens, x);
   for (int64_t l = 0; l < config_.num_hidden_layers; ++l) {
@@ -16,12 +17,7 @@ Tensor DeepseekModel::forward(Backend& b, const Batch& batch, KvCache& cache) co
       swiglu(b, x, layer.post_attention_layernorm, layer.mlp);
     }
   }
-  const auto wanted = static_cast<int64_t>(batch.logits_rows.size());
-  const Tensor last = b.scratch({wanted, config_.hidden_size});
-  const Tensor logits = b.scratch({wanted, config_.vocab_size});
-  b.gather_rows(x, batch.logits_rows, last);
-  b.head_logits(last, norm_, lm_head_, logits);
-  return logits;
+  return outputs_of(b, x, batch, norm_, lm_head_);
 }
 
 // Everything of a layer's attention but its activations.

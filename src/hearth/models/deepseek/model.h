@@ -19,7 +19,7 @@ class DeepseekModel : public Model {
   KvSpec kv_spec(Format format) const override;
   void visit_tensors(const TensorVisitor& visit) override;
   Status finish_load(Backend& backend) override;
-  Tensor forward(Backend& b, const Batch& batch, KvCache& cache) const override;
+  Outputs forward(Backend& b, const Batch& batch, KvCache& cache) const override;
 
  private:
   struct Attention {

@@ -1,11 +1,12 @@
 // The forward pass of the dense decoders.
 #include <cmath>
 
+#include "hearth/models/blocks/outputs.h"
 #include "hearth/models/dense/model.h"
 
 namespace hearth {
 
-Tensor DenseModel::forward(Backend& b, const Batch& batch, KvCache& cache) const {
+Outputs DenseModel::forward(Backend& b, const Batch& batch, KvCache& cache) const {
   const Tensor x = b.scratch({batch.rows(), config_.hidden_size});
   b.embed_rows(embed_tokens_, batch.tokens, x);
   for (int64_t l = 0; l < config_.num_hidden_layers; ++l) {
@@ -14,12 +15,7 @@ Tensor DenseModel::forward(Backend& b, const Batch& batch, KvCache& cache) const
     attend(b, x, l, batch, cache);
     swiglu(b, x, layer.post_attention_layernorm, layer.mlp);
   }
-  const auto wanted = static_cast<int64_t>(batch.logits_rows.size());
-  const Tensor last = b.scratch({wanted, config_.hidden_size});
-  const Tensor logits = b.scratch({wanted, config_.vocab_size});
-  b.gather_rows(x, batch.logits_rows, last);
-  b.head_logits(last, norm_, lm_head_, logits);
-  return logits;
+  return outputs_of(b, x, batch, norm_, lm_head_);
 }
 
 void DenseModel::attend(Backend& b, Tensor x, int64_t l, const Batch& batch, KvCache& cache) const {

@@ -20,7 +20,7 @@ std::vector<float> logits_of(const Model& model, Backend& backend) {
   batch.sequences.push_back({0, 5, 0, Role::prompt, {0}});
   batch.logits_rows = {4};
   backend.begin_step();
-  const Tensor logits = model.forward(backend, batch, cache);
+  const Tensor logits = model.forward(backend, batch, cache).logits;
   return {logits.f32().begin(), logits.f32().end()};
 }
 

@@ -87,7 +87,7 @@ std::vector<float> logits_of(const std::string& path, const std::string& device,
   batch.sequences = {{0, 3, 0, Role::prompt, {0}}};
   batch.logits_rows = {0, 1, 2};
   (*backend)->begin_step();
-  const Tensor logits = model.forward(**backend, batch, cache);
+  const Tensor logits = model.forward(**backend, batch, cache).logits;
   return {logits.f32().begin(), logits.f32().end()};
 }
 

@@ -227,6 +227,22 @@ Json generate_json(const v1::GenerateRequest& request) {
   return object;
 }
 
+// Each input as HTTP would say it: a text, or a list of ids, which an input without either is.
+Json embed_json(const v1::EmbedRequest& request) {
+  Json object = json_of(request);
+  object.erase("inputs");
+  Json& inputs = object["input"] = Json::array();
+  for (const v1::EmbedInput& input : request.inputs()) {
+    if (input.has_text()) {
+      inputs.push_back(input.text());
+    } else {
+      inputs.push_back(
+          std::vector<int32_t>(input.tokens().ids().begin(), input.tokens().ids().end()));
+    }
+  }
+  return object;
+}
+
 }  // namespace
 
 std::optional<ApiError> parse_message(std::string_view bytes, pb::Message& out) {
@@ -261,6 +277,13 @@ std::optional<ApiError> read_rpc_generation(Endpoint endpoint, std::string_view 
   if (auto error = read_generation_fields(endpoint, object, vocab_size, out)) return error;
   out.stream = true;
   return std::nullopt;
+}
+
+std::optional<ApiError> read_rpc_embeddings(std::string_view bytes, int64_t vocab_size,
+                                            int64_t width, EmbeddingRequest& out) {
+  v1::EmbedRequest request;
+  if (auto error = parse_message(bytes, request)) return error;
+  return read_embeddings_fields(embed_json(request), vocab_size, width, out);
 }
 
 std::optional<ApiError> read_rpc_tokenize(std::string_view bytes, TokenizeRequest& out) {

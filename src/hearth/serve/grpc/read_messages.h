@@ -10,6 +10,7 @@
 
 #include "hearth/serve/api_error.h"
 #include "hearth/serve/generation_request.h"
+#include "hearth/serve/openai/embeddings.h"
 #include "hearth/serve/openai/read_request.h"
 
 namespace hearth::serve {
@@ -20,6 +21,10 @@ std::optional<ApiError> read_rpc_generation(Endpoint endpoint, std::string_view 
                                             int64_t vocab_size, GenerationRequest& out);
 // hearth.v1.TokenizeRequest.
 std::optional<ApiError> read_rpc_tokenize(std::string_view bytes, TokenizeRequest& out);
+
+// hearth.v1.EmbedRequest.
+std::optional<ApiError> read_rpc_embeddings(std::string_view bytes, int64_t vocab_size,
+                                            int64_t width, EmbeddingRequest& out);
 
 // `bytes` as the message that `out` is: 400 for anything else, nesting beyond 32 levels or more
 // than 500,000 fields included.

@@ -14,6 +14,7 @@ namespace hearth::serve {
 namespace {
 
 constexpr int64_t kVocab = 1000;
+constexpr int64_t kWidth = 64;
 
 void check_error(const ApiError& error) {
   CHECK_EQ(error.status, 400);
@@ -70,6 +71,14 @@ std::string whole_request(bool chat) {
   return prompt.SerializeAsString();
 }
 
+std::string embed_request() {
+  v1::EmbedRequest request;
+  request.add_inputs()->set_text("a");
+  request.add_inputs()->mutable_tokens()->add_ids(3);
+  request.set_dimensions(kWidth);
+  return request.SerializeAsString();
+}
+
 }  // namespace
 }  // namespace hearth::serve
 
@@ -90,6 +99,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       check_request(request);
     }
   }
+  EmbeddingRequest embeddings;
+  if (const auto error = read_rpc_embeddings(bytes, kVocab, kWidth, embeddings)) {
+    check_error(*error);
+  } else {
+    CHECK(!embeddings.inputs.empty());
+    for (const RawPrompt& p : embeddings.inputs) CHECK(!p.text.empty() || !p.ids.empty());
+  }
   TokenizeRequest tokenize;
   if (const auto error = read_rpc_tokenize(bytes, tokenize)) check_error(*error);
   std::string response;
@@ -102,6 +118,8 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   using namespace hearth;
   FuzzRandom random(seed);
   std::string bytes(text_of(data, size));
-  if (size < 2 || random.once_in(64)) bytes = serve::whole_request(random.once_in(2));
+  if (size < 2 || random.once_in(64)) {
+    bytes = random.once_in(3) ? serve::embed_request() : serve::whole_request(random.once_in(2));
+  }
   return give(mutate_bytes(std::move(bytes), 16), data, max_size);
 }

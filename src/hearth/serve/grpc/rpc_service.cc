@@ -17,6 +17,7 @@ namespace hearth::serve {
 
 struct RpcService::Route {
   std::string_view method;
+  Scope scope;
   bool limited;    // counts against the key's rates
   bool converses;  // its client may go on asking
   RpcReply (RpcService::*work)(const RpcHead&, const RequestContext&, std::string_view);
@@ -28,12 +29,15 @@ const std::vector<RpcService::Route>& RpcService::routes() {
   constexpr std::string_view kOlderReflection =
       "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
   static const std::vector<Route> table = {
-      {"/hearth.v1.Hearth/Chat", true, false, &RpcService::chat},
-      {"/hearth.v1.Hearth/Generate", true, false, &RpcService::generate},
-      {"/hearth.v1.Hearth/Tokenize", true, false, &RpcService::tokenize},
-      {"/hearth.v1.Hearth/ListModels", false, false, &RpcService::list_models},
-      {kReflection, false, true, &RpcService::reflection},
-      {kOlderReflection, false, true, &RpcService::reflection},
+      {"/hearth.v1.Hearth/Chat", Scope::generate, true, false, &RpcService::chat},
+      {"/hearth.v1.Hearth/Generate", Scope::generate, true, false, &RpcService::generate},
+      {"/hearth.v1.Hearth/Embed", Scope::generate, true, false, &RpcService::embed},
+      {"/hearth.v1.Hearth/Tokenize", Scope::generate, true, false, &RpcService::tokenize},
+      {"/hearth.v1.Hearth/ListModels", Scope::generate, false, false, &RpcService::list_models},
+      {"/hearth.v1.Hearth/LoadAdapter", Scope::admin, true, false, &RpcService::load_adapter},
+      {"/hearth.v1.Hearth/UnloadAdapter", Scope::admin, true, false, &RpcService::unload_adapter},
+      {kReflection, Scope::generate, false, true, &RpcService::reflection},
+      {kOlderReflection, Scope::generate, false, true, &RpcService::reflection},
   };
   return table;
 }
@@ -45,8 +49,10 @@ const RpcService::Route* RpcService::find_route(std::string_view method) {
   return nullptr;
 }
 
-RpcService::RpcService(Admission& admission, Gate& gate, Metrics& metrics, const AuditTrail* audit)
+RpcService::RpcService(Admission& admission, Adapters& adapters, Gate& gate, Metrics& metrics,
+                       const AuditTrail* audit)
     : admission_(admission),
+      adapters_(adapters),
       gate_(gate),
       metrics_(metrics),
       audit_(audit),
@@ -56,8 +62,9 @@ std::optional<ApiError> RpcService::refuse(const RpcHead& head, RequestContext& 
   context.id = request_id(head.request_id);
   const Route* route = find_route(head.method);
   if (route) context.route = route->method;
+  const Scope scope = route ? route->scope : Scope::generate;
   std::optional<ApiError> error =
-      gate_.check_key(bearer_key(head.authorization), Scope::generate, context.caller);
+      gate_.check_key(bearer_key(head.authorization), scope, context.caller);
   if (!error && !route) {
     return api_error(501, "not_found", fmt::format("there is no `{}` here", excerpt(head.method)));
   }
@@ -107,9 +114,25 @@ RpcReply RpcService::answer(Endpoint endpoint, const RpcHead& head, const Reques
   Admitted admitted;
   reply.error = admission_.admit(std::move(request), context.caller, head.deadline, admitted);
   if (reply.error) return reply;
+  reply.stream = answer_stream(tokenizer, std::move(admitted.channel), admitted.choices,
+                               std::move(admitted.guarded.vault), std::move(admitted.labeller));
+  *context.facts = std::move(admitted.facts);
+  return reply;
+}
+
+RpcReply RpcService::embed(const RpcHead& head, const RequestContext& context,
+                           std::string_view message) {
+  RpcReply reply;
+  EmbeddingRequest request;
+  const TextModel& model = admission_.model();
+  reply.error = read_rpc_embeddings(message, model.tokenizer().vocab_size(),
+                                    model.model().info().hidden_size, request);
+  if (reply.error) return reply;
+  Admitted admitted;
+  reply.error = admission_.embed(std::move(request), context.caller, head.deadline, admitted);
+  if (reply.error) return reply;
   reply.stream =
-      std::make_shared<RpcStream>(tokenizer, std::move(admitted.channel), admitted.choices,
-                                  std::move(admitted.guarded.vault), std::move(admitted.labeller));
+      embedding_stream(std::move(admitted.model), std::move(admitted.channel), admitted.choices);
   *context.facts = std::move(admitted.facts);
   return reply;
 }
@@ -144,6 +167,35 @@ RpcReply RpcService::list_models(const RpcHead&, const RequestContext&, std::str
     model.set_max_model_len(admission_.context());
   }
   reply.message = out.SerializeAsString();
+  return reply;
+}
+
+RpcReply RpcService::load_adapter(const RpcHead&, const RequestContext&, std::string_view message) {
+  RpcReply reply;
+  v1::LoadAdapterRequest request;
+  if ((reply.error = parse_message(message, request))) return reply;
+  LoadedAdapter loaded;
+  if ((reply.error = adapters_.load(request.name(), request.path(), loaded))) return reply;
+  const AdapterFacts& facts = loaded.adapter->facts();
+  v1::Adapter out;
+  out.set_id(loaded.name);
+  out.set_model(admission_.name() + ":" + loaded.name);
+  out.set_created(loaded.created);
+  out.set_format(facts.format);
+  out.set_rank(facts.rank);
+  out.set_parameters(facts.parameters);
+  out.set_bytes(facts.bytes);
+  reply.message = out.SerializeAsString();
+  return reply;
+}
+
+RpcReply RpcService::unload_adapter(const RpcHead&, const RequestContext&,
+                                    std::string_view message) {
+  RpcReply reply;
+  v1::UnloadAdapterRequest request;
+  if ((reply.error = parse_message(message, request))) return reply;
+  if ((reply.error = adapters_.unload(request.name()))) return reply;
+  reply.message = v1::UnloadAdapterResponse().SerializeAsString();
   return reply;
 }
 

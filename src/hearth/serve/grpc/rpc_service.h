@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hearth/serve/adapters.h"
 #include "hearth/serve/admission.h"
 #include "hearth/serve/audit_trail.h"
 #include "hearth/serve/exchange.h"
@@ -36,7 +37,8 @@ struct RpcReply {
 class RpcService {
  public:
   // `audit`: null where there is no audit log.
-  RpcService(Admission& admission, Gate& gate, Metrics& metrics, const AuditTrail* audit = nullptr);
+  RpcService(Admission& admission, Adapters& adapters, Gate& gate, Metrics& metrics,
+             const AuditTrail* audit = nullptr);
 
   // Decides on the head alone; an error means that no message is read. Fills `context`.
   std::optional<ApiError> refuse(const RpcHead& head, RequestContext& context);
@@ -51,11 +53,12 @@ class RpcService {
   static const Route* find_route(std::string_view method);
 
   using Work = RpcReply(const RpcHead&, const RequestContext&, std::string_view);
-  Work chat, generate, tokenize, list_models, reflection;
+  Work chat, generate, embed, tokenize, list_models, load_adapter, unload_adapter, reflection;
   RpcReply answer(Endpoint endpoint, const RpcHead& head, const RequestContext& context,
                   std::string_view message);
 
   Admission& admission_;
+  Adapters& adapters_;
   Gate& gate_;
   Metrics& metrics_;
   const AuditTrail* const audit_;

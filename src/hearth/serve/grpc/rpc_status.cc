@@ -20,6 +20,8 @@ RpcCode code_of(const ApiError& error) {
       return RpcCode::permission_denied;
     case 404:
       return RpcCode::not_found;
+    case 409:
+      return RpcCode::already_exists;
     case 429:
       return RpcCode::resource_exhausted;
     case 499:
@@ -47,6 +49,8 @@ std::string_view rpc_code_name(RpcCode code) {
       return "DEADLINE_EXCEEDED";
     case RpcCode::not_found:
       return "NOT_FOUND";
+    case RpcCode::already_exists:
+      return "ALREADY_EXISTS";
     case RpcCode::permission_denied:
       return "PERMISSION_DENIED";
     case RpcCode::resource_exhausted:

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "hearth/serve/embeddings.h"
+
 namespace hearth::serve {
 namespace {
 
@@ -36,23 +38,65 @@ std::string piece_message(Piece piece, const Tokenizer& tokenizer) {
   return out.SerializeAsString();
 }
 
-std::string usage_message(const Usage& usage) {
-  v1::GenerateResponse out;
-  out.mutable_usage()->set_prompt_tokens(usage.prompt_tokens);
-  out.mutable_usage()->set_completion_tokens(usage.completion_tokens);
-  out.mutable_usage()->set_reasoning_tokens(usage.reasoning_tokens);
-  out.mutable_usage()->set_cached_tokens(usage.cached_tokens);
-  return out.SerializeAsString();
+void write_usage(const Usage& usage, v1::Usage& out) {
+  out.set_prompt_tokens(usage.prompt_tokens);
+  out.set_completion_tokens(usage.completion_tokens);
+  out.set_reasoning_tokens(usage.reasoning_tokens);
+  out.set_cached_tokens(usage.cached_tokens);
 }
+
+class AnswerMessages : public RpcStream {
+ public:
+  AnswerMessages(const Tokenizer& tokenizer, std::shared_ptr<AnswerChannel> channel,
+                 int64_t choices, std::shared_ptr<const pii::Vault> vault,
+                 std::optional<AnswerLabeller> labeller)
+      : RpcStream(std::move(channel)), tokenizer_(tokenizer), labeller_(std::move(labeller)) {
+    if (vault) restorer_.emplace(std::move(vault), tokenizer_, static_cast<size_t>(choices));
+  }
+
+ protected:
+  std::vector<std::string> messages(AnswerChannel::Taken taken) override {
+    if (restorer_) restorer_->restore(taken);
+    if (labeller_) labeller_->label(taken.pieces);
+    std::vector<std::string> out;
+    for (Piece& piece : taken.pieces) out.push_back(piece_message(std::move(piece), tokenizer_));
+    if (!taken.ended || taken.error) return out;
+    v1::GenerateResponse last;
+    write_usage(taken.usage, *last.mutable_usage());
+    out.push_back(last.SerializeAsString());
+    return out;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::optional<AnswerRestorer> restorer_;  // where the request was masked
+  std::optional<AnswerLabeller> labeller_;  // of explicit labels
+};
+
+class EmbeddingMessage : public RpcStream {
+ public:
+  EmbeddingMessage(std::string model, std::shared_ptr<AnswerChannel> channel, int64_t inputs)
+      : RpcStream(std::move(channel)), model_(std::move(model)), embeddings_(inputs) {}
+
+ protected:
+  std::vector<std::string> messages(AnswerChannel::Taken taken) override {
+    embeddings_.add(std::move(taken.pieces));
+    if (!taken.ended || taken.error) return {};
+    v1::EmbedResponse out;
+    out.set_model(model_);
+    write_usage(taken.usage, *out.mutable_usage());
+    for (const std::vector<float>& embedding : embeddings_.all()) {
+      out.add_embeddings()->mutable_values()->Add(embedding.begin(), embedding.end());
+    }
+    return {out.SerializeAsString()};
+  }
+
+ private:
+  const std::string model_;
+  CollectedEmbeddings embeddings_;
+};
 
 }  // namespace
-
-RpcStream::RpcStream(const Tokenizer& tokenizer, std::shared_ptr<AnswerChannel> channel,
-                     int64_t choices, std::shared_ptr<const pii::Vault> vault,
-                     std::optional<AnswerLabeller> labeller)
-    : tokenizer_(tokenizer), channel_(std::move(channel)), labeller_(std::move(labeller)) {
-  if (vault) restorer_.emplace(std::move(vault), tokenizer_, static_cast<size_t>(choices));
-}
 
 RpcStream::~RpcStream() {
   channel_->set_listener({});
@@ -61,17 +105,11 @@ RpcStream::~RpcStream() {
 
 RpcStream::Progress RpcStream::poll() {
   AnswerChannel::Taken taken = channel_->take();
-  if (restorer_) restorer_->restore(taken);
-  if (labeller_) labeller_->label(taken.pieces);
   Progress out;
-  for (Piece& piece : taken.pieces) {
-    out.messages.push_back(piece_message(std::move(piece), tokenizer_));
-  }
   out.ended = taken.ended;
-  out.error = std::move(taken.error);
-  if (!out.ended) return out;
-  usage_ = taken.usage;
-  if (!out.error) out.messages.push_back(usage_message(usage_));
+  out.error = taken.error;
+  if (out.ended) usage_ = taken.usage;
+  out.messages = messages(std::move(taken));
   return out;
 }
 
@@ -81,6 +119,20 @@ void RpcStream::set_listener(std::function<void()> listener) {
 
 void RpcStream::abandon(Abandon reason) {
   channel_->abandon(reason);
+}
+
+std::shared_ptr<RpcStream> answer_stream(const Tokenizer& tokenizer,
+                                         std::shared_ptr<AnswerChannel> channel, int64_t choices,
+                                         std::shared_ptr<const pii::Vault> vault,
+                                         std::optional<AnswerLabeller> labeller) {
+  return std::make_shared<AnswerMessages>(tokenizer, std::move(channel), choices, std::move(vault),
+                                          std::move(labeller));
+}
+
+std::shared_ptr<RpcStream> embedding_stream(std::string model,
+                                            std::shared_ptr<AnswerChannel> channel,
+                                            int64_t inputs) {
+  return std::make_shared<EmbeddingMessage>(std::move(model), std::move(channel), inputs);
 }
 
 }  // namespace hearth::serve

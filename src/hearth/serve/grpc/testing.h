@@ -27,6 +27,7 @@ struct RpcTestSettings {
   GrpcOptions grpc = {};
   int64_t stream_buffer = 256 << 10;
   pii::Mode personal_data = pii::Mode::off;
+  std::string adapter_directory = "";
 };
 
 struct RpcTestServer {
@@ -53,12 +54,13 @@ struct RpcTestServer {
     options.context = kTestContext;
     options.stream_buffer = settings.stream_buffer;
     options.personal_data.mode = settings.personal_data;
-    adapters = std::make_unique<Adapters>(mini().loaded(), mini_backend(), *loop, metrics, "");
+    adapters = std::make_unique<Adapters>(mini().loaded(), mini_backend(), *loop, metrics,
+                                          settings.adapter_directory);
     admission =
         std::make_unique<Admission>(mini(), *loop, *adapters, *gate, metrics, std::move(options));
     service =
         std::make_unique<Service>(*admission, *loop, *adapters, *gate, metrics, ServiceOptions());
-    rpc = std::make_unique<RpcService>(*admission, *gate, metrics);
+    rpc = std::make_unique<RpcService>(*admission, *adapters, *gate, metrics);
     CHECK(loop->start().is_ok());
     auto made = GrpcServer::open(*rpc, *loop, metrics, log, settings.grpc);
     CHECK(made.has_value());

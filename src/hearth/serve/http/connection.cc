@@ -40,6 +40,7 @@ RequestHead head_of(const Parser& parser) {
   head.if_none_match = field(parser, http::field::if_none_match);
   head.x_api_key = std::string(parser.get()["x-api-key"]);
   head.request_id = std::string(parser.get()["x-request-id"]);
+  head.request_timeout = std::string(parser.get()["x-request-timeout"]);
   return head;
 }
 

@@ -100,37 +100,6 @@ void read_ids(Fields& fields, std::string_view key, const Json& ids, int64_t voc
   }
 }
 
-// A text, texts, ids, or lists of ids.
-void read_prompts(Fields& fields, int64_t vocab_size, std::vector<RawPrompt>& out) {
-  const Json* prompt = fields.any("prompt");
-  if (!prompt) return fields.fail("prompt", "missing", "expected a text, found nothing");
-  if (prompt->is_string()) {
-    out.push_back({prompt->get_ref<const std::string&>(), {}});
-    return;
-  }
-  if (!prompt->is_array()) return fields.wrong_type("prompt", "a string or an array", *prompt);
-  if (prompt->empty()) return fields.fail("prompt", "invalid_value", "expected at least one text");
-  if ((*prompt)[0].is_number()) {
-    out.emplace_back();
-    return read_ids(fields, "prompt", *prompt, vocab_size, out.back().ids);
-  }
-  if (prompt->size() > static_cast<size_t>(kChoicesMax)) {
-    return fields.fail(
-        "prompt", "invalid_value",
-        fmt::format("expected at most {} prompts, found {}", kChoicesMax, prompt->size()));
-  }
-  for (const Json& one : *prompt) {
-    out.emplace_back();
-    if (one.is_string()) {
-      out.back().text = one.get_ref<const std::string&>();
-    } else if (one.is_array() && !one.empty()) {
-      read_ids(fields, "prompt", one, vocab_size, out.back().ids);
-    } else {
-      return fields.wrong_type("prompt", "texts or lists of token ids", one);
-    }
-  }
-}
-
 // Fields of which only the value that changes nothing can be served today.
 void refuse_what_is_missing(Fields& fields) {
   const auto refuse = [&](std::string_view key) {
@@ -245,6 +214,37 @@ void read_template_variables(Fields& fields, ChatRequest& out) {
 
 }  // namespace
 
+void read_texts(Fields& fields, std::string_view key, int64_t vocab_size, int64_t count_max,
+                std::vector<RawPrompt>& out) {
+  const Json* texts = fields.any(key);
+  if (!texts) return fields.fail(key, "missing", "expected a text, found nothing");
+  if (texts->is_string()) {
+    out.push_back({texts->get_ref<const std::string&>(), {}});
+    return;
+  }
+  if (!texts->is_array()) return fields.wrong_type(key, "a string or an array", *texts);
+  if (texts->empty()) return fields.fail(key, "invalid_value", "expected at least one text");
+  if ((*texts)[0].is_number()) {
+    out.emplace_back();
+    return read_ids(fields, key, *texts, vocab_size, out.back().ids);
+  }
+  if (texts->size() > static_cast<size_t>(count_max)) {
+    return fields.fail(
+        key, "invalid_value",
+        fmt::format("expected at most {} texts, found {}", count_max, texts->size()));
+  }
+  for (const Json& one : *texts) {
+    out.emplace_back();
+    if (one.is_string()) {
+      out.back().text = one.get_ref<const std::string&>();
+    } else if (one.is_array() && !one.empty()) {
+      read_ids(fields, key, one, vocab_size, out.back().ids);
+    } else {
+      return fields.wrong_type(key, "texts or lists of token ids", one);
+    }
+  }
+}
+
 std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body,
                                         int64_t vocab_size, GenerationRequest& out) {
   Json object;
@@ -265,7 +265,7 @@ std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& ob
     read_tools(fields, out);
     read_thought(fields, out);
   } else {
-    read_prompts(fields, vocab_size, out.prompts);
+    read_texts(fields, "prompt", vocab_size, kChoicesMax, out.prompts);
     fields.boolean("echo", out.echo);
   }
   if (fields.error() || inner) return fields.error() ? fields.error() : inner;

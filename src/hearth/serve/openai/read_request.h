@@ -21,6 +21,10 @@ std::optional<ApiError> read_generation(Endpoint endpoint, std::string_view body
 std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& object,
                                                int64_t vocab_size, GenerationRequest& out);
 
+// A text, texts, ids, or lists of ids: at least one, at most `count_max`.
+void read_texts(Fields& fields, std::string_view key, int64_t vocab_size, int64_t count_max,
+                std::vector<RawPrompt>& out);
+
 // `tools` and `tool_choice` of a chat: the tools as the template takes them; null where none may be
 // called.
 void read_tools(Fields& fields, GenerationRequest& out);

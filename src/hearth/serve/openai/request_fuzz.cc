@@ -6,12 +6,14 @@
 #include "hearth/files/fuzz_tools.h"
 #include "hearth/files/json.h"
 #include "hearth/files/outside_bytes.h"
+#include "hearth/serve/openai/embeddings.h"
 #include "hearth/serve/openai/read_request.h"
 
 namespace hearth::serve {
 namespace {
 
 constexpr int64_t kVocab = 1000;
+constexpr int64_t kWidth = 64;
 
 void check_error(const ApiError& error) {
   CHECK_EQ(error.status, 400);
@@ -37,6 +39,14 @@ void check_request(const GenerationRequest& r) {
   }
 }
 
+void check_inputs(const EmbeddingRequest& r) {
+  CHECK(!r.inputs.empty() && r.inputs.size() <= static_cast<size_t>(kEmbeddingInputsMax));
+  for (const RawPrompt& input : r.inputs) {
+    CHECK(!input.text.empty() || !input.ids.empty());
+    for (int32_t id : input.ids) CHECK(id >= 0 && id < kVocab);
+  }
+}
+
 }  // namespace
 }  // namespace hearth::serve
 
@@ -54,6 +64,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   TokenizeRequest tokenize;
   if (const auto error = read_tokenize(body, tokenize)) check_error(*error);
+  EmbeddingRequest embeddings;
+  if (const auto error = read_embeddings(body, kVocab, kWidth, embeddings)) {
+    check_error(*error);
+  } else {
+    check_inputs(embeddings);
+  }
   DetokenizeRequest detokenize;
   if (const auto error = read_detokenize(body, kVocab, detokenize)) check_error(*error);
   return 0;
@@ -66,7 +82,8 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   std::string text(text_of(data, size));
   if (size < 2 || random.once_in(64)) {
     text = R"({"messages":[{"role":"user","content":"a"}],"n":2,"stop":["b"],"temperature":0.5,)"
-           R"("logit_bias":{"5":-1},"max_tokens":9,"prompt":[1,2],"tokens":[3]})";
+           R"("logit_bias":{"5":-1},"max_tokens":9,"prompt":[1,2],"tokens":[3],)"
+           R"("input":["a",[1]],"encoding_format":"base64","dimensions":64})";
   }
   for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
     text = mutate_json(std::move(text), random);

@@ -1,0 +1,73 @@
+// See serve_memory.h.
+#include "hearth/cli/serve_memory.h"
+
+#include <algorithm>
+
+#include "hearth/host/memory_plan.h"
+#include "hearth/sensors/memory.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr int64_t kMegabyte = 1'000'000;
+
+// The end of a context: `rows` of one prompt, or one row of each of `rows` answers.
+Batch fullest_step(const EngineOptions& settings, int64_t rows, Role role) {
+  const int64_t parts = role == Role::prompt ? 1 : rows;
+  const int64_t each = rows / parts;
+  Batch batch;
+  batch.tokens.assign(static_cast<size_t>(rows), 0);
+  for (int64_t i = 0; i < parts; ++i) {
+    batch.sequences.push_back({i * each, each, settings.context - each, role, {}});
+  }
+  return batch;
+}
+
+// Every sequence ends its prompt in this step, and every row of it is to be embedded: more than one
+// step can ever want.
+int64_t prompt_scratch(const Model& model, const KvSpec& kv, const EngineOptions& settings) {
+  const int64_t rows = std::min(settings.limits.batch_tokens_max, settings.context);
+  Batch batch = fullest_step(settings, rows, Role::prompt);
+  batch.logits_rows.assign(static_cast<size_t>(std::min(settings.limits.sequences_max, rows)), 0);
+  for (int64_t i = 0; i < rows; ++i) batch.hidden_rows.push_back(i);
+  return trace_step(model, kv, batch).scratch_bytes;
+}
+
+// Every sequence has a row, and one for each guess of what follows it.
+int64_t decode_scratch(const Model& model, const KvSpec& kv, const EngineOptions& settings) {
+  const SchedulerLimits& limits = settings.limits;
+  const int64_t each = 1 + (settings.make_drafter ? settings.drafts_max : 0);
+  const int64_t rows = std::min(limits.sequences_max * each, limits.batch_tokens_max);
+  Batch batch = fullest_step(settings, rows, Role::generated);
+  for (int64_t i = 0; i < rows; ++i) batch.logits_rows.push_back(i);
+  return trace_step(model, kv, batch).scratch_bytes;
+}
+
+}  // namespace
+
+serve::MemoryBudget serve_budget(const TextModel& model, const EngineOptions& settings) {
+  const KvSpec kv = model.model().kv_spec(settings.kv_format);
+  serve::MemoryBudget out;
+  out.weights = model.loaded().weight_bytes;
+  out.kv_cache = kv.block_bytes() * settings.kv_blocks;
+  out.scratch = std::max(prompt_scratch(model.model(), kv, settings),
+                         decode_scratch(model.model(), kv, settings));
+  return out;
+}
+
+Status check_serve_budget(const serve::MemoryBudget& budget, std::string_view backend) {
+  const auto memory = read_memory();
+  if (!memory || backend == "cuda") return Status::ok();
+  const int64_t available = memory->usable_available_bytes();
+  if (budget.kv_cache + budget.scratch <= available) return Status::ok();
+  const int64_t room = (available - budget.scratch) / kMegabyte;
+  return error(Code::no_memory,
+               "a KV cache of {} and scratch of {} do not fit beside weights of {} and adapters of "
+               "{}: {} are available; {}",
+               bytes_text(budget.kv_cache), bytes_text(budget.scratch), bytes_text(budget.weights),
+               bytes_text(budget.adapters), bytes_text(available),
+               room > 0 ? fmt::format("--kv-memory {} would fit, if --ctx is short enough", room)
+                        : "choose a shorter --ctx or smaller --max-batch-tokens");
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,21 @@
+// What `hearth serve` will hold, and whether this machine has room for it.
+#pragma once
+
+#include <string_view>
+
+#include "hearth/engine/engine.h"
+#include "hearth/engine/text_model.h"
+#include "hearth/serve/memory_budget.h"
+
+namespace hearth::cli {
+
+// Of a loaded model, an engine of these settings and the fullest step that they allow; adapters
+// are not counted yet.
+serve::MemoryBudget serve_budget(const TextModel& model, const EngineOptions& settings);
+
+// With weights and adapters loaded: no_memory, in one line that says what would fit, where the KV
+// cache, still empty, and scratch find no room beside them. A device's own memory is its backend's
+// to check; a machine whose memory can't be read refuses nothing.
+Status check_serve_budget(const serve::MemoryBudget& budget, std::string_view backend);
+
+}  // namespace hearth::cli

@@ -1,0 +1,12 @@
+// The end of every forward pass: what the batch wants to know of its rows.
+#pragma once
+
+#include "hearth/backend/backend.h"
+
+namespace hearth {
+
+// Logits of batch.logits_rows, and the states of batch.hidden_rows behind the final norm, of the
+// last layer's x [tokens, hidden]. Rows of no interest cost nothing.
+Outputs outputs_of(Backend& b, Tensor x, const Batch& batch, const Norm& norm, const Linear& head);
+
+}  // namespace hearth

@@ -1,0 +1,25 @@
+// See memory_budget.h.
+#include "hearth/serve/memory_budget.h"
+
+#include <nlohmann/json.hpp>
+
+#include "hearth/host/memory_plan.h"
+
+namespace hearth::serve {
+
+Json budget_json(const MemoryBudget& budget) {
+  return {{"weights_bytes", budget.weights},
+          {"kv_cache_bytes", budget.kv_cache},
+          {"scratch_bytes", budget.scratch},
+          {"adapters_bytes", budget.adapters},
+          {"total_bytes", budget.total()}};
+}
+
+std::string budget_text(const MemoryBudget& budget) {
+  return fmt::format("weights {}, KV cache {}, scratch {}, adapters {}, together {}",
+                     bytes_text(budget.weights), bytes_text(budget.kv_cache),
+                     bytes_text(budget.scratch), bytes_text(budget.adapters),
+                     bytes_text(budget.total()));
+}
+
+}  // namespace hearth::serve
