@@ -61,7 +61,7 @@ TEST_P(Speed, RunsEveryTest) {
   options.format = Format::q8_0;
   const auto made = make_random_model(*tiny_config(GetParam()), **backend, options);
   ASSERT_TRUE(made.has_value()) << made.status().message();
-  MachineLimits limits;
+  SpeedLimits limits;
   limits.read_gb_s = 10;
   limits.peaks = {{100, "avx2"}, {200, "avx2"}, {}};
   for (const SpeedTest& test : speed_tests({70}, {3}, {0, 600}, {1, 3})) {
@@ -94,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(Architectures, Speed,
 TEST(SpeedPlot, HasAPanelForEachQuestion) {
   const auto line = [](int64_t prompt, int64_t depth, int64_t batch) {
     const SpeedTest test{prompt, prompt > 0 ? 0 : 16, depth, batch};
-    MachineLimits limits;
+    SpeedLimits limits;
     limits.read_gb_s = 1;
     limits.peaks.f32.gop_s = 1;
     return speed_line({}, {test, {1, 1, 1}, {Work{1, 1, 1}}, 0, {}, {}}, limits);

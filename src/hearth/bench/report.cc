@@ -51,7 +51,7 @@ std::vector<Series> series_of(const std::vector<Json>& lines, bool prompts, cons
 }  // namespace
 
 Json speed_line(const SpeedSetting& setting, const SpeedMeasurement& measured,
-                const MachineLimits& limits) {
+                const SpeedLimits& limits) {
   const SpeedTest& test = measured.test;
   const FormatPeak peak = peak_for(limits.peaks, setting.format);
   const Roofline line = roofline_of(measured.steps, limits.read_gb_s, peak.peak.gop_s);

@@ -41,7 +41,7 @@ struct SpeedMeasurement {
 };
 
 Json speed_line(const SpeedSetting& setting, const SpeedMeasurement& measured,
-                const MachineLimits& limits);
+                const SpeedLimits& limits);
 
 std::string csv_header(const Json& line);
 std::string csv_row(const Json& line);  // text in quotes, as RFC 4180 has them

@@ -16,7 +16,7 @@ void keep_better(const Peak& found, Peak& best) {
 
 }  // namespace
 
-Status MachineLimits::measure_peaks() {
+Status SpeedLimits::measure_peaks() {
   TRY_ASSIGN(const ArithmeticPeaks found, measure_arithmetic_peaks(threads));
   keep_better(found.f32, peaks.f32);
   keep_better(found.int8, peaks.int8);
@@ -24,7 +24,7 @@ Status MachineLimits::measure_peaks() {
   return Status::ok();
 }
 
-Status MachineLimits::measure_bandwidth() {
+Status SpeedLimits::measure_bandwidth() {
   TRY_ASSIGN(const MemoryInfo memory, read_memory());
   int64_t cache_bytes = 0;
   if (const auto cpu = read_cpu()) cache_bytes = cpu->last_level_cache_bytes();

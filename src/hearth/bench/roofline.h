@@ -11,7 +11,7 @@
 
 namespace hearth {
 
-struct MachineLimits {
+struct SpeedLimits {
   double read_gb_s = 0;  // of memory
   ArithmeticPeaks peaks;
   int threads = 1;

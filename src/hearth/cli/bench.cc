@@ -70,7 +70,7 @@ class Machine {
     if (can_forget_) forget_peak_memory();
     return Status::ok();
   }
-  const MachineLimits& limits() const { return limits_; }
+  const SpeedLimits& limits() const { return limits_; }
   int64_t peak_bytes() const { return peak_bytes_; }
 
  private:
@@ -80,7 +80,7 @@ class Machine {
     return Status::ok();
   }
 
-  MachineLimits limits_;
+  SpeedLimits limits_;
   bool can_forget_ = false;
   bool on_device_ = false;
   int64_t peak_bytes_ = 0;

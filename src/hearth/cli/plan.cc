@@ -18,9 +18,8 @@ struct Options {
   std::string config;  // a config.json alone, instead of a model
   int64_t batch = 1;
   bool all = false;  // of the R1 family
-  int64_t gpu_memory =
-      0;  // plan for a GPU of so many bytes; 0: with --device cuda what it has free
-  bool on_gpu() const { return gpu_memory > 0 || model.device == "cuda"; }
+  // For a GPU of --gpu-memory bytes; without it, of what the largest one has free.
+  bool on_gpu() const { return model.gpu_memory > 0 || model.device == "cuda"; }
 };
 
 // What only the CPU's kernels are foretold by.
@@ -82,8 +81,8 @@ Status plan_for_gpu(const Options& options, Planned& out) {
   // A GPU's kernels keep rounded and partial copies, which the trace of the CPU's doesn't know.
   out.plan.activation_bytes *= 2;
   out.model = "--gpu-memory";
-  out.total_bytes = out.available_bytes = options.gpu_memory;
-  if (options.gpu_memory > 0) return Status::ok();
+  out.total_bytes = out.available_bytes = options.model.gpu_memory;
+  if (options.model.gpu_memory > 0) return Status::ok();
   TRY_ASSIGN(const Machine machine, read_machine("/", "libnvidia-ml.so.1"));
   for (const Gpu& gpu : machine.gpus) {
     const int64_t free = gpu.now.memory_free_bytes.value_or(gpu.info.memory_bytes);
@@ -234,11 +233,6 @@ void add_plan(CLI::App& app, Session& session) {
                             [options, &session] { return plan(*options, session); });
   options->model.declare(*verb, false);
   verb->add_option("--config", options->config, "a config.json, for a model that is not here");
-  verb->add_option(
-          "--gpu-memory", options->gpu_memory,
-          "plan for a GPU with so much memory, such as 24GiB; with --device cuda: what the "
-          "largest one has free")
-      ->transform(CLI::AsSizeValue(false));
   verb->add_flag("--all", options->all,
                  "every model of the R1 family in its usual formats, on the CPU");
   verb->add_option("--batch", options->batch, "sequences at once")

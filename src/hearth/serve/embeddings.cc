@@ -41,6 +41,7 @@ class PendingEmbeddings : public PendingAnswer {
   }
   void abandon(Abandon reason) override { channel_->abandon(reason); }
   bool streams() const override { return false; }
+  std::string sign_of_life() const override { return ""; }  // it has one piece, at the end
   std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
   Usage usage() const override { return usage_; }
 
