@@ -41,7 +41,7 @@ page-test: build  ## the chat page in a headless Chromium, which is installed wh
 client-test: build  ## the official openai client, and a gRPC client that knows reflection alone
 	@tools/client-env build/clients
 	@python=build/clients/bin/python; test -x $$python || python=python3; \
-	  for part in openai grpc; do $$python tests/$${part}_client_test.py build/hearth .; done
+	  for part in openai_client openai_helpers grpc_client; do $$python tests/$${part}_test.py build/hearth .; done
 
 test-all:  ## all that `make test` runs, and the chat page's tests in a browser
 	@tools/install-deps tools/apt-packages-page.txt
