@@ -218,7 +218,6 @@ void add_eval(CLI::App& app, Session& session) {
     add(suite->name, suite->description, false);
   }
   add_eval_compare(*group, session);
-  add_eval_card(*group, session);
 }
 
 }  // namespace hearth::cli

@@ -5,7 +5,6 @@
 
 namespace hearth::cli {
 
-void add_eval_card(CLI::App& group, Session& session);
 void add_eval_compare(CLI::App& group, Session& session);
 
 }  // namespace hearth::cli
