@@ -392,7 +392,7 @@ class Commands(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             suite = pathlib.Path(folder, "sums.yaml")
             suite.write_text("data: sums.jsonl\nprompt: '{{a}}+{{b}}=?'\nanswer: '{{sum}}'\n"
-                             "scorer: numeric\nmax_tokens: 64\ntemperature: 0\n")
+                             "scorer: numeric\nmax_tokens: 512\ntemperature: 0\n")
             lines = [json.dumps({"a": n, "b": 7, "sum": n + 7}) for n in range(100, 108)]
             pathlib.Path(folder, "sums.jsonl").write_text("\n".join(lines))
             out = as_json("eval", "run", str(suite), "--model", MINI)
