@@ -33,14 +33,21 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
                                           unsigned seed) {
   using namespace hearth;
   static constexpr std::array<std::string_view, 14> kPieces = {
-      "```python\n", "```\n", "~~~\n", "```cpp\n", "def f(x):\n", "  return 1\n", "int f(int x) {",
-      "}\n", "class f:", "````\n", R"({"language":"cpp","cases":[{"input":"1","output":"2"}]})",
+      "```python\n",
+      "```\n",
+      "~~~\n",
+      "```cpp\n",
+      "def f(x):\n",
+      "  return 1\n",
+      "int f(int x) {",
+      "}\n",
+      "class f:",
+      "````\n",
+      R"({"language":"cpp","cases":[{"input":"1","output":"2"}]})",
       R"({"entry_point":"f","cases":[{"args":[1],"expected":null}],"compare":"close"})",
-      R"({"tests":"assert f()","seconds":1e300})", "``` python {
-    x
-  }
-  \n "};
-      FuzzRandom random(seed);
+      R"x({"tests":"assert f()","seconds":1e300})x",
+      "``` python {x}\n"};
+  FuzzRandom random(seed);
   std::string text(text_of(data, size));
   if (random.once_in(3)) return give(mutate_bytes(std::move(text), 16), data, max_size);
   if (random.once_in(2) && text.starts_with('{')) {
