@@ -316,7 +316,7 @@ class Life(unittest.TestCase):
         for method, route in (("GET", "/v1/models"), ("POST", chat), ("POST", "/v1/completions"),
                               ("POST", "/v1/embeddings"), ("GET", "/v1/adapters"),
                               ("POST", "/v1/adapters"), ("DELETE", "/v1/adapters/a"),
-                              ("POST", "/tokenize"), ("POST", "/detokenize"), ("GET", "/ready"),
+                              ("POST", "/tokenize"), ("POST", "/detokenize"),
                               ("GET", "/metrics")):
             for path in (route, route + "/", "/" + route, route + "?x=1", route.upper(),
                          route + ".", route + "%00", route + ";x", "/." + route, "/x/.." + route,

@@ -248,6 +248,8 @@ Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
   }
   std::vector<Json> lines;
   auto energy = RaplCounter::open();  // many machines have none, or let root alone read it
+  // The CPUs' counters don't see what a GPU takes.
+  const bool counted = energy && subject.opened.backend->name() != "cuda";
   int64_t foretold_peak = subject.base_bytes + subject.load_peak_bytes;
   for (const SpeedTest& test : tests) {
     SpeedMeasurement measured{test, {}, trace_speed_test(model, test, kv_format), 0, {}, {}};
@@ -255,7 +257,7 @@ Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
     if (measured.foretold) foretold_peak = measured.foretold->peak_bytes;
     TRY_ASSIGN(const SpeedResult result,
                run_speed_test(model, *subject.opened.backend, test, kv_format, options.repeat,
-                              energy ? &*energy : nullptr));
+                              counted ? &*energy : nullptr));
     measured.tok_s = result.tok_s;
     measured.joules_per_token = result.joules_per_token;
     TRY(machine.measure_again());

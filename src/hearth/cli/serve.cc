@@ -262,7 +262,7 @@ Status run_serve(Options& options, const Session& session) {
   TRY_ASSIGN(watermark::Policy policy, watermark::Policy::open(options.watermark));
   std::unique_ptr<CostMeter> costs;
   if (!options.cost.empty()) {
-    TRY_ASSIGN(costs, CostMeter::open(options.cost));
+    TRY_ASSIGN(costs, CostMeter::open(options.cost, options.model.device != "cuda"));
   }
   options.gate.costs_known = costs != nullptr;
   TRY_ASSIGN(const std::unique_ptr<Gate> gate, Gate::open(options.gate));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "hearth/base/checked_math.h"
 #include "hearth/host/memory_plan.h"
 #include "hearth/sensors/memory.h"
 
@@ -11,14 +12,16 @@ namespace {
 
 constexpr int64_t kMegabyte = 1'000'000;
 
-// The end of a context: `rows` of one prompt, or one row of each of `rows` answers.
+// The end of a context: `rows` of as few prompts as have them, or one row of each of `rows`
+// answers.
 Batch fullest_step(const EngineOptions& settings, int64_t rows, Role role) {
-  const int64_t parts = role == Role::prompt ? 1 : rows;
-  const int64_t each = rows / parts;
+  const int64_t parts = role == Role::prompt ? ceil_div(rows, settings.context) : rows;
   Batch batch;
   batch.tokens.assign(static_cast<size_t>(rows), 0);
   for (int64_t i = 0; i < parts; ++i) {
-    batch.sequences.push_back({i * each, each, settings.context - each, role, {}});
+    const int64_t first = rows * i / parts;
+    const int64_t each = rows * (i + 1) / parts - first;
+    batch.sequences.push_back({first, each, settings.context - each, role, {}});
   }
   return batch;
 }
@@ -26,9 +29,13 @@ Batch fullest_step(const EngineOptions& settings, int64_t rows, Role role) {
 // Every sequence ends its prompt in this step, and every row of it is to be embedded: more than one
 // step can ever want.
 int64_t prompt_scratch(const Model& model, const KvSpec& kv, const EngineOptions& settings) {
-  const int64_t rows = std::min(settings.limits.batch_tokens_max, settings.context);
+  const SchedulerLimits& limits = settings.limits;
+  const int64_t rows = std::min(limits.batch_tokens_max, limits.sequences_max * settings.context);
+  // The step that takes a prompt in may carry guesses for those that decode.
+  const int64_t each = 1 + (settings.make_drafter ? settings.drafts_max : 0);
+  const int64_t wanted = std::min(limits.sequences_max * each, rows);
   Batch batch = fullest_step(settings, rows, Role::prompt);
-  batch.logits_rows.assign(static_cast<size_t>(std::min(settings.limits.sequences_max, rows)), 0);
+  batch.logits_rows.assign(static_cast<size_t>(wanted), 0);
   for (int64_t i = 0; i < rows; ++i) batch.hidden_rows.push_back(i);
   return trace_step(model, kv, batch).scratch_bytes;
 }

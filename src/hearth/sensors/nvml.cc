@@ -14,6 +14,7 @@ namespace {
 using Return = int;
 using Device = void*;
 constexpr Return kSuccess = 0;
+constexpr Return kNoPermission = 4;
 constexpr Return kGpuIsLost = 15;
 constexpr Return kResetRequired = 16;
 
@@ -210,10 +211,12 @@ Status Nvml::find_gpus() {
   }
   for (unsigned i = 0; i < std::min(count, kGpusMax); ++i) {
     GpuInfo info;
-    info.index = static_cast<int>(i);
     Device device = nullptr;
+    const Return answered = nvml_->handle(i, &device);
+    if (answered == kNoPermission) continue;  // somebody else's
+    info.index = static_cast<int>(gpus_.size());
     // One that was lost before we came has no handle; it is counted and read as lost.
-    if (nvml_->handle(i, &device) != kSuccess) device = nullptr;
+    if (answered != kSuccess) device = nullptr;
     if (device) describe(device, info);
     devices_.push_back(device);
     gpus_.push_back(std::move(info));

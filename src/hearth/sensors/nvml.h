@@ -16,7 +16,7 @@ namespace hearth {
 
 // What doesn't change while the driver runs. An absent field is one that the GPU doesn't tell.
 struct GpuInfo {
-  int index = 0;  // NVML's, in the order of the bus; CUDA's may differ
+  int index = 0;  // among those that this user may open, in the order of the bus
   std::string name;
   std::string uuid;
   std::string pci_address;  // "00000000:65:00.0"

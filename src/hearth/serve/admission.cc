@@ -209,6 +209,13 @@ std::optional<ApiError> Admission::embed(
   texts.endpoint = Endpoint::completion;
   texts.prompts = std::move(request.inputs);
   if (auto error = guard(caller, texts, out.guarded)) return error;
+  const int64_t texts_max = kEmbeddingValuesMax / model_.model().info().hidden_size;
+  if (static_cast<int64_t>(texts.prompts.size()) > texts_max) {
+    return bad_field("input", "invalid_value",
+                     fmt::format("`input`: expected at most {} texts, found {}: a reply holds {} "
+                                 "numbers",
+                                 texts_max, texts.prompts.size(), kEmbeddingValuesMax));
+  }
   GenerationJob job;
   if (auto error = make_inputs(model_, texts.prompts, options_.context, job.prompts)) return error;
   out.facts = facts_of(texts, caller, named, job.prompts);

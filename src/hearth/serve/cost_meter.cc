@@ -3,14 +3,16 @@
 
 namespace hearth::serve {
 
-Result<std::unique_ptr<CostMeter>> CostMeter::open(const std::string& path,
+Result<std::unique_ptr<CostMeter>> CostMeter::open(const std::string& path, bool on_cpu,
                                                    const SystemRoot& root) {
   TRY_ASSIGN(PriceList prices, read_prices(path));
   if (!prices.hardware) {
     return error(Code::invalid, "{}: expected `hardware`, the price of this machine", path);
   }
   std::optional<RaplCounter> counter;
-  if (auto found = RaplCounter::open(root)) counter = *std::move(found);
+  if (on_cpu) {
+    if (auto found = RaplCounter::open(root)) counter = *std::move(found);
+  }
   if (!counter && prices.hardware->watts == 0) {
     return error(Code::invalid,
                  "{}: `watts`: expected this machine's power, for it has no energy counter that "

@@ -18,7 +18,8 @@ class CostMeter {
  public:
   // Of a file with `hardware` (host/cost/prices.h).  invalid: it has none, or no watts where there
   // is no counter.
-  static Result<std::unique_ptr<CostMeter>> open(const std::string& path,
+  // `on_cpu`: the model computes there, so that the CPUs' counters see its energy.
+  static Result<std::unique_ptr<CostMeter>> open(const std::string& path, bool on_cpu,
                                                  const SystemRoot& root = {});
 
   void begin_step();

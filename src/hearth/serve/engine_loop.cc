@@ -393,6 +393,7 @@ void EngineLoop::take_embedding(Choice& choice) {
   Piece piece;
   piece.choice = choice.index;
   piece.embedding = choice.states.embedding();
+  choice.states = {};  // its sums are as large again
   piece.finish = "stop";
   const bool finite =
       std::ranges::all_of(piece.embedding, [](float v) { return std::isfinite(v); });
@@ -402,11 +403,11 @@ void EngineLoop::take_embedding(Choice& choice) {
 
 void EngineLoop::end(Live& live) {
   Usage usage;
-  for (const Prompt& p : live.job.prompts) {
-    usage.prompt_tokens += static_cast<int64_t>(p.ids.size());
-  }
-  for (size_t i = 0; i < live.choices.size(); i += static_cast<size_t>(live.job.n)) {
+  const auto n = static_cast<size_t>(live.job.n);
+  for (size_t i = 0; i < live.choices.size(); i += n) {
+    if (live.choices[i]->prompt_done == 0) continue;  // what never ran costs nobody anything
     usage.cached_tokens += live.choices[i]->cached_tokens;
+    usage.prompt_tokens += static_cast<int64_t>(live.job.prompts[i / n].ids.size());
   }
   for (const auto& choice : live.choices) {
     usage.completion_tokens += choice->text.tokens();

@@ -113,7 +113,8 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
   if (route) context.route = route->path;
   context.open = route && route->open && !is_verbose(head);
   if (!context.open) {
-    const Scope scope = route ? route->scope : Scope::generate;
+    const Scope own = route ? route->scope : Scope::generate;
+    const Scope scope = is_verbose(head) ? Scope::metrics : own;
     if (auto error = gate_.check_key(presented_key(head), scope, context.caller)) {
       metrics_.rejected(error->code);
       return error_reply(*error);
@@ -256,10 +257,6 @@ HttpReply Service::page(const RequestHead& head, const RequestContext&, std::str
 // metrics.
 HttpReply Service::health(const RequestHead& head, const RequestContext&, std::string_view) {
   if (!is_verbose(head)) return json_reply(status_json("ok"));
-  Caller caller;
-  if (auto error = gate_.check_key(presented_key(head), Scope::metrics, caller)) {
-    return error_reply(*error);
-  }
   return json_reply(health_json(loop_.ready(), options_.machine, options_.memory));
 }
 

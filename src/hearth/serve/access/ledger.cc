@@ -89,6 +89,10 @@ Result<std::map<std::string, Spending>> read_ledger(std::string_view text, std::
       return error(Code::corrupt, "line {}: expected MONTH NAME TOKENS COST, found `{}`", number,
                    excerpt(text.substr(0, end)));
     }
+    if (line.month > month) {
+      return error(Code::corrupt, "line {}: of {}, but the clock says {}", number, line.month,
+                   month);
+    }
     if (line.month == month) {
       add_to(sums[std::string(line.name)], line.spent.tokens, line.spent.cost);
     }
@@ -135,7 +139,7 @@ Status Ledger::start_file() {
 
 void Ledger::turn_the_page() {
   const std::string now = month();
-  if (now == current_) return;
+  if (now <= current_) return;  // a clock that goes back forgives nothing
   current_ = now;
   spent_.clear();
 }
@@ -151,9 +155,15 @@ Status Ledger::add(const std::string& name, int64_t tokens, double cost) {
   add_to(spent_[name], tokens, cost);
   if (fd_ < 0) return Status::ok();
   const std::string line = line_of(current_, name, {tokens, cost});
+  const off_t before = ::lseek(fd_, 0, SEEK_END);
   const ssize_t written = ::write(fd_, line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return Status::ok();
-  return error(Code::internal, "{}: {}", path_, std::strerror(errno));
+  const int why = written < 0 ? errno : ENOSPC;
+  // Half a line would swallow the next one.
+  if (written > 0 && (before < 0 || ::ftruncate(fd_, before) != 0)) {
+    return error(Code::internal, "{}: half a line is in it: {}", path_, std::strerror(errno));
+  }
+  return error(Code::internal, "{}: {}", path_, std::strerror(why));
 }
 
 std::string Ledger::month() const {

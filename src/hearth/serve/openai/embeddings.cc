@@ -91,9 +91,10 @@ std::string embeddings_json(const std::string& model,
     }
     out += base64 ? "\"}" : "]}";
   }
-  const Json spent = {{"prompt_tokens", usage.prompt_tokens},
-                      {"total_tokens", usage.prompt_tokens},
-                      {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}}};
+  Json spent = {{"prompt_tokens", usage.prompt_tokens},
+                {"total_tokens", usage.prompt_tokens},
+                {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}}};
+  add_spent(usage, spent);
   fmt::format_to(std::back_inserter(out), R"(],"model":{},"usage":{}}})", dump_json(model),
                  dump_json(spent));
   return out;

@@ -15,6 +15,7 @@
 namespace hearth::serve {
 
 inline constexpr int64_t kEmbeddingInputsMax = 2048;     // texts of one request, as OpenAI's
+inline constexpr int64_t kEmbeddingValuesMax = 1 << 22;  // numbers of one reply: 16 MiB
 inline constexpr int64_t kEmbeddingTokensMax = 300'000;  // of all of them together, as OpenAI's
 
 struct EmbeddingRequest {

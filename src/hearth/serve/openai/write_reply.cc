@@ -8,6 +8,15 @@
 #include "hearth/text/stream/incremental_detokenizer.h"
 
 namespace hearth::serve {
+
+void add_spent(const Usage& usage, Json& out) {
+  if (!usage.spent) return;
+  out["cost"] = usage.spent->cost;
+  out["currency"] = usage.spent->currency;
+  out["energy_joules"] = usage.spent->joules;
+  out["energy_source"] = usage.spent->energy_source;
+}
+
 namespace {
 
 std::string whole_characters(std::string_view bytes) {
@@ -38,11 +47,7 @@ Json usage_json(const Usage& u) {
               {"completion_tokens_details", {{"reasoning_tokens", u.reasoning_tokens}}},
               {"prompt_cache_hit_tokens", u.cached_tokens},
               {"prompt_cache_miss_tokens", u.prompt_tokens - u.cached_tokens}};
-  if (!u.spent) return out;
-  out["cost"] = u.spent->cost;
-  out["currency"] = u.spent->currency;
-  out["energy_joules"] = u.spent->joules;
-  out["energy_source"] = u.spent->energy_source;
+  add_spent(u, out);
   return out;
 }
 

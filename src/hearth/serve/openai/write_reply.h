@@ -53,6 +53,9 @@ std::string sse_event(std::string_view json);
 inline constexpr std::string_view kSseDone = "data: [DONE]\n\n";
 inline constexpr std::string_view kSseKeepAlive = ": keep-alive\n\n";
 
+// What the request has cost goes into its usage, where that is asked for.
+void add_spent(const Usage& usage, Json& out);
+
 // The first chunk of a choice says the role and no more.
 std::string role_chunk_json(const ReplyHead& head, int32_t choice);
 std::string chunk_json(const ReplyHead& head, const Piece& piece, const Tokenizer& tokenizer);
