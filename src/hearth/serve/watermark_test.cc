@@ -34,8 +34,10 @@ Json detect(TestServer& server, const std::string& text, const std::string& key 
 }
 
 std::string text_of(TestServer& server, const std::string& members) {
-  // Penalised, or the model, which does sums, says the same again and again.
-  const std::string begin = R"({"prompt":"12+30=","max_tokens":400,"frequency_penalty":1)";
+  // Words without end, for the model, which does sums, has little to say; penalised, or it says the
+  // same again and again.
+  const std::string begin =
+      R"({"prompt":"12+30=","max_tokens":400,"frequency_penalty":1,"guided_regex":"[a-z ]{500}")";
   const HttpReply made = server.post("/v1/completions", begin + members + "}");
   CHECK(made.pending != nullptr);
   const Json reply = parsed(wait_for(*made.pending));

@@ -98,7 +98,7 @@ TEST(SuiteFiles, AreReadOrRefusedByLine) {
       {"prompt: a\ntop_p: 2\n", "`top_p`: expected a number from 0 to 1"},
       {"scorer: exact\n", "expected a `prompt`"},
       {"- a\n", "expected a map"},
-      {"prompt: {a\n", "line 1: "},
+      {"prompt: {a\n", "line 2: "},
       {"", "expected a map"}};
   for (const auto& [yaml, message] : bad) {
     const auto found = parse_suite(yaml);

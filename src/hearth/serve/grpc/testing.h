@@ -86,6 +86,15 @@ struct RpcTestServer {
     }
     return metric(name) == value;
   }
+  // Every request that was admitted has ended.
+  bool wait_for_all() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    const auto all = [&] { return metric("hearth_requests_admitted_total") == ended(); };
+    while (!all() && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return all();
+  }
   double ended() const {
     return metric("hearth_requests_completed_total") + metric("hearth_requests_failed_total") +
            metric("hearth_requests_cancelled_total");
