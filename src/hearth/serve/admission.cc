@@ -13,7 +13,9 @@
 namespace hearth::serve {
 namespace {
 
-constexpr size_t kTextMax = 256 << 10;                  // bytes of a prompt in the audit log
+// Bytes of a prompt in the audit log: escaped (up to six times) and in base64 (a third more) they
+// must fit into a line of its chain.
+constexpr size_t kTextMax = 120 << 10;
 constexpr int64_t kWholeReplyMax = int64_t{256} << 20;  // a reply that is not streamed
 
 // What must be enforced of a request's tools; nullopt: nothing, the model calls them as it likes.

@@ -140,10 +140,13 @@ int64_t AuditLog::events() const {
   return head_.seq;
 }
 
-void AuditLog::fail() {
-  ready_ = false;
+// Counts a lost event. One that is too long, or of one subject too many, says nothing of the disk:
+// the next one may be written.
+Status AuditLog::fail(Status why) {
+  if (why.code() != Code::invalid && why.code() != Code::busy) ready_ = false;
   ++lost_;
   ++lost_total_;
+  return why;
 }
 
 Status AuditLog::append(const Event& event) {
@@ -151,8 +154,8 @@ Status AuditLog::append(const Event& event) {
   {
     std::lock_guard hold(mutex_);
     if (broken_) {
-      fail();
-      return error(Code::internal, "{}: a flush failed before; restart to go on", options_.path);
+      return fail(
+          error(Code::internal, "{}: a flush failed before; restart to go on", options_.path));
     }
     auto sealed = subjects_->seal(event.subject(), sealed_json(event));
     Status status = sealed ? Status::ok() : std::move(sealed).status();
@@ -162,10 +165,7 @@ Status AuditLog::append(const Event& event) {
       line["sealed"] = std::move(sealed->box);
       status = write(std::move(line));
     }
-    if (!status.is_ok()) {
-      fail();
-      return status;
-    }
+    if (!status.is_ok()) return fail(std::move(status));
     seq = head_.seq;
   }
   return options_.sync == Sync::each ? flush_until(seq) : Status::ok();

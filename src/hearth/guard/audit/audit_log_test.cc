@@ -280,6 +280,31 @@ TEST(AuditLog, AFullDiskIsToldAndTheGapIsCounted) {
   EXPECT_EQ(events[2]["lost"], 2);
 }
 
+// As much text as the server keeps, of bytes that JSON escapes six times.
+TEST(AuditLog, TheLongestTextFitsALine) {
+  test::Folder folder;
+  const auto log = open_log(options_at(folder / "audit.log"));
+  Event event = event_of("anna");
+  event.text = std::string(120 << 10, '\x01');
+  EXPECT_TRUE(log->append(event).is_ok());
+  EXPECT_TRUE(log->ready());
+  EXPECT_EQ(log->lost(), 0);
+}
+
+TEST(AuditLog, AnEventThatIsTooLongSaysNothingOfTheDisk) {
+  test::Folder folder;
+  const std::string path = folder / "audit.log";
+  const auto log = open_log(options_at(path));
+  Event event = event_of("anna");
+  event.text = std::string(256 << 10, '\x01');
+  EXPECT_EQ(log->append(event).code(), Code::invalid);
+  EXPECT_TRUE(log->ready());
+  EXPECT_TRUE(log->append(event_of("anna")).is_ok());
+  const auto events = events_of(path);
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[1]["lost"], 1);
+}
+
 // Tells the number of each event down a pipe once it is acknowledged, until it is killed.
 [[noreturn]] void write_until_killed(const std::string& path, Sync sync, int pipe) {
   LogOptions options = options_at(path, sync);
