@@ -221,6 +221,22 @@ TEST(AuditLog, HeadsAreSignedAndTheirKeyIsAsked) {
   EXPECT_FALSE(verified(path, asked).ok());
 }
 
+// Whoever writes a whole new log without the key has no head to show.
+TEST(AuditLog, ALogWithoutASignedHeadIsNoneOfTheKeys) {
+  test::Folder folder;
+  const std::string path = folder / "audit.log";
+  {
+    const auto log = open_log(options_at(path));
+    EXPECT_TRUE(log->append(event_of("anna")).is_ok());
+  }
+  EXPECT_TRUE(verified(path).ok());
+  VerifyOptions asked;
+  asked.public_key = SigningKey::make()->public_key();
+  const Verification found = verified(path, asked);
+  ASSERT_FALSE(found.ok());
+  EXPECT_NE(found.first_bad->why.find("no head is signed"), std::string::npos);
+}
+
 TEST(AuditLog, AKnownHeadShowsThatTheEndWasCut) {
   test::Folder folder;
   const std::string path = folder / "audit.log";
