@@ -210,6 +210,7 @@ std::optional<ApiError> Admission::embed(
   GenerationRequest texts;  // as the guard knows them
   texts.endpoint = Endpoint::completion;
   texts.prompts = std::move(request.inputs);
+  texts.user = std::move(request.user);
   if (auto error = guard(caller, texts, out.guarded)) return error;
   GenerationJob job;
   if (auto error = make_inputs(model_, texts.prompts, options_.context, job.prompts)) return error;
