@@ -66,14 +66,22 @@ Status TerminalChat::answer(const std::string& text) {
 }
 
 Status TerminalChat::retry() {
+  Json before = messages_;
   if (!messages_.empty() && is_from(messages_.back(), "assistant")) {
     messages_.erase(messages_.end() - 1);
   }
   if (messages_.empty() || !is_from(messages_.back(), "user")) {
+    messages_ = std::move(before);
     return error(Code::invalid, "expected a question before /retry, found none");
   }
   ++retries_;
-  return reply();
+  Status status = reply();
+  // Without another answer the one before stands.
+  if (!status.is_ok() && status.code() != Code::cancelled) {
+    messages_ = std::move(before);
+    --retries_;
+  }
+  return status;
 }
 
 Result<TextRequest> TerminalChat::next_request() const {

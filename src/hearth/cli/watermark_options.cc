@@ -26,7 +26,9 @@ Result<std::optional<watermark::Mark>> mark_of(const WatermarkOptions& options,
                                                const SamplingParams& sampling,
                                                const std::string& adapter) {
   TRY_ASSIGN(const watermark::Policy policy, watermark::Policy::open(options));
-  return policy.mark(sampling.temperature == 0, std::filesystem::path(adapter).stem().string());
+  // The name of a file or folder, which may be given with a slash behind it.
+  const std::filesystem::path path = (std::filesystem::path(adapter) / "").parent_path();
+  return policy.mark(sampling.temperature == 0, path.stem().string());
 }
 
 }  // namespace hearth::cli

@@ -2,8 +2,10 @@
 #include "hearth/engine/output_format.h"
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
+#include "hearth/base/sha256.h"
 #include "hearth/files/json.h"
 #include "hearth/text/grammar/gbnf.h"
 #include "hearth/text/grammar/json_schema.h"
@@ -53,6 +55,13 @@ std::string text_of(const std::optional<ToolRules>& rules) {
   return Json{rules->tools, rules->must_call, rules->single_call}.dump();
 }
 
+// Keys stay small, whatever a client sends.
+std::string hash_of(std::string_view text) {
+  Sha256 hash;
+  hash.update(text);
+  return hash.hex();
+}
+
 }  // namespace
 
 Result<std::shared_ptr<grammar::CompiledGrammar>> compile_format(
@@ -75,7 +84,7 @@ void GrammarCache::drop_the_oldest() {
 
 Result<std::shared_ptr<grammar::CompiledGrammar>> GrammarCache::get(const OutputFormat& format,
                                                                     uint64_t tenant) {
-  const Key key{tenant, format.kind, format.source, text_of(format.tools)};
+  const Key key{tenant, format.kind, hash_of(format.source), hash_of(text_of(format.tools))};
   {
     std::lock_guard lock(mutex_);
     if (const auto found = entries_.find(key); found != entries_.end()) {

@@ -13,7 +13,9 @@
 namespace hearth::serve {
 namespace {
 
-constexpr size_t kTextMax = 256 << 10;                  // bytes of a prompt in the audit log
+// Bytes of a prompt in the audit log: escaped (up to six times) and in base64 (a third more) they
+// must fit into a line of its chain.
+constexpr size_t kTextMax = 120 << 10;
 constexpr int64_t kWholeReplyMax = int64_t{256} << 20;  // a reply that is not streamed
 
 // What must be enforced of a request's tools; nullopt: nothing, the model calls them as it likes.
@@ -208,6 +210,7 @@ std::optional<ApiError> Admission::embed(
   GenerationRequest texts;  // as the guard knows them
   texts.endpoint = Endpoint::completion;
   texts.prompts = std::move(request.inputs);
+  texts.user = std::move(request.user);
   if (auto error = guard(caller, texts, out.guarded)) return error;
   const int64_t texts_max = kEmbeddingValuesMax / model_.model().info().hidden_size;
   if (static_cast<int64_t>(texts.prompts.size()) > texts_max) {

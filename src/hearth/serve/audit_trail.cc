@@ -1,6 +1,9 @@
 // See audit_trail.h.
 #include "hearth/serve/audit_trail.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 namespace hearth::serve {
@@ -16,13 +19,19 @@ audit::State state_of(const RequestRecord& r) {
   return cut ? audit::State::cancelled : audit::State::failed;
 }
 
+// HTTP's own; any other is a client's own word, and stays out of what is never sealed.
+bool is_known_method(std::string_view method) {
+  constexpr std::array<std::string_view, 7> kKnown = {"GET",     "POST", "DELETE", "HEAD",
+                                                      "OPTIONS", "PUT",  "PATCH"};
+  return std::ranges::find(kKnown, method) != kKnown.end();
+}
+
 audit::Event event_of(const RequestRecord& r, const std::string& model_hash) {
   audit::Event out;
   const bool rpc = r.method == "gRPC";
   out.protocol = rpc ? "grpc" : "http";
   out.route = r.route;
-  // A client's own words stay out of what is never sealed.
-  if (!rpc && r.route != kUnknownRoute) out.method = r.method;
+  if (is_known_method(r.method)) out.method = r.method;
   out.key_id = r.key_id;
   out.state = state_of(r);
   out.status = r.status;

@@ -53,6 +53,18 @@ TEST(Embeddings, HaveLengthOneAndTheModelsWidth) {
   EXPECT_EQ(server.metric("hearth_prompt_tokens_total"), static_cast<double>(tokens));
 }
 
+// Who asked stands in the audit log, as with chats.
+TEST(Embeddings, TheAuditLogIsToldOfTheUser) {
+  TestServer server;
+  EmbeddingRequest request;
+  const auto wrong = read_embeddings(R"({"input":"x","user":"patient-17"})", 495, 64, request);
+  ASSERT_FALSE(wrong) << wrong->message;
+  EXPECT_TRUE(request.ignored.empty());
+  Admitted admitted;
+  ASSERT_FALSE(server.admission->embed(std::move(request), Caller(), std::nullopt, admitted));
+  EXPECT_EQ(admitted.facts.user, "patient-17");
+}
+
 TEST(Embeddings, AreTheMeanOfTheEnginesStates) {
   TestServer server;
   const std::vector<float> found = vector_of(embed(server, R"({"input":"12+30=?"})"));

@@ -140,10 +140,13 @@ int64_t AuditLog::events() const {
   return head_.seq;
 }
 
-void AuditLog::fail() {
-  ready_ = false;
+// Counts a lost event. One that is too long, or of one subject too many, says nothing of the disk:
+// the next one may be written.
+Status AuditLog::fail(Status why) {
+  if (why.code() != Code::invalid && why.code() != Code::busy) ready_ = false;
   ++lost_;
   ++lost_total_;
+  return why;
 }
 
 Status AuditLog::append(const Event& event) {
@@ -151,8 +154,8 @@ Status AuditLog::append(const Event& event) {
   {
     std::lock_guard hold(mutex_);
     if (broken_) {
-      fail();
-      return error(Code::internal, "{}: a flush failed before; restart to go on", options_.path);
+      return fail(
+          error(Code::internal, "{}: a flush failed before; restart to go on", options_.path));
     }
     auto sealed = subjects_->seal(event.subject(), sealed_json(event));
     Status status = sealed ? Status::ok() : std::move(sealed).status();
@@ -162,10 +165,7 @@ Status AuditLog::append(const Event& event) {
       line["sealed"] = std::move(sealed->box);
       status = write(std::move(line));
     }
-    if (!status.is_ok()) {
-      fail();
-      return status;
-    }
+    if (!status.is_ok()) return fail(std::move(status));
     seq = head_.seq;
   }
   return options_.sync == Sync::each ? flush_until(seq) : Status::ok();
@@ -229,7 +229,12 @@ Status AuditLog::rotate_if_due(int64_t now) {
 // A file is flushed before it takes its last name: what is full is on the disk.
 Status AuditLog::rotate() {
   TRY(file_->truncate(size_));  // gives back what was reserved
-  TRY(file_->sync());
+  reserved_ = 0;
+  Status flushed = file_->sync();
+  if (!flushed.is_ok()) {
+    broken_ = true;  // as in flush_until()
+    return flushed;
+  }
   const std::string full = full_file_name(options_.path, files_ + 1);
   if (std::rename(options_.path.c_str(), full.c_str()) != 0) {
     return error(Code::internal, "{}: cannot rename: {}", options_.path, std::strerror(errno));
@@ -248,11 +253,12 @@ void AuditLog::remove_old_files(int64_t now) {
   if (options_.keep_days == 0) return;
   const auto files = find_log_files(options_.path);
   if (!files) return;
+  // From the oldest on, so that what is left has no hole.
   for (const std::string& file : files->full) {
     struct stat found {};
-    if (::stat(file.c_str(), &found) != 0) continue;
+    if (::stat(file.c_str(), &found) != 0) return;
     const int64_t age = now / 1000 - static_cast<int64_t>(found.st_mtime);
-    if (age > options_.keep_days * kDaySeconds) ::unlink(file.c_str());
+    if (age <= options_.keep_days * kDaySeconds || ::unlink(file.c_str()) != 0) return;
   }
 }
 
@@ -277,7 +283,7 @@ Status AuditLog::flush_until(int64_t seq) {
     const Status status = file->sync();
     hold.lock();
     flushing_ = false;
-    if (status.is_ok()) {
+    if (status.is_ok() && !broken_) {  // a rotation may have heard of the failure in its place
       flushed_ = std::max(flushed_, written);
     } else {
       // After a failed flush the kernel may call lost pages clean: no second try can be believed.

@@ -74,7 +74,7 @@ class AuditLog {
   Status rotate_if_due(int64_t now);
   Status rotate();
   void remove_old_files(int64_t now);
-  void fail();
+  Status fail(Status why);
 
   Status flush_until(int64_t seq);
   void tend();  // the thread: flushes, heads

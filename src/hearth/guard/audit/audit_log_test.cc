@@ -198,6 +198,26 @@ TEST(AuditLog, OldFilesAreRemoved) {
   EXPECT_TRUE(verified(path).ok());
 }
 
+// A file's time may be anything, and a hole would make the log fail its own check.
+TEST(AuditLog, NoFileIsRemovedBeforeAnOlderOne) {
+  test::Folder folder;
+  const std::string path = folder / "audit.log";
+  LogOptions options = options_at(path);
+  options.file_bytes_max = 500;
+  {
+    const auto log = open_log(options);
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(log->append(event_of("anna")).is_ok());
+  }
+  const auto files = find_log_files(path);
+  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 181);
+  std::filesystem::last_write_time(files->full[1], old);
+  options.keep_days = 180;
+  open_log(options);
+  EXPECT_TRUE(std::filesystem::exists(files->full[0]));
+  EXPECT_TRUE(std::filesystem::exists(files->full[1]));
+  EXPECT_TRUE(verified(path).ok());
+}
+
 TEST(AuditLog, HeadsAreSignedAndTheirKeyIsAsked) {
   test::Folder folder;
   const std::string path = folder / "audit.log";
@@ -219,6 +239,22 @@ TEST(AuditLog, HeadsAreSignedAndTheirKeyIsAsked) {
   EXPECT_TRUE(verified(path, asked).ok());
   asked.public_key = SigningKey::make()->public_key();
   EXPECT_FALSE(verified(path, asked).ok());
+}
+
+// Whoever writes a whole new log without the key has no head to show.
+TEST(AuditLog, ALogWithoutASignedHeadIsNoneOfTheKeys) {
+  test::Folder folder;
+  const std::string path = folder / "audit.log";
+  {
+    const auto log = open_log(options_at(path));
+    EXPECT_TRUE(log->append(event_of("anna")).is_ok());
+  }
+  EXPECT_TRUE(verified(path).ok());
+  VerifyOptions asked;
+  asked.public_key = SigningKey::make()->public_key();
+  const Verification found = verified(path, asked);
+  ASSERT_FALSE(found.ok());
+  EXPECT_NE(found.first_bad->why.find("no head is signed"), std::string::npos);
 }
 
 TEST(AuditLog, AKnownHeadShowsThatTheEndWasCut) {
@@ -278,6 +314,31 @@ TEST(AuditLog, AFullDiskIsToldAndTheGapIsCounted) {
   ASSERT_EQ(events.size(), 4u);
   EXPECT_EQ(events[2]["kind"], "gap");
   EXPECT_EQ(events[2]["lost"], 2);
+}
+
+// As much text as the server keeps, of bytes that JSON escapes six times.
+TEST(AuditLog, TheLongestTextFitsALine) {
+  test::Folder folder;
+  const auto log = open_log(options_at(folder / "audit.log"));
+  Event event = event_of("anna");
+  event.text = std::string(120 << 10, '\x01');
+  EXPECT_TRUE(log->append(event).is_ok());
+  EXPECT_TRUE(log->ready());
+  EXPECT_EQ(log->lost(), 0);
+}
+
+TEST(AuditLog, AnEventThatIsTooLongSaysNothingOfTheDisk) {
+  test::Folder folder;
+  const std::string path = folder / "audit.log";
+  const auto log = open_log(options_at(path));
+  Event event = event_of("anna");
+  event.text = std::string(256 << 10, '\x01');
+  EXPECT_EQ(log->append(event).code(), Code::invalid);
+  EXPECT_TRUE(log->ready());
+  EXPECT_TRUE(log->append(event_of("anna")).is_ok());
+  const auto events = events_of(path);
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[1]["lost"], 1);
 }
 
 // Tells the number of each event down a pipe once it is acknowledged, until it is killed.

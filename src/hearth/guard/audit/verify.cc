@@ -84,6 +84,9 @@ Verification Verifier::finish() {
            fmt::format("the chain does not run through event {} with the hash {}",
                        options_.known->seq - 1, options_.known->hash));
   }
+  if (!options_.public_key.empty() && out_.signed_heads == 0 && !out_.first_bad) {
+    reject("", 0, fmt::format("no head is signed by the key {}", options_.public_key));
+  }
   return std::move(out_);
 }
 

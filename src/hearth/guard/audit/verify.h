@@ -35,7 +35,7 @@ struct Verification {
 };
 
 struct VerifyOptions {
-  std::string public_key;     // "": whichever the log names
+  std::string public_key;     // must have signed a head; "": whichever the log names
   std::optional<Head> known;  // of an earlier look: the chain must run through it
   // Told of each good line.
   std::function<void(const Json& event)> on_event;
@@ -50,7 +50,8 @@ class Verifier {
   explicit Verifier(const VerifyOptions& options) : options_(options) {}
   // `last`: it may end in a torn line.
   bool read(std::string_view bytes, const std::string& name, bool last);
-  // After the last file: whether the chain ran through what was known before.
+  // After the last file: whether the chain ran through what was known before, and the caller's key
+  // signed any of it.
   Verification finish();
 
  private:

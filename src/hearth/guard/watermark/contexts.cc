@@ -1,6 +1,8 @@
 // See contexts.h.
 #include "hearth/guard/watermark/contexts.h"
 
+#include <openssl/rand.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -17,6 +19,16 @@ bool put(std::vector<uint64_t>& slots, uint64_t fingerprint) {
   size_t at = fingerprint & mask;
   while (slots[at] != 0 && slots[at] != fingerprint) at = (at + 1) & mask;
   return std::exchange(slots[at], fingerprint) == 0;
+}
+
+// Of this process: under a key that is known, two contexts could be made that look like one.
+const SipKey& fingerprint_key() {
+  static const SipKey key = [] {
+    SipKey made;
+    CHECK_EQ(RAND_bytes(reinterpret_cast<unsigned char*>(&made), sizeof made), 1);
+    return made;
+  }();
+  return key;
 }
 
 }  // namespace
@@ -59,7 +71,7 @@ void Contexts::take(int32_t token) {
     const auto id = static_cast<uint64_t>(static_cast<uint32_t>(last_[static_cast<size_t>(i)]));
     context.words[static_cast<size_t>(i / 2)] |= id << (32 * (i % 2));
   }
-  if (is_new(context.under({}).finish(0, 0))) here_ = context;
+  if (is_new(context.under(fingerprint_key()).finish(0, 0))) here_ = context;
 }
 
 }  // namespace hearth::watermark

@@ -20,18 +20,6 @@ constexpr std::array<std::string_view, 11> kWithoutEffect = {
     "user",  "safety_identifier", "metadata",         "store",      "service_tier", "verbosity",
     "audio", "modalities",        "prompt_cache_key", "prediction", "functions"};
 
-// Who asks through the caller: OpenAI's newer name for it, then the older one. Only the audit log
-// is told.
-void read_user(Fields& fields, std::string& out) {
-  for (std::string_view key : {"safety_identifier", "user"}) {
-    const Json* const user = fields.any(key);
-    if (!user || !user->is_string() || !out.empty()) continue;
-    out = user->get_ref<const std::string&>();
-    if (out.size() <= kUserBytesMax) continue;
-    fields.fail(key, "invalid_value", fmt::format("expected at most {} bytes", kUserBytesMax));
-  }
-}
-
 void read_stop(Fields& fields, std::vector<std::string>& out) {
   const Json* stop = fields.any("stop");
   if (!stop) return;
@@ -242,6 +230,16 @@ void read_texts(Fields& fields, std::string_view key, int64_t vocab_size, int64_
     } else {
       return fields.wrong_type(key, "texts or lists of token ids", one);
     }
+  }
+}
+
+void read_user(Fields& fields, std::string& out) {
+  for (std::string_view key : {"safety_identifier", "user"}) {
+    const Json* const user = fields.any(key);
+    if (!user || !user->is_string() || !out.empty()) continue;
+    out = user->get_ref<const std::string&>();
+    if (out.size() <= kUserBytesMax) continue;
+    fields.fail(key, "invalid_value", fmt::format("expected at most {} bytes", kUserBytesMax));
   }
 }
 

@@ -25,6 +25,10 @@ std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& ob
 void read_texts(Fields& fields, std::string_view key, int64_t vocab_size, int64_t count_max,
                 std::vector<RawPrompt>& out);
 
+// Who asks through the caller: OpenAI's newer name for it, then the older one. Only the audit log
+// is told.
+void read_user(Fields& fields, std::string& out);
+
 // `tools` and `tool_choice` of a chat: the tools as the template takes them; null where none may be
 // called.
 void read_tools(Fields& fields, GenerationRequest& out);
