@@ -49,6 +49,29 @@ TEST(Compare, FewDifferencesAreChance) {
   EXPECT_NE(in_words(*c).find("No difference"), std::string::npos);
 }
 
+TEST(Compare, FewItemsProveLittle) {
+  const auto c = compare_runs(run_of({1, 1, 1, 1, 1}), run_of({1, 1, 1, 1, 1}));
+  ASSERT_TRUE(c.has_value());  // 1 - 0.025^(1/5)
+  EXPECT_NE(in_words(*c).find("more than 52.18 points"), std::string::npos) << in_words(*c);
+}
+
+TEST(Compare, OneNameForTwoPromptsIsRefused) {
+  StoredRecords twice = run_of({1, 1});
+  twice.records[1].id = twice.records[0].id;
+  EXPECT_NE(compare_runs(twice, twice).status().message().find("two prompts"), std::string::npos);
+}
+
+TEST(Records, EachReplyOnce) {
+  const std::string run = "{\"run\":{\"suite\":\"s\",\"samples\":1}}\n";
+  StoredRecords stored = run_of({1, 1}, 2);
+  const std::string first = to_json(stored.records[0]).dump() + "\n";
+  const std::string second = to_json(stored.records[1]).dump() + "\n";
+  EXPECT_TRUE(parse_records(run + first, "r").has_value());
+  for (const std::string& rest : {first + first, first + second}) {
+    EXPECT_EQ(parse_records(run + rest, "r").status().code(), Code::corrupt) << rest;
+  }
+}
+
 TEST(Compare, SeveralSamplesAreOneItem) {
   const auto c = compare_runs(run_of({1, 0, 1, 1}, 2), run_of({0, 0, 1, 1}, 2));
   EXPECT_EQ(c->items, 2);

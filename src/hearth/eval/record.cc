@@ -10,6 +10,7 @@
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "hearth/base/mapped_file.h"
@@ -49,6 +50,29 @@ Status check_item(const EvalRecord& record, const std::vector<EvalItem>& items) 
   if (record.id == items[item].id) return Status::ok();
   return error(Code::invalid, "expected item `{}`, found `{}`", items[item].id, record.id);
 }
+
+// Each sample of an item once, and no more samples than the run has.
+class SeenReplies {
+ public:
+  static Result<SeenReplies> of(const Json& run) {
+    SeenReplies seen;
+    TRY_ASSIGN(seen.samples_, json_int_or(run, "samples", kSamplesMax, 1, kSamplesMax));
+    return seen;
+  }
+
+  Status add(const EvalRecord& record) {
+    if (record.sample >= samples_) {
+      return error(Code::corrupt, "expected a sample below {}, found {}", samples_, record.sample);
+    }
+    if (seen_.emplace(record.item, record.sample).second) return Status::ok();
+    return error(Code::corrupt, "expected each reply once, found sample {} of item {} again",
+                 record.sample, record.item);
+  }
+
+ private:
+  int64_t samples_ = kSamplesMax;
+  std::set<std::pair<int64_t, int64_t>> seen_;
+};
 
 // The whole lines of a file of records, each with its place, "path:line".
 Status each_line(const std::string& path, std::string_view whole,
@@ -126,13 +150,16 @@ Result<StoredRecords> read_records(const std::string& path) {
 
 Result<StoredRecords> parse_records(std::string_view content, const std::string& name) {
   StoredRecords stored;
+  SeenReplies seen;
   TRY(each_line(name, whole_lines(content), [&](int64_t number, const Json& line) -> Status {
     if (number == 1) {
       TRY_ASSIGN(const Json* run, json_object(line, "run"));
       stored.run = *run;
+      TRY_ASSIGN(seen, SeenReplies::of(*run));
       return Status::ok();
     }
     TRY_ASSIGN(EvalRecord record, record_from(line));
+    TRY(seen.add(record));
     stored.records.push_back(std::move(record));
     return Status::ok();
   }));
@@ -166,6 +193,7 @@ Result<RecordFile> RecordFile::open(const std::string& path, const Json& run,
 Status RecordFile::load(const Json& run, const std::vector<EvalItem>& items) {
   TRY_ASSIGN(const std::string content, read_file(path_, kDatasetBytesMax));
   const std::string_view whole = whole_lines(content);
+  TRY_ASSIGN(SeenReplies seen, SeenReplies::of(run));
   TRY(each_line(path_, whole, [&](int64_t number, const Json& line) -> Status {
     if (number == 1) {
       const Json* found = json_find(line, "run");
@@ -175,6 +203,7 @@ Status RecordFile::load(const Json& run, const std::vector<EvalItem>& items) {
     }
     TRY_ASSIGN(EvalRecord record, record_from(line));
     TRY(check_item(record, items));
+    TRY(seen.add(record));
     earlier_.push_back(std::move(record));
     return Status::ok();
   }));

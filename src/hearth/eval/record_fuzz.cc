@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto stored = parse_records(text_of(data, size), "records");
   if (!stored) return 0;
   const auto comparison = compare_runs(*stored, *stored);
-  // One item under two prompts is refused only against another file.
+  // One item under two prompts is refused.
   if (!comparison) return 0;
   CHECK(comparison->verdict == Verdict::no_difference && comparison->difference == 0);
   CHECK(comparison->unpaired == 0);

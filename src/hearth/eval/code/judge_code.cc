@@ -3,6 +3,8 @@
 // output to itself and answers one line of JSON for each line of arguments.
 #include "hearth/eval/code/judge_code.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -36,6 +38,15 @@ for line in lines:
 results.close()
 os._exit(0)
 )";
+
+constexpr const char* kPython = "/usr/bin/python3";
+constexpr const char* kCompiler = "/usr/bin/g++";
+
+// Without its interpreter every reply would be wrong.
+Status needs(const char* program) {
+  if (::access(program, X_OK) == 0) return Status::ok();
+  return error(Code::unsupported, "{}: not installed; the suite runs it", program);
+}
 
 Judgement wrong(std::string note) {
   if (note.size() > kNoteBytes) {
@@ -115,7 +126,7 @@ std::string with_tests(const CodeTask& task, const std::string& program, const s
 SandboxJob python_job(std::vector<SandboxFile> files, const SandboxLimits& limits,
                       std::vector<std::string> words) {
   SandboxJob job;
-  job.command = {"/usr/bin/python3"};
+  job.command = {kPython};
   job.command.insert(job.command.end(), words.begin(), words.end());
   job.files = std::move(files);
   job.limits = limits;
@@ -270,6 +281,7 @@ Result<Judgement> judge_by_runs(const CodeTask& task, const std::string& program
 }  // namespace
 
 Result<Judgement> judge_code(const CodeTask& task, std::string_view reply) {
+  TRY(needs(task.language == Language::python ? kPython : kCompiler));
   const std::string program = program_of(task, reply);
   if (!task.tests.empty()) return judge_by_program(task, program);
   return task.name.empty() ? judge_by_runs(task, program) : judge_by_calls(task, program);

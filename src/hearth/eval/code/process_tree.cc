@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <vector>
 
@@ -18,6 +19,17 @@ int64_t resident_pages(pid_t pid) {
   return file >> size >> resident ? resident : 0;
 }
 
+// Of all its threads: the kernel lists a child under the thread that started it.
+void add_children(pid_t pid, std::vector<pid_t>& tree) {
+  namespace fs = std::filesystem;
+  std::error_code gone;  // processes and threads end while they are looked at
+  fs::directory_iterator threads(fmt::format("/proc/{}/task", pid), gone);
+  for (; !gone && threads != fs::directory_iterator(); threads.increment(gone)) {
+    std::ifstream children(threads->path() / "children");
+    for (pid_t child = 0; children >> child;) tree.push_back(child);
+  }
+}
+
 }  // namespace
 
 int64_t resident_bytes_of_tree(pid_t pid) {
@@ -26,8 +38,7 @@ int64_t resident_bytes_of_tree(pid_t pid) {
   for (size_t i = 0; i < tree.size() && tree.size() < kProcessesMax; ++i) {
     const pid_t parent = tree[i];
     pages += resident_pages(parent);
-    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", parent));
-    for (pid_t child = 0; children >> child;) tree.push_back(child);
+    add_children(parent, tree);
   }
   return pages * ::sysconf(_SC_PAGESIZE);
 }

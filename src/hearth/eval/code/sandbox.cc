@@ -99,6 +99,15 @@ Result<Pipe> make_pipe() {
   return pipe;
 }
 
+// What Hearth installs below /usr has the answers of the bundled problems in it.
+std::vector<const char*> hidden_folders() {
+  std::vector<const char*> there;
+  for (const char* folder : {"/usr/local", "/usr/share/hearth"}) {
+    if (::access(folder, F_OK) == 0) there.push_back(folder);
+  }
+  return there;
+}
+
 std::vector<std::string> command_line(const SandboxJob& job) {
   std::vector<std::string> words;
   const auto add = [&](std::initializer_list<std::string> more) {
@@ -116,6 +125,7 @@ std::vector<std::string> command_line(const SandboxJob& job) {
        "PYTHONHASHSEED", "0"});
   add({"--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",
        "--symlink", "usr/lib64", "/lib64", "--dev", "/dev"});
+  for (const char* hidden : hidden_folders()) add({"--tmpfs", hidden, "--remount-ro", hidden});
   // The folder of devices is memory too: nothing may be put there.
   add({"--size", std::to_string(limits.file_bytes + kFolderSlack), "--tmpfs", kFolder});
   for (size_t i = 0; i < job.files.size(); ++i) {

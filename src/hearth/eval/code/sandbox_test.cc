@@ -77,6 +77,22 @@ for path in ("/etc/shadow", "/etc/passwd", "/root", "/home", "/proc/1/environ", 
   EXPECT_EQ(run.exit_code, 0) << run.err;
 }
 
+TEST_F(SandboxTest, WhatIsInstalledBesideTheSystemIsHidden) {
+  const SandboxRun run = python(R"(
+import os
+for folder in ("/usr/local", "/usr/share/hearth"):
+    if os.path.exists(folder) and os.listdir(folder):
+        print("escaped", folder)
+    try:
+        open(folder + "/x", "w")
+        print("escaped: written", folder)
+    except OSError:
+        pass
+)");
+  EXPECT_EQ(run.out, "") << run.err;
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+}
+
 TEST_F(SandboxTest, NothingOutsideItsFolderIsWritten) {
   const SandboxRun run = python(R"(
 for path in ("/usr/x", "/x", "/dev/x", "/tmp/x", "/bin/x", "/usr/lib/python3/x"):
@@ -175,7 +191,8 @@ import ctypes, os, signal
 libc = ctypes.CDLL(None, use_errno=True)
 EPERM = 1
 for name, *args in (("ptrace", 16, 1, 0, 0), ("unshare", 0x10000000), ("mount", 0, 0, 0, 0, 0),
-                    ("setns", 0, 0), ("chroot", b"/")):
+                    ("setns", 0, 0), ("chroot", b"/"), ("memfd_create", b"x", 0),
+                    ("shmget", 0, 4096, 0o1600), ("msgget", 0, 0o1600)):
     if getattr(libc, name)(*args) != -1 or ctypes.get_errno() != EPERM:
         print("escaped", name, ctypes.get_errno())
 for pid in ({}, {}):
@@ -210,6 +227,19 @@ time.sleep(60)
 )",
                limits);
   EXPECT_EQ(run.end, SandboxEnd::memory);
+  // Children of a thread that isn't the first.
+  run = python(R"(
+import os, threading, time
+def start():
+    for i in range(8):
+        if os.fork() == 0:
+            x = bytearray(b"x") * (100 << 20)
+            time.sleep(60)
+    time.sleep(60)
+threading.Thread(target=start).start()
+)",
+               limits);
+  EXPECT_EQ(run.end, SandboxEnd::memory);
 }
 
 TEST_F(SandboxTest, EndlessOutputAndEndlessTimeEnd) {
@@ -220,8 +250,11 @@ TEST_F(SandboxTest, EndlessOutputAndEndlessTimeEnd) {
   EXPECT_EQ(loud.out.size(), size_t{1} << 20);
   EXPECT_EQ(python("while True: pass", within(0.3)).end, SandboxEnd::time);
   EXPECT_EQ(python("import time; time.sleep(60)", within(0.3)).end, SandboxEnd::time);
-  // A child that outlives its parent holds the streams open: it is waited for, and ended.
-  EXPECT_EQ(python("import os, time\nif os.fork() == 0: time.sleep(60)", within(0.5)).exit_code, 0);
+  // A child that would outlive the program is ended with it.
+  const SandboxRun orphan =
+      python("import os, time\nif os.fork() == 0: time.sleep(60)", within(0.5));
+  EXPECT_EQ(orphan.end, SandboxEnd::exited);
+  EXPECT_EQ(orphan.exit_code, 0);
   const SandboxRun errors =
       python("import sys\nfor i in range(99999): print('e', file=sys.stderr)");
   EXPECT_EQ(errors.exit_code, 0);

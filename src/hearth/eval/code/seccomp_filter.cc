@@ -75,6 +75,10 @@ constexpr long kRefused[] = {
     SYS_lookup_dcookie,
     SYS_move_pages,
     SYS_migrate_pages,
+    // Memory that no process's limit counts.
+    SYS_memfd_create,
+    SYS_shmget,
+    SYS_msgget,
 };
 
 constexpr uint32_t kNewNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
