@@ -390,6 +390,8 @@ SamplingParams SamplingOverrides::over(const SamplingParams& defaults) const {
   p.presence_penalty = presence_penalty.value_or(p.presence_penalty);
   p.seed = seed.value_or(p.seed);
   p.logit_bias = logit_bias;
+  // One candidate leaves nothing to draw: who asks whether an answer is greedy must hear so.
+  if (p.top_k == 1 || p.top_p == 0 || p.min_p == 1) p.temperature = 0;
   return p;
 }
 

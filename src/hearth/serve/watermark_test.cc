@@ -84,10 +84,15 @@ TEST(Watermark, ChoicesAndGrammarsAreMarked) {
 TEST(Watermark, WhatCannotBeMarkedIsRefused) {
   TestServer server(required(), 256 << 10, {}, policy("require", "refuse"));
   for (const char* path : {"/v1/chat/completions", "/v1/completions"}) {
-    const HttpReply reply = server.post(
-        path, R"({"messages":[{"role":"user","content":"1+1=?"}],"prompt":"1","temperature":0})");
-    EXPECT_EQ(reply.status, 400);
-    EXPECT_EQ(parsed(reply.body)["error"]["code"], "unmarkable");
+    for (const char* greedy :
+         {R"("temperature":0)", R"("top_k":1)", R"("top_p":0)", R"("min_p":1)"}) {
+      const HttpReply reply = server.post(
+          path,
+          fmt::format(R"({{"messages":[{{"role":"user","content":"1+1=?"}}],"prompt":"1",{}}})",
+                      greedy));
+      EXPECT_EQ(reply.status, 400) << greedy;
+      EXPECT_EQ(parsed(reply.body)["error"]["code"], "unmarkable") << greedy;
+    }
   }
   EXPECT_EQ(server.metric("hearth_requests_admitted_total"), 0);
 }
