@@ -71,7 +71,7 @@ void print_result(const EvalReport& report, const Session& session) {
   const EvalResult& result = *report.result;
   const Json json = to_json(report);
   if (session.json) {
-    fmt::print("{}\n", json.dump());
+    fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
     return;
   }
   if (!result.groups.empty()) print_scores("group", result.groups);

@@ -120,6 +120,8 @@ TEST(Report, OnePageWithoutMarkupFromOutside) {
   const std::string markdown = to_markdown(report);
   EXPECT_NE(markdown.find("| <b>\\|0 | 15 | 33.33 % |"), markdown.npos) << markdown;
   EXPECT_EQ(to_json(report)["right"], 10);
+  const EvalReport bytes = {"s", {{"model", "\xff"}}, &result, ""};
+  EXPECT_NE(to_markdown(bytes).find("\xEF\xBF\xBD"), std::string::npos);  // U+FFFD
   EXPECT_FALSE(check_report_path("report.pdf").is_ok());
 }
 

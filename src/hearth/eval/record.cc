@@ -186,7 +186,10 @@ Result<RecordFile> RecordFile::open(const std::string& path, const Json& run,
   }
   Json own = run;
   own["items_sha256"] = digest_of(items);
-  TRY(file.load(own, items));
+  // As it will lie in the file: bytes of names that aren't UTF-8 are replaced there.
+  TRY_ASSIGN(const Json written,
+             parse_json(own.dump(-1, ' ', false, Json::error_handler_t::replace)));
+  TRY(file.load(written, items));
   return file;
 }
 

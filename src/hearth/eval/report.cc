@@ -70,6 +70,11 @@ std::vector<IntervalBar> bars_of(const std::map<std::string, Score>& scores) {
   return bars;
 }
 
+// Names of files and groups may hold bytes that are no UTF-8.
+std::string indented(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -190,7 +195,7 @@ Json to_json(const EvalReport& report) {
 std::string to_markdown(const EvalReport& report) {
   const EvalResult& result = *report.result;
   std::string out = fmt::format("# {}\n\n{}.\n\n```json\n{}\n```\n", report.suite, summary(report),
-                                report.run.dump(2));
+                                indented(report.run));
   out += markdown_table("group", result.groups);
   out += markdown_table("class", result.details);
   out += "\n| tokens of the reply | replies | score | 95 % interval |\n|---|---|---|---|\n";
@@ -216,7 +221,7 @@ std::string to_html(const EvalReport& report) {
   if (!result.details.empty()) {
     out += "<h2>By class</h2>\n" + html_table("class", result.details);
   }
-  out += fmt::format("<h2>The run</h2>\n<pre>{}</pre>\n", escaped(report.run.dump(2)));
+  out += fmt::format("<h2>The run</h2>\n<pre>{}</pre>\n", escaped(indented(report.run)));
   return out + html_wrong(result) + "</body></html>\n";
 }
 
@@ -233,7 +238,7 @@ Status write_report(const EvalReport& report, const std::string& path) {
   if (path.ends_with(".md")) return write_whole(path, to_markdown(report));
   Json json = to_json(report);
   json["run"] = report.run;
-  return write_whole(path, json.dump(2) + "\n");
+  return write_whole(path, indented(json) + "\n");
 }
 
 }  // namespace hearth

@@ -101,6 +101,7 @@ Result<std::vector<EvalItem>> load_tico(const std::string& path) {
                               std::string(fields[3]));
              }));
   if (items[0].group == "sourceLang-targetLang") items.erase(items.begin());
+  if (items.empty()) return error(Code::corrupt, "{}: expected items, found none", path);
   return items;
 }
 
