@@ -119,6 +119,12 @@ Result<Compared> compare_all(const Options& options, const Session& session) {
                  "expected --watts, the machine's power while it computes: the "
                  "bench file has no measured energy");
   }
+  const bool whole_prompt_cached = options.call.cached >= options.call.prompt;
+  if (out.hardware.watts == 0 && !whole_prompt_cached) {
+    return error(Code::invalid,
+                 "expected --watts, the machine's power while it computes: prompts are counted by "
+                 "it");
+  }
   out.apis = std::move(prices.apis);
   for (const ApiPrice& api : out.apis) {
     out.results.push_back(compare(out.hardware, api, options.call, out.speed, options.usage));

@@ -139,7 +139,7 @@ Json to_json(const Examined& examined, const Session& session) {
           {"gpus", gpus_json(examined.machine)},
           {"storage", storage_json(examined.machine)},
           {"checks", checks},
-          {"models", family_json(examined.family)}};
+          {"models", family_json(examined.family, !examined.machine.gpus.empty())}};
 }
 
 std::string caches_text(const CpuInfo& cpu) {

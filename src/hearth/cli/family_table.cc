@@ -5,7 +5,7 @@
 
 namespace hearth::cli {
 
-Json family_json(const std::vector<FamilyRow>& rows) {
+Json family_json(const std::vector<FamilyRow>& rows, bool gpu_known) {
   Json out = Json::array();
   for (const FamilyRow& row : rows) {
     Json line = {{"model", row.model},
@@ -15,7 +15,7 @@ Json family_json(const std::vector<FamilyRow>& rows) {
                  {"kv_bytes", row.kv_bytes},
                  {"peak_bytes", row.peak_bytes},
                  {"fits", row.fits},
-                 {"fits_gpu", row.fits_gpu}};
+                 {"fits_gpu", gpu_known ? Json(row.fits_gpu) : Json()}};
     if (row.forecast) {
       line["ttft_ms"] = row.forecast->ttft_ms;
       line["tok_s"] = row.forecast->tok_s;

@@ -9,7 +9,8 @@
 
 namespace hearth::cli {
 
-Json family_json(const std::vector<FamilyRow>& rows);
+// Whether rows fit a GPU is null where none is known.
+Json family_json(const std::vector<FamilyRow>& rows, bool gpu_known);
 void print_family(const std::vector<FamilyRow>& rows, const Session& session);
 
 }  // namespace hearth::cli

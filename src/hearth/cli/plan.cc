@@ -196,11 +196,12 @@ Status plan_all(const Options& options, const Session& session) {
   family.context = options.model.context;
   family.batch = options.batch;
   family.available_bytes = memory.usable_available_bytes();
+  family.gpu_bytes = options.model.gpu_memory;
   TRY_ASSIGN(const std::vector<FamilyRow> rows, plan_family(speedometer, family));
   if (session.json) {
     const Json out = {{"available_bytes", family.available_bytes},
                       {"bandwidth_gb_s", speedometer.read_gb_s()},
-                      {"models", family_json(rows)}};
+                      {"models", family_json(rows, family.gpu_bytes > 0)}};
     fmt::print("{}\n", out.dump());
   } else {
     print_family(rows, session);

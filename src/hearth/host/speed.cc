@@ -54,7 +54,8 @@ StepForecast forecast_step(std::span<const TracedVerb> verbs, const MachineSpeed
     const auto weights = static_cast<double>(verb.work.weight_bytes);
     const auto cache = static_cast<double>(verb.work.kv_bytes);
     out.seconds += speed.verb_seconds;
-    out.seconds += cache > 0 ? attention_seconds(verb, speed)
+    // Attention over latents reads its projections of keys and values beside the cache.
+    out.seconds += cache > 0 ? attention_seconds(verb, speed) + weights / (speed.read_gb_s * 1e9)
                              : matrix_seconds(weights, verb.work.flops, speed);
     read += (weights + cache) / (speed.read_gb_s * 1e9);
   }

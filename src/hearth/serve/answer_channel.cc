@@ -77,9 +77,10 @@ void AnswerChannel::finish(const Usage& usage) {
   notify();
 }
 
-void AnswerChannel::fail(ApiError error) {
+void AnswerChannel::fail(ApiError error, const Usage& usage) {
   {
     std::lock_guard lock(mutex_);
+    usage_ = usage;
     error_ = std::move(error);
     ended_ = true;
   }

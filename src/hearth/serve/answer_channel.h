@@ -74,7 +74,7 @@ class AnswerChannel {
   }
   // Exactly one of these ends the channel.
   void finish(const Usage& usage);
-  void fail(ApiError error);
+  void fail(ApiError error, const Usage& usage = {});
   Abandon abandoned() const { return abandoned_.load(std::memory_order_relaxed); }
 
   // ---- The connection's side.

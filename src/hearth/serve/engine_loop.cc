@@ -420,19 +420,19 @@ void EngineLoop::end(Live& live) {
     live_ -= live.job.at_once;
     prompt_tokens_ -= live.job.prompt_tokens();
   }
+  if (live.job.on_end) live.job.on_end(usage);  // what it has spent counts for the next one
   const Abandon abandoned = live.job.channel->abandoned();
   const Clock::time_point now = Clock::now();
   if (live.failure) {
     metrics_.failed(live.failure->code, usage);
-    live.job.channel->fail(*live.failure);
+    live.job.channel->fail(*live.failure, usage);
   } else if (abandoned != Abandon::none) {
     metrics_.cancelled(abandon_name(abandoned), usage);
-    live.job.channel->fail(given_up(abandoned));
+    live.job.channel->fail(given_up(abandoned), usage);
   } else {
     metrics_.completed(usage, seconds_of(now - live.arrival));
     live.job.channel->finish(usage);
   }
-  if (live.job.on_end) live.job.on_end(usage);
   const double gap = seconds_of(now - last_end_);
   seconds_between_ends_ = 0.8 * seconds_between_ends_ + 0.2 * std::min(gap, 60.0);
   last_end_ = now;
