@@ -16,8 +16,8 @@ from recorded import run_script
 from serve_client import BINARY, Server
 
 # Words without end: the model, which does sums, has little to say.
-WORDS = "[a-z ]{500}"
-HOT = ("--temperature", "1.5", "--max-tokens", "400", "--regex", WORDS)
+WORDS = "[a-z ]{900}"
+HOT = ("--temperature", "1.5", "--max-tokens", "900", "--regex", WORDS)
 
 
 def hearth(*args: str, text: str = "", code: int = 0) -> str:
@@ -32,10 +32,14 @@ class Watermark(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.made = os.path.join(cls.folder, "made.key")
+        hearth("watermark", "key", cls.made, "--source", "clinic/mini", "--json")
+        # One secret for all runs: what is found and what isn't is a matter of chance, once.
         cls.key = os.path.join(cls.folder, "mark.key")
-        made = json.loads(hearth("watermark", "key", cls.key, "--source", "clinic/mini", "--source",
-                                 "clinic/other", "--json"))
-        cls.key_id = made["id"]
+        pathlib.Path(cls.key).write_text(json.dumps(
+            {"format": "hearth-watermark-1", "secret": "5a" * 32, "window": 4,
+             "sources": ["clinic/mini", "clinic/other"]}))
+        os.chmod(cls.key, 0o600)
 
     def detect(self, text: str, key: str = "") -> dict:
         found = json.loads(hearth("detect", "--key-file", key or self.key, "--json", text=text))
@@ -48,11 +52,11 @@ class Watermark(unittest.TestCase):
         return json.loads(out)["text"] if code == 0 else out
 
     def test_a_key_is_its_owners_and_never_written_over(self):
-        self.assertEqual(stat.S_IMODE(os.stat(self.key).st_mode), 0o600)
-        before = pathlib.Path(self.key).read_bytes()
+        self.assertEqual(stat.S_IMODE(os.stat(self.made).st_mode), 0o600)
+        before = pathlib.Path(self.made).read_bytes()
         self.assertIn("expected no such file",
-                      hearth("watermark", "key", self.key, "--source", "a/b", code=2))
-        self.assertEqual(pathlib.Path(self.key).read_bytes(), before)
+                      hearth("watermark", "key", self.made, "--source", "a/b", code=2))
+        self.assertEqual(pathlib.Path(self.made).read_bytes(), before)
         path = os.path.join(self.folder, "none.key")
         self.assertIn("ORGANISATION/MODEL", hearth("watermark", "key", path, "--source", "a", code=2))
         self.assertFalse(os.path.exists(path))
@@ -82,11 +86,11 @@ class Watermark(unittest.TestCase):
         with Server("--no-log-requests", *flags) as server:
             for temperature in (1.5, 0):
                 # Penalised, or it says the same again and again.
-                body = {"prompt": "12+30=", "max_tokens": 400, "temperature": temperature,
+                body = {"prompt": "12+30=", "max_tokens": 900, "temperature": temperature,
                         "seed": 3, "frequency_penalty": 1, "guided_regex": WORDS}
                 status, headers, reply = server.ask("POST", "/v1/completions", body)
                 self.assertEqual(status, 200, reply)
-                self.assertEqual(headers["X-Hearth-Watermark"], self.key_id)
+                self.assertRegex(headers["X-Hearth-Watermark"], "^[0-9a-f]{16}$")
                 text = reply["choices"][0]["text"]
                 self.assertTrue(self.detect(text)["watermarked"])
                 _, _, found = server.ask("POST", "/v1/watermark/detect", {"text": text})
