@@ -25,7 +25,7 @@ Result<std::string> read_name(const Json& object, std::string_view key) {
 bool is_date(std::string_view text) {
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
-  for (const size_t i : {0, 1, 2, 3, 5, 6, 8, 9}) {
+  for (const size_t i : std::initializer_list<size_t>{0, 1, 2, 3, 5, 6, 8, 9}) {
     if (!digit(text[i])) return false;
   }
   const int month = (text[5] - '0') * 10 + text[6] - '0';
