@@ -51,9 +51,9 @@ Governor::Governor(const GovernorOptions& options) : options_(options) {
 
 const MachineState& Governor::update(Time now, std::span<const DeviceReading> readings) {
   present_ = {};
-  for (auto& [name, device] : state_.devices) {
+  for (const auto& known : state_.devices) {
     const bool there = std::ranges::any_of(
-        readings, [&](const DeviceReading& reading) { return reading.name == name; });
+        readings, [&](const DeviceReading& reading) { return reading.name == known.first; });
     if (!there) present(MachineFault::sensor_lost) = true;
   }
   for (const DeviceReading& reading : readings) take(now, reading);
