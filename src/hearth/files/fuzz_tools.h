@@ -93,4 +93,17 @@ inline std::string mutate_json(std::string text, FuzzRandom& random) {
   }
 }
 
+// A custom mutator of JSON texts, whole: a few edits of the input, or of `start`, a valid text, now
+// and then and where there is none.
+inline size_t mutate_json_input(uint8_t* data, size_t size, size_t max_size, unsigned seed,
+                                std::string_view start) {
+  FuzzRandom random(seed);
+  std::string text(text_of(data, size));
+  if (size < 2 || random.once_in(64)) text = start;
+  for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
+    text = mutate_json(std::move(text), random);
+  }
+  return give(text, data, max_size);
+}
+
 }  // namespace hearth

@@ -63,16 +63,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned seed) {
-  using namespace hearth;
-  FuzzRandom random(seed);
-  std::string text(text_of(data, size));
-  if (size < 2 || random.once_in(64)) {
-    text =
-        R"({"model_type":"deepseek_v3","num_hidden_layers":61,"rope_theta":10000.0,"a":[1,-2.5e3,)"
-        R"(true,null,"\u00e9\ud83d\ude00"],"rope_scaling":{"type":"yarn","factor":40}})";
-  }
-  for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
-    text = mutate_json(std::move(text), random);
-  }
-  return give(text, data, max_size);
+  static constexpr std::string_view kStart =
+      R"({"model_type":"deepseek_v3","num_hidden_layers":61,"rope_theta":10000.0,"a":[1,-2.5e3,)"
+      R"(true,null,"\u00e9\ud83d\ude00"],"rope_scaling":{"type":"yarn","factor":40}})";
+  return hearth::mutate_json_input(data, size, max_size, seed, kStart);
 }

@@ -27,9 +27,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned seed) {
-  using namespace hearth;
-  FuzzRandom random(seed);
-  std::string text(text_of(data, size));
-  if (text.size() < 4) text = kFile;
-  return give(mutate_json(std::move(text), random), data, max_size);
+  return hearth::mutate_json_input(data, size, max_size, seed, kFile);
 }

@@ -77,16 +77,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned seed) {
-  using namespace hearth;
-  FuzzRandom random(seed);
-  std::string text(text_of(data, size));
-  if (size < 2 || random.once_in(64)) {
-    text = R"({"messages":[{"role":"user","content":"a"}],"n":2,"stop":["b"],"temperature":0.5,)"
-           R"("logit_bias":{"5":-1},"max_tokens":9,"prompt":[1,2],"tokens":[3],)"
-           R"("input":["a",[1]],"encoding_format":"base64","dimensions":64})";
-  }
-  for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
-    text = mutate_json(std::move(text), random);
-  }
-  return give(text, data, max_size);
+  static constexpr std::string_view kStart =
+      R"({"messages":[{"role":"user","content":"a"}],"n":2,"stop":["b"],"temperature":0.5,)"
+      R"("logit_bias":{"5":-1},"max_tokens":9,"prompt":[1,2],"tokens":[3],)"
+      R"("input":["a",[1]],"encoding_format":"base64","dimensions":64})";
+  return hearth::mutate_json_input(data, size, max_size, seed, kStart);
 }

@@ -18,20 +18,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned seed) {
-  using namespace hearth;
-  FuzzRandom random(seed);
-  std::string text(text_of(data, size));
-  if (size < 2 || random.once_in(64)) {
-    text =
-        R"({"$defs":{"n":{"anyOf":[{"type":"integer","minimum":-5,"maximum":12.5,"multipleOf":3},)"
-        R"({"type":"array","items":{"$ref":"#/$defs/n"},"minItems":1,"maxItems":4}]}},)"
-        R"("type":"object","properties":{"a":{"$ref":"#/$defs/n"},"b":{"type":"string",)"
-        R"("pattern":"^[a-z]+$","maxLength":9},"c":{"enum":["x",1,null]},"d":{"oneOf":[)"
-        R"({"const":1},{"type":"string","format":"date"}]}},"required":["a"],)"
-        R"("additionalProperties":{"type":"number","exclusiveMinimum":0.25}})";
-  }
-  for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
-    text = mutate_json(std::move(text), random);
-  }
-  return give(text, data, max_size);
+  static constexpr std::string_view kStart =
+      R"({"$defs":{"n":{"anyOf":[{"type":"integer","minimum":-5,"maximum":12.5,"multipleOf":3},)"
+      R"({"type":"array","items":{"$ref":"#/$defs/n"},"minItems":1,"maxItems":4}]}},)"
+      R"("type":"object","properties":{"a":{"$ref":"#/$defs/n"},"b":{"type":"string",)"
+      R"("pattern":"^[a-z]+$","maxLength":9},"c":{"enum":["x",1,null]},"d":{"oneOf":[)"
+      R"({"const":1},{"type":"string","format":"date"}]}},"required":["a"],)"
+      R"("additionalProperties":{"type":"number","exclusiveMinimum":0.25}})";
+  return hearth::mutate_json_input(data, size, max_size, seed, kStart);
 }
