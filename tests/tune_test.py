@@ -1,8 +1,6 @@
 """hearth tune from outside: killed at any moment it leaves whole files and goes on to the same bytes;
 Ctrl-C leaves a checkpoint; PEFT loads the adapter and finds the same loss (where Python has it).
-
-    tune_test.py HEARTH REPOSITORY
-"""
+Usage: tests/tune_test.py BINARY REPO."""
 
 import json
 import pathlib
@@ -14,8 +12,9 @@ import tempfile
 import time
 import unittest
 
-HEARTH, REPO = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
-MINI = REPO / "assets" / "mini"
+from command import BINARY, MINI
+from recorded import run_script
+
 KILLS = 6
 
 
@@ -43,7 +42,7 @@ class Tune(unittest.TestCase):
         given |= {"batch": 4, "save-every": 1, "lr": "2e-3"}
         given |= {name.replace("_", "-"): value for name, value in options.items()}
         pairs = [part for name, value in given.items() for part in (f"--{name}", str(value))]
-        return [str(HEARTH), "tune", *pairs, "--json", *flags]
+        return [BINARY, "tune", *pairs, "--json", *flags]
 
     def run_tune(self, out: str, *flags: str, **options: object) -> list[dict]:
         command = self.command(out, *flags, **options)
@@ -131,4 +130,4 @@ class Tune(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    sys.exit(run_script("tune"))
