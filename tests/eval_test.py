@@ -76,9 +76,12 @@ class Eval(unittest.TestCase):
                              "scorer: numeric\nmax_tokens: 512\ntemperature: 0\n")
             lines = [json.dumps({"a": n, "b": 7, "sum": n + 7}) for n in range(100, 108)]
             pathlib.Path(folder, "sums.jsonl").write_text("\n".join(lines))
-            out = as_json("eval", "run", str(suite), "--model", MINI)
+            args = ["eval", "run", str(suite), "--model", MINI, "--items", folder + "/records"]
+            out = as_json(*args)
             self.assertEqual((out["suite"], out["n"]), ("sums", 8))
             self.assertGreater(out["score"], 0.8)
+            suite.write_text(suite.read_text().replace("numeric", "exact"))
+            self.assertIn('"scorer":"exact"', hearth(*args, code=2).stderr)
             suite.write_text("prompt: a\nscore: exact\n")
             self.assertIn("line 2", hearth("eval", "run", str(suite), "--model", MINI,
                                            code=2).stderr)

@@ -165,6 +165,7 @@ Result<Suite> open_suite(const std::string& path) {
   Suite suite;
   suite.name = file->name.empty() ? stem_of(path) : file->name;
   suite.description = "a suite of one's own";
+  suite.scorer = scorer_text(*file);
   suite.max_tokens = file->max_tokens;
   suite.temperature = file->temperature;
   suite.top_p = file->top_p;
