@@ -104,10 +104,16 @@ class Log(unittest.TestCase):
 
     def test_a_client_that_goes_away(self):
         with Server("--audit-log", self.log, "--audit-fsync", "second") as server:
-            server.start_stream(**ENDLESS).close()
-            self.wait_for_events(1)
-        self.assertEqual([(e["state"], e["reason"]) for e in requests(self.log)],
-                         [("cancelled", "disconnected")])
+            whole = server.chat("7*8=?", max_tokens=1)[2]["usage"]
+            with server.start_stream(**ENDLESS) as stream:
+                seen = b""
+                while b'"role"' not in seen:  # comes with the first token
+                    seen += stream.recv(4096)
+            self.wait_for_events(2)
+        event = requests(self.log)[1]
+        self.assertEqual((event["state"], event["reason"]), ("cancelled", "disconnected"))
+        self.assertEqual(event["prompt_tokens"], whole["prompt_tokens"])
+        self.assertGreater(event["completion_tokens"], 0)
 
     def test_nobody_is_named_and_one_is_forgotten(self):
         canaries = ["canary-user", "canary-request", "canary-key", "13800138000", "canary-words"]

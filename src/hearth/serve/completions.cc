@@ -54,7 +54,6 @@ class Completion : public PendingAnswer {
 
   Progress poll(bool begun) override {
     AnswerChannel::Taken taken = channel_->take();
-    if (taken.ended) usage_ = taken.usage;
     if (restorer_) restorer_->restore(taken);
     if (labeller_) labeller_->label(taken.pieces);
     Progress out;
@@ -66,7 +65,7 @@ class Completion : public PendingAnswer {
       out.bytes = events(std::move(taken));
     } else {
       for (Piece& p : taken.pieces) choices_[static_cast<size_t>(p.choice)].add(std::move(p));
-      if (taken.ended) out.whole = whole();
+      if (taken.ended) out.whole = whole(taken.usage);
     }
     return out;
   }
@@ -82,7 +81,7 @@ class Completion : public PendingAnswer {
     return fmt::format(": prompt {} of {} tokens\n\n", done, all);
   }
   std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
-  Usage usage() const override { return usage_; }
+  Usage usage() const override { return channel_->usage(); }
 
  private:
   // What comes before the first piece of a choice: its role, its prompt.
@@ -115,10 +114,10 @@ class Completion : public PendingAnswer {
     return out;
   }
 
-  HttpReply whole() {
+  HttpReply whole(const Usage& usage) {
     for (size_t i = 0; i < echo_.size(); ++i) choices_[i].text.insert(0, echo_[i]);
     HttpReply reply;
-    reply.body = reply_json(head_, choices_, usage_, tokenizer_);
+    reply.body = reply_json(head_, choices_, usage, tokenizer_);
     reply.headers = headers_;
     return reply;
   }
@@ -131,7 +130,6 @@ class Completion : public PendingAnswer {
   const std::shared_ptr<AnswerChannel> channel_;
   std::vector<WholeChoice> choices_;
   std::vector<bool> begun_;
-  Usage usage_;
   std::optional<AnswerRestorer> restorer_;  // where the request was masked
   std::optional<AnswerLabeller> labeller_;
 };

@@ -271,8 +271,14 @@ TokenSink EngineLoop::sink_of(Choice& choice) {
   sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
   sink.on_start = [&choice](int64_t cached_tokens) { choice.cached_tokens = cached_tokens; };
   sink.on_prompt = [&live, &choice](int64_t computed) {
+    const GenerationJob& job = live.job;
+    // Choices of one prompt share it; what never ran costs nobody anything.
+    if (choice.prompt_done == 0 && choice.index % job.n == 0) {
+      const Prompt& prompt = job.prompts[static_cast<size_t>(choice.index / job.n)];
+      job.channel->count_prompt(static_cast<int64_t>(prompt.ids.size()), choice.cached_tokens);
+    }
     live.prompt_done += computed - std::exchange(choice.prompt_done, computed);
-    live.job.channel->set_prompt_progress(live.prompt_done, live.job.prompt_tokens());
+    job.channel->set_prompt_progress(live.prompt_done, job.prompt_tokens());
   };
   sink.on_hidden = [&choice](std::span<const float> state) { choice.states.add(state); };
   if (live.job.logprobs) {
@@ -337,8 +343,9 @@ void EngineLoop::give_up_the_abandoned() {
     if (!live->started && age > options_.queue_seconds) {
       live->failure = overloaded("the queue was too long for this request", retry_after());
     } else if (age > options_.request_seconds) {
+      // 504: behind a proxy that tries a 503 again another server would take as long.
       live->failure =
-          api_error(503, "deadline_exceeded", "the answer took longer than the server allows");
+          api_error(504, "deadline_exceeded", "the answer took longer than the server allows");
     } else if (live->job.deadline && now >= *live->job.deadline) {
       live->failure =
           api_error(408, "deadline_exceeded", "the answer took longer than its deadline");
@@ -363,6 +370,7 @@ bool EngineLoop::take_token(Choice& choice, int32_t id) {
   }
   choice.last_token = now;
   live.started = true;
+  live.job.channel->count_token();
   std::optional<TokenLogprob> chance;
   if (live.job.logprobs) chance = token_logprob(choice.row, id, *live.job.logprobs);
   std::vector<Piece> pieces;
@@ -402,15 +410,8 @@ void EngineLoop::take_embedding(Choice& choice) {
 }
 
 void EngineLoop::end(Live& live) {
-  Usage usage;
-  const auto n = static_cast<size_t>(live.job.n);
-  for (size_t i = 0; i < live.choices.size(); i += n) {
-    if (live.choices[i]->prompt_done == 0) continue;  // what never ran costs nobody anything
-    usage.cached_tokens += live.choices[i]->cached_tokens;
-    usage.prompt_tokens += static_cast<int64_t>(live.job.prompts[i / n].ids.size());
-  }
+  Usage usage = live.job.channel->counted();
   for (const auto& choice : live.choices) {
-    usage.completion_tokens += choice->text.tokens();
     usage.reasoning_tokens += choice->text.reasoning_tokens();
   }
   if (options_.costs) usage.spent = options_.costs->spent(live.seconds, live.joules);

@@ -207,13 +207,14 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
           admission_.admit(std::move(request), context.caller, context.deadline, admitted)) {
     return error_reply(*error);
   }
-  head.model = admitted.model;
+  head.model = admitted.facts.model;
   head.label = admitted.facts.label;
   if (head.label) headers.emplace_back("X-AIGC", label::aigc_header(*head.label));
-  *context.facts = std::move(admitted.facts);
   const GuardedRequest& guarded = admitted.guarded;
   if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
-  if (!admitted.mark.empty()) headers.emplace_back("X-Hearth-Watermark", admitted.mark);
+  const std::string& mark = admitted.facts.watermark_key;
+  if (!mark.empty()) headers.emplace_back("X-Hearth-Watermark", mark);
+  *context.facts = std::move(admitted.facts);
   HttpReply reply;
   reply.pending = pending_completion(
       model_.tokenizer(), std::move(head), stream, std::move(admitted.echo), std::move(headers),
