@@ -12,7 +12,7 @@ import tempfile
 import time
 import unittest
 
-from command import BINARY, MINI
+from command import BINARY, MINI, as_json, hearth
 from recorded import run_script
 
 KILLS = 6
@@ -74,6 +74,18 @@ class Tune(unittest.TestCase):
         for name in ("adapter_model.safetensors", "adapter_config.json", state.name):
             ours, theirs = self.folder / "killed" / name, self.folder / "whole" / name
             self.assertEqual(ours.read_bytes(), theirs.read_bytes(), name)
+
+    def test_merged_it_answers_as_beside_its_base(self):
+        """What was learned is in the file that `hearth merge` makes, as it is in the adapter."""
+        self.run_tune("learned")
+        adapter, merged = str(self.folder / "learned"), str(self.folder / "merged.gguf")
+        as_json("merge", "--model", MINI, "--adapter", adapter, merged, "--format", "f32")
+        asked = ("generate", "--prompt", "93-14=?", "--temperature", "0", "--max-tokens", "32")
+        beside = as_json(*asked, "--model", MINI, "--adapter", adapter)["tokens"]
+        self.assertEqual(as_json(*asked, "--model", merged)["tokens"], beside)
+        self.assertNotEqual(as_json(*asked, "--model", MINI)["tokens"], beside)
+        told = hearth("merge", "--model", MINI, "--adapter", adapter, merged, code=2).stderr
+        self.assertIn("taken", told)
 
     def test_ctrl_c_leaves_a_checkpoint(self):
         command = self.command("stopped", save_every=1000, epochs=1000)

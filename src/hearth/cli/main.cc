@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   add_serve(app, session);
   add_bench(app, session);
   add_quantize(app, session);
+  add_merge(app, session);
   add_tune(app, session);
   add_imatrix(app, session);
   add_redact(app, session);

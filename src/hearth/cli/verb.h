@@ -68,6 +68,7 @@ void add_logits(CLI::App& app, Session& session);
 void add_perplexity(CLI::App& app, Session& session);
 void add_plan(CLI::App& app, Session& session);
 void add_quantize(CLI::App& app, Session& session);
+void add_merge(CLI::App& app, Session& session);
 void add_redact(CLI::App& app, Session& session);
 void add_render(CLI::App& app, Session& session);
 void add_run(CLI::App& app, Session& session);
