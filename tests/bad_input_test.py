@@ -31,7 +31,8 @@ class BadInput(unittest.TestCase):
         return copy
 
     def test_wrong_path(self):
-        self.one_line("run", "/no/such/model", "hi", says="/no/such/model")
+        self.one_line("run", "/no/such/model", "hi", says="hearth run: /no/such/model")
+        self.one_line("audit", "verify", "/no/log", says="hearth audit verify: ")
 
     def test_wrong_adapters(self):
         self.one_line("run", "--adapter", "/no/such/adapter", "hi", says="/no/such/adapter")
