@@ -100,6 +100,13 @@ class Cost(unittest.TestCase):
         self.assertIn("deepseek-reasoner", text)
         self.assertIn("configured watts", text)
 
+    def test_what_has_no_price_is_said_to_count_nothing(self):
+        speed = ("cost", "--watts", "200", "--prompt-tok-s", "500", "--tok-s", "40")
+        told = hearth(*speed, "--json").stderr
+        self.assertIn("--price", told)
+        self.assertIn("--electricity", told)
+        self.assertEqual(hearth(*speed, "--price", "2000", "--electricity", "0").stderr, "")
+
     def test_what_is_missing_is_said_in_one_line(self):
         for words, args in (("--bench", []), ("--watts", ["--prompt-tok-s", "1", "--tok-s", "1"])):
             told = hearth("cost", *args, code=2).stderr
