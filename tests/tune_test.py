@@ -81,9 +81,9 @@ class Tune(unittest.TestCase):
         adapter, merged = str(self.folder / "learned"), str(self.folder / "merged.gguf")
         as_json("merge", "--model", MINI, "--adapter", adapter, merged, "--format", "f32")
         asked = ("generate", "--prompt", "93-14=?", "--temperature", "0", "--max-tokens", "32")
-        beside = as_json(*asked, "--model", MINI, "--adapter", adapter)["tokens"]
-        self.assertEqual(as_json(*asked, "--model", merged)["tokens"], beside)
-        self.assertNotEqual(as_json(*asked, "--model", MINI)["tokens"], beside)
+        beside = as_json(*asked, "--model", MINI, "--adapter", adapter)["output_ids"]
+        self.assertEqual(as_json(*asked, "--model", merged)["output_ids"], beside)
+        self.assertNotEqual(as_json(*asked, "--model", MINI)["output_ids"], beside)
         told = hearth("merge", "--model", MINI, "--adapter", adapter, merged, code=2).stderr
         self.assertIn("taken", told)
 

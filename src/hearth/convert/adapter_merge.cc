@@ -1,6 +1,8 @@
 // See adapter_merge.h.
 #include "hearth/convert/adapter_merge.h"
 
+#include <algorithm>
+
 #include "hearth/base/mapped_file.h"
 #include "hearth/formats/codec.h"
 #include "hearth/models/stored_tensor.h"
@@ -11,8 +13,8 @@ namespace {
 
 class MergedWeight : public ForeignWeight {
  public:
-  MergedWeight(const StoredMatrix& base, MatchedDelta delta)
-      : ForeignWeight(delta.spec.shape, base.tensor.format),
+  MergedWeight(const StoredMatrix& base, std::shared_ptr<const MatchedDelta> delta)
+      : ForeignWeight(delta->spec.shape, base.tensor.format),
         base_(base),
         delta_(std::move(delta)) {
     set_stored({}, base_.foreign ? base_.foreign->stored_bytes() : base_.tensor.bytes());
@@ -26,7 +28,7 @@ class MergedWeight : public ForeignWeight {
       if (!base_.foreign) {
         decode_row(base_.tensor, row, window.column, window.columns, values.data());
       }
-      add_delta(delta_, row, window.column, values);
+      add_delta(*delta_, row, window.column, values);
     }
   }
 
@@ -40,7 +42,7 @@ class MergedWeight : public ForeignWeight {
 
  private:
   const StoredMatrix base_;
-  const MatchedDelta delta_;
+  const std::shared_ptr<const MatchedDelta> delta_;
 };
 
 }  // namespace
@@ -56,7 +58,7 @@ Result<AdapterMerge> AdapterMerge::open(const std::string& path, const Checkpoin
   out.path_ = path;
   for (MatchedDelta& delta : *matched) {
     const std::string name = stored_name(delta.spec, checkpoint.kind());
-    out.deltas_.emplace(name, std::move(delta));
+    out.deltas_[name].values = std::make_shared<const MatchedDelta>(std::move(delta));
   }
   return out;
 }
@@ -65,17 +67,18 @@ StoredMatrix AdapterMerge::merged(const std::string& name, const StoredMatrix& f
   const auto delta = deltas_.find(name);
   if (delta == deltas_.end()) return found;
   StoredMatrix out = found;
-  out.foreign = std::make_shared<MergedWeight>(found, std::move(delta->second));
-  deltas_.erase(delta);
+  out.foreign = std::make_shared<MergedWeight>(found, delta->second.values);
+  delta->second.merged = true;
   return out;
 }
 
 Status AdapterMerge::complete() const {
-  if (deltas_.empty()) return Status::ok();
+  const auto left = std::ranges::find_if(deltas_, [](const auto& d) { return !d.second.merged; });
+  if (left == deltas_.end()) return Status::ok();
   return error(Code::unsupported,
                "{}: changes `{}`, which the base keeps in two parts; merge into its original "
                "directory, or a GGUF with attn_kv_b",
-               path_, deltas_.begin()->first);
+               path_, left->first);
 }
 
 }  // namespace hearth

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "hearth/files/checkpoint.h"
@@ -20,7 +21,8 @@ class AdapterMerge {
   static Result<AdapterMerge> open(const std::string& path, const Checkpoint& checkpoint,
                                    const Model& model);
 
-  // What the checkpoint stores as `name`, with its delta where it has one.
+  // What the checkpoint stores as `name`, with its delta where it has one. May be asked again: two
+  // tensors of the output may be made of one.
   StoredMatrix merged(const std::string& name, const StoredMatrix& found);
   // After all matrices. unsupported: one that has a delta is none of them, because the checkpoint
   // keeps it in two parts.
@@ -28,7 +30,11 @@ class AdapterMerge {
 
  private:
   std::string path_;
-  std::map<std::string, MatchedDelta> deltas_;  // not merged so far, by the checkpoint's names
+  struct Delta {
+    std::shared_ptr<const MatchedDelta> values;
+    bool merged = false;
+  };
+  std::map<std::string, Delta> deltas_;  // by the checkpoint's names
 };
 
 }  // namespace hearth

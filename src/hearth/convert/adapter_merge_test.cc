@@ -1,4 +1,5 @@
-// Merging: only what the adapter changes differs from its base, and what can't be merged is refused.
+// Merging: only what the adapter changes differs from its base, and what can't be merged is
+// refused.
 #include "hearth/convert/adapter_merge.h"
 
 #include <cstring>
@@ -48,7 +49,8 @@ TEST(AdapterMerge, KeepsFormatsAndEveryOtherByte) {
     ASSERT_NE(now, nullptr);
     ASSERT_EQ(now->bytes, entry.bytes);
     EXPECT_EQ(now->dtype, entry.dtype);
-    const bool changed = entry.name.ends_with("attn_q.weight") || entry.name.ends_with("_down.weight");
+    const bool changed =
+        entry.name.ends_with("attn_q.weight") || entry.name.ends_with("_down.weight");
     const int differs =
         std::memcmp(now->tensor.data, entry.tensor.data, static_cast<size_t>(entry.bytes));
     EXPECT_EQ(differs != 0, changed);
@@ -82,8 +84,8 @@ TEST(AdapterMerge, ChangesMlasExpansionWhereItIsWhole) {
   const auto merged = test::logits_of(folder / "out");
   EXPECT_LE(test::difference(test::logits_of(folder / "out.gguf"), merged), 1e-6);
   EXPECT_GT(test::difference(test::logits_of(base), merged), 1e-3);
-  const auto refused = quantize(test::quantized(base, folder / "base.gguf", "f32"),
-                                folder / "again.gguf", options);
+  const auto refused =
+      quantize(test::quantized(base, folder / "base.gguf", "f32"), folder / "again.gguf", options);
   ASSERT_FALSE(refused.has_value());
   EXPECT_NE(refused.status().message().find("two parts"), std::string::npos)
       << refused.status().message();

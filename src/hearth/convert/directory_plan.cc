@@ -32,7 +32,7 @@ bool is_plain_float(Format format) {
 
 // Vectors and routers stay as they are; a GGUF file has them in F32.
 Format format_of(const SourceTensor& source, Format wanted) {
-  if (source.kind == TensorKind::matrix || source.kind == TensorKind::embedding) return wanted;
+  if (source.kind != TensorKind::vector && source.kind != TensorKind::router) return wanted;
   const Format stored = source.parts[0].tensor.format;
   return is_plain_float(stored) ? stored : Format::f32;
 }
