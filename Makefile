@@ -61,10 +61,12 @@ dev:  ## the unit tests under AddressSanitizer and UBSan
 	@cmake --build --preset dev -j $(JOBS) --target $(UNIT_TESTS:%=%_test)
 	@tools/run-tests build/dev -R '^($(subst $() ,|,$(UNIT_TESTS)))$$'
 
+# Without gRPC: Debian's libprotobuf lays its maps out otherwise than its headers do under TSan, and
+# libgrpc's own locks are not seen.
 tsan:  ## the threaded tests under ThreadSanitizer
 	@cmake --preset tsan > /dev/null
-	@cmake --build --preset tsan -j $(JOBS) --target base_test backend_test engine_test serve_test grpc_test golden_test
-	@tools/run-tests build/tsan -R '^(base|backend|engine|serve|grpc|golden_test)$$'
+	@cmake --build --preset tsan -j $(JOBS) --target base_test backend_test engine_test serve_test golden_test
+	@tools/run-tests build/tsan -R '^(base|backend|engine|serve|golden_test)$$'
 
 clang:  ## the whole tree with clang, warnings as errors
 	@cmake --preset clang > /dev/null && cmake --build --preset clang -j $(JOBS)
