@@ -34,6 +34,27 @@ class Commands(unittest.TestCase):
                                   "--max-tokens", "3")
                     self.assertGreaterEqual(len(out["output_ids"]), 1)
 
+    def test_the_layer_for_multi_token_prediction(self):
+        """Seen, planned where it is loaded, and no change to an answer; refused where there is none."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("model", "model.gguf"):
+                path = str(pathlib.Path(folder) / name)
+                hearth("tiny", "--arch", "deepseek_v3", "--mtp", path)
+                self.assertTrue(as_json("inspect", path)["mtp"])
+                plans = [as_json("plan", "--model", path, "--draft", draft, "--threads", "1")
+                         for draft in ("auto", "off")]
+                self.assertEqual([plan["mtp"] for plan in plans], [True, False])
+                self.assertGreater(plans[0]["parameters"], plans[1]["parameters"])
+                self.assertGreater(plans[0]["kv_bytes"], plans[1]["kv_bytes"])
+                prompt = ["generate", "--model", path, "--prompt", "hello", "--raw", "--temperature",
+                          "0", "--max-tokens", "40"]
+                ids = [as_json(*prompt, "--draft", draft)["output_ids"]
+                       for draft in ("off", "mtp", "auto", "ngram")]
+                self.assertEqual(ids, [ids[0]] * 4)
+        self.assertFalse(as_json("inspect", MINI)["mtp"])
+        refused = hearth("run", "--model", MINI, "--draft", "mtp", "1+1=?", code=2)
+        self.assertIn("multi-token prediction", refused.stderr)
+
     def test_help_of_every_command_has_an_example(self):
         listed = hearth("--help").stdout.split("Subcommands:")[1]
         names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "golden_run.h"
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
 #include "hearth/backend/cuda/cuda_backend.h"
@@ -67,6 +68,21 @@ TEST_P(CudaModel, SaysWhatTheCpuSays) {
   for (size_t i = 0; i < std::size(questions); ++i) {
     EXPECT_EQ(answers(**cuda, {&questions[i], 1}, GetParam(), tokens)[0], expected[i]);
   }
+}
+
+// The layer for multi-token prediction runs over the same verbs.
+TEST(CudaMtp, SaysWhatTheReferenceSays) {
+  const std::string path = golden::kDirectory + "/deepseek_v3_mtp";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "away from the sources";
+  auto cuda = CudaBackend::open();
+  if (!cuda) GTEST_SKIP() << cuda.status().message();
+  auto file = Safetensors::open(path + "/golden.safetensors");
+  ASSERT_TRUE(file.has_value()) << file.status().message();
+  const auto opened = golden::open_model(path, **cuda, golden::with_mtp());
+  ASSERT_TRUE(opened);
+  const auto ids = golden::ids_of(*file, "input_ids");
+  const golden::Rows found = golden::run_mtp(*opened->loaded.model, **cuda, ids, 64);
+  EXPECT_LE(golden::compare(found, 0, golden::rows_of(*file, "mtp_logits")), 0.01);
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, CudaModel,

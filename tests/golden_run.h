@@ -91,6 +91,45 @@ inline Outcome run(const Model& model, Backend& backend, const std::vector<int32
   return out;
 }
 
+inline LoadOptions with_mtp() {
+  LoadOptions options;
+  options.hints.mtp = true;
+  return options;
+}
+
+// What the layer for multi-token prediction says at each position of `ids` but the last, `chunk` of
+// them in a step.
+inline Rows run_mtp(const Model& model, Backend& backend, const std::vector<int32_t>& ids,
+                    int64_t chunk) {
+  auto cache = make_cache(backend, model.kv_spec(Format::f32), 1);
+  const Shape states = {chunk, model.info().hidden_size};
+  auto memory = backend.cache_memory(states.elements() * 4);
+  CHECK(cache.has_value() && memory.has_value());
+  cache->keep_states(states, *std::move(memory));
+  Rows logits;
+  const auto last = static_cast<int64_t>(ids.size()) - 1;
+  for (int64_t start = 0; start < last; start += chunk) {
+    const int64_t rows = std::min(chunk, last - start);
+    const auto from = ids.begin() + start;
+    Batch batch;
+    batch.sequences.push_back({0, rows, start, Role::prompt, {0}});
+    batch.tokens.assign(from, from + rows);
+    backend.begin_forward(batch, *cache);
+    EXPECT_TRUE(backend.end_forward(model.forward(backend, batch, *cache)).has_value());
+    batch.tokens.assign(from + 1, from + 1 + rows);
+    for (int64_t r = 0; r < rows; ++r) batch.logits_rows.push_back(r);
+    backend.begin_step();
+    const auto out =
+        backend.end_forward(model.forward_mtp(backend, batch, batch.logits_rows, *cache));
+    CHECK(out.has_value());
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* row = out->logits.f32_row(r);
+      logits.emplace_back(row, row + out->logits.columns());
+    }
+  }
+  return logits;
+}
+
 inline double largest(const Rows& rows) {
   double top = 0;
   for (const auto& row : rows) {

@@ -21,6 +21,7 @@ import transformers  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 import fp8_blocks  # noqa: E402
+import mtp  # noqa: E402
 import random_weights  # noqa: E402
 import reference  # noqa: E402
 import routing  # noqa: E402
@@ -78,6 +79,8 @@ def attempt(case: Case, shapes, seed: int, directory: pathlib.Path) -> str:
     state = random_weights.random_state(shapes, case.storage, seed)
     if case.fp8:
         state = fp8_blocks.quantise_state(state)
+    if case.mtp:
+        mtp.share(state, case.config["num_hidden_layers"])
     write_weights(case, state, directory)
     model = load_for_reference(case, state, directory)
     drawn = torch.Generator().manual_seed(seed)
@@ -91,6 +94,8 @@ def attempt(case: Case, shapes, seed: int, directory: pathlib.Path) -> str:
         proof |= routing.check_selection(model, whole, reference.logits_of(model, whole))
     if case.proves_routing:
         proof |= routing.check_mistakes(model, ids, golden.logits)
+    if case.mtp:
+        golden.mtp_logits = mtp.logits_of(model, directory, ids)
     reference.store(golden, directory / "golden.safetensors", seed, case.prompt_length)
     report = {k: f"{v:.2g}" for k, v in proof.items()}
     return f"seed {seed}, margin {reference.check_margin(golden.logits):.4f} {report or ''}"

@@ -25,6 +25,7 @@ class Golden:
     logits: torch.Tensor  # F32 [n, vocab]
     generated_ids: torch.Tensor | None = None  # I64 [m]
     generated_logits: torch.Tensor | None = None  # F32 [m, vocab], row i chose generated_ids[i]
+    mtp_logits: torch.Tensor | None = None  # F32 [n - 1, vocab], row i says what stands at i + 2
 
 
 def load(directory: pathlib.Path, ignored: str = "") -> torch.nn.Module:

@@ -59,6 +59,15 @@ class KvCache {
   int64_t bytes() const { return spec_.block_bytes() * blocks_; }
   std::byte* memory() const { return data_.get(); }  // of layer 0, block 0
 
+  // Where a forward leaves the states of its rows behind the final norm, f32 [rows of a step,
+  // hidden_size], for the layer that guesses (Model::forward_mtp). No data: nobody wants them.
+  const Tensor& states() const { return states_; }
+  // `memory` is the backend's.
+  void keep_states(const Shape& shape, std::shared_ptr<std::byte> memory) {
+    states_ = Tensor::packed(Format::f32, shape, memory.get());
+    states_owner_ = std::move(memory);
+  }
+
   // The block of `position` of the sequence whose block table is `rows.blocks`.
   std::byte* block(int64_t layer, const SequenceRows& rows, int64_t position) const {
     const int64_t block = rows.blocks[static_cast<size_t>(position / kKvBlockTokens)];
@@ -75,6 +84,8 @@ class KvCache {
   KvSpec spec_;
   int64_t blocks_;
   std::shared_ptr<std::byte> data_;
+  Tensor states_;
+  std::shared_ptr<std::byte> states_owner_;
 };
 
 }  // namespace hearth

@@ -135,7 +135,7 @@ std::string running_score(const Score& score) {
 
 Result<EvalResult> run_on(const OpenedText& opened, const Options& options, const Suite& suite,
                           const std::vector<EvalItem>& items, EvalSettings settings) {
-  EngineOptions engine_options = engine_options_of(options.model);
+  EngineOptions engine_options = engine_options_of(options.model, opened.model->model());
   engine_options.limits.sequences_max = options.batch;
   engine_options.kv_blocks =
       affordable_kv_blocks(options.batch, opened.model->model().kv_spec(engine_options.kv_format),

@@ -63,10 +63,15 @@ void print_table(const Json& out, const Session& session) {
   if (out.contains("scheme")) {
     fmt::print("{}: {}\n", session.say("scheme", "量化方案"), out["scheme"].get<std::string>());
   }
-  fmt::print("{}: {}\n{}: {:.3f} M\n{}: {:.1f} MB\n\n", session.say("architecture", "架构"),
+  fmt::print("{}: {}\n{}: {:.3f} M\n{}: {:.1f} MB\n", session.say("architecture", "架构"),
              out["architecture"].get<std::string>(), session.say("parameters", "参数"),
              static_cast<double>(out["parameters"]) / 1e6, session.say("size", "大小"),
              static_cast<double>(out["bytes"]) / 1e6);
+  if (out.value("mtp", false)) {
+    fmt::print("{}\n", session.say("with a layer for multi-token prediction (--draft mtp)",
+                                   "含多词元预测（MTP）层（--draft mtp）"));
+  }
+  fmt::print("\n");
   for (const Json& t : out["tensors"]) {
     fmt::print("{:<60} {:<8} [{}]\n", t["name"].get<std::string>(), t["format"].get<std::string>(),
                fmt::join(t["shape"].get<std::vector<int64_t>>(), ", "));
@@ -77,12 +82,15 @@ Status inspect(const Options& options, const Session& session) {
   TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(options.path));
   std::string architecture = "unknown";
   std::vector<std::string> notices;
-  auto model = make_model(checkpoint, notices);
+  ModelHints hints;
+  hints.mtp = true;
+  auto model = make_model(checkpoint, notices, hints);
   if (model) architecture = (*model)->info().architecture;
   const auto tensors = StoredTensors::of(checkpoint);
   const std::string scheme = tensors ? tensors->scheme_name() : "";
   Json out = describe(checkpoint, architecture, scheme);
   if (model && !scheme.empty()) out["parameters"] = parameters_of(*tensors, **model);
+  if (model) out["mtp"] = (*model)->has_mtp();
   if (session.json) {
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {

@@ -52,15 +52,27 @@ void ModelOptions::declare_kv_format(CLI::App& verb) {
       ->capture_default_str();
 }
 
-void ModelOptions::declare_drafts(CLI::App& verb) {
+void ModelOptions::declare_draft(CLI::App& verb) {
+  draft = "auto";
   verb.add_option("--draft", draft,
-                  "guesses of what comes next, checked together: ngram (by repetition), off, or "
-                  "auto (ngram on the CPU); the tokens are the same")
-      ->check(CLI::IsMember({"auto", "ngram", "off"}))
+                  "guesses of what comes next, checked together: mtp (by the model's own layer), "
+                  "ngram (by repetition), off, or auto (on the CPU mtp, where the model has the "
+                  "layer, else ngram); the tokens are the same")
+      ->check(CLI::IsMember({"auto", "mtp", "ngram", "off"}))
       ->capture_default_str();
-  verb.add_option("--draft-max", draft_max, "most guesses for one answer in a step")
-      ->check(CLI::Range(1, 32))
+}
+
+void ModelOptions::declare_drafts(CLI::App& verb) {
+  declare_draft(verb);
+  verb.add_option("--draft-max", draft_max,
+                  "most guesses for one answer in a step; 0: 1 of mtp, 8 of ngram")
+      ->check(CLI::Range(0, 32))
       ->capture_default_str();
+}
+
+bool ModelOptions::wants_mtp() const {
+  const bool on_cpu = device == "auto" || device == "cpu";
+  return draft == "mtp" || (draft == "auto" && on_cpu);
 }
 
 Format kv_format_of(const ModelOptions& options) {
@@ -144,7 +156,21 @@ Status check_memory(const ModelOptions& options, const std::string& path, const 
   plan.dtype = load.dtype;
   plan.context = options.context;
   plan.kv_format = kv_format_of(options);
+  plan.mtp = load.hints.mtp;
   return check_model_fits(path, plan);
+}
+
+// Before loading, too.
+Status check_mtp(const ModelOptions& options, const std::string& path, const LoadOptions& load) {
+  if (options.draft != "mtp") return Status::ok();
+  TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
+  std::vector<std::string> ignored;
+  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, ignored, load.hints));
+  if (model->has_mtp()) return Status::ok();
+  return error(Code::invalid,
+               "--draft mtp: {} has no layer for multi-token prediction; --draft ngram guesses "
+               "without one",
+               path);
 }
 
 }  // namespace
@@ -169,8 +195,10 @@ Result<OpenedModel> open_model(const ModelOptions& options, const Session& sessi
 Result<OpenedText> open_text_model(const ModelOptions& options, const Session& session) {
   OpenedText opened;
   LoadOptions load;
+  load.hints.mtp = options.wants_mtp();
   TRY_ASSIGN(load.dtype, dtype_of(options));
   const std::string path = resolve_model(options.model, session);
+  TRY(check_mtp(options, path, load));
   TRY(check_memory(options, path, load));
   TRY_ASSIGN(opened.backend, open_backend(options));
   Progress progress(session.say("loading", "加载中"));
@@ -192,15 +220,14 @@ Result<std::shared_ptr<const Adapter>> open_adapter(const std::string& path,
   return load_adapter(path, opened.model->loaded(), *opened.backend);
 }
 
-EngineOptions engine_options_of(const ModelOptions& options) {
+EngineOptions engine_options_of(const ModelOptions& options, const Model& model) {
   EngineOptions out;
   out.context = options.context;
   out.kv_format = kv_format_of(options);
-  const bool on_cpu = options.device == "auto" || options.device == "cpu";
-  if (options.draft == "ngram" || (options.draft == "auto" && on_cpu)) {
-    out.make_drafter = [] { return std::make_unique<NgramDrafter>(); };
-  }
-  out.drafts_max = options.draft_max;
+  out.mtp = options.wants_mtp() && model.has_mtp();
+  const bool ngram = options.draft == "ngram" || options.wants_mtp();
+  if (ngram && !out.mtp) out.make_drafter = [] { return std::make_unique<NgramDrafter>(); };
+  out.drafts_max = options.draft_max > 0 ? options.draft_max : out.mtp ? 1 : 8;
   return out;
 }
 

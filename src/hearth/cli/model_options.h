@@ -25,11 +25,14 @@ struct ModelOptions {
   std::string kv_format = "auto";    // f32 where the weights are asked for in f32, else f16
   int threads = 0;                   // 0: as many as the machine has physical cores for us
   int64_t context = 4096;
-  std::string draft = "auto";  // ngram where it was measured to pay: on the CPU
-  int64_t draft_max = 8;
+  std::string draft = "off";  // of commands that generate auto: mtp or ngram on the CPU
+  int64_t draft_max = 0;      // 0: see engine_options_of
+
+  bool wants_mtp() const;  // where the model has the layer
 
   void declare(CLI::App& verb, bool model_required);
-  void declare_drafts(CLI::App& verb);  // of commands that generate
+  void declare_draft(CLI::App& verb);
+  void declare_drafts(CLI::App& verb);  // of commands that generate; their number, too
   void declare_device(CLI::App& verb);  // and its memory
   void declare_kv_format(CLI::App& verb);
 };
@@ -57,8 +60,8 @@ void declare_adapter(CLI::App& verb, std::string& path);
 Result<std::shared_ptr<const Adapter>> open_adapter(const std::string& path,
                                                     const OpenedText& opened);
 Format kv_format_of(const ModelOptions& options);
-// An engine for one conversation.
-EngineOptions engine_options_of(const ModelOptions& options);
+// An engine for one conversation with the opened model.
+EngineOptions engine_options_of(const ModelOptions& options, const Model& model);
 
 // KV blocks for `sequences` at once: a whole context for each, if that is no more than half of what
 // is free; one context at least.

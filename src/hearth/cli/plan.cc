@@ -44,6 +44,7 @@ Result<MemoryPlan> plan_of(const Options& options, const Session& session) {
   plan.context = options.model.context;
   plan.batch = options.batch;
   plan.kv_format = kv_format_of(options.model);
+  plan.mtp = options.model.wants_mtp() && !options.on_gpu();
   if (options.config.empty()) {
     TRY_ASSIGN(const Checkpoint checkpoint,
                Checkpoint::open(resolve_model(options.model.model, session)));
@@ -124,6 +125,7 @@ Json to_json(const Planned& p) {
   Json out = {{"devices", {device}},
               {"architecture", plan.architecture},
               {"parameters", plan.parameters},
+              {"mtp", plan.mtp},
               {"format", format_info(plan.main_format).name},
               {"ctx", plan.context},
               {"batch", plan.batch},
@@ -158,9 +160,11 @@ void print_table(const Planned& p, const Session& session) {
   const auto line = [&](std::string_view english, std::string_view chinese, std::string text) {
     fmt::print("{}: {}\n", session.say(english, chinese), text);
   };
-  line("model", "模型",
-       fmt::format("{}, {} {}, {}", plan.architecture, count_text(plan.parameters),
-                   session.say("parameters", "参数"), format_info(plan.main_format).name));
+  std::string model =
+      fmt::format("{}, {} {}, {}", plan.architecture, count_text(plan.parameters),
+                  session.say("parameters", "参数"), format_info(plan.main_format).name);
+  if (plan.mtp) model += session.say(", its MTP layer counted", "，含 MTP 层");
+  line("model", "模型", model);
   std::string device = fmt::format("{}, {}", p.device, p.model);
   if (p.foretold) {
     const MachineSpeed& speed = p.foretold->speed;
@@ -233,6 +237,7 @@ void add_plan(CLI::App& app, Session& session) {
                             "hearth plan --model DeepSeek-R1-Distill-Qwen-7B/ --ctx 8192",
                             [options, &session] { return plan(*options, session); });
   options->model.declare(*verb, false);
+  options->model.declare_draft(*verb);
   verb->add_option("--config", options->config, "a config.json, for a model that is not here");
   verb->add_flag("--all", options->all,
                  "every model of the R1 family in its usual formats, on the CPU");

@@ -111,7 +111,7 @@ Result<int64_t> kv_blocks(const Options& options, const KvSpec& spec, int64_t co
 }
 
 Result<EngineOptions> engine_options(const Options& options, const Model& model) {
-  EngineOptions out = engine_options_of(options.model);
+  EngineOptions out = engine_options_of(options.model, model);
   out.context = std::min(out.context, model.info().max_position_embeddings);
   out.limits.sequences_max = options.sequences;
   out.limits.batch_tokens_max = options.batch_tokens;

@@ -26,24 +26,31 @@ Batch fullest_step(const EngineOptions& settings, int64_t rows, Role role) {
   return batch;
 }
 
+int64_t guesses_max(const EngineOptions& settings) {
+  return settings.make_drafter || settings.mtp ? settings.drafts_max : 0;
+}
+
 // Every sequence ends its prompt in this step, and every row of it is to be embedded: more than one
 // step can ever want.
 int64_t prompt_scratch(const Model& model, const KvSpec& kv, const EngineOptions& settings) {
   const SchedulerLimits& limits = settings.limits;
   const int64_t rows = std::min(limits.batch_tokens_max, limits.sequences_max * settings.context);
   // The step that takes a prompt in may carry guesses for those that decode.
-  const int64_t each = 1 + (settings.make_drafter ? settings.drafts_max : 0);
+  const int64_t each = 1 + guesses_max(settings);
   const int64_t wanted = std::min(limits.sequences_max * each, rows);
   Batch batch = fullest_step(settings, rows, Role::prompt);
   batch.logits_rows.assign(static_cast<size_t>(wanted), 0);
   for (int64_t i = 0; i < rows; ++i) batch.hidden_rows.push_back(i);
-  return trace_step(model, kv, batch).scratch_bytes;
+  const int64_t scratch = trace_step(model, kv, batch).scratch_bytes;
+  if (!settings.mtp) return scratch;
+  const int64_t guessing = trace_mtp(model, kv, batch).scratch_bytes;
+  return std::max(scratch, guessing) + mtp_states_bytes(model, limits.batch_tokens_max);
 }
 
 // Every sequence has a row, and one for each guess of what follows it.
 int64_t decode_scratch(const Model& model, const KvSpec& kv, const EngineOptions& settings) {
   const SchedulerLimits& limits = settings.limits;
-  const int64_t each = 1 + (settings.make_drafter ? settings.drafts_max : 0);
+  const int64_t each = 1 + guesses_max(settings);
   const int64_t rows = std::min(limits.sequences_max * each, limits.batch_tokens_max);
   Batch batch = fullest_step(settings, rows, Role::generated);
   for (int64_t i = 0; i < rows; ++i) batch.logits_rows.push_back(i);

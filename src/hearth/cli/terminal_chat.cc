@@ -42,8 +42,9 @@ TerminalChat::TerminalChat(ChatSetup setup, const Session& session, OpenedText o
 }
 
 std::unique_ptr<Engine> TerminalChat::new_engine() const {
-  return std::make_unique<Engine>(opened_.model->model(), *opened_.backend,
-                                  engine_options_of(setup_.model), opened_.model->banned());
+  const Model& model = opened_.model->model();
+  return std::make_unique<Engine>(model, *opened_.backend, engine_options_of(setup_.model, model),
+                                  opened_.model->banned());
 }
 
 void TerminalChat::start_over() {

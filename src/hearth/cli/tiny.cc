@@ -80,6 +80,8 @@ void add_tiny(CLI::App& app, Session& session) {
   verb->add_option("--config", options->config, "the config.json of a real shape");
   verb->add_option("--shape", options->shape,
                    fmt::format("a published shape: {}", fmt::join(shape_names(), ", ")));
+  verb->add_flag("--mtp", options->tiny.mtp,
+                 "with a layer for multi-token prediction, of deepseek_v3");
   verb->add_option("--format", options->format,
                    "f32, f16, bf16; f8_e4m3 in a directory; q8_0, q4_0, q4_k, q6_k in GGUF")
       ->capture_default_str();

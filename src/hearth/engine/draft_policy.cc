@@ -9,6 +9,7 @@ namespace {
 constexpr double kPace = 0.25;            // of a cell towards what was measured last
 constexpr double kOutlier = 2.0;          // one step can't count for more than so many times usual
 constexpr int64_t kFreshSteps = 512;      // a cell that wasn't measured for longer is forgotten
+constexpr int64_t kLookSteps = 32;        // from one look at guesses that don't pay to the next
 constexpr double kUnknownRowCost = 0.01;  // of a step: what one more row is thought to cost
 constexpr double kGainMin = 1.02;         // a smaller one is noise
 
@@ -19,29 +20,51 @@ bool DraftPolicy::known(int64_t rows) const {
   return cell.measured_at >= 0 && steps_ - cell.measured_at <= kFreshSteps;
 }
 
+void DraftPolicy::adapt(double& known, double seconds) {
+  known += kPace * (std::min(seconds, kOutlier * known) - known);
+}
+
 void DraftPolicy::step_took(int64_t rows, double seconds) {
   ++steps_;
   if (rows < 1 || rows > kRowsMax) return;
   Cell& cell = cells_[static_cast<size_t>(rows)];
   if (known(rows)) {
-    seconds = std::min(seconds, kOutlier * cell.seconds);
-    cell.seconds += kPace * (seconds - cell.seconds);
+    adapt(cell.seconds, seconds);
   } else {
     cell.seconds = seconds;
   }
   cell.measured_at = steps_;
 }
 
-// A straight line between what is known of fewer rows and of more; behind the last that is known a
-// row is thought to be cheap, so that it is tried.
+void DraftPolicy::round_took(double seconds) {
+  if (round_seconds_ > 0) {
+    adapt(round_seconds_, seconds);
+  } else {
+    round_seconds_ = seconds;
+  }
+}
+
+bool DraftPolicy::wants_a_look() {
+  if (++steps_without_ < kLookSteps) return false;
+  steps_without_ = 0;
+  return true;
+}
+
+// A straight line between what is known of fewer rows and of more. What is not known is thought to
+// be cheap, so that it is tried: rows behind the last that is known cost little, and where nothing
+// is known of fewer rows, a step of fewer costs as much less.
 double DraftPolicy::cost(int64_t rows) const {
   int64_t below = std::min(rows, kRowsMax);
   while (below > 0 && !known(below)) --below;
   const double step = below > 0 ? cells_[static_cast<size_t>(below)].seconds : 1;
   const auto more = static_cast<double>(rows - below);
   if (more == 0) return step;
-  for (int64_t above = rows + 1; below > 0 && above <= kRowsMax; ++above) {
+  for (int64_t above = rows + 1; above <= kRowsMax; ++above) {
     if (!known(above)) continue;
+    if (below == 0) {
+      const double share = static_cast<double>(rows) / static_cast<double>(above);
+      return cells_[static_cast<size_t>(above)].seconds * share;
+    }
     const double difference = cells_[static_cast<size_t>(above)].seconds - step;
     return step + std::max(0.0, difference) * more / static_cast<double>(above - below);
   }
@@ -64,7 +87,7 @@ void DraftPolicy::choose(std::span<Candidate> candidates) {
     double chance = 1;
     for (int64_t d = 0; d < candidates[i].drafts; ++d) {
       chance *= candidates[i].chance;
-      guesses_.push_back({chance, i});
+      guesses_.push_back({chance, d + 1, i});
     }
     candidates[i].drafts = 0;
   }
@@ -75,9 +98,12 @@ void DraftPolicy::choose(std::span<Candidate> candidates) {
   auto tokens = static_cast<double>(rows);
   double best = kGainMin * tokens / cost(rows);
   size_t chosen = 0;
+  int64_t rounds = 0;
   for (size_t i = 0; i < guesses_.size(); ++i) {
     tokens += guesses_[i].chance;
-    const double rate = tokens / cost(rows + static_cast<int64_t>(i) + 1);
+    rounds = std::max(rounds, guesses_[i].round);
+    const double making = static_cast<double>(rounds) * round_seconds_;
+    const double rate = tokens / (cost(rows + static_cast<int64_t>(i) + 1) + making);
     if (rate > best) {
       best = rate;
       chosen = i + 1;

@@ -45,6 +45,12 @@ class DraftPolicy {
   void choose(std::span<Candidate> candidates);
   // A step of so many rows, all generated, took this long.
   void step_took(int64_t rows, double seconds);
+  // A round of guesses took this long: one more for each sequence that wants one. For guesses that
+  // cost something; they are chosen before they are made.
+  void round_took(double seconds);
+  // Whether guesses should be made although none were chosen, for nothing but to learn how often
+  // they are right: now and then.
+  bool wants_a_look();
   // Seconds that such a step would take; an optimistic guess for numbers that never ran.
   double cost(int64_t rows) const;
 
@@ -57,11 +63,16 @@ class DraftPolicy {
   bool known(int64_t rows) const;
   int64_t room(int64_t rows) const;
 
+  static void adapt(double& known, double seconds);
+
   const bool always_;
   int64_t steps_ = 0;
   std::array<Cell, kRowsMax + 1> cells_;  // by rows
+  double round_seconds_ = 0;              // 0: guesses cost nothing
+  int64_t steps_without_ = 0;             // guesses, of those that cost
   struct Guess {
     double chance;  // that it and all before it are right
+    int64_t round;  // that makes it, from 1
     size_t candidate;
   };
   std::vector<Guess> guesses_;  // of one choice; kept for its memory

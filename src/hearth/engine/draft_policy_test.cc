@@ -87,6 +87,70 @@ TEST(DraftPolicy, ChoosesTheBestNumber) {
   }
 }
 
+// Guesses that cost something are made where they bring more than that.
+TEST(DraftPolicy, CountsWhatGuessesCost) {
+  for (const double round : {0.02, 0.1, 0.3, 0.8, 2.0}) {
+    SCOPED_TRACE(round);
+    DraftPolicy policy;
+    for (int64_t rows = 1; rows <= 9; ++rows) policy.step_took(rows, kMemoryBound(rows));
+    policy.round_took(round);
+    DraftPolicy::Candidate one{0.8, 8};
+    policy.choose({&one, 1});
+    double tokens = 1;
+    double power = 1;
+    double best = 1 / kMemoryBound(1);
+    double taken = best;
+    for (int64_t k = 1; k <= 8; ++k) {
+      power *= 0.8;
+      tokens += power;
+      const double rate = tokens / (kMemoryBound(1 + k) + static_cast<double>(k) * round);
+      best = std::max(best, rate);
+      if (k == one.drafts) taken = rate;
+    }
+    EXPECT_GE(taken, best / 1.02);
+    if (round > 1) {
+      EXPECT_EQ(one.drafts, 0) << "a guess that costs two steps can't pay";
+    } else if (round < 0.1) {
+      EXPECT_GT(one.drafts, 3);
+    }
+  }
+}
+
+// Where guesses are made from the first step on, what a step without one takes is found out, too.
+TEST(DraftPolicy, TriesStepsWithoutGuesses) {
+  DraftPolicy policy;
+  int64_t drafted = 0;
+  for (int step = 0; step < 100; ++step) {
+    DraftPolicy::Candidate one{0.05, 1};
+    policy.choose({&one, 1});
+    policy.step_took(1 + one.drafts, 0.004 * kMemoryBound(1 + one.drafts));
+    policy.round_took(0.001);
+    drafted += one.drafts;
+  }
+  EXPECT_LT(drafted, 5);
+}
+
+// One round guesses for all: what is too dear for one sequence pays for many.
+TEST(DraftPolicy, OneRoundIsForAllSequences) {
+  DraftPolicy policy;
+  for (int64_t rows = 1; rows <= 32; ++rows) policy.step_took(rows, 1);
+  policy.round_took(0.7);
+  std::vector<DraftPolicy::Candidate> few = {{0.3, 1}, {0.0, 0}, {0.0, 0}, {0.0, 0}};
+  policy.choose(few);
+  EXPECT_EQ(chosen_of(few), 0);
+  std::vector<DraftPolicy::Candidate> many(16, {0.9, 1});
+  policy.choose(many);
+  EXPECT_EQ(chosen_of(many), 16);
+}
+
+TEST(DraftPolicy, LooksNowAndThenAtGuessesThatDoNotPay) {
+  DraftPolicy policy;
+  int64_t looks = 0;
+  for (int step = 0; step < 1000; ++step) looks += policy.wants_a_look() ? 1 : 0;
+  EXPECT_GT(looks, 20);
+  EXPECT_LT(looks, 50);
+}
+
 // A machine that got slower for many rows (another process, a deeper context) is noticed.
 TEST(DraftPolicy, ForgetsWhatItKnewOfTheMachine) {
   DraftPolicy policy;

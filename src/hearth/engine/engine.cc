@@ -1,4 +1,5 @@
-// See engine.h. A step: guess, plan, forward, commit, sample.
+// See engine.h. A step: guess, plan, forward, commit, sample; where the model has a layer that
+// guesses, it is asked at the end for the next step.
 #include "hearth/engine/engine.h"
 
 #include <algorithm>
@@ -63,13 +64,25 @@ Engine::Engine(const Model& model, Backend& backend, const EngineOptions& option
       banned_(std::move(banned)),
       cache_(make_cache()),
       scheduler_(options_.limits, options_.kv_blocks),
-      draft_policy_(options_.drafts_always) {}
+      draft_policy_(options_.drafts_always) {
+  if (options_.mtp) mtp_ = std::make_unique<MtpDrafter>(model_, backend_, cache_);
+}
 
 Engine::~Engine() = default;
 
 KvCache Engine::make_cache() {
   const KvSpec spec = model_.kv_spec(options_.kv_format);
   auto cache = hearth::make_cache(backend_, spec, options_.kv_blocks);
+  if (cache && options_.mtp) {
+    CHECK(model_.has_mtp());
+    const Shape states = {options_.limits.batch_tokens_max, model_.info().hidden_size};
+    auto memory = backend_.cache_memory(states.elements() * 4);
+    if (memory) {
+      cache->keep_states(states, *std::move(memory));
+    } else {
+      cache = std::move(memory).status();
+    }
+  }
   if (cache) return *std::move(cache);
   health_ = std::move(cache).status().at("KV cache");
   return {spec, options_.kv_blocks, nullptr};
@@ -257,9 +270,9 @@ bool Engine::draft_for(Live& live) {
 }
 
 // Gives the running sequences their drafts, as many as pay. None while a prompt is computed: its
-// step is long enough.
+// step is long enough. Those of the model's own layer were chosen before they were made.
 void Engine::draft() {
-  if (!options_.make_drafter) return;
+  if (!options_.make_drafter && !mtp_) return;
   candidates_.clear();
   bool decoding = true;
   for (Sequence* s : scheduler_.running()) {
@@ -267,7 +280,7 @@ void Engine::draft() {
     decoding = decoding && draft_for(live);
     candidates_.push_back({live.acceptance.chance(), static_cast<int64_t>(s->drafts.size())});
   }
-  if (decoding) draft_policy_.choose(candidates_);
+  if (decoding && !mtp_) draft_policy_.choose(candidates_);
   size_t next = 0;
   for (Sequence* s : scheduler_.running()) {
     const int64_t chosen = decoding ? candidates_[next++].drafts : 0;
@@ -341,6 +354,59 @@ void Engine::take_outputs(const Scheduler::Plan& plan, const Outputs& outputs) {
   }
 }
 
+// Guesses of the model's own layer, which goes along with each step of the model. One that fails is
+// no loss: a device that has failed says so in the next step.
+void Engine::predict(const Scheduler::Plan& plan) {
+  if (!mtp_) return;
+  parts_.resize(plan.owners.size());
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    parts_[i].rows = &plan.batch.sequences[i];
+    parts_[i].sequence = plan.owners[i];
+  }
+  choose_predictions(plan);
+  const auto start = std::chrono::steady_clock::now();
+  if (!mtp_->run(parts_).is_ok()) return;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  take_predictions(took.count());
+}
+
+// How many guesses each sequence of the step gets: as many as pay, none while a prompt is computed.
+// Making one for all costs little more than for some, so that where any is made, all learn how
+// often theirs are right.
+void Engine::choose_predictions(const Scheduler::Plan& plan) {
+  candidates_.clear();
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const Sequence& s = *plan.owners[i];
+    const Live& live = *live_.at(s.id);
+    parts_[i].wanted = live.finished || s.every_row || s.hidden ? 0 : options_.drafts_max;
+    candidates_.push_back({live.acceptance.chance(), parts_[i].wanted});
+  }
+  const bool decoding = std::ranges::all_of(scheduler_.running(), [this](const Sequence* s) {
+    return live_.at(s->id)->finished || (!s->in_prompt() && s->pending() == 1);
+  });
+  if (decoding) draft_policy_.choose(candidates_);
+  const bool pays = std::ranges::any_of(candidates_, [](const auto& c) { return c.drafts > 0; });
+  const bool made = decoding && (pays || draft_policy_.wants_a_look());
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const int64_t least = std::min<int64_t>(parts_[i].wanted, 1);
+    parts_[i].wanted = made ? std::max(candidates_[i].drafts, least) : 0;
+  }
+}
+
+void Engine::take_predictions(double seconds) {
+  size_t rounds = 0;
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const std::vector<int32_t>& guesses = parts_[i].guesses;
+    rounds = std::max(rounds, guesses.size());
+    if (guesses.empty()) continue;
+    Live& live = *live_.at(parts_[i].sequence->id);
+    live.guess = guesses.front();
+    const size_t checked = std::min(guesses.size(), static_cast<size_t>(candidates_[i].drafts));
+    live.sequence.drafts.assign(guesses.begin(), guesses.begin() + static_cast<int64_t>(checked));
+  }
+  if (rounds > 0) draft_policy_.round_took(seconds / static_cast<double>(rounds));
+}
+
 // Steps without an adapter run on the backend itself.
 Outputs Engine::forward(const Scheduler::Plan& plan) {
   deltas_.clear();
@@ -381,6 +447,7 @@ void Engine::step() {
   if (!computed) return fail(plan, computed.status());
   scheduler_.commit(plan);
   take_outputs(plan, *computed);
+  predict(plan);
   for (const auto& [id, reason] : done_) finish(id, reason);
 }
 

@@ -18,6 +18,7 @@
 #include "hearth/engine/draft_policy.h"
 #include "hearth/engine/drafter.h"
 #include "hearth/engine/keyed_sampler.h"
+#include "hearth/engine/mtp_drafter.h"
 #include "hearth/engine/sampler.h"
 #include "hearth/engine/scheduler.h"
 #include "hearth/models/adapters/adapter.h"
@@ -96,7 +97,8 @@ struct EngineOptions {
   int64_t kv_memory = 0;   // bytes; 0: one sequence of `context`
   Format kv_format = Format::f16;
   std::function<std::unique_ptr<Drafter>()> make_drafter;  // for each request; empty: no drafts
-  int64_t drafts_max = 8;                                  // guesses for one sequence in a step
+  bool mtp = false;        // guesses come from the model's own layer, which it must have, instead
+  int64_t drafts_max = 8;  // guesses for one sequence in a step
   bool drafts_always = false;  // all of them run, whatever they cost: to test and to measure
 };
 
@@ -133,6 +135,9 @@ class Engine {
   Status check(const TokenRequest& request) const;
   void draft();
   bool draft_for(Live& live);
+  void predict(const Scheduler::Plan& plan);
+  void choose_predictions(const Scheduler::Plan& plan);
+  void take_predictions(double seconds);
   void take_tokens(Live& live, const Tensor& logits, int64_t first_row);
   void take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count);
   void take_hidden(Live& live, const Tensor& hidden, int64_t first_row, int64_t count);
@@ -162,6 +167,8 @@ class Engine {
   DraftPolicy draft_policy_;
   DraftStats draft_stats_;
   std::vector<DraftPolicy::Candidate> candidates_;  // of one step; kept for its memory
+  std::unique_ptr<MtpDrafter> mtp_;                 // null: not with the model's own layer
+  std::vector<MtpDrafter::Part> parts_;             // of one step, in the order of its owners
   std::map<int64_t, std::unique_ptr<Live>> live_;
   std::vector<const AdapterDeltas*> deltas_;            // of the step's sequences
   std::vector<std::pair<int64_t, FinishReason>> done_;  // in this step

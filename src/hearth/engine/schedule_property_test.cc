@@ -22,17 +22,28 @@
 namespace hearth {
 namespace {
 
-// "mini", or an architecture with random weights.
+// "mini", an architecture with random weights, or deepseek_v3 with its layer that guesses.
 struct Network {
   explicit Network(const std::string& name) : backend(1, *cpu::available_tables().front()) {
     if (name == "mini") {
-      auto opened = Checkpoint::open(HEARTH_SOURCE_DIR "/assets/mini");
-      CHECK(opened.has_value());
-      checkpoint = std::make_unique<Checkpoint>(*std::move(opened));
-      loaded = *load_model(*checkpoint, backend, {});
+      load(HEARTH_SOURCE_DIR "/assets/mini");
+    } else if (name == "deepseek_v3_mtp") {
+      TinyOptions options;
+      options.architecture = "deepseek_v3";
+      options.mtp = true;
+      CHECK(write_tiny(folder / name, options).has_value());
+      load(folder / name);
     } else {
       loaded = *make_random_model(*tiny_config(name), backend, {});
     }
+  }
+  void load(const std::string& path) {
+    auto opened = Checkpoint::open(path);
+    CHECK(opened.has_value());
+    checkpoint = std::make_unique<Checkpoint>(*std::move(opened));
+    LoadOptions options;
+    options.hints.mtp = true;
+    loaded = *load_model(*checkpoint, backend, options);
   }
   const Model& model() const { return *loaded.model; }
   std::shared_ptr<const Adapter> adapter(const test::RandomAdapter& options) {
@@ -186,12 +197,14 @@ class Oracle : public Drafter {
   Random random_;
 };
 
-// None, by repetition, or by somebody who knows.
-void add_drafter(EngineOptions& options, Random& random,
+// None, by repetition, by somebody who knows, or by the model's own layer.
+void add_drafter(EngineOptions& options, Random& random, const Model& model,
                  const std::vector<std::vector<int32_t>>& texts) {
   const auto seed = static_cast<uint32_t>(random.generator());
   options.drafts_always = random.below(4) != 0;
   options.drafts_max = 1 + random.below(8);
+  options.mtp = model.has_mtp() && random.below(2) == 0;
+  if (options.mtp) return;
   switch (random.below(3)) {
     case 0:
       return;
@@ -224,7 +237,7 @@ TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
   for (int schedule = 0; schedule < 9; ++schedule) {
     SCOPED_TRACE(schedule);
     EngineOptions options = random_options(random);
-    add_drafter(options, random, texts);
+    add_drafter(options, random, n.model(), texts);
     Engine engine(n.model(), n.backend, options, {});
     std::vector<Answer> found(requests.size());
     std::vector<int64_t> ids;
@@ -287,7 +300,8 @@ TEST_P(Schedules, AResumedAnswerIsTheSame) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Schedules, testing::Values("mini", "deepseek_v3", "qwen3"),
+INSTANTIATE_TEST_SUITE_P(Models, Schedules,
+                         testing::Values("mini", "deepseek_v3", "deepseek_v3_mtp", "qwen3"),
                          [](const auto& info) { return std::string(info.param); });
 
 // The second asking takes all full blocks from the cache; another tenant takes none.

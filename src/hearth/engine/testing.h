@@ -24,11 +24,11 @@ struct OneThread : CpuBackend {
 // A tiny checkpoint of tests/golden.
 template <class B = OneThread>
 struct Network {
-  explicit Network(const std::string& name) {
+  explicit Network(const std::string& name, const LoadOptions& options = {}) {
     auto opened = Checkpoint::open(HEARTH_SOURCE_DIR "/tests/golden/" + name);
     CHECK(opened.has_value());
     checkpoint = std::make_unique<Checkpoint>(*std::move(opened));
-    auto made = load_model(*checkpoint, backend, {});
+    auto made = load_model(*checkpoint, backend, options);
     CHECK(made.has_value());
     loaded = *std::move(made);
   }
@@ -41,8 +41,9 @@ struct Network {
 
 // The bundled model, loaded once.
 struct Mini {
-  Mini() {
-    auto loaded = TextModel::load(HEARTH_SOURCE_DIR "/assets/mini", backend, {});
+  explicit Mini(const std::string& path = HEARTH_SOURCE_DIR "/assets/mini",
+                const LoadOptions& options = {}) {
+    auto loaded = TextModel::load(path, backend, options);
     CHECK(loaded.has_value());
     model = *std::move(loaded);
   }

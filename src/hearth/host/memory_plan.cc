@@ -179,7 +179,19 @@ Result<MemoryPlan> plan_model(Model& model, const PlanOptions& options, const St
   if (plan.batch <= options.batch_tokens_max) {
     plan.activation_bytes = std::max(plan.activation_bytes, plan.decode.scratch_bytes);
   }
+  plan.mtp = model.has_mtp();
+  if (plan.mtp) {
+    const int64_t scratch = trace_mtp(model, kv, fullest_step(plan, options)).scratch_bytes;
+    plan.activation_bytes = std::max(plan.activation_bytes, scratch) +
+                            mtp_states_bytes(model, options.batch_tokens_max);
+  }
   return plan;
+}
+
+ModelHints hints_of(const PlanOptions& options) {
+  ModelHints hints;
+  hints.mtp = options.mtp;
+  return hints;
 }
 
 // How a published checkpoint of this config stores its matrices.
@@ -221,6 +233,19 @@ TracedSteps trace_step(const Model& model, const KvSpec& kv, const Batch& batch)
   return {batch.rows(), trace.scratch_used_max(), trace.work(), trace.verbs()};
 }
 
+TracedSteps trace_mtp(const Model& model, const KvSpec& kv, const Batch& batch) {
+  TraceBackend trace;
+  KvCache cache(kv, 0);
+  cache.keep_states({batch.rows(), model.info().hidden_size}, {std::shared_ptr<void>(), nowhere});
+  trace.begin_step();
+  model.forward_mtp(trace, batch, std::vector<int64_t>(batch.tokens.size()), cache);
+  return {batch.rows(), trace.scratch_used_max(), trace.work(), trace.verbs()};
+}
+
+int64_t mtp_states_bytes(const Model& model, int64_t rows) {
+  return model.has_mtp() ? rows * model.info().hidden_size * 4 : 0;
+}
+
 int64_t MemoryPlan::peak_bytes(const HeldWeights& held, int64_t kv) const {
   const int64_t beside =
       std::max(held.conversion_bytes, checked_add(kv, activation_bytes).value_or(INT64_MAX));
@@ -229,7 +254,8 @@ int64_t MemoryPlan::peak_bytes(const HeldWeights& held, int64_t kv) const {
 
 Result<MemoryPlan> plan_memory(const Checkpoint& checkpoint, const PlanOptions& options) {
   std::vector<std::string> notices;
-  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, notices));
+  TRY_ASSIGN(const std::unique_ptr<Model> model,
+             make_model(checkpoint, notices, hints_of(options)));
   auto tensors = StoredTensors::of(checkpoint);
   if (!tensors) return std::move(tensors).status().at(checkpoint.path());
   const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Stored>> {
@@ -245,7 +271,7 @@ Result<MemoryPlan> plan_memory(const Checkpoint& checkpoint, const PlanOptions& 
 }
 
 Result<MemoryPlan> plan_memory(const Json& config, const PlanOptions& options) {
-  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(config));
+  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(config, hints_of(options)));
   TRY_ASSIGN(const ConfigFormat format, format_of(config));
   const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Stored>> {
     if (spec.name.empty()) return std::optional<Stored>();

@@ -20,6 +20,7 @@ struct PlanOptions {
   int64_t batch_tokens_max = 512;  // rows in one step
   int64_t prompt_tokens = 512;     // of the prompt whose time is foretold
   Format kv_format = Format::f16;
+  bool mtp = false;  // with the layer for multi-token prediction, where there is one
 };
 
 // One step of the engine, or several in a row.
@@ -45,6 +46,7 @@ struct MemoryPlan {
   int64_t batch = 1;
   int64_t prompt_tokens = 0;
   int64_t parameters = 0;
+  bool mtp = false;  // a layer for multi-token prediction is counted
   HeldWeights weights;
   std::vector<HeldWeights> smaller;  // other choices of dtype, best quality first
   int64_t kv_block_bytes = 0;        // 64 tokens of one sequence
@@ -67,6 +69,10 @@ Status check_fits(const MemoryPlan& plan, int64_t available_bytes);
 
 // The work and scratch of one step of a model whose weights are set.
 TracedSteps trace_step(const Model& model, const KvSpec& kv, const Batch& batch);
+// Of the layer for multi-token prediction behind such a step, which the model must have.
+TracedSteps trace_mtp(const Model& model, const KvSpec& kv, const Batch& batch);
+// What a step of so many rows takes beside its scratch: their states, where the model has it.
+int64_t mtp_states_bytes(const Model& model, int64_t rows);
 
 std::string bytes_text(int64_t bytes);  // "15.2 GB", in powers of 1000
 

@@ -9,6 +9,7 @@
 
 #include "hearth/backend/make_backend.h"
 #include "hearth/models/load.h"
+#include "hearth/models/shapes.h"
 
 namespace hearth {
 namespace {
@@ -105,6 +106,40 @@ INSTANTIATE_TEST_SUITE_P(Checkpoints, Plan, testing::ValuesIn(checkpoints()), []
   return name;
 });
 
+// The layer for multi-token prediction: its weights, its part of the KV cache, its scratch, and the
+// states that it reads.
+TEST(PlanOfMtp, ForetellsTheLayerToTheByte) {
+  const auto checkpoint = Checkpoint::open(HEARTH_SOURCE_DIR "/tests/golden/deepseek_v3_mtp");
+  ASSERT_TRUE(checkpoint.has_value()) << checkpoint.status().message();
+  PlanOptions options;
+  options.context = 100;
+  const auto without = plan_memory(*checkpoint, options);
+  options.mtp = true;
+  const auto plan = plan_memory(*checkpoint, options);
+  ASSERT_TRUE(plan.has_value() && without.has_value());
+  EXPECT_TRUE(plan->mtp);
+  EXPECT_FALSE(without->mtp);
+  EXPECT_EQ(plan->kv_bytes * 2, without->kv_bytes * 3) << "two layers, and one more";
+
+  const auto backend = cpu_backend();
+  LoadOptions load;
+  load.hints.mtp = true;
+  const auto loaded = load_model(*checkpoint, *backend, load);
+  ASSERT_TRUE(loaded.has_value()) << loaded.status().message();
+  EXPECT_EQ(plan->weights.bytes, loaded->weight_bytes);
+  EXPECT_EQ(plan->parameters, loaded->parameters);
+  const Model& model = *loaded->model;
+  KvCache cache(model.kv_spec(options.kv_format), 2);
+  const Shape states = {options.batch_tokens_max, model.info().hidden_size};
+  cache.keep_states(states, host_memory(states.elements() * 4));
+  const Batch batch = batch_of(1, 99, 0, Role::prompt);
+  backend->begin_step();
+  model.forward(*backend, batch, cache);
+  backend->begin_step();
+  model.forward_mtp(*backend, batch, std::vector<int64_t>(99), cache);
+  EXPECT_EQ(plan->activation_bytes, backend->scratch_used_max() + states.elements() * 4);
+}
+
 Json config_of(const std::string& name) {
   const std::string path = HEARTH_SHARED_DIR "/fixtures/configs/hf/" + name + "_config.json";
   if (!fs::exists(path)) return {};
@@ -148,6 +183,19 @@ MemoryPlan llama_like() {
   plan.kv_bytes = 128 * plan.kv_block_bytes;
   plan.activation_bytes = 500'000'000;
   return plan;
+}
+
+// 11.5e9 parameters beside the shared embedding and head (README_WEIGHTS.md of DeepSeek-V3).
+TEST(PlanOfConfig, TheLayerForMultiTokenPrediction) {
+  Json config = *shape_config("deepseek-v3");
+  config["num_nextn_predict_layers"] = 1;
+  PlanOptions options;
+  const auto without = plan_memory(config, options);
+  options.mtp = true;
+  const auto plan = plan_memory(config, options);
+  ASSERT_TRUE(plan.has_value() && without.has_value());
+  EXPECT_NEAR(static_cast<double>(plan->parameters - without->parameters), 11.5e9, 0.1e9);
+  EXPECT_NEAR(static_cast<double>(without->parameters), 671e9, 1e9);
 }
 
 TEST(CheckFits, NamesWhatWouldFit) {

@@ -69,7 +69,8 @@ Status write_deepseek(const DeepseekConfig& c, Keys& keys) {
     return error(Code::unsupported, "`moe_layer_freq`: GGUF can only say 1, found {}",
                  c.moe_layer_freq);
   }
-  keys.size("block_count", c.num_hidden_layers);
+  keys.size("block_count", c.blocks());
+  if (c.blocks() > c.num_hidden_layers) keys.size("nextn_predict_layers", 1);
   keys.size("context_length", c.max_position_embeddings);
   keys.size("embedding_length", c.hidden_size);
   keys.size("feed_forward_length", c.intermediate_size);

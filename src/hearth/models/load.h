@@ -38,7 +38,7 @@ Result<std::unique_ptr<Model>> make_model(const Checkpoint& checkpoint,
                                           std::vector<std::string>& notices,
                                           const ModelHints& hints = {});
 // The same from a config.json alone.
-Result<std::unique_ptr<Model>> make_model(const Json& config);
+Result<std::unique_ptr<Model>> make_model(const Json& config, const ModelHints& hints = {});
 
 // Fills the network. `checkpoint` must outlive the model: unconverted weights are views of it.
 Result<LoadedModel> load_model(const Checkpoint& checkpoint, Backend& backend,

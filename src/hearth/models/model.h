@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,20 @@ class Model {
 
   // Runs the batch; its outputs lie in backend scratch.
   virtual Outputs forward(Backend& backend, const Batch& batch, KvCache& cache) const = 0;
+
+  // Whether a layer for multi-token prediction was loaded (ModelHints::mtp): behind the others, it
+  // guesses the token after the next one.
+  virtual bool has_mtp() const { return false; }
+  // Runs that layer alone and writes its part of the cache. A row of `batch` stands at the position
+  // of a row that was computed, with the token that followed that one; states[r] is the row of
+  // cache.states() that `forward` (or this) has left for it. Logits are those of the token after
+  // the row's own. The layer's own states of the rows that want logits become the first rows of
+  // cache.states(), so that it may go on from them.
+  virtual Outputs forward_mtp(Backend&, const Batch&, std::span<const int64_t> /*states*/,
+                              KvCache&) const {
+    CHECK(false);  // without such a layer
+    return {};
+  }
 };
 
 }  // namespace hearth

@@ -1,4 +1,4 @@
-// What a user may say about a network that its files do not.
+// What a user may say about a network that its files do not, and what of it is wanted.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,9 @@ struct ModelHints {
   // For GGUF files made before `expert_group_count` existed, of a shape that is none of the
   // published models'. A file that has the key is believed.
   std::optional<ExpertGroups> expert_groups;
+  // The layer for multi-token prediction, where the files have one: it costs memory and only
+  // guesses. See Model::has_mtp.
+  bool mtp = false;
 };
 
 }  // namespace hearth

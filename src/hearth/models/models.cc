@@ -20,13 +20,29 @@ Made wrap(Result<Config> config) {
   return std::unique_ptr<Model>(std::make_unique<M>(*std::move(config)));
 }
 
-Made deepseek_hf(const Json& config) {
-  return wrap<DeepseekModel>(DeepseekConfig::from_hf(config));
+// Many converters leave the layer for multi-token prediction out and its number as it was.
+void drop_missing_mtp(bool wanted, bool stored, Result<DeepseekConfig>& config) {
+  if (config && !(wanted && stored)) config->num_nextn_predict_layers = 0;
+}
+
+Made deepseek_hf(const Json& json, const ModelHints& hints, const Checkpoint* checkpoint) {
+  Result<DeepseekConfig> config = DeepseekConfig::from_hf(json);
+  const auto stored = [&] {
+    return !checkpoint ||
+           checkpoint->find(fmt::format("model.layers.{}.enorm.weight", config->num_hidden_layers));
+  };
+  drop_missing_mtp(hints.mtp, config && stored(), config);
+  return wrap<DeepseekModel>(std::move(config));
 }
 Made deepseek_gguf(const Gguf& gguf, Notices& notices, const ModelHints& hints) {
-  return wrap<DeepseekModel>(DeepseekConfig::from_gguf(gguf, notices, hints));
+  Result<DeepseekConfig> config = DeepseekConfig::from_gguf(gguf, notices, hints);
+  const auto stored = [&] {
+    return gguf.find(fmt::format("blk.{}.nextn.enorm.weight", config->num_hidden_layers));
+  };
+  drop_missing_mtp(hints.mtp, config && stored(), config);
+  return wrap<DeepseekModel>(std::move(config));
 }
-Made dense_hf(const Json& config) {
+Made dense_hf(const Json& config, const ModelHints&, const Checkpoint*) {
   return wrap<DenseModel>(DenseConfig::from_hf(config));
 }
 Made dense_gguf(const Gguf& gguf, Notices&, const ModelHints&) {
@@ -35,7 +51,8 @@ Made dense_gguf(const Gguf& gguf, Notices&, const ModelHints&) {
 
 struct Architecture {
   std::string_view name;  // model_type in config.json, or general.architecture in GGUF
-  Made (*from_hf)(const Json&);
+  // The checkpoint is null where there is a config alone.
+  Made (*from_hf)(const Json&, const ModelHints&, const Checkpoint*);
   Made (*from_gguf)(const Gguf&, Notices&, const ModelHints&);
 };
 
@@ -59,12 +76,20 @@ std::vector<std::string> known_architectures() {
   return names;
 }
 
-Result<std::unique_ptr<Model>> make_model(const Json& config) {
+namespace {
+
+Made make_from_hf(const Json& config, const ModelHints& hints, const Checkpoint* checkpoint) {
   TRY_ASSIGN(const std::string type, json_string(config, "model_type"));
   for (const Architecture& a : kArchitectures) {
-    if (a.name == type && a.from_hf) return a.from_hf(config);
+    if (a.name == type && a.from_hf) return a.from_hf(config, hints, checkpoint);
   }
   return unknown(type);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> make_model(const Json& config, const ModelHints& hints) {
+  return make_from_hf(config, hints, nullptr);
 }
 
 Result<std::unique_ptr<Model>> make_model(const Checkpoint& checkpoint, Notices& notices,
@@ -72,7 +97,7 @@ Result<std::unique_ptr<Model>> make_model(const Checkpoint& checkpoint, Notices&
   if (checkpoint.kind() == CheckpointKind::hugging_face) {
     auto scheme = foreign_scheme(checkpoint);
     if (!scheme) return std::move(scheme).status().at(checkpoint.path());
-    auto made = make_model(*checkpoint.config());
+    auto made = make_from_hf(*checkpoint.config(), hints, &checkpoint);
     if (made) return made;
     return std::move(made).status().at(checkpoint.path() + "/config.json");
   }

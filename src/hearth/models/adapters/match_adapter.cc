@@ -46,9 +46,11 @@ class Matcher {
  public:
   Matcher(const StoredAdapter& adapter, const Model& model, CheckpointKind base_kind)
       : adapter_(adapter), info_(model.info()), base_kind_(base_kind) {
+    // The layer for multi-token prediction, behind the others, only guesses: no adapter is for it.
+    const std::string guessing = fmt::format("blk.{}.", info_.num_hidden_layers);
     model.visit_weights([&](const TensorSpec& spec, const Weight& weight) {
       const std::string& name = stored_name(spec, adapter.kind());
-      if (name.empty()) return;
+      if (name.empty() || spec.gguf_name.starts_with(guessing)) return;
       places_.emplace(name, Place{spec, &weight});
       if (takes_deltas(spec)) words_.insert(last_word(name));
     });

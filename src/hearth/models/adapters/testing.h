@@ -48,8 +48,9 @@ struct RandomAdapter {
 inline std::vector<TensorSpec> targeted(const Model& model,
                                         const std::vector<std::string>& targets) {
   std::vector<TensorSpec> out;
+  const std::string guessing = fmt::format("blk.{}.", model.info().num_hidden_layers);
   model.visit_weights([&](const TensorSpec& spec, const Weight&) {
-    if (spec.expert >= 0 || spec.name.empty()) return;
+    if (spec.expert >= 0 || spec.name.empty() || spec.gguf_name.starts_with(guessing)) return;
     for (const std::string& target : targets) {
       if (spec.name.ends_with("." + target + ".weight")) out.push_back(spec);
     }

@@ -87,10 +87,10 @@ Status DeepseekConfig::check() const {
                  "`topk_method`: expected greedy, group_limited_greedy or noaux_tc, found `{}`",
                  topk_method);
   }
-  if (n_routed_experts * num_hidden_layers > kExpertsAllLayersMax) {
+  if (n_routed_experts * blocks() > kExpertsAllLayersMax) {
     return error(Code::unsupported,
                  "`n_routed_experts`: expected at most {} in all {} layers, found {}",
-                 kExpertsAllLayersMax, num_hidden_layers, n_routed_experts);
+                 kExpertsAllLayersMax, blocks(), n_routed_experts);
   }
   if (n_group < 1 || n_routed_experts % n_group != 0 || topk_group < 1 || topk_group > n_group) {
     return error(

@@ -18,7 +18,7 @@ struct DeepseekConfig {
   int64_t intermediate_size = 0;
   int64_t moe_intermediate_size = 0;
   int64_t num_hidden_layers = 0;
-  int64_t num_nextn_predict_layers = 0;  // multi-token-prediction layers, kept aside
+  int64_t num_nextn_predict_layers = 0;  // for multi-token prediction; the first is used
   int64_t num_attention_heads = 0;
   int64_t q_lora_rank = 0;  // 0: null in json, queries are projected in one step
   int64_t kv_lora_rank = 0;
@@ -47,6 +47,8 @@ struct DeepseekConfig {
   static Result<DeepseekConfig> from_gguf(const Gguf& gguf, std::vector<std::string>& notices,
                                           const ModelHints& hints = {});
 
+  // Decoder blocks: of the model, and of the layer for multi-token prediction behind them.
+  int64_t blocks() const { return num_hidden_layers + (num_nextn_predict_layers > 0 ? 1 : 0); }
   bool is_moe_layer(int64_t layer) const {
     return n_routed_experts > 0 && layer >= first_k_dense_replace && layer % moe_layer_freq == 0;
   }

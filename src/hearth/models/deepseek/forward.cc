@@ -1,4 +1,6 @@
 // The forward pass of DeepSeek-V2/V3/R1; names follow the paper and the Hugging Face checkpoint.
+#include <numeric>
+
 #include "hearth/models/blocks/outputs.h"
 #include "hearth/models/deepseek/model.h"
 
@@ -7,17 +9,26 @@ namespace hearth {
 Outputs DeepseekModel::forward(Backend& b, const Batch& batch, KvCache& cache) const {
   const Tensor x = b.scratch({batch.rows(), config_.hidden_size});
   b.embed_rows(embed_tokens_, batch.tokens, x);
-  for (int64_t l = 0; l < config_.num_hidden_layers; ++l) {
-    const ScratchScope scope(b);
-    const Layer& layer = layers_[static_cast<size_t>(l)];
-    attend(b, x, l, batch, cache);
-    if (config_.is_moe_layer(l)) {
-      moe(b, x, layer.post_attention_layernorm, layer.moe, config_.routing());
-    } else {
-      swiglu(b, x, layer.post_attention_layernorm, layer.mlp);
-    }
+  for (int64_t l = 0; l < config_.num_hidden_layers; ++l) decode(b, x, l, batch, cache);
+  if (cache.states().data) {
+    std::vector<int64_t> all(static_cast<size_t>(batch.rows()));
+    std::iota(all.begin(), all.end(), 0);
+    states_of(b, x, all, norm_, cache.states().row_slice(0, batch.rows()));
   }
   return outputs_of(b, x, batch, norm_, lm_head_);
+}
+
+// A decoder block.
+void DeepseekModel::decode(Backend& b, Tensor x, int64_t l, const Batch& batch,
+                           KvCache& cache) const {
+  const ScratchScope scope(b);
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  attend(b, x, l, batch, cache);
+  if (config_.is_moe_layer(l)) {
+    moe(b, x, layer.post_attention_layernorm, layer.moe, config_.routing());
+  } else {
+    swiglu(b, x, layer.post_attention_layernorm, layer.mlp);
+  }
 }
 
 // Everything of a layer's attention but its activations.

@@ -1,5 +1,5 @@
 // DeepSeek-V2, V3 and R1: multi-head latent attention over a compressed cache, and a mixture of
-// experts behind the first dense layers.
+// experts behind the first dense layers; V3 and R1 with their layer for multi-token prediction.
 #pragma once
 
 #include <vector>
@@ -20,6 +20,9 @@ class DeepseekModel : public Model {
   void visit_tensors(const TensorVisitor& visit) override;
   Status finish_load(Backend& backend) override;
   Outputs forward(Backend& b, const Batch& batch, KvCache& cache) const override;
+  bool has_mtp() const override { return config_.num_nextn_predict_layers > 0; }
+  Outputs forward_mtp(Backend& b, const Batch& batch, std::span<const int64_t> states,
+                      KvCache& cache) const override;
 
  private:
   struct Attention {
@@ -41,18 +44,31 @@ class DeepseekModel : public Model {
     MoeWeights moe;     // the others
   };
 
+  // What the layer for multi-token prediction has beside its block, the last of layers_.
+  struct Mtp {
+    Norm enorm, hnorm;      // of the embedding and of the state
+    Linear eh_proj;         // [hidden, 2 * hidden]
+    Norm shared_head_norm;  // before the head, which is the model's
+  };
+
+  void visit_layer(int64_t layer, const TensorVisitor& visit);
   void visit_attention(int64_t layer, const TensorVisitor& visit);
   void visit_moe(int64_t layer, const TensorVisitor& visit);
+  void visit_mtp(const TensorVisitor& visit);
   AttendMla latent_shape(const Attention& w) const;
+  void decode(Backend& b, Tensor x, int64_t layer, const Batch& batch, KvCache& cache) const;
   void attend(Backend& b, Tensor x, int64_t layer, const Batch& batch, KvCache& cache) const;
+  void project(Backend& b, std::span<const int32_t> tokens, std::span<const int64_t> states,
+               const KvCache& cache, Tensor x) const;
 
   DeepseekConfig config_;
   ModelInfo info_;
   Rope rope_;
   Weight embed_tokens_;
-  std::vector<Layer> layers_;
+  std::vector<Layer> layers_;  // [config_.blocks()]
   Norm norm_;
   Linear lm_head_;
+  Mtp mtp_;
 };
 
 }  // namespace hearth

@@ -19,9 +19,11 @@ DeepseekModel::DeepseekModel(DeepseekConfig config) : config_(std::move(config))
            c.max_position_embeddings,
            c.num_attention_heads};
   rope_ = c.rope.make(c.qk_rope_head_dim, c.rope_pairs);
-  layers_.resize(static_cast<size_t>(c.num_hidden_layers));
-  norm_.eps = c.rms_norm_eps;
-  for (int64_t l = 0; l < c.num_hidden_layers; ++l) {
+  layers_.resize(static_cast<size_t>(c.blocks()));
+  for (Norm* norm : {&norm_, &mtp_.enorm, &mtp_.hnorm, &mtp_.shared_head_norm}) {
+    norm->eps = c.rms_norm_eps;
+  }
+  for (int64_t l = 0; l < c.blocks(); ++l) {
     Layer& layer = layers_[static_cast<size_t>(l)];
     layer.attention.input_layernorm.eps = c.rms_norm_eps;
     layer.attention.q_a_layernorm.eps = kLatentNormEps;
@@ -32,7 +34,7 @@ DeepseekModel::DeepseekModel(DeepseekConfig config) : config_(std::move(config))
 }
 
 KvSpec DeepseekModel::kv_spec(Format format) const {
-  return {config_.num_hidden_layers, config_.kv_lora_rank + config_.qk_rope_head_dim, format, 0};
+  return {config_.blocks(), config_.kv_lora_rank + config_.qk_rope_head_dim, format, 0};
 }
 
 void DeepseekModel::visit_tensors(const TensorVisitor& visit) {
@@ -42,32 +44,46 @@ void DeepseekModel::visit_tensors(const TensorVisitor& visit) {
          {c.vocab_size, c.hidden_size},
          c.tie_word_embeddings ? Kind::head : Kind::embedding},
         embed_tokens_);
-  for (int64_t l = 0; l < c.num_hidden_layers; ++l) {
-    const std::string hf = fmt::format("model.layers.{}.", l);
-    const std::string gg = fmt::format("blk.{}.", l);
-    Layer& layer = layers_[static_cast<size_t>(l)];
-    visit_attention(l, visit);
-    visit({hf + "post_attention_layernorm.weight",
-           gg + "ffn_norm.weight",
-           {c.hidden_size},
-           Kind::vector},
-          layer.post_attention_layernorm.weight);
-    if (c.is_moe_layer(l)) {
-      visit_moe(l, visit);
-      continue;
-    }
-    visit(
-        {hf + "mlp.gate_proj.weight", gg + "ffn_gate.weight", {c.intermediate_size, c.hidden_size}},
-        layer.mlp.gate_proj.weight);
-    visit({hf + "mlp.up_proj.weight", gg + "ffn_up.weight", {c.intermediate_size, c.hidden_size}},
-          layer.mlp.up_proj.weight);
-    visit(
-        {hf + "mlp.down_proj.weight", gg + "ffn_down.weight", {c.hidden_size, c.intermediate_size}},
-        layer.mlp.down_proj.weight);
-  }
+  for (int64_t l = 0; l < c.num_hidden_layers; ++l) visit_layer(l, visit);
   visit({"model.norm.weight", "output_norm.weight", {c.hidden_size}, Kind::vector}, norm_.weight);
-  if (c.tie_word_embeddings) return;  // finish_load shares the embedding
-  visit({"lm_head.weight", "output.weight", {c.vocab_size, c.hidden_size}}, lm_head_.weight);
+  if (!c.tie_word_embeddings) {  // else finish_load shares the embedding
+    visit({"lm_head.weight", "output.weight", {c.vocab_size, c.hidden_size}}, lm_head_.weight);
+  }
+  if (has_mtp()) visit_mtp(visit);
+}
+
+void DeepseekModel::visit_layer(int64_t l, const TensorVisitor& visit) {
+  const DeepseekConfig& c = config_;
+  const std::string hf = fmt::format("model.layers.{}.", l);
+  const std::string gg = fmt::format("blk.{}.", l);
+  Layer& layer = layers_[static_cast<size_t>(l)];
+  visit_attention(l, visit);
+  visit({hf + "post_attention_layernorm.weight",
+         gg + "ffn_norm.weight",
+         {c.hidden_size},
+         Kind::vector},
+        layer.post_attention_layernorm.weight);
+  if (c.is_moe_layer(l)) return visit_moe(l, visit);
+  visit({hf + "mlp.gate_proj.weight", gg + "ffn_gate.weight", {c.intermediate_size, c.hidden_size}},
+        layer.mlp.gate_proj.weight);
+  visit({hf + "mlp.up_proj.weight", gg + "ffn_up.weight", {c.intermediate_size, c.hidden_size}},
+        layer.mlp.up_proj.weight);
+  visit({hf + "mlp.down_proj.weight", gg + "ffn_down.weight", {c.hidden_size, c.intermediate_size}},
+        layer.mlp.down_proj.weight);
+}
+
+void DeepseekModel::visit_mtp(const TensorVisitor& visit) {
+  const DeepseekConfig& c = config_;
+  const std::string hf = fmt::format("model.layers.{}.", c.num_hidden_layers);
+  const std::string gg = fmt::format("blk.{}.nextn.", c.num_hidden_layers);
+  const Shape norm = {c.hidden_size};
+  visit({hf + "enorm.weight", gg + "enorm.weight", norm, Kind::vector}, mtp_.enorm.weight);
+  visit({hf + "hnorm.weight", gg + "hnorm.weight", norm, Kind::vector}, mtp_.hnorm.weight);
+  visit({hf + "eh_proj.weight", gg + "eh_proj.weight", {c.hidden_size, 2 * c.hidden_size}},
+        mtp_.eh_proj.weight);
+  visit_layer(c.num_hidden_layers, visit);
+  visit({hf + "shared_head.norm.weight", gg + "shared_head_norm.weight", norm, Kind::vector},
+        mtp_.shared_head_norm.weight);
 }
 
 void DeepseekModel::visit_attention(int64_t l, const TensorVisitor& visit) {

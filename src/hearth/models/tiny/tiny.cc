@@ -20,7 +20,13 @@ constexpr int64_t kChunkValues = 1 << 20;
 Status adapt_config(const TinyOptions& options, bool gguf, Json& config) {
   config.erase("quantization_config");
   config.erase("auto_map");  // names code that is not written
-  if (json_find(config, "num_nextn_predict_layers")) config["num_nextn_predict_layers"] = 0;
+  const bool predicts = json_find(config, "num_nextn_predict_layers") != nullptr;
+  if (options.mtp && !predicts) {
+    return error(Code::invalid,
+                 "a layer for multi-token prediction: expected deepseek_v3, found a config without "
+                 "`num_nextn_predict_layers`");
+  }
+  if (predicts) config["num_nextn_predict_layers"] = options.mtp ? 1 : 0;
   const char* dtype = options.format == Format::f32   ? "float32"
                       : options.format == Format::f16 ? "float16"
                                                       : "bfloat16";
@@ -56,7 +62,9 @@ Result<TinyNetwork> make_network(const TinyOptions& options, bool gguf) {
     TRY_ASSIGN(network.config, tiny_config(options.architecture));
   }
   TRY(adapt_config(options, gguf, network.config));
-  TRY_ASSIGN(network.model, make_model(network.config));
+  ModelHints hints;
+  hints.mtp = options.mtp;
+  TRY_ASSIGN(network.model, make_model(network.config, hints));
   TRY_ASSIGN(network.vocabulary, TinyVocabulary::of(network.config));
   network.config["bos_token_id"] = network.vocabulary.bos;
   network.config["eos_token_id"] = network.vocabulary.eos;

@@ -22,6 +22,7 @@ struct TinyOptions {
   std::string architecture;      // Hugging Face model_type; "" = as `config` says
   std::optional<Json> config;    // a real shape; nullopt: tiny_config(architecture)
   Format format = Format::bf16;  // of matrices; what a file can't hold so is stored next best
+  bool mtp = false;              // with a layer for multi-token prediction, of deepseek_v3
   uint64_t seed = 1;
   int threads = 1;                                            // the bytes do not depend on it
   bool replace = false;                                       // write over what is at the path
