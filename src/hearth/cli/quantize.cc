@@ -23,6 +23,7 @@ struct Options {
   std::string imatrix;
   std::string adapter;
   bool pure = false;
+  bool mtp = false;
   bool replace = false;
   int threads = 0;
 };
@@ -58,6 +59,7 @@ Status run_quantize(const Options& options, const Session& session) {
     TRY_ASSIGN(work.recipe.mix, mix_by_name(options.format));
   }
   if (options.pure) work.recipe.mix = pure(work.recipe.mix);
+  work.recipe.mtp = options.mtp;
   std::optional<Imatrix> imatrix;
   if (!options.imatrix.empty()) {
     TRY_ASSIGN(imatrix, Imatrix::open(options.imatrix));
@@ -119,6 +121,8 @@ void add_quantize(CLI::App& app, Session& session) {
   verb->add_option("--format", options->format, fmt::format("{}", fmt::join(mix_names(), ", ")))
       ->required();
   verb->add_flag("--pure", options->pure, "every matrix in the base format of the mix");
+  verb->add_flag("--mtp", options->mtp,
+                 "keep the layer for multi-token prediction; other programs may refuse the file");
   verb->add_option("--imatrix", options->imatrix, "importance matrix, of `hearth imatrix`");
   add_common(*verb, *options);
 }

@@ -171,7 +171,6 @@ std::string text_of(const Json& json) {
 // Of the weights that are written, and of nothing that is not.
 std::string config_text(Json config, Format format) {
   config.erase("quantization_config");
-  if (json_find(config, "num_nextn_predict_layers")) config["num_nextn_predict_layers"] = 0;
   const char* dtype = format == Format::f32   ? "float32"
                       : format == Format::f16 ? "float16"
                                               : "bfloat16";
@@ -212,7 +211,7 @@ Result<Planned> plan(const Checkpoint& checkpoint, const Recipe& recipe) {
   }
   Planned out;
   std::vector<std::string> lines;
-  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, lines));
+  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, lines, recipe.hints()));
   std::vector<GgufTensor> layout;
   if (const Gguf* gguf = checkpoint.gguf()) {
     std::vector<std::string> repeated;  // make_model has told them
@@ -220,6 +219,9 @@ Result<Planned> plan(const Checkpoint& checkpoint, const Recipe& recipe) {
     TRY_ASSIGN(layout, gguf_layout(*model, out.config));
   } else {
     out.config = *checkpoint.config();
+  }
+  if (model->has_mtp() || json_find(out.config, "num_nextn_predict_layers")) {
+    out.config["num_nextn_predict_layers"] = model->has_mtp() ? 1 : 0;
   }
   TRY_ASSIGN(const StoredTensors tensors, StoredTensors::of(checkpoint));
   AdapterMerge merge;

@@ -163,9 +163,10 @@ SourceTensor rope_factors(const std::vector<float>& factors) {
 }
 
 Result<OutputPlan> plan_from_directory(const Checkpoint& checkpoint, const Recipe& recipe) {
-  const Json& config = *checkpoint.config();
+  Json config = *checkpoint.config();
   std::vector<std::string> lines;
-  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, lines));
+  TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, lines, recipe.hints()));
+  config["num_nextn_predict_layers"] = model->has_mtp() ? 1 : 0;
   TRY_ASSIGN(const MixModel mix, mix_model(config, recipe));
   TRY_ASSIGN(std::vector<GgufTensor> layout, gguf_layout(*model, config));
   TRY_ASSIGN(const std::vector<float> factors, gguf_rope_factors(config));

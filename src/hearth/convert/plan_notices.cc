@@ -1,6 +1,7 @@
 // See plan_notices.h.
 #include "hearth/convert/plan_notices.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace hearth {
@@ -40,10 +41,14 @@ void PlanNotices::requantised(Format stored) {
 
 void PlanNotices::unused(const Checkpoint& checkpoint, const std::set<std::string>& used,
                          int64_t layers) {
+  const bool keeps_prediction = std::ranges::any_of(
+      used, [layers](const std::string& name) { return layer_of(name) >= layers; });
   for (const TensorEntry& entry : checkpoint.tensors()) {
     const std::string& name = entry.name;
     if (used.contains(name) || used.contains(weight_of(name))) continue;
-    Group& group = layer_of(name) >= layers ? predictions_ : unused_;
+    const bool prediction = layer_of(name) >= layers;
+    if (prediction && keeps_prediction) continue;  // its copies of the embedding and the head
+    Group& group = prediction ? predictions_ : unused_;
     if (group.count++ == 0) group.first = entry.name;
   }
 }
@@ -62,10 +67,10 @@ std::vector<std::string> PlanNotices::lines() const {
         count, format_info(format).name));
   }
   if (predictions_.count > 0) {
-    lines.push_back(fmt::format(
-        "{} tensors of multi-token-prediction layers are left aside (`{}`): Hearth does not use "
-        "them",
-        predictions_.count, predictions_.first));
+    lines.push_back(
+        fmt::format("{} tensors of multi-token-prediction layers are left aside (`{}`); `hearth "
+                    "quantize --mtp` keeps them",
+                    predictions_.count, predictions_.first));
   }
   if (unused_.count > 0) {
     lines.push_back(fmt::format("{} tensors have no place in the output and are left out (`{}`)",

@@ -304,6 +304,49 @@ TEST(Quantize, LeavesThePredictionLayerAside) {
   EXPECT_EQ(test::logits_of(folder / "out"), test::logits_of(in));
 }
 
+// There and back, with every tensor of the layer.
+TEST(Quantize, KeepsThePredictionLayerWhereAsked) {
+  const Folder folder;
+  TinyOptions tiny;
+  tiny.architecture = "deepseek_v3";
+  tiny.mtp = true;
+  const std::string in = folder / "in";
+  ASSERT_TRUE(write_tiny(in, tiny).has_value());
+  auto options = test::options_of("f32");
+  options.recipe.mtp = true;
+  ASSERT_TRUE(quantize(in, folder / "out.gguf", options).has_value());
+  ASSERT_TRUE(quantize(folder / "out.gguf", folder / "back", options).has_value());
+  EXPECT_EQ(test::logits_of(folder / "back"), test::logits_of(in));
+  const auto before = Checkpoint::open(in);
+  const auto after = Checkpoint::open(folder / "back");
+  ASSERT_TRUE(before.has_value() && after.has_value());
+  int compared = 0;
+  for (const TensorEntry& entry : before->tensors()) {
+    if (!entry.name.starts_with("model.layers.2.")) continue;
+    const TensorEntry* copy = after->find(entry.name);
+    ASSERT_NE(copy, nullptr) << entry.name;
+    for (int64_t r = 0; r < entry.tensor.rows(); ++r) {
+      std::vector<float> expected(static_cast<size_t>(entry.tensor.columns()));
+      std::vector<float> found(expected.size());
+      decode_row(entry.tensor, r, 0, entry.tensor.columns(), expected.data());
+      decode_row(copy->tensor, r, 0, copy->tensor.columns(), found.data());
+      ASSERT_EQ(found, expected) << entry.name << " row " << r;
+    }
+    ++compared;
+  }
+  EXPECT_GT(compared, 30);
+}
+
+// The copies of the embedding and the head that a published checkpoint has are no loss.
+TEST(Quantize, SaysNothingOfThePredictionLayerThatItKeeps) {
+  const Folder folder;
+  auto options = test::options_of("f32");
+  options.recipe.mtp = true;
+  options.notice = [](const std::string& line) { ADD_FAILURE() << line; };
+  const std::string in = HEARTH_SOURCE_DIR "/tests/golden/deepseek_v3_mtp";
+  ASSERT_TRUE(quantize(in, folder / "out", options).has_value());
+}
+
 TEST(Quantize, RefusesPaths) {
   const Folder folder;
   const std::string in = test::tiny(folder / "model", "qwen2", Format::bf16);

@@ -5,6 +5,7 @@
 
 #include "hearth/convert/imatrix.h"
 #include "hearth/convert/mix.h"
+#include "hearth/models/model_hints.h"
 
 namespace hearth {
 
@@ -15,6 +16,13 @@ struct Recipe {
   const Imatrix* importance = nullptr;  // may be absent; outlives the conversion
   std::string importance_file;          // its name, for the file's metadata
   std::string adapter;                  // path of one that is merged into the weights; "": none
+  bool mtp = false;                     // keeps the layer for multi-token prediction
+
+  ModelHints hints() const {
+    ModelHints out;
+    out.mtp = mtp;
+    return out;
+  }
 };
 
 }  // namespace hearth
