@@ -194,7 +194,7 @@ TEST(PlanOfConfig, TheLayerForMultiTokenPrediction) {
   options.mtp = true;
   const auto plan = plan_memory(config, options);
   ASSERT_TRUE(plan.has_value() && without.has_value());
-  EXPECT_NEAR(static_cast<double>(plan->parameters - without->parameters), 11.5e9, 0.1e9);
+  EXPECT_NEAR(static_cast<double>(plan->parameters - without->parameters), 11.5e9, 0.2e9);
   EXPECT_NEAR(static_cast<double>(without->parameters), 671e9, 1e9);
 }
 
