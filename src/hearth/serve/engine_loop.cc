@@ -262,6 +262,23 @@ void EngineLoop::begin_choices(Live& live) {
   }
 }
 
+// Takes the text of a resumed answer to where it was; its pieces have been shown already.
+bool EngineLoop::replay(Choice& choice) {
+  Live& live = *choice.job;
+  bool words = false;
+  for (const int32_t id : live.job.generated) {
+    std::vector<Piece> shown;
+    if (!choice.text.push(id, nullptr, shown)) {
+      live.failure = api_error(409, "not_resumable", "the resumed answer had ended");
+      return false;
+    }
+    for (const Piece& p : shown) words = words || (!p.thought && p.call < 0 && !p.text.empty());
+  }
+  if (words) live.job.channel->set_words_out();
+  choice.last_token = Clock::now();
+  return true;
+}
+
 TokenSink EngineLoop::sink_of(Choice& choice) {
   TokenSink sink;
   Live& live = *choice.job;
@@ -287,8 +304,10 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   live.choices.push_back(std::make_unique<Choice>(model_.tokenizer(), job, prompt, index));
   Choice& choice = *live.choices.back();
   choice.job = &live;
+  if (!replay(choice)) return false;
   TokenRequest request;
   request.prompt = prompt.ids;
+  request.generated = job.generated;
   request.max_tokens = job.max_tokens;
   request.sampling = job.sampling;
   request.sampling.seed += static_cast<uint64_t>(index) * 0x9e3779b97f4a7c15u;
@@ -367,7 +386,9 @@ bool EngineLoop::take_token(Choice& choice, int32_t id) {
   if (live.job.logprobs) chance = token_logprob(choice.row, id, *live.job.logprobs);
   std::vector<Piece> pieces;
   const bool goes_on = choice.text.push(id, chance ? &*chance : nullptr, pieces);
-  for (Piece& piece : pieces) live.job.channel->put(std::move(piece));
+  // The token that ends an answer is drawn again by whoever resumes it, and ends it there.
+  const bool told = live.job.resumable && goes_on;
+  live.job.channel->put(std::move(pieces), told ? std::optional(id) : std::nullopt);
   return goes_on;
 }
 
@@ -383,7 +404,7 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
   if (live.job.pooling) return take_embedding(choice);
   std::vector<Piece> pieces;
   choice.text.finish(finish_reason_name(reason), pieces);
-  for (Piece& piece : pieces) live.job.channel->put(std::move(piece));
+  live.job.channel->put(std::move(pieces));
   metrics_.choice_finished(finish_reason_name(reason));
 }
 

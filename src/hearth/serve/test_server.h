@@ -19,7 +19,8 @@ inline constexpr int64_t kContext = 512;
 
 struct TestServer {
   explicit TestServer(LoopOptions limits = {}, int64_t stream_buffer = 256 << 10,
-                      const GateOptions& access = {}, watermark::Policy watermark = {}) {
+                      const GateOptions& access = {}, watermark::Policy watermark = {},
+                      ResumePolicy resume = {}) {
     auto opened = Gate::open(access);
     CHECK(opened.has_value());
     gate = *std::move(opened);
@@ -32,6 +33,7 @@ struct TestServer {
     options.context = kContext;
     options.stream_buffer = stream_buffer;
     options.watermark = std::move(watermark);
+    options.resume = std::move(resume);
     admission =
         std::make_unique<Admission>(mini(), *loop, *adapters, *gate, metrics, std::move(options));
     service =
