@@ -23,8 +23,9 @@ import unittest
 
 from serve_client import BINARY, ENDLESS, Server
 
-FAULTS = int(sys.argv[3]) if len(sys.argv) > 3 else 24
+FAULTS = int(sys.argv[3]) if len(sys.argv) > 3 else 20
 STALL_SECONDS = 1.5
+LONG = {**ENDLESS, "max_tokens": 240}
 CHAT, COMPLETION = "/v1/chat/completions", "/v1/completions"
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {
     "type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"],
@@ -37,14 +38,14 @@ def chat(question: str, **members):
 
 # Seeds are fixed, so that the undisturbed run is known; most are long enough to be hit.
 REQUESTS = [
-    chat("12+30=?", seed=1, **ENDLESS),
-    chat("37*48=?", seed=2, **ENDLESS, frequency_penalty=0.5, top_p=0.9),
-    chat("48291+7734=?", seed=3, **ENDLESS, thinking_budget=200),
-    chat("7*8=?", seed=4, **ENDLESS, stop=["no such words"]),
-    chat("7*8=?", seed=5, temperature=1, max_tokens=400, guided_regex="[a-z ]{250,300}"),
+    chat("12+30=?", seed=1, **LONG),
+    chat("37*48=?", seed=2, **LONG, frequency_penalty=0.5, top_p=0.9),
+    chat("48291+7734=?", seed=3, **LONG, thinking_budget=60),
+    chat("7*8=?", seed=4, **LONG, stop=["no such words"]),
+    chat("7*8=?", seed=5, temperature=1, max_tokens=400, guided_regex="[a-z ]{120,150}"),
     chat("48291+7734=?", seed=6),
     chat("37*48=?", seed=7, tools=[TOOL], tool_choice="required"),
-    (COMPLETION, {"prompt": "12+", "seed": 8, "echo": True, **ENDLESS}),
+    (COMPLETION, {"prompt": "12+", "seed": 8, "echo": True, **LONG}),
 ]
 
 
@@ -116,7 +117,7 @@ class Replica:
 
     def fail(self, rng: random.Random):
         """Dies, or falls silent for longer than the gateway waits."""
-        if rng.random() < 0.75:
+        if rng.random() < 5 / 6:
             self.kill()
             self.start()
         else:
@@ -128,7 +129,7 @@ class Replica:
 class Gateway:
     """`hearth gateway` over these replicas; `with` ends it and insists on exit code 0."""
 
-    def __init__(self, replicas: list[Replica], *flags: str):
+    def __init__(self, replicas: list[Replica], *flags: str, ready: bool = True):
         self.log = tempfile.TemporaryFile("w+")
         addresses = [f for r in replicas for f in ("--replica", f"http://127.0.0.1:{r.port}")]
         self.process = subprocess.Popen(
@@ -138,7 +139,8 @@ class Gateway:
         line = self.process.stdout.readline()
         assert line, self.logged()
         self.port = json.loads(line)["port"]
-        wait(lambda: self.get("/ready")[0] == 200)
+        if ready:
+            wait(lambda: self.get("/ready")[0] == 200)
 
     def __enter__(self):
         return self
@@ -177,7 +179,8 @@ class GatewayTest(unittest.TestCase):
         folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         key = folder / "resume.key"
         key.write_text(secrets.token_hex(32) + "\n")
-        cls.flags = ["--resume-key", str(key), "--no-log-requests", "--threads", "1"]
+        cls.flags = ["--resume-key", str(key), "--no-log-requests", "--threads", "1",
+                     "--drain-seconds", "0"]
         cls.replicas = [Replica(cls.flags) for _ in range(3)]
         for replica in cls.replicas:
             cls.addClassCleanup(replica.kill)
@@ -193,22 +196,54 @@ class GatewayTest(unittest.TestCase):
             self.assertNotIn(": tokens", text)
             self.assertNotIn(": resume", text)
 
-    def test_a_stream_outlives_its_replica(self):
-        """Whoever runs it is killed once half of it is there; the rest comes from another."""
-        before = self.gateway.resumed()
-        data = json.dumps({**REQUESTS[0][1], "stream": True, "stream_options": {"include_usage": True}})
+    def cut(self, disturb, **members) -> str:
+        """A stream of which a part is there when its replica is disturbed."""
+        data = json.dumps({**REQUESTS[0][1], "stream": True, "stream_options": {"include_usage": True},
+                           **members})
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.gateway.port)) as c:
             c.request("POST", CHAT, data)
             reply = c.getresponse()
-            text = reply.read1(65536)
+            text = b""
             while text.count(b"data:") < 20:
-                text += reply.read1(65536)
+                piece = reply.read1(65536)
+                self.assertTrue(piece, text)
+                text += piece
             victim = next(r for r in self.replicas if r.server.metric("num_requests_running"))
-            victim.kill()
+            disturb(victim)
             text += reply.read()
         victim.start()
-        self.assertEqual(seen_of(text.decode()), self.right[0])
+        return text.decode()
+
+    def test_a_stream_outlives_its_replica(self):
+        before = self.gateway.resumed()
+        self.assertEqual(seen_of(self.cut(Replica.kill)), self.right[0])
         self.assertEqual(self.gateway.resumed(), before + 1)
+
+    def test_a_stream_outlives_a_shutdown_that_is_in_a_hurry(self):
+        def shut_down(replica: Replica):
+            replica.process.send_signal(signal.SIGTERM)
+            replica.process.wait()
+            replica.kill()
+
+        before = self.gateway.resumed()
+        self.assertEqual(seen_of(self.cut(shut_down)), self.right[0])
+        self.assertEqual(self.gateway.resumed(), before + 1)
+
+    def test_a_stream_that_cannot_go_on_says_so(self):
+        last, done = self.cut(Replica.kill, logprobs=True).rstrip("\n").split("\n\n")[-2:]
+        self.assertEqual(json.loads(last[6:])["error"]["code"], "replica_lost")
+        self.assertEqual(done, "data: [DONE]")
+
+    def test_without_a_replica_a_client_is_told_at_once(self):
+        nobody = Replica.__new__(Replica)
+        nobody.port = free_port()
+        with Gateway([nobody], "--wait-seconds", "0.3", ready=False) as gateway:
+            for stream in (False, True):
+                status, text, _ = ask(gateway.port, *REQUESTS[0], stream=stream)
+                self.assertEqual((status, json.loads(text)["error"]["code"]), (503, "no_replica"))
+            self.assertEqual(gateway.get("/ready")[0], 503)
+            self.assertEqual(gateway.get("/health")[0], 200)
+            self.assertEqual(gateway.get("/v1/adapters")[0], 404)
 
     def test_streams_survive_faults_at_random_moments(self):
         rng = random.Random(FAULTS)

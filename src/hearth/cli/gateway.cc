@@ -92,12 +92,12 @@ Status run_gateway(Options& options, const Session& session) {
 
 void add_gateway(CLI::App& app, Session& session) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = add_verb(
-      app, session, "gateway",
-      std::string(session.say("One address before several replicas: streams outlive one",
-                              "多个副本前的统一入口：副本宕机，流不中断")),
-      "hearth gateway --replica http://10.0.0.1:9471 --replica http://10.0.0.2:9471",
-      [options, &session] { return run_gateway(*options, session); });
+  CLI::App* verb =
+      add_verb(app, session, "gateway",
+               std::string(session.say("One address before several replicas: streams outlive one",
+                                       "多个副本前的统一入口：副本宕机，流不中断")),
+               "hearth gateway --replica http://10.0.0.1:9471 --replica http://10.0.0.2:9471",
+               [options, &session] { return run_gateway(*options, session); });
   verb->add_option("--listen", options->listen, "HOST:PORT; port 0: any free one")
       ->capture_default_str();
   verb->add_option("--replica", options->replicas,

@@ -73,6 +73,7 @@ struct EngineLoop::Choice {
   int64_t id = 0;              // in the engine
   int64_t cached_tokens = 0;   // of the prompt
   int64_t prompt_done = 0;     // tokens of it that are computed
+  bool ran = false;            // in a step at least
   std::span<const float> row;  // logits that the next token is drawn from
   Clock::time_point last_token;
   bool done = false;
@@ -286,7 +287,10 @@ TokenSink EngineLoop::sink_of(Choice& choice) {
   sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
   sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
   sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
-  sink.on_start = [&choice](int64_t cached_tokens) { choice.cached_tokens = cached_tokens; };
+  sink.on_start = [&choice](int64_t cached_tokens) {
+    choice.cached_tokens = cached_tokens;
+    choice.ran = true;
+  };
   sink.on_prompt = [&live, &choice](int64_t computed) {
     live.prompt_done += computed - std::exchange(choice.prompt_done, computed);
     live.job.channel->set_prompt_progress(live.prompt_done, live.job.prompt_tokens());
@@ -426,7 +430,7 @@ void EngineLoop::end(Live& live) {
   Usage usage;
   const auto n = static_cast<size_t>(live.job.n);
   for (size_t i = 0; i < live.choices.size(); i += n) {
-    if (live.choices[i]->prompt_done == 0) continue;  // what never ran costs nobody anything
+    if (!live.choices[i]->ran) continue;  // what never ran costs nobody anything
     usage.cached_tokens += live.choices[i]->cached_tokens;
     usage.prompt_tokens += static_cast<int64_t>(live.job.prompts[i / n].ids.size());
   }

@@ -71,8 +71,8 @@ void Forward::give_up() {
   ++counts_.given_up;
   if (last_busy_ && !stream_.shown()) return relay_->finish(*std::move(last_busy_));
   if (!stream_.can_change() || !refused_.empty()) {
-    return relay_->fail(api_error(
-        502, "replica_lost", "the replica broke off, and no other can go on with its answer"));
+    return relay_->fail(api_error(502, "replica_lost",
+                                  "the replica broke off, and no other can go on with its answer"));
   }
   if (!last_lost_.is_ok()) {
     return relay_->fail(api_error(502, "replica_lost", "the replicas broke off one by one"));
@@ -106,10 +106,9 @@ net::awaitable<Forward::Outcome> Forward::try_at(Replica& replica) {
 Headers Forward::headers() const {
   Headers out = request_.headers;
   if (request_.deadline) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*request_.deadline -
-                                                                   Clock::now());
-    out.emplace_back("X-Request-Timeout",
-                     fmt::format("{}ms", std::max<int64_t>(left.count(), 1)));
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(*request_.deadline - Clock::now());
+    out.emplace_back("X-Request-Timeout", fmt::format("{}ms", std::max<int64_t>(left.count(), 1)));
   }
   return out;
 }
@@ -117,12 +116,12 @@ Headers Forward::headers() const {
 net::awaitable<Forward::Outcome> Forward::exchange(Replica& replica, Upstream& upstream) {
   const std::optional<std::string> line = stream_.resume_line();
   const std::string resumed = line ? *line + "\n" : "";
-  const UpstreamRequest request{request_.method, line ? "/v1/resume" : request_.target, headers(),
-                                resumed, request_.body};
+  const std::string target = line ? "/v1/resume" : request_.target;
+  const UpstreamRequest request{request_.method, target, headers(), resumed, request_.body};
   if (line) {
     ++counts_.resumed;
-    log_.event("info", fmt::format("{}: its stream goes on at {}", request_.id,
-                                   replica.address.url()));
+    log_.event("info",
+               fmt::format("{}: its stream goes on at {}", request_.id, replica.address.url()));
   }
   const auto lost = [&](Status why) {
     if (!relay_->is_abandoned()) replicas_.suspect(replica, why);

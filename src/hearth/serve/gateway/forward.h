@@ -22,8 +22,8 @@ struct ForwardOptions {
   double send_seconds = 30;    // to take in a request
   double wait_seconds = 10;    // for a replica that is ready
   int64_t tries = 4;           // replicas that may break off in turn without a token between them
-  size_t stream_buffer = 256 << 10;        // bytes of one stream that wait for a slow client
-  size_t reply_bytes_max = 256 << 20;      // of a reply that is not streamed
+  size_t stream_buffer = 256 << 10;    // bytes of one stream that wait for a slow client
+  size_t reply_bytes_max = 256 << 20;  // of a reply that is not streamed
 };
 
 struct ForwardRequest {
@@ -72,8 +72,8 @@ class Forward : public std::enable_shared_from_this<Forward> {
   bool begun_ = false;  // the relay knows that it is a stream
   std::set<Replica*> avoided_, refused_;
   std::optional<HttpReply> last_busy_;  // what a replica said that took nothing
-  Status last_lost_;  // how the last replica broke off
-  Upstream* upstream_ = nullptr;  // of the try that runs
+  Status last_lost_;                    // how the last replica broke off
+  Upstream* upstream_ = nullptr;        // of the try that runs
   boost::asio::steady_timer wake_;
 };
 

@@ -81,9 +81,9 @@ std::optional<HttpReply> Gateway::refuse(const RequestHead& head, RequestContext
         api_error(404, "not_found", fmt::format("there is no `{}` here", excerpt(head.path()))));
   }
   if (head.method != method) {
-    HttpReply reply = error_reply(
-        api_error(405, "method_not_allowed", fmt::format("{}: expected {}, found {}", head.path(),
-                                                         method, excerpt(head.method, 20))));
+    HttpReply reply = error_reply(api_error(
+        405, "method_not_allowed",
+        fmt::format("{}: expected {}, found {}", head.path(), method, excerpt(head.method, 20))));
     reply.headers.emplace_back("Allow", std::string(method));
     return reply;
   }
@@ -106,8 +106,8 @@ HttpReply Gateway::metrics() const {
   add_metric("requests_total", "counter", "Requests that were forwarded", counts_.requests, out);
   add_metric("retries_total", "counter", "Tries that a replica broke off, or took nothing",
              counts_.retried, out);
-  add_metric("resumed_total", "counter", "Streams that went on at another replica",
-             counts_.resumed, out);
+  add_metric("resumed_total", "counter", "Streams that went on at another replica", counts_.resumed,
+             out);
   add_metric("given_up_total", "counter", "Requests that no replica answered", counts_.given_up,
              out);
   return reply;

@@ -51,7 +51,7 @@ class Gateway : public HttpHandler {
   const GatewayOptions options_;
   Gate& gate_;
   RequestLog& log_;
-  ForwardCounts counts_;           // outlives the requests, which end with io_ at the latest
+  ForwardCounts counts_;  // outlives the requests, which end with io_ at the latest
   boost::asio::io_context io_{1};
   Replicas replicas_;
   std::atomic<bool> draining_{false};

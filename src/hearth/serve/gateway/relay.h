@@ -30,7 +30,8 @@ class Relay {
   bool is_full() const;
   // Exactly one of these ends it. A failure is the whole reply, or where a part of a stream went
   // out already, its last event.
-  void finish(std::string failure = "");  // the code of the error that a replica's stream ended with
+  void finish(
+      std::string failure = "");  // the code of the error that a replica's stream ended with
   void finish(HttpReply reply);
   void fail(const ApiError& error);
   bool is_abandoned() const;

@@ -72,8 +72,8 @@ Status ReplicaStream::take(std::string_view event, std::string& out) {
 
 Status ReplicaStream::take_state(std::string_view text) {
   const bool is_word = text.size() <= kStateBytesMax && std::ranges::all_of(text, [](char c) {
-    return c > ' ' && c < 0x7f && c != ',';
-  });
+                         return c > ' ' && c < 0x7f && c != ',';
+                       });
   if (text.empty() || !is_word) return no_stream("a state", text);
   if (state_.empty()) state_ = text;
   return state_ == text ? Status::ok() : no_stream("the state of the same answer", text);

@@ -21,9 +21,9 @@ std::string tokens(const std::string& ids) {
 std::string answer(int known) {
   std::string out = ": resume STATE\n\n";
   for (int id = known + 1; id <= 4; ++id) {
-    out += data("piece " + std::to_string(id)) + ": keep-alive\n\n";
+    out += data(fmt::format("piece {}", id)) + ": keep-alive\n\n";
     if (id % 2 == 0) out += data("and more") + data("of it");
-    out += tokens("," + std::to_string(id));
+    out += tokens(fmt::format(",{}", id));
   }
   return out + data("") + "data: [DONE]\n\n";
 }
@@ -65,7 +65,8 @@ TEST(ReplicaStream, TellsTheNextReplicaWhatIsShown) {
   ReplicaStream stream;
   std::string out;
   EXPECT_FALSE(stream.resume_line());
-  ASSERT_TRUE(stream.push(": resume STATE\n\n" + data("a") + tokens(",5,6") + data("b"), out).is_ok());
+  ASSERT_TRUE(
+      stream.push(": resume STATE\n\n" + data("a") + tokens(",5,6") + data("b"), out).is_ok());
   EXPECT_EQ(out, data("a"));
   EXPECT_EQ(stream.resume_line(), "STATE,5,6 " + kSignature);
   ASSERT_TRUE(stream.push(tokens(",7"), out).is_ok());
@@ -95,7 +96,8 @@ TEST(ReplicaStream, TellsAnErrorFromAnAnswer) {
 TEST(ReplicaStream, AReplicaThatShutsDownLeavesTheStreamToAnother) {
   ReplicaStream stream;
   std::string out;
-  const std::string stopped = R"(data: {"error":{"message":"m","type":"t","code":"shutting_down"}})";
+  const std::string stopped =
+      R"(data: {"error":{"message":"m","type":"t","code":"shutting_down"}})";
   const Status status = stream.push(
       ": resume STATE\n\n" + data("a") + tokens(",1") + stopped + "\n\ndata: [DONE]\n\n", out);
   EXPECT_EQ(status.code(), Code::busy);

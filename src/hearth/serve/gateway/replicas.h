@@ -22,8 +22,8 @@ struct Replica {
 
   const ReplicaAddress address;
   bool ready = false;
-  std::set<Upstream*> running;      // requests that it works on
-  boost::asio::steady_timer look;   // when it is asked the next time
+  std::set<Upstream*> running;     // requests that it works on
+  boost::asio::steady_timer look;  // when it is asked the next time
 };
 
 // All by the gateway's thread, but `ready`, which any may call.

@@ -23,8 +23,12 @@ constexpr size_t kReadBytes = 16 << 10;
 // Of a hop alone, or said by our own connection.
 bool is_ours(std::string_view name) {
   static constexpr std::array<std::string_view, 11> kNames = {
-      "connection",     "content-length", "content-type", "date", "keep-alive",   "server",
-      "transfer-encoding", "upgrade", "x-accel-buffering", "x-content-type-options", "x-request-id"};
+      "connection",        "content-length",
+      "content-type",      "date",
+      "keep-alive",        "server",
+      "transfer-encoding", "upgrade",
+      "x-accel-buffering", "x-content-type-options",
+      "x-request-id"};
   std::string lower(name);
   std::ranges::transform(lower, lower.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -135,8 +139,7 @@ net::awaitable<Status> Upstream::Impl::connect(double seconds) {
   const auto places = co_await resolver.async_resolve(
       name, address.port, net::redirect_error(net::use_awaitable, failure));
   if (!failure) {
-    co_await net::async_connect(socket, places,
-                                net::redirect_error(net::use_awaitable, failure));
+    co_await net::async_connect(socket, places, net::redirect_error(net::use_awaitable, failure));
   }
   error_code ignored;
   if (!failure) socket.set_option(tcp::no_delay(true), ignored);
@@ -152,8 +155,7 @@ net::awaitable<Status> Upstream::send(const UpstreamRequest& request, double sec
                                                   net::buffer(request.body)};
   error_code failure;
   impl_->set_deadline(seconds);
-  co_await net::async_write(impl_->socket, parts,
-                            net::redirect_error(net::use_awaitable, failure));
+  co_await net::async_write(impl_->socket, parts, net::redirect_error(net::use_awaitable, failure));
   co_return impl_->ended(failure, "sending the request");
 }
 

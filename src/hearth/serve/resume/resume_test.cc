@@ -59,7 +59,8 @@ void show(const Json& event, Shown& out) {
       out.calls += call.value("id", "") + call["function"].value("name", "");
       out.calls += call["function"].value("arguments", "");
     }
-    if (!choice["finish_reason"].is_null()) out.finish += choice["finish_reason"].get<std::string>();
+    if (!choice["finish_reason"].is_null())
+      out.finish += choice["finish_reason"].get<std::string>();
   }
 }
 
@@ -206,8 +207,8 @@ TEST(Resume, OnlyWhoAsksForItSeesIt) {
   ResumeServer server;
   const std::string chat = "/v1/chat/completions";
   const auto marked = [&](const std::string& members, bool resumable) {
-    const auto stream = server.stream(chat, chat_body("7*8=?", R"(,"stream":true)" + members),
-                                      resumable);
+    const auto stream =
+        server.stream(chat, chat_body("7*8=?", R"(,"stream":true)" + members), resumable);
     return stream.find(": tokens ") != stream.npos || stream.find(": resume ") != stream.npos;
   };
   EXPECT_TRUE(marked("", true));
