@@ -146,6 +146,12 @@ AdmissionOptions admission_options(const Options& options, const TextModel& mode
   return out;
 }
 
+Result<ResumePolicy> resume_policy(const Options& options, const OpenedText& opened,
+                                   const AdmissionOptions& settings, const Session& session) {
+  return open_resume(options.resume_key, options.model, *opened.model, *opened.backend,
+                     options.watermark, options.reasoning_field, settings, session);
+}
+
 ServiceOptions service_options(const Options& options, const MemoryBudget& memory) {
   ServiceOptions out;
   out.audit = options.http.audit;
@@ -279,9 +285,7 @@ Status run_serve(Options& options, const Session& session) {
   TRY(engine.health());
   AdmissionOptions settings = admission_options(options, model, engine.context());
   settings.watermark = std::move(policy);
-  TRY_ASSIGN(settings.resume,
-             open_resume(options.resume_key, options.model, model, *opened.backend,
-                         options.watermark, options.reasoning_field, settings, session));
+  TRY_ASSIGN(settings.resume, resume_policy(options, opened, settings, session));
   Metrics metrics(settings.model_names[0]);
   RequestLog log(options.log_json, !options.quiet);
   TRY_ASSIGN(const OpenedAudit audited,

@@ -70,11 +70,10 @@ struct EngineLoop::Choice {
   AnswerText text;
   Pooler states;  // where an embedding is wanted
   Live* job = nullptr;
-  int64_t id = 0;              // in the engine
-  int64_t cached_tokens = 0;   // of the prompt
-  int64_t prompt_done = 0;     // tokens of it that are computed
-  bool ran = false;            // in a step at least
-  std::span<const float> row;  // logits that the next token is drawn from
+  int64_t id = 0;                        // in the engine
+  std::optional<int64_t> cached_tokens;  // of the prompt; absent: it never ran
+  int64_t prompt_done = 0;               // tokens of it that are computed
+  std::span<const float> row;            // logits that the next token is drawn from
   Clock::time_point last_token;
   bool done = false;
 };
@@ -263,23 +262,6 @@ void EngineLoop::begin_choices(Live& live) {
   }
 }
 
-// Takes the text of a resumed answer to where it was; its pieces have been shown already.
-bool EngineLoop::replay(Choice& choice) {
-  Live& live = *choice.job;
-  bool words = false;
-  for (const int32_t id : live.job.generated) {
-    std::vector<Piece> shown;
-    if (!choice.text.push(id, nullptr, shown)) {
-      live.failure = api_error(409, "not_resumable", "the resumed answer had ended");
-      return false;
-    }
-    for (const Piece& p : shown) words = words || (!p.thought && p.call < 0 && !p.text.empty());
-  }
-  if (words) live.job.channel->set_words_out();
-  choice.last_token = Clock::now();
-  return true;
-}
-
 TokenSink EngineLoop::sink_of(Choice& choice) {
   TokenSink sink;
   Live& live = *choice.job;
@@ -287,10 +269,7 @@ TokenSink EngineLoop::sink_of(Choice& choice) {
   sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
   sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
   sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
-  sink.on_start = [&choice](int64_t cached_tokens) {
-    choice.cached_tokens = cached_tokens;
-    choice.ran = true;
-  };
+  sink.on_start = [&choice](int64_t cached) { choice.cached_tokens = cached; };
   sink.on_prompt = [&live, &choice](int64_t computed) {
     live.prompt_done += computed - std::exchange(choice.prompt_done, computed);
     live.job.channel->set_prompt_progress(live.prompt_done, live.job.prompt_tokens());
@@ -308,7 +287,12 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   live.choices.push_back(std::make_unique<Choice>(model_.tokenizer(), job, prompt, index));
   Choice& choice = *live.choices.back();
   choice.job = &live;
-  if (!replay(choice)) return false;
+  if (!choice.text.replay(job.generated)) {
+    live.failure = api_error(409, "not_resumable", "the resumed answer had ended");
+    return false;
+  }
+  if (choice.text.words_out()) job.channel->set_words_out();
+  choice.last_token = Clock::now();
   TokenRequest request;
   request.prompt = prompt.ids;
   request.generated = job.generated;
@@ -430,8 +414,8 @@ void EngineLoop::end(Live& live) {
   Usage usage;
   const auto n = static_cast<size_t>(live.job.n);
   for (size_t i = 0; i < live.choices.size(); i += n) {
-    if (!live.choices[i]->ran) continue;  // what never ran costs nobody anything
-    usage.cached_tokens += live.choices[i]->cached_tokens;
+    if (!live.choices[i]->cached_tokens) continue;  // what never ran costs nobody anything
+    usage.cached_tokens += *live.choices[i]->cached_tokens;
     usage.prompt_tokens += static_cast<int64_t>(live.job.prompts[i / n].ids.size());
   }
   for (const auto& choice : live.choices) {

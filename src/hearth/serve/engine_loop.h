@@ -110,7 +110,6 @@ class EngineLoop {
   void begin(GenerationJob job);
   void begin_choices(Live& live);
   bool begin_choice(Live& live, int64_t index);
-  bool replay(Choice& choice);
   TokenSink sink_of(Choice& choice);
   void give_up_the_abandoned();
   void cancel_choices(Live& live);
