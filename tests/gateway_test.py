@@ -23,7 +23,7 @@ import unittest
 
 from serve_client import BINARY, ENDLESS, Server
 
-FAULTS = int(sys.argv[3]) if len(sys.argv) > 3 else 20
+FAULTS = int(sys.argv[3]) if len(sys.argv) > 3 else 16
 STALL_SECONDS = 1.5
 LONG = {**ENDLESS, "max_tokens": 240}
 CHAT, COMPLETION = "/v1/chat/completions", "/v1/completions"
