@@ -107,11 +107,13 @@ class Completion : public PendingAnswer {
   std::string events(AnswerChannel::Taken taken) {
     std::string out;
     if (marks_ && !std::exchange(marks_opened_, true)) out += marks_->opening();
+    bool finished = false;  // then these tokens come again with their end, from whoever resumes
     for (const Piece& piece : taken.pieces) {
       begin(piece.choice, out);
       out += sse_event(chunk_json(head_, piece, tokenizer_));
+      finished = finished || !piece.finish.empty();
     }
-    if (marks_ && !taken.ids.empty()) out += marks_->tokens(taken.ids);
+    if (marks_ && !taken.ids.empty() && !finished) out += marks_->tokens(taken.ids);
     if (!taken.ended) return out;
     if (taken.error) {
       out += sse_event(error_json(*taken.error));
