@@ -12,14 +12,15 @@ import os
 import pathlib
 import random
 import resource
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
 
-from serve_client import BINARY, ENDLESS, Server, text_of
+from command import hearth
+from recorded import run_script
+from serve_client import ENDLESS, Server, text_of
 
 PREFIX = "[AI-generated content]\n\n"
 MEMBERS = ["Label", "ContentProducer", "ProduceID", "ReservedCode1", "ContentPropagator",
@@ -45,10 +46,7 @@ def requests(log: str) -> list[dict]:
 
 
 def audit(*args: str, code: int = 0) -> str:
-    done = subprocess.run([BINARY, "audit", *args], capture_output=True, text=True,
-                          env=dict(os.environ, LC_ALL="C.UTF-8"))
-    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-    return done.stdout
+    return hearth("audit", *args, code=code).stdout
 
 
 def keys_file(folder: str, **rates: str) -> str:
@@ -106,10 +104,16 @@ class Log(unittest.TestCase):
 
     def test_a_client_that_goes_away(self):
         with Server("--audit-log", self.log, "--audit-fsync", "second") as server:
-            server.start_stream(**ENDLESS).close()
-            self.wait_for_events(1)
-        self.assertEqual([(e["state"], e["reason"]) for e in requests(self.log)],
-                         [("cancelled", "disconnected")])
+            whole = server.chat("7*8=?", max_tokens=1)[2]["usage"]
+            with server.start_stream(**ENDLESS) as stream:
+                seen = b""
+                while b'"role"' not in seen:  # comes with the first token
+                    seen += stream.recv(4096)
+            self.wait_for_events(2)
+        event = requests(self.log)[1]
+        self.assertEqual((event["state"], event["reason"]), ("cancelled", "disconnected"))
+        self.assertEqual(event["prompt_tokens"], whole["prompt_tokens"])
+        self.assertGreater(event["completion_tokens"], 0)
 
     def test_nobody_is_named_and_one_is_forgotten(self):
         canaries = ["canary-user", "canary-request", "canary-key", "13800138000", "canary-words"]
@@ -233,10 +237,8 @@ class Log(unittest.TestCase):
         os.mkfifo(fifo)
         for args in (["--audit-key", "/nowhere"], ["--audit-log", self.log, "--audit-key", "/nowhere"],
                      ["--audit-log", "/nowhere/audit.log"], ["--audit-log", fifo]):
-            done = subprocess.run([BINARY, "serve", "--port", "0", *args], capture_output=True,
-                                  text=True)
-            self.assertEqual(done.returncode, 2, done.stderr)
-            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            told = hearth("serve", "--port", "0", *args, code=2).stderr
+            self.assertEqual(told.count("\n"), 1, told)
         audit("verify", os.path.join(self.folder, "none"), code=2)
         audit("verify", self.log, "--known", "5:xyz", code=2)
 
@@ -298,4 +300,4 @@ class Labels(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    sys.exit(run_script("audit"))

@@ -15,11 +15,9 @@ import tempfile
 import time
 import unittest
 
+from command import BINARY, MINI, REPO
 from recorded import run_script
 
-BINARY = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/hearth")
-REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
-MINI = str(REPO / "assets/mini")
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 SPEED = r"\d+\.\d tokens/s, \d+ \+ \d+ tokens"
 ENDLESS = ("--temperature", "100")  # draws tokens almost evenly: an answer goes on and on

@@ -15,8 +15,9 @@ import unittest
 
 import yaml
 
-BINARY = sys.argv[1] if len(sys.argv) > 1 else "build/hearth"
-REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
+from command import BINARY, REPO, hearth
+from recorded import run_script
+
 DEPLOY = REPO / "deploy"
 OVERLAYS = sorted((DEPLOY / "kubernetes/overlays").iterdir())
 
@@ -291,8 +292,7 @@ class Kubernetes(unittest.TestCase):
             self.assertEqual({identity(i): i for i in render(folder)}, theirs, folder.name)
 
     def test_the_arguments_are_hearths(self):
-        shown = subprocess.run([BINARY, "serve", "--help"], capture_output=True, text=True,
-                               check=True).stdout
+        shown = hearth("serve", "--help").stdout
         known = set(re.findall(r"--[a-z-]+", shown))
         for folder in OVERLAYS:
             (item,) = [i for i in render(folder) if i["kind"] == "Deployment"]
@@ -373,7 +373,7 @@ class Unit(unittest.TestCase):
     def test_systemd_knows_every_word(self):
         with tempfile.TemporaryDirectory() as folder:
             unit = pathlib.Path(folder, "hearth.service")
-            unit.write_text(self.text.replace("/usr/bin/hearth", str(pathlib.Path(BINARY).resolve())))
+            unit.write_text(self.text.replace("/usr/bin/hearth", BINARY))
             told = subprocess.run(["systemd-analyze", "verify", "--man=no", unit],
                                   capture_output=True, text=True)
             self.assertEqual((told.returncode, told.stderr), (0, ""))
@@ -427,4 +427,4 @@ class Container(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    sys.exit(run_script("deploy"))

@@ -12,11 +12,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
-from serve_client import REPO, Server
+from command import REPO
+from recorded import run_script
+from serve_client import Server
 
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 QUESTIONS = ["12+30=?", "37*48=?", "48291+7734=?", "7*8=?"]
@@ -181,4 +184,4 @@ class Failover(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=["failover_test.py"])
+    sys.exit(run_script("failover"))

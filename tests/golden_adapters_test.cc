@@ -7,6 +7,7 @@
 
 #include "golden_run.h"
 #include "hearth/backend/reference/reference_backend.h"
+#include "hearth/convert/quantize.h"
 #include "hearth/models/adapters/adapter.h"
 #include "hearth/models/adapters/testing.h"
 #include "hearth/models/tiny/tiny.h"
@@ -48,6 +49,18 @@ void expect_golden(const std::string& name, const Opened& base, Backend& backend
   EXPECT_LE(compare(answer.logits, length - 1, rows_of(*golden, "generated_logits")), kTolerance);
 }
 
+// The base at `in` with the adapter in its weights, in F32.
+std::string merged(const std::string& in, const std::string& adapter, const std::string& out) {
+  QuantizeOptions options;
+  options.recipe.mix = *mix_by_name("f32");
+  options.recipe.adapter = adapter;
+  options.threads = 2;
+  options.replace = true;
+  const auto report = quantize(in, out, options);
+  EXPECT_TRUE(report.has_value()) << report.status().message();
+  return out;
+}
+
 class GoldenAdapter : public testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenAdapter, ReferenceAndInstructionSetsMatchPeft) {
@@ -64,6 +77,15 @@ TEST_P(GoldenAdapter, ReferenceAndInstructionSetsMatchPeft) {
     ASSERT_TRUE(adapter);
     expect_golden(GetParam(), *base, *backend, adapter);
   }
+}
+
+TEST_P(GoldenAdapter, MergedIntoItsBaseIsTheSameModel) {
+  const test::AdapterFolder folder;
+  CpuBackend backend(2, *cpu::available_tables().front(), Activation::f32);
+  const auto model = open_model(
+      merged(base_of(GetParam()), kAdapters + "/" + GetParam(), folder / "merged"), backend);
+  ASSERT_TRUE(model);
+  expect_golden(GetParam(), *model, backend, nullptr);
 }
 
 TEST_P(GoldenAdapter, BitsDoNotDependOnChunksThreadsOrInstructionSet) {
@@ -121,7 +143,7 @@ TEST(GoldenAdapterForms, GgufAdaptersFitDirectories) {
 }
 
 // And the other way round: the directory and the GGUF file of one tiny network, which differ in the
-// order of their rows, agree under one PEFT adapter.
+// order of their rows, agree under one PEFT adapter, and so do all that it is merged into.
 TEST(GoldenAdapterForms, PeftAdaptersFitGgufBases) {
   const test::AdapterFolder folder;
   for (const char* architecture : {"llama", "qwen3", "deepseek_v3"}) {
@@ -147,8 +169,15 @@ TEST(GoldenAdapterForms, PeftAdaptersFitGgufBases) {
       EXPECT_NE(run(model, backend, prompt, 4, 512, adapter).logits,
                 run(model, backend, prompt, 4, 512).logits);
       outcomes.push_back(run(model, backend, prompt, 4, 512, adapter));
+      for (const char* out : {"out", "out.gguf"}) {
+        const auto whole = open_model(merged(path, written, folder / out), backend);
+        ASSERT_TRUE(whole);
+        outcomes.push_back(run(*whole->loaded.model, backend, prompt, 4, 512));
+      }
     }
-    EXPECT_LE(compare(outcomes[1].logits, 0, outcomes[0].logits), 1e-5);
+    for (const Outcome& outcome : outcomes) {
+      EXPECT_LE(compare(outcome.logits, 0, outcomes[0].logits), 1e-5);
+    }
   }
 }
 

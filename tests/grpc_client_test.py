@@ -11,8 +11,9 @@ import sys
 import tempfile
 import unittest
 
+from command import REPO
 from recorded import run_script
-from serve_client import REPO, Server, write_adapter
+from serve_client import Server, write_adapter
 
 try:
     import grpc

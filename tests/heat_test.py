@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 
+from recorded import run_script
 from serve_client import ENDLESS, Server, text_of
 
 FAKE_NVML = sys.argv[3] if len(sys.argv) > 3 else "build/src/hearth/sensors/fake_nvml/libnvidia-ml.so.1"
@@ -122,4 +123,4 @@ class Heat(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    sys.exit(run_script("heat"))

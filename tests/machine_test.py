@@ -6,37 +6,24 @@ and the costs and budgets of a server. Usage: tests/machine_test.py BINARY REPO.
 import csv
 import hashlib
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import unittest
 
+from command import MINI, as_json, hearth
 from recorded import run_script
 from serve_client import Server
 
-BINARY = sys.argv[1] if len(sys.argv) > 1 else "build/hearth"
-REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
 MACHINE = {"name": "box", "price": 3652.5, "years": 10, "watts": 100, "idle_watts": 0,
            "electricity_per_kwh": 0.36}
 API = {"name": "api", "prompt": 1, "cached": 0.5, "output": 2, "source": "https://example.org",
        "date": "2026-01-31"}
 
 
-def hearth(*args: str, code: int = 0) -> subprocess.CompletedProcess:
-    env = dict(os.environ, LC_ALL="C.UTF-8")
-    run = subprocess.run([BINARY, *args], capture_output=True, text=True, env=env, timeout=240,
-                         check=False)
-    if run.returncode != code:
-        raise AssertionError(f"hearth {' '.join(args)}: exit {run.returncode}, expected {code}\n"
-                             f"{run.stdout}\n{run.stderr}")
-    return run
-
-
 class Doctor(unittest.TestCase):
     def test_tells_what_the_machine_is(self):
-        told = json.loads(hearth("doctor", "--json", "--ctx", "512").stdout)
+        told = as_json("doctor", "--ctx", "512")
         self.assertGreater(told["cpu"]["usable_threads"], 0)
         self.assertGreater(told["memory"]["read_gb_s"], 0)
         self.assertEqual({c["name"] for c in told["checks"]}, {"gpu", "cpu", "memory", "storage"})
@@ -57,22 +44,20 @@ class Doctor(unittest.TestCase):
 
 
 class Plan(unittest.TestCase):
-    MINI = str(REPO / "assets/mini")
-
     def test_for_a_gpu_that_is_not_here(self):
-        told = json.loads(hearth("plan", "--model", self.MINI, "--gpu-memory", "24GiB", "--json").stdout)
+        told = as_json("plan", "--model", MINI, "--gpu-memory", "24GiB")
         self.assertEqual(told["devices"][0]["available_bytes"], 24 << 30)
         self.assertTrue(told["fits"])
         self.assertIsNone(told["tok_s"])
-        small = hearth("plan", "--model", self.MINI, "--gpu-memory", "1MiB")
+        small = hearth("plan", "--model", MINI, "--gpu-memory", "1MiB")
         self.assertIn("available", small.stderr)
 
     def test_the_whole_family(self):
-        told = json.loads(hearth("plan", "--all", "--ctx", "512", "--json").stdout)
+        told = as_json("plan", "--all", "--ctx", "512")
         self.assertEqual(len(told["models"]), 24)
 
     def test_bench_says_its_prediction_first(self):
-        run = hearth("bench", "--model", self.MINI, "--prompt", "64", "--gen", "8", "--repeat", "1",
+        run = hearth("bench", "--model", MINI, "--prompt", "64", "--gen", "8", "--repeat", "1",
                      "--json")
         for line in map(json.loads, run.stdout.splitlines()):
             self.assertGreater(line["predicted_tok_s"], 0)
@@ -91,9 +76,8 @@ class Cost(unittest.TestCase):
         pathlib.Path(self.prices).write_text(json.dumps(prices))
 
     def test_as_on_paper(self):
-        told = json.loads(hearth("cost", "--json", "--prices", self.prices, "--prompt-tok-s", "1000",
-                                 "--tok-s", "100", "--prompt-tokens", "1000",
-                                 "--output-tokens", "900").stdout)
+        told = as_json("cost", "--prices", self.prices, "--prompt-tok-s", "1000", "--tok-s", "100",
+                       "--prompt-tokens", "1000", "--output-tokens", "900")
         self.assertAlmostEqual(told["joules"], 1000)
         self.assertAlmostEqual(told["api_cost_per_call"], 0.0028)
         self.assertAlmostEqual(told["energy_cost_per_call"], 0.0001)
@@ -115,6 +99,13 @@ class Cost(unittest.TestCase):
                       "--prompt-tok-s", "300", "--tok-s", "15").stdout
         self.assertIn("deepseek-reasoner", text)
         self.assertIn("configured watts", text)
+
+    def test_what_has_no_price_is_said_to_count_nothing(self):
+        speed = ("cost", "--watts", "200", "--prompt-tok-s", "500", "--tok-s", "40")
+        told = hearth(*speed, "--json").stderr
+        self.assertIn("--price", told)
+        self.assertIn("--electricity", told)
+        self.assertEqual(hearth(*speed, "--price", "2000", "--electricity", "0").stderr, "")
 
     def test_what_is_missing_is_said_in_one_line(self):
         for words, args in (("--bench", []), ("--watts", ["--prompt-tok-s", "1", "--tok-s", "1"])):

@@ -13,8 +13,9 @@ import sys
 import tempfile
 import unittest
 
+from command import REPO
 from recorded import run_script
-from serve_client import REPO, Server
+from serve_client import Server
 
 SCHEMA = {"type": "object", "additionalProperties": False, "required": ["sum", "kind"],
           "properties": {"sum": {"type": "integer", "minimum": 0, "maximum": 999},

@@ -18,9 +18,9 @@ import sys
 import tempfile
 import unittest
 
-BINARY = os.path.abspath(sys.argv[1])
-REPO = pathlib.Path(sys.argv[2]).resolve()
-MINI = str(REPO / "assets/mini")
+from command import BINARY, MINI
+from recorded import run_script
+
 INSIDE = os.environ.get("HEARTH_TEST_INSIDE_NAMESPACE") == "1"
 CALLS = "connect,sendto,sendmsg,sendmmsg"
 # A call that names an address of the Internet, be it this machine's own.
@@ -103,6 +103,4 @@ def enter_namespace() -> int | None:
 
 if __name__ == "__main__":
     code = None if INSIDE else enter_namespace()
-    if code is None:
-        unittest.main(argv=sys.argv[:1])
-    sys.exit(code)
+    sys.exit(run_script("no_telemetry") if code is None else code)

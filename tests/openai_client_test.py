@@ -6,13 +6,13 @@ Usage: tests/openai_client_test.py BINARY REPO. Skipped where the package is not
 import asyncio
 import importlib.util
 import math
-import subprocess
 import sys
 import tempfile
 import unittest
 
+from command import hearth
 from recorded import run_script
-from serve_client import BINARY, ENDLESS, Server, write_adapter
+from serve_client import ENDLESS, Server, write_adapter
 
 QUESTION = [{"role": "user", "content": "37*48=?"}]
 if importlib.util.find_spec("openai"):
@@ -21,8 +21,7 @@ if importlib.util.find_spec("openai"):
 
 def make_key(name: str) -> tuple[str, str]:
     """The key and its line for --api-keys."""
-    made = subprocess.run([BINARY, "serve", "--new-api-key", name], capture_output=True, text=True,
-                          check=True)
+    made = hearth("serve", "--new-api-key", name)
     return made.stderr.rsplit(": ", 1)[1].strip(), made.stdout
 
 

@@ -3,16 +3,16 @@
 Usage: tests/page_trouble_test.py BINARY REPO. Standard library only; the machine needs chromium and
 chromedriver (tools/apt-packages-page.txt), and the tests are skipped where it has none."""
 
-import subprocess
 import sys
 import tempfile
 import unittest
 
 import page_payloads
 from browser import Browser, missing
+from command import hearth
 from page_person import ENDLESS, Person
 from recorded import run_script
-from serve_client import BINARY, Server
+from serve_client import Server
 
 
 @unittest.skipIf(missing(), missing())
@@ -29,8 +29,7 @@ class Trouble(unittest.TestCase):
 
     def new_key(self, name: str) -> tuple[str, str]:
         """A key, and its line of the server's file."""
-        made = subprocess.run([BINARY, "serve", "--new-api-key", name], capture_output=True, text=True,
-                              check=True)
+        made = hearth("serve", "--new-api-key", name)
         return made.stderr.strip().rsplit(" ", 1)[1], made.stdout
 
     def test_keys_and_rates(self):

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import unittest
 
+from recorded import run_script
+
 COMPARE = pathlib.Path(__file__).resolve().parent.parent / "bench" / "peers" / "compare.py"
 
 # Each appends its arguments to `asked` beside it.
@@ -89,4 +91,4 @@ class Compare(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    sys.exit(run_script("peers"))

@@ -11,7 +11,9 @@ import sys
 import tempfile
 import unittest
 
-from serve_client import BINARY, Server
+from command import BINARY, hearth
+from recorded import run_script
+from serve_client import Server
 
 CANARIES = ["13800138000", "11010519491231002X", "jane.doe@example.org", "4111111111111111"]
 TEXT = (f"电话{CANARIES[0]}，身份证{CANARIES[1]}，write to {CANARIES[2]}, card {CANARIES[3]}; "
@@ -101,10 +103,9 @@ class Keys(unittest.TestCase):
 
 class Redact(unittest.TestCase):
     def redact(self, text: str, *args: str) -> str:
-        done = subprocess.run([BINARY, "redact", *args], input=text.encode(), capture_output=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stderr, b"")
-        return done.stdout.decode()
+        done = hearth("redact", *args, text=text)
+        self.assertEqual(done.stderr, "")
+        return done.stdout
 
     def test_there_and_back(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -138,11 +139,9 @@ class Redact(unittest.TestCase):
 
     def test_wrong_files(self):
         for flag in ("--restore", "--policy"):
-            done = subprocess.run([BINARY, "redact", flag, "/nowhere"], input=b"",
-                                  capture_output=True)
-            self.assertEqual(done.returncode, 2)
-            self.assertEqual(done.stderr.count(b"\n"), 1)
+            told = hearth("redact", flag, "/nowhere", text="", code=2).stderr
+            self.assertEqual(told.count("\n"), 1)
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    sys.exit(run_script("pii_serve"))

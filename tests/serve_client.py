@@ -11,12 +11,11 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 
-BINARY = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/hearth")
-REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
+from command import BINARY, MINI, REPO
+
 # An answer that goes on and on: its end is never drawn.
 ENDLESS = {"temperature": 1, "logit_bias": {"1": -100}, "max_tokens": 1500}
 
@@ -44,7 +43,7 @@ def write_adapter(folder: str, size: float):
 class Server:
     """A running server; `with` ends it and insists on exit code 0."""
 
-    def __init__(self, *args: str, model: str = str(REPO / "assets/mini"), port: int = 0):
+    def __init__(self, *args: str, model: str = MINI, port: int = 0):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [BINARY, "serve", "--model", model, "--port", str(port), "--json", *args],

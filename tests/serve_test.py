@@ -18,8 +18,9 @@ import tempfile
 import time
 import unittest
 
+from command import BINARY, MINI, REPO, as_json, hearth
 from recorded import run_script
-from serve_client import BINARY, ENDLESS, REPO, Server, text_of, write_adapter
+from serve_client import ENDLESS, Server, text_of, write_adapter
 
 STREAMS = int(sys.argv[3]) if len(sys.argv) > 3 else 200  # at once; `make soak` says 1000
 
@@ -178,7 +179,7 @@ class Protocol(unittest.TestCase):
         self.assertGreater(min(stated[f"{p}_bytes"] for p in parts[:3]), 0)
         self.assertEqual(self.server.ask("GET", "/health?verbose")[2]["memory"], stated)
         self.assertEqual(self.server.metric("memory_budget_bytes"), stated["total_bytes"])
-        run = subprocess.run([BINARY, "serve", "--model", str(REPO / "assets/mini"), "--port", "0",
+        run = subprocess.run([BINARY, "serve", "--model", MINI, "--port", "0",
                               "--kv-memory", "900000000"],
                              capture_output=True, text=True, timeout=60, check=False)
         self.assertNotEqual(run.returncode, 0)
@@ -279,8 +280,7 @@ class Life(unittest.TestCase):
         makers = {}
         lines = ""
         for name in ("alice", "slow", "watcher"):
-            made = json.loads(subprocess.run([BINARY, "serve", "--new-api-key", name, "--json"],
-                                             capture_output=True, check=True).stdout)
+            made = as_json("serve", "--new-api-key", name)
             makers[name] = {"Authorization": f"Bearer {made['key']}"}
             extra = {"slow": " rpm=1", "watcher": " scopes=metrics"}.get(name, "")
             lines += made["line"].replace(" scopes=generate", extra) + "\n"
@@ -345,8 +345,7 @@ class Life(unittest.TestCase):
         question = "".join(f"{n}-{n // 3}=? " for n in range(60))
         headers, lines = [], ""
         for name in ("alice", "bob"):
-            made = json.loads(subprocess.run([BINARY, "serve", "--new-api-key", name, "--json"],
-                                             capture_output=True, check=True).stdout)
+            made = as_json("serve", "--new-api-key", name)
             headers.append({"Authorization": f"Bearer {made['key']}"})
             lines += made["line"] + "\n"
         body = {"messages": [{"role": "user", "content": question}], "max_tokens": 2}
@@ -401,10 +400,7 @@ class Life(unittest.TestCase):
                            (("--tls-cert", "a"), "--tls-key"), (("--port", "70000"), "--port")):
             if args[1] == "nowhere":
                 args = (*args, "--insecure")
-            run = subprocess.run([BINARY, "serve", "--model", str(REPO / "assets/mini"), *args],
-                                 capture_output=True, text=True, timeout=60, check=False)
-            self.assertEqual(run.returncode, 2, run.stderr)
-            self.assertIn(word, run.stderr)
+            self.assertIn(word, hearth("serve", "--model", MINI, *args, code=2).stderr)
 
     def test_tls(self):
         with tempfile.TemporaryDirectory() as folder:

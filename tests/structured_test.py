@@ -15,8 +15,9 @@ import sys
 import tempfile
 import unittest
 
+from command import BINARY, MINI
 from recorded import run_script
-from serve_client import BINARY, REPO, Server
+from serve_client import Server
 
 SCHEMA = {
     "type": "object",
@@ -132,7 +133,7 @@ class Structured(unittest.TestCase):
 class CommandLine(unittest.TestCase):
     def run_it(self, *flags: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [BINARY, "generate", "--model", str(REPO / "assets/mini"), "--prompt", "12+30=", "--raw",
+            [BINARY, "generate", "--model", MINI, "--prompt", "12+30=", "--raw",
              "--seed", "2", "--temperature", "2", "--max-tokens", "500", "--json", *flags],
             capture_output=True, text=True, timeout=120)
 

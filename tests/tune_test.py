@@ -1,8 +1,6 @@
 """hearth tune from outside: killed at any moment it leaves whole files and goes on to the same bytes;
 Ctrl-C leaves a checkpoint; PEFT loads the adapter and finds the same loss (where Python has it).
-
-    tune_test.py HEARTH REPOSITORY
-"""
+Usage: tests/tune_test.py BINARY REPO."""
 
 import json
 import pathlib
@@ -14,8 +12,9 @@ import tempfile
 import time
 import unittest
 
-HEARTH, REPO = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
-MINI = REPO / "assets" / "mini"
+from command import BINARY, MINI, as_json, hearth
+from recorded import run_script
+
 KILLS = 6
 
 
@@ -43,7 +42,7 @@ class Tune(unittest.TestCase):
         given |= {"batch": 4, "save-every": 1, "lr": "2e-3"}
         given |= {name.replace("_", "-"): value for name, value in options.items()}
         pairs = [part for name, value in given.items() for part in (f"--{name}", str(value))]
-        return [str(HEARTH), "tune", *pairs, "--json", *flags]
+        return [BINARY, "tune", *pairs, "--json", *flags]
 
     def run_tune(self, out: str, *flags: str, **options: object) -> list[dict]:
         command = self.command(out, *flags, **options)
@@ -75,6 +74,18 @@ class Tune(unittest.TestCase):
         for name in ("adapter_model.safetensors", "adapter_config.json", state.name):
             ours, theirs = self.folder / "killed" / name, self.folder / "whole" / name
             self.assertEqual(ours.read_bytes(), theirs.read_bytes(), name)
+
+    def test_merged_it_answers_as_beside_its_base(self):
+        """What was learned is in the file that `hearth merge` makes, as it is in the adapter."""
+        self.run_tune("learned")
+        adapter, merged = str(self.folder / "learned"), str(self.folder / "merged.gguf")
+        as_json("merge", "--model", MINI, "--adapter", adapter, merged, "--format", "f32")
+        asked = ("generate", "--prompt", "93-14=?", "--temperature", "0", "--max-tokens", "32")
+        beside = as_json(*asked, "--model", MINI, "--adapter", adapter)["output_ids"]
+        self.assertEqual(as_json(*asked, "--model", merged)["output_ids"], beside)
+        self.assertNotEqual(as_json(*asked, "--model", MINI)["output_ids"], beside)
+        told = hearth("merge", "--model", MINI, "--adapter", adapter, merged, code=2).stderr
+        self.assertIn("taken", told)
 
     def test_ctrl_c_leaves_a_checkpoint(self):
         command = self.command("stopped", save_every=1000, epochs=1000)
@@ -131,4 +142,4 @@ class Tune(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    sys.exit(run_script("tune"))

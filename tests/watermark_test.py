@@ -7,25 +7,17 @@ import json
 import os
 import pathlib
 import stat
-import subprocess
 import sys
 import tempfile
 import unittest
 
+from command import as_json, hearth
 from recorded import run_script
-from serve_client import BINARY, Server
+from serve_client import Server
 
 # Words without end: the model, which does sums, has little to say.
 WORDS = "[a-z ]{900}"
 HOT = ("--temperature", "1.5", "--max-tokens", "900", "--regex", WORDS)
-
-
-def hearth(*args: str, text: str = "", code: int = 0) -> str:
-    run = subprocess.run([BINARY, *args], input=text, capture_output=True, text=True, timeout=120,
-                         check=False)
-    if run.returncode != code:
-        raise AssertionError(f"hearth {' '.join(args)}: exit {run.returncode}\n{run.stderr}")
-    return run.stdout if code == 0 else run.stderr
 
 
 class Watermark(unittest.TestCase):
@@ -42,23 +34,24 @@ class Watermark(unittest.TestCase):
         os.chmod(cls.key, 0o600)
 
     def detect(self, text: str, key: str = "") -> dict:
-        found = json.loads(hearth("detect", "--key-file", key or self.key, "--json", text=text))
+        found = as_json("detect", "--key-file", key or self.key, text=text)
         self.assertEqual(list(found), ["watermarked", "p_value", "tokens_scored", "source_id"])
         return found
 
     def generate(self, *flags: str, code: int = 0) -> str:
         out = hearth("generate", "--model", "mini", "--raw", "--prompt", "12+30=", "--seed", "7",
                      "--json", *flags, code=code)
-        return json.loads(out)["text"] if code == 0 else out
+        return json.loads(out.stdout)["text"] if code == 0 else out.stderr
 
     def test_a_key_is_its_owners_and_never_written_over(self):
         self.assertEqual(stat.S_IMODE(os.stat(self.made).st_mode), 0o600)
         before = pathlib.Path(self.made).read_bytes()
         self.assertIn("expected no such file",
-                      hearth("watermark", "key", self.made, "--source", "a/b", code=2))
+                      hearth("watermark", "key", self.made, "--source", "a/b", code=2).stderr)
         self.assertEqual(pathlib.Path(self.made).read_bytes(), before)
         path = os.path.join(self.folder, "none.key")
-        self.assertIn("ORGANISATION/MODEL", hearth("watermark", "key", path, "--source", "a", code=2))
+        self.assertIn("ORGANISATION/MODEL",
+                      hearth("watermark", "key", path, "--source", "a", code=2).stderr)
         self.assertFalse(os.path.exists(path))
 
     def test_the_commands_answer_is_found(self):

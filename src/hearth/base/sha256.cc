@@ -7,6 +7,7 @@
 #include <array>
 
 #include "hearth/base/check.h"
+#include "hearth/base/hex.h"
 
 namespace hearth {
 
@@ -43,9 +44,7 @@ std::string Sha256::hex() const {
   unsigned int size = 0;
   CHECK_EQ(EVP_DigestFinal_ex(copy.context_.get(), digest.data(), &size), 1);
   CHECK_EQ(size, digest.size());
-  std::string text;
-  for (const unsigned char byte : digest) text += fmt::format("{:02x}", byte);
-  return text;
+  return hex_of(digest);
 }
 
 }  // namespace hearth

@@ -235,8 +235,24 @@ void print_table(const Compared& c, const Session& session) {
   }
 }
 
+// What has no price counts nothing; that is said where nobody asked for it.
+void note_unpriced(const Options& options, const HardwarePrice& here, const Session& session) {
+  const auto note = [&](std::string_view english, std::string_view chinese) {
+    fmt::print(stderr, "note: {}\n", session.say(english, chinese));
+  };
+  if (!options.price && here.price == 0) {
+    note("the machine counts nothing: give its price with --price",
+         "未计入硬件成本：请用 --price 给出机器价格");
+  }
+  if (!options.electricity && here.electricity_per_kwh == 0) {
+    note("energy counts nothing: give the price of a kWh with --electricity",
+         "未计入电费：请用 --electricity 给出每千瓦时的电价");
+  }
+}
+
 Status cost(const Options& options, const Session& session) {
   TRY_ASSIGN(const Compared compared, compare_all(options, session));
+  note_unpriced(options, compared.hardware, session);
   if (session.json) {
     fmt::print("{}\n", to_json(compared).dump(-1, ' ', false, Json::error_handler_t::replace));
   } else if (options.csv) {

@@ -159,13 +159,14 @@ void print_machine(const Examined& examined, const Session& session) {
                         const std::string& text) {
     if (!text.empty()) fmt::print("{}: {}\n", session.say(english, chinese), text);
   };
-  line("CPU", "CPU",
-       fmt::format("{}, {}", cpu.model,
-                   session.chinese
-                       ? fmt::format("{} 核心，{} 线程，{} 插槽，使用 {}", cpu.cores,
-                                     cpu.hardware_threads, cpu.sockets, examined.threads)
-                       : fmt::format("{} cores, {} threads, {} sockets, {} used", cpu.cores,
-                                     cpu.hardware_threads, cpu.sockets, examined.threads)));
+  line(
+      "CPU", "CPU",
+      fmt::format("{}, {}", cpu.model,
+                  session.chinese ? fmt::format("{} 核心，{} 线程，{} 插槽，使用 {}", cpu.cores,
+                                                cpu.hardware_threads, cpu.sockets, examined.threads)
+                                  : fmt::format("{} cores, {} threads, {} socket{}, {} used",
+                                                cpu.cores, cpu.hardware_threads, cpu.sockets,
+                                                cpu.sockets == 1 ? "" : "s", examined.threads)));
   line("board", "主板", cpu.board == cpu.model ? "" : cpu.board);
   line("instructions", "指令集", cpu.isa.to_string());
   line("caches", "缓存", caches_text(cpu));

@@ -112,18 +112,20 @@ EvalSettings settings_of(const Options& options, const Suite& suite) {
 // What must be the same for records to belong to one run.
 Json run_of(const Options& options, const Suite& suite, const EvalSettings& settings,
             size_t items) {
-  return {{"suite", suite.name},
-          {"model", options.model.model},
-          {"dtype", options.model.load_in_8bit ? "int8" : options.model.dtype},
-          {"activations", options.model.activations},
-          {"kv_format", options.model.kv_format},
-          {"ctx", options.model.context},
-          {"items", items},
-          {"samples", settings.samples},
-          {"max_tokens", settings.max_tokens},
-          {"temperature", settings.sampling.temperature},
-          {"top_p", settings.sampling.top_p},
-          {"seed", settings.sampling.seed}};
+  Json run = {{"suite", suite.name},
+              {"model", options.model.model},
+              {"dtype", options.model.load_in_8bit ? "int8" : options.model.dtype},
+              {"activations", options.model.activations},
+              {"kv_format", options.model.kv_format},
+              {"ctx", options.model.context},
+              {"items", items},
+              {"samples", settings.samples},
+              {"max_tokens", settings.max_tokens},
+              {"temperature", settings.sampling.temperature},
+              {"top_p", settings.sampling.top_p},
+              {"seed", settings.sampling.seed}};
+  if (!suite.scorer.empty()) run["scorer"] = suite.scorer;
+  return run;
 }
 
 std::string running_score(const Score& score) {

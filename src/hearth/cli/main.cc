@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   add_gateway(app, session);
   add_bench(app, session);
   add_quantize(app, session);
+  add_merge(app, session);
   add_tune(app, session);
   add_imatrix(app, session);
   add_redact(app, session);

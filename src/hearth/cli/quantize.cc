@@ -1,4 +1,5 @@
-// hearth quantize: converts and quantises a checkpoint.
+// hearth quantize and hearth merge: convert a checkpoint, with an adapter merged into it or
+// without.
 #include "hearth/convert/quantize.h"
 
 #include <fmt/ranges.h>
@@ -20,6 +21,7 @@ struct Options {
   std::string out;
   std::string format;
   std::string imatrix;
+  std::string adapter;
   bool pure = false;
   bool replace = false;
   int threads = 0;
@@ -50,7 +52,11 @@ Json to_json(const std::string& path, const QuantizeReport& report) {
 
 Status run_quantize(const Options& options, const Session& session) {
   QuantizeOptions work;
-  TRY_ASSIGN(work.recipe.mix, mix_by_name(options.format));
+  work.recipe.adapter = options.adapter;
+  work.recipe.as_stored = options.format.empty();
+  if (!options.format.empty()) {
+    TRY_ASSIGN(work.recipe.mix, mix_by_name(options.format));
+  }
   if (options.pure) work.recipe.mix = pure(work.recipe.mix);
   std::optional<Imatrix> imatrix;
   if (!options.imatrix.empty()) {
@@ -65,7 +71,8 @@ Status run_quantize(const Options& options, const Session& session) {
   }
   work.replace = options.replace;
   const InterruptGuard interrupt;
-  Progress progress(session.say("quantising", "量化中"));
+  Progress progress(options.adapter.empty() ? session.say("quantising", "量化中")
+                                            : session.say("merging", "合并中"));
   work.progress = [&](int64_t done, int64_t total) {
     progress.update(done, total);
     return !interrupt.pressed();
@@ -92,6 +99,12 @@ Status run_quantize(const Options& options, const Session& session) {
   return Status::ok();
 }
 
+void add_common(CLI::App& verb, Options& options) {
+  verb.add_option("--threads", options.threads, "encoding threads; 0: all cores")
+      ->check(CLI::Range(0, 1024));
+  verb.add_flag("--force", options.replace, "write over what is there");
+}
+
 }  // namespace
 
 void add_quantize(CLI::App& app, Session& session) {
@@ -107,9 +120,23 @@ void add_quantize(CLI::App& app, Session& session) {
       ->required();
   verb->add_flag("--pure", options->pure, "every matrix in the base format of the mix");
   verb->add_option("--imatrix", options->imatrix, "importance matrix, of `hearth imatrix`");
-  verb->add_option("--threads", options->threads, "encoding threads; 0: all cores")
-      ->check(CLI::Range(0, 1024));
-  verb->add_flag("--force", options->replace, "write over what is there");
+  add_common(*verb, *options);
+}
+
+void add_merge(CLI::App& app, Session& session) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb =
+      add_verb(app, session, "merge",
+               std::string(session.say("Merge an adapter into the weights", "把适配器合并进权重")),
+               "hearth merge --model DeepSeek-R1-Distill-Qwen-1.5B/ --adapter adapters/law merged/",
+               [options, &session] { return run_quantize(*options, session); });
+  verb->add_option("--model", options->in, "Hugging Face directory, GGUF file, or `mini`")
+      ->required();
+  verb->add_option("--adapter", options->adapter, "PEFT directory, or GGUF file")->required();
+  verb->add_option("OUT", options->out, "NAME.gguf, or a directory (f32, f16, bf16)")->required();
+  verb->add_option("--format", options->format,
+                   "as of `hearth quantize`; what the base is stored in unless said");
+  add_common(*verb, *options);
 }
 
 }  // namespace hearth::cli

@@ -22,15 +22,25 @@ int exit_code(const Status& status) {
   }
 }
 
+namespace {
+
+// As it is typed: "hearth eval compare", the groups before the verb.
+std::string full_name(const CLI::App& verb) {
+  const CLI::App* const group = verb.get_parent();
+  return group ? fmt::format("{} {}", full_name(*group), verb.get_name()) : verb.get_name();
+}
+
+}  // namespace
+
 CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
                    const std::string& description, const std::string& example,
                    std::function<Status()> work) {
   CLI::App* verb = app.add_subcommand(name, description);
   verb->footer("Example:\n  " + example);
   verb->add_flag("--json", session.json, "one JSON object on standard output");
-  verb->callback([&session, name, work = std::move(work)] {
+  verb->callback([&session, verb, work = std::move(work)] {
     const Status status = work();
-    if (!status.is_ok()) fmt::print(stderr, "hearth {}: {}\n", name, status.message());
+    if (!status.is_ok()) fmt::print(stderr, "{}: {}\n", full_name(*verb), status.message());
     session.exit = exit_code(status);
   });
   return verb;

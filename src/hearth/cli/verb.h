@@ -34,8 +34,8 @@ struct Session {
 };
 
 // Declares `name` with a one-line description and an example, and runs `work` when it is chosen.
-// A failed Status is printed as one line "hearth NAME: message" on stderr and decides the exit
-// code.
+// A failed Status is printed as one line on stderr, "hearth NAME: message" with the groups that
+// the verb stands in before NAME, and decides the exit code.
 CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
                    const std::string& description, const std::string& example,
                    std::function<Status()> work);
@@ -69,6 +69,7 @@ void add_logits(CLI::App& app, Session& session);
 void add_perplexity(CLI::App& app, Session& session);
 void add_plan(CLI::App& app, Session& session);
 void add_quantize(CLI::App& app, Session& session);
+void add_merge(CLI::App& app, Session& session);
 void add_redact(CLI::App& app, Session& session);
 void add_render(CLI::App& app, Session& session);
 void add_run(CLI::App& app, Session& session);

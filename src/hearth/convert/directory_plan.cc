@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "hearth/convert/adapter_merge.h"
 #include "hearth/convert/plan_notices.h"
 #include "hearth/files/safetensors/safetensors.h"
 #include "hearth/files/safetensors/safetensors_writer.h"
@@ -31,7 +32,7 @@ bool is_plain_float(Format format) {
 
 // Vectors and routers stay as they are; a GGUF file has them in F32.
 Format format_of(const SourceTensor& source, Format wanted) {
-  if (source.kind == TensorKind::matrix || source.kind == TensorKind::embedding) return wanted;
+  if (source.kind != TensorKind::vector && source.kind != TensorKind::router) return wanted;
   const Format stored = source.parts[0].tensor.format;
   return is_plain_float(stored) ? stored : Format::f32;
 }
@@ -65,9 +66,9 @@ std::shared_ptr<const std::vector<int64_t>> places_of(const GgufTensor& layout) 
 
 class Sources {
  public:
-  Sources(const StoredTensors& tensors, bool rearranged, Model& model,
-          std::vector<GgufTensor> layout)
-      : tensors_(tensors), rearranged_(rearranged) {
+  Sources(const StoredTensors& tensors, CheckpointKind kind, Model& model,
+          std::vector<GgufTensor> layout, AdapterMerge& merge)
+      : tensors_(tensors), kind_(kind), merge_(merge) {
     for (GgufTensor& tensor : layout) layout_.emplace(tensor.name, std::move(tensor));
     model.visit_tensors([this](const TensorSpec& spec, Weight&) {
       if (status_.is_ok() && !spec.name.empty()) status_ = add(spec);
@@ -84,8 +85,8 @@ class Sources {
     TRY_ASSIGN(const std::optional<StoredMatrix> stored, tensors_.find(spec));
     SourceTensor source;
     if (stored) {
-      source.parts = {*stored};
-      if (rearranged_) unrotate(spec, source);
+      source.parts = {merge_.merged(stored_name(spec, kind_), *stored)};
+      if (kind_ == CheckpointKind::gguf) unrotate(spec, source);
     } else {
       TRY_ASSIGN(source, kv_b_of(spec));
     }
@@ -128,7 +129,8 @@ class Sources {
   }
 
   const StoredTensors& tensors_;
-  bool rearranged_;                           // as llama.cpp does
+  CheckpointKind kind_;  // gguf: rearranged as llama.cpp does
+  AdapterMerge& merge_;
   std::map<std::string, GgufTensor> layout_;  // of a GGUF file
   std::vector<SourceTensor> sources_;
   Status status_;
@@ -220,8 +222,13 @@ Result<Planned> plan(const Checkpoint& checkpoint, const Recipe& recipe) {
     out.config = *checkpoint.config();
   }
   TRY_ASSIGN(const StoredTensors tensors, StoredTensors::of(checkpoint));
+  AdapterMerge merge;
+  if (!recipe.adapter.empty()) {
+    TRY_ASSIGN(merge, AdapterMerge::open(recipe.adapter, checkpoint, *model));
+  }
   TRY_ASSIGN(std::vector<SourceTensor> sources,
-             Sources(tensors, checkpoint.gguf() != nullptr, *model, std::move(layout)).take());
+             Sources(tensors, checkpoint.kind(), *model, std::move(layout), merge).take());
+  TRY(merge.complete());
   PlanNotices notices;
   if (!checkpoint.gguf()) {
     std::set<std::string> used;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "hearth/base/checked_math.h"
+#include "hearth/convert/adapter_merge.h"
 #include "hearth/convert/plan_notices.h"
 #include "hearth/files/gguf/gguf_writer.h"
 #include "hearth/models/gguf_keys.h"
@@ -28,15 +29,19 @@ class PlanBuilder {
   GgufHeader& header() { return header_; }
   PlanNotices& notices() { return notices_; }
 
-  Status add(SourceTensor source) {
+  // In `kept`, else in the format that the recipe's mix has for it.
+  Status add(SourceTensor source, std::optional<Format> kept = {}) {
     const int64_t columns = source.shape.columns();
-    const Format wanted = mix_format_wanted(recipe_.mix, model_, source.name, source.kind);
-    const Format format = mix_format(recipe_.mix, model_, source.name, source.kind, columns);
+    const Format wanted =
+        kept.value_or(mix_format_wanted(recipe_.mix, model_, source.name, source.kind));
+    const Format format =
+        kept.value_or(mix_format(recipe_.mix, model_, source.name, source.kind, columns));
     const GgmlType* type = ggml_type_by_format(format);
     CHECK(type != nullptr);  // no mix has F8_E4M3, the one format that GGUF lacks
     if (format != wanted) notices_.fell_back(source.name, wanted, format);
     const Format stored = source.parts[0].tensor.format;
-    if (format_info(stored).block_elements > 1 && stored != format) notices_.requantised(stored);
+    const bool again = stored != format || source.parts[0].foreign != nullptr;
+    if (format_info(stored).block_elements > 1 && again) notices_.requantised(stored);
     std::vector<int64_t> sizes;
     for (int i = 0; i < source.shape.rank(); ++i) sizes.push_back(source.shape[i]);
     TRY(header_.declare(source.name, type->name, sizes));
@@ -119,7 +124,7 @@ Status write_text(const Checkpoint& checkpoint, int64_t vocab_size, GgufHeader& 
 }
 
 // A tensor as llama.cpp arranges it, out of those of the directory.
-Result<SourceTensor> source_of(const StoredTensors& tensors, GgufTensor from) {
+Result<SourceTensor> source_of(const StoredTensors& tensors, AdapterMerge& merge, GgufTensor from) {
   auto layout = std::make_shared<const GgufTensor>(std::move(from));
   SourceTensor source;
   source.name = layout->name;
@@ -131,7 +136,7 @@ Result<SourceTensor> source_of(const StoredTensors& tensors, GgufTensor from) {
       return error(Code::corrupt, "`{}`: expected {}, found no such tensor", spec.name,
                    spec.shape.to_string());
     }
-    source.parts.push_back(*stored);
+    source.parts.push_back(merge.merged(spec.name, *stored));
   }
   if (layout->rows == GgufTensor::Rows::rotary && layout->shape.rank() == 1) {
     source.element = [layout](int64_t i) { return layout->element_origin(i); };
@@ -170,13 +175,18 @@ Result<OutputPlan> plan_from_directory(const Checkpoint& checkpoint, const Recip
   TRY(write_gguf_keys(config, folder.filename().string(), recipe.mix.file_type, builder.header()));
   TRY(write_text(checkpoint, model->info().vocab_size, builder.header()));
   TRY_ASSIGN(const StoredTensors tensors, StoredTensors::of(checkpoint));
+  AdapterMerge merge;
+  if (!recipe.adapter.empty()) {
+    TRY_ASSIGN(merge, AdapterMerge::open(recipe.adapter, checkpoint, *model));
+  }
   std::set<std::string> used;
   if (!factors.empty()) TRY(builder.add(rope_factors(factors)));
   for (GgufTensor& tensor : layout) {
     for (const TensorSpec& source : tensor.sources) used.insert(source.name);
-    TRY_ASSIGN(SourceTensor source, source_of(tensors, std::move(tensor)));
+    TRY_ASSIGN(SourceTensor source, source_of(tensors, merge, std::move(tensor)));
     TRY(builder.add(std::move(source)));
   }
+  TRY(merge.complete());
   builder.notices().unused(checkpoint, used, model->info().num_hidden_layers);
   return builder.take();
 }
@@ -196,24 +206,31 @@ bool is_dropped(std::string_view key) {
 }
 
 // In its order, so that a file comes out the same whichever way its values came.
-void copy_metadata(const Gguf& gguf, uint32_t file_type, GgufHeader& header) {
+void copy_metadata(const Gguf& gguf, std::optional<uint32_t> file_type, GgufHeader& header) {
   constexpr std::string_view kFileType = "general.file_type";
   constexpr std::string_view kVersion = "general.quantization_version";
   for (const GgufValue& value : gguf.metadata()) {
-    if (value.key == kFileType) {
-      header.set_u32(kFileType, file_type);
+    if (value.key == kFileType && file_type) {
+      header.set_u32(kFileType, *file_type);
     } else if (!is_dropped(value.key)) {
       header.copy(value);
     }
   }
-  if (!gguf.find_value(kFileType)) header.set_u32(kFileType, file_type);
+  if (!gguf.find_value(kFileType) && file_type) header.set_u32(kFileType, *file_type);
   if (!gguf.find_value(kVersion)) header.set_u32(kVersion, 2);
 }
 
 Result<OutputPlan> plan_from_gguf(const Checkpoint& checkpoint, const Recipe& recipe) {
   const Gguf& gguf = *checkpoint.gguf();
   PlanBuilder builder(recipe, mix_model(gguf, recipe));
-  copy_metadata(gguf, recipe.mix.file_type, builder.header());
+  const std::optional<uint32_t> file_type(recipe.mix.file_type);
+  copy_metadata(gguf, recipe.as_stored ? std::nullopt : file_type, builder.header());
+  AdapterMerge merge;
+  if (!recipe.adapter.empty()) {
+    std::vector<std::string> lines;
+    TRY_ASSIGN(const std::unique_ptr<Model> model, make_model(checkpoint, lines));
+    TRY_ASSIGN(merge, AdapterMerge::open(recipe.adapter, checkpoint, *model));
+  }
   for (const TensorEntry& entry : gguf.tensors()) {
     if (!entry.format) {
       return error(Code::unsupported, "`{}`: format {} is not supported", entry.name, entry.dtype);
@@ -222,9 +239,10 @@ Result<OutputPlan> plan_from_gguf(const Checkpoint& checkpoint, const Recipe& re
     source.name = entry.name;
     source.shape = entry.tensor.shape;
     source.kind = kind_of(entry);
-    source.parts = {{entry.tensor, nullptr, nullptr}};
-    TRY(builder.add(std::move(source)));
+    source.parts = {merge.merged(entry.name, {entry.tensor, nullptr, nullptr})};
+    TRY(builder.add(std::move(source), recipe.as_stored ? entry.format : std::nullopt));
   }
+  TRY(merge.complete());
   return builder.take();
 }
 

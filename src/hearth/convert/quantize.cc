@@ -17,6 +17,7 @@
 #include "hearth/convert/partial_file.h"
 #include "hearth/convert/stream_tensor.h"
 #include "hearth/files/atomic_file.h"
+#include "hearth/models/adapters/stored_adapter.h"
 
 namespace hearth {
 namespace {
@@ -187,6 +188,13 @@ std::string job_of(const std::string& in, const OutputPlan& plan, const Recipe& 
     files.push_back(identity(in));
   }
   if (recipe.importance) files.push_back(identity(recipe.importance_file));
+  if (fs::is_directory(recipe.adapter, failed)) {
+    for (const std::string_view name : {kAdapterConfigFile, kAdapterWeightsFile}) {
+      files.push_back(identity(fs::path(recipe.adapter) / name));
+    }
+  } else if (!recipe.adapter.empty()) {
+    files.push_back(identity(recipe.adapter));
+  }
   for (const std::string& file : files) hash.update(file + "\n");
   return Json{{"hearth_journal", kJournalVersion}, {"job", hash.hex()}}.dump();
 }
@@ -249,6 +257,18 @@ Result<QuantizeReport> to_directory(const Checkpoint& checkpoint, const std::str
   return report;
 }
 
+// What a directory's weights are in, or stand for.
+std::string_view float_type_of(const Checkpoint& checkpoint) {
+  if (checkpoint.kind() == CheckpointKind::gguf) return "bf16";
+  const Json& config = *checkpoint.config();
+  for (const char* key : {"dtype", "torch_dtype"}) {
+    const Json* found = json_find(config, key);
+    if (found && *found == "float32") return "f32";
+    if (found && *found == "float16") return "f16";
+  }
+  return "bf16";
+}
+
 // A directory that only an earlier, broken run has begun may be gone on with.
 bool is_taken(const std::string& out, bool file) {
   std::error_code failed;
@@ -269,7 +289,11 @@ Result<QuantizeReport> quantize(const std::string& in, const std::string& out,
     return error(Code::invalid, "{}: expected an output beside the input, found the input", out);
   }
   TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(in));
-  return file ? to_gguf(checkpoint, out, options) : to_directory(checkpoint, out, options);
+  QuantizeOptions decided = options;
+  if (options.recipe.as_stored) {
+    TRY_ASSIGN(decided.recipe.mix, mix_by_name(float_type_of(checkpoint)));
+  }
+  return file ? to_gguf(checkpoint, out, decided) : to_directory(checkpoint, out, decided);
 }
 
 }  // namespace hearth

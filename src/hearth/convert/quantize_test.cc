@@ -102,6 +102,13 @@ TEST_P(Conversion, DirectoriesChangeTheirFormat) {
   EXPECT_EQ(test::logits_of(wide), test::logits_of(in));
   const std::string half = test::quantized(in, folder / "half", "bf16");
   EXPECT_LE(test::difference(test::logits_of(half), test::logits_of(in)), 0.05);
+  // Every matrix, MLA's expansion and tied heads among them.
+  const auto written = Checkpoint::open(test::quantized(half, folder / "again", "f32"));
+  ASSERT_TRUE(written.has_value());
+  for (const TensorEntry& entry : written->tensors()) {
+    if (entry.tensor.shape.rank() != 2 || entry.name.ends_with(".gate.weight")) continue;
+    EXPECT_EQ(entry.dtype, "F32") << entry.name;
+  }
 }
 
 TEST_P(Conversion, QuantisedNetworksStayNear) {

@@ -6,8 +6,6 @@
 
 #include <random>
 
-#include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/dispatch.h"
 #include "hearth/engine/generation.h"
 #include "hearth/engine/testing.h"
 #include "hearth/guard/watermark/detector.h"
@@ -17,18 +15,12 @@ namespace {
 
 using Form = AnswerStream::Form;
 
-CpuBackend& backend() {
-  static CpuBackend cpu(1, *cpu::available_tables().front());
-  return cpu;
+Backend& backend() {
+  return test::Mini::get().backend;
 }
 
 const TextModel& mini() {
-  static const std::unique_ptr<TextModel> model = [] {
-    auto loaded = TextModel::load(HEARTH_SOURCE_DIR "/assets/mini", backend(), {});
-    CHECK(loaded.has_value());
-    return *std::move(loaded);
-  }();
-  return *model;
+  return *test::Mini::get().model;
 }
 
 watermark::Mark mark_of(uint64_t key, bool thinking = false) {

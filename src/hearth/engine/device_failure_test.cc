@@ -1,20 +1,15 @@
 // A device that fails, or has no room: every request is told so, and none is left waiting.
 #include <gtest/gtest.h>
 
-#include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/dispatch.h"
 #include "hearth/engine/generation.h"
 #include "hearth/engine/testing.h"
-#include "hearth/models/load.h"
 
 namespace hearth {
 namespace {
 
 // Computes like the CPU, until it breaks.
-class BreakingBackend : public CpuBackend {
+class BreakingBackend : public test::OneThread {
  public:
-  BreakingBackend() : CpuBackend(1, *cpu::available_tables().front()) {}
-
   Result<Outputs> end_forward(Outputs outputs) override {
     if (steps_left-- > 0) return outputs;
     return error(failure, "the device fell off the bus");
@@ -29,22 +24,13 @@ class BreakingBackend : public CpuBackend {
   bool has_room = true;
 };
 
-struct Fixture {
-  Fixture() {
-    auto opened = Checkpoint::open(HEARTH_SOURCE_DIR "/tests/golden/qwen2");
-    CHECK(opened.has_value());
-    checkpoint = std::make_unique<Checkpoint>(*std::move(opened));
-    auto made = load_model(*checkpoint, backend, {});
-    CHECK(made.has_value());
-    loaded = *std::move(made);
+struct Fixture : test::Network<BreakingBackend> {
+  Fixture() : Network("qwen2") {
     request.prompt = {1, 2, 3};
     request.max_tokens = 20;
     request.sampling.temperature = 0;
   }
 
-  BreakingBackend backend;
-  std::unique_ptr<Checkpoint> checkpoint;
-  LoadedModel loaded;
   TokenRequest request;
 };
 

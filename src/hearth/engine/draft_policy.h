@@ -3,6 +3,7 @@
 // second; none, where none pays. What it chooses changes the time of an answer, never its tokens.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -19,11 +20,16 @@ struct DraftStats {
 class Acceptance {
  public:
   double chance() const { return chance_; }
-  void observe(bool right) { chance_ += kPace * ((right ? 1.0 : 0.0) - chance_); }
+  // The mean of all that was seen at first, so that bad guesses cost a few steps and no more.
+  void observe(bool right) {
+    const double pace = std::max(kPaceMin, 1 / static_cast<double>(1 + ++seen_));
+    chance_ += pace * ((right ? 1.0 : 0.0) - chance_);
+  }
 
  private:
-  static constexpr double kPace = 0.1;
+  static constexpr double kPaceMin = 0.1;
   double chance_ = 0.6;  // before anything is known: enough to try
+  int64_t seen_ = 0;
 };
 
 class DraftPolicy {

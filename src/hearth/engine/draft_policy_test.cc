@@ -101,6 +101,24 @@ TEST(DraftPolicy, ForgetsWhatItKnewOfTheMachine) {
   EXPECT_LT(late, 50);
 }
 
+// Of a short answer: what is learned about the guesses and about the machine is paid in it.
+TEST(Acceptance, GuessesThatAreAlwaysWrongAreSoonLeftAlone) {
+  const Machine machine = [](int64_t rows) { return 1 + 0.1 * static_cast<double>(rows - 1); };
+  DraftPolicy policy;
+  Acceptance acceptance;
+  double seconds = 0;
+  constexpr int kTokens = 128;
+  for (int step = 0; step < kTokens; ++step) {
+    DraftPolicy::Candidate one{acceptance.chance(), 8};
+    policy.choose({&one, 1});
+    const double took = machine(1 + one.drafts);
+    policy.step_took(1 + one.drafts, took);
+    acceptance.observe(false);
+    seconds += took;
+  }
+  EXPECT_LT(seconds, 1.02 * kTokens);
+}
+
 TEST(Acceptance, FollowsWhatItSees) {
   Acceptance a;
   for (int i = 0; i < 100; ++i) a.observe(true);

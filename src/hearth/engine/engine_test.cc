@@ -7,10 +7,7 @@
 #include <random>
 #include <string>
 
-#include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/dispatch.h"
 #include "hearth/engine/testing.h"
-#include "hearth/models/load.h"
 
 namespace hearth {
 namespace {
@@ -18,21 +15,7 @@ namespace {
 using test::Answer;
 using test::into;
 
-struct Network {
-  explicit Network(const std::string& name) : backend(1, *cpu::available_tables().front()) {
-    auto opened = Checkpoint::open(HEARTH_SOURCE_DIR "/tests/golden/" + name);
-    CHECK(opened.has_value());
-    checkpoint = std::make_unique<Checkpoint>(*std::move(opened));
-    auto made = load_model(*checkpoint, backend, {});
-    CHECK(made.has_value());
-    loaded = *std::move(made);
-  }
-  int64_t vocab() const { return loaded.model->info().vocab_size; }
-
-  CpuBackend backend;
-  std::unique_ptr<Checkpoint> checkpoint;
-  LoadedModel loaded;
-};
+using Network = test::Network<>;
 
 std::vector<TokenRequest> random_requests(int64_t vocab, int count) {
   std::mt19937 random(5);

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "hearth/base/check.h"
 #include "hearth/guard/watermark/contexts.h"
 
 namespace hearth {
@@ -13,10 +12,6 @@ namespace {
 constexpr double kNever = -std::numeric_limits<double>::infinity();
 // More than -ln(-ln u) can be: u is at most 1 - 2^-53.
 constexpr double kGumbelMax = 36.75;
-
-bool is_banned(std::span<const uint8_t> banned, size_t id) {
-  return id < banned.size() && banned[id];
-}
 
 // When the token crosses the line, at a rate of one.
 double waiting_time(const KeyedPlace& place, int32_t id) {
@@ -74,17 +69,6 @@ int32_t biased_argmax(std::span<const T> logits, std::span<const uint8_t> banned
   return best;
 }
 
-// The most likely token of adjusted logits; the first one allowed where none is likely at all.
-int32_t likeliest(std::span<const double> logits, std::span<const uint8_t> banned) {
-  int32_t best = -1;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (is_banned(banned, i)) continue;
-    if (best < 0 || logits[i] > logits[static_cast<size_t>(best)]) best = static_cast<int32_t>(i);
-  }
-  CHECK_GE(best, 0);
-  return best;
-}
-
 }  // namespace
 
 int32_t sample_keyed(std::span<const float> logits, const SamplingParams& params,
@@ -97,7 +81,7 @@ int32_t sample_keyed(std::span<const float> logits, const SamplingParams& params
     return race(filtered(logits, params, history, banned), place);
   }
   const std::span<const double> adjusted = adjusted_logits(logits, params, history);
-  const int32_t likely = likeliest(adjusted, banned);
+  const int32_t likely = greedy(adjusted, banned);
   return params.temperature == 0 ? biased_argmax(adjusted, banned, likely, place)
                                  : race_all(adjusted, banned, likely, place);
 }

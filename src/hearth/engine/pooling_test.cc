@@ -7,22 +7,15 @@
 
 #include "hearth/backend/reference/reference_backend.h"
 #include "hearth/engine/testing.h"
-#include "hearth/models/load.h"
 
 namespace hearth {
 namespace {
 
 using Rows = std::vector<std::vector<float>>;
 
-struct Fixture {
-  explicit Fixture(const std::string& name) {
-    auto opened = Checkpoint::open(HEARTH_SOURCE_DIR "/tests/golden/" + name);
-    CHECK(opened.has_value());
-    checkpoint = std::make_unique<Checkpoint>(*std::move(opened));
-    auto made = load_model(*checkpoint, backend, {});
-    CHECK(made.has_value());
-    loaded = *std::move(made);
-  }
+struct Fixture : test::Network<ReferenceBackend> {
+  using Network::Network;
+
   Linear head() const {
     Linear head;
     loaded.model->visit_weights([&](const TensorSpec& spec, const Weight& weight) {
@@ -49,10 +42,6 @@ struct Fixture {
     while (!engine.idle()) engine.step();
     return out;
   }
-
-  ReferenceBackend backend;
-  std::unique_ptr<Checkpoint> checkpoint;
-  LoadedModel loaded;
 };
 
 TokenRequest text_of(int count) {

@@ -97,10 +97,6 @@ std::span<const Changed> changed_logits(std::span<const float> logits, const Sam
   return w.changed;
 }
 
-bool is_banned(std::span<const uint8_t> banned, size_t id) {
-  return id < banned.size() && banned[id];
-}
-
 // Logits after bias, penalties and temperature, of the whole vocabulary.
 std::span<double> adjusted(std::span<const float> logits, const SamplingParams& params,
                            std::span<const Changed> changed) {
@@ -438,8 +434,7 @@ std::span<const double> adjusted_logits(std::span<const float> logits, const Sam
 std::vector<Candidate> distribution(std::span<const float> logits, const SamplingParams& params,
                                     const TokenHistory& history, std::span<const uint8_t> banned) {
   if (params.temperature == 0) {
-    const auto changed = changed_logits(logits, params, history);
-    return {{argmax<double>(adjusted(logits, params, changed), banned), 1}};
+    return {{greedy(adjusted_logits(logits, params, history), banned), 1}};
   }
   const auto kept = filtered(logits, params, history, banned);
   return {kept.begin(), kept.end()};
@@ -450,12 +445,15 @@ int32_t greedy(std::span<const float> logits, std::span<const uint8_t> banned) {
   return id >= 0 ? id : argmax<float>(logits, banned);
 }
 
+int32_t greedy(std::span<const double> adjusted, std::span<const uint8_t> banned) {
+  return argmax(adjusted, banned);
+}
+
 int32_t sample(std::span<const float> logits, const SamplingParams& params,
                const TokenHistory& history, std::span<const uint8_t> banned) {
   if (params.temperature == 0) {
     if (!changes(params)) return greedy(logits, banned);
-    const auto changed = changed_logits(logits, params, history);
-    return argmax<double>(adjusted(logits, params, changed), banned);
+    return greedy(adjusted_logits(logits, params, history), banned);
   }
   const double u = uniform(params.seed, history.tokens.size());
   if (!filters(params)) {

@@ -74,8 +74,13 @@ std::span<const double> adjusted_logits(std::span<const float> logits, const Sam
 bool filters(const SamplingParams& params);
 bool changes(const SamplingParams& params);
 
+inline bool is_banned(std::span<const uint8_t> banned, size_t id) {
+  return id < banned.size() && banned[id];
+}
+
 // The most likely token that is not banned, lowest id among equals.
 int32_t greedy(std::span<const float> logits, std::span<const uint8_t> banned);
+int32_t greedy(std::span<const double> adjusted, std::span<const uint8_t> banned);
 
 // One token, drawn with `uniform(seed, index of the new token in its sequence)`.
 int32_t sample(std::span<const float> logits, const SamplingParams& params,

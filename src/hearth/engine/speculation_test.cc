@@ -5,29 +5,15 @@
 #include <random>
 #include <string>
 
-#include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/dispatch.h"
 #include "hearth/engine/generation.h"
 #include "hearth/engine/ngram_drafter.h"
 #include "hearth/engine/output_format.h"
+#include "hearth/engine/testing.h"
 
 namespace hearth {
 namespace {
 
-struct Mini {
-  CpuBackend backend{1, *cpu::available_tables().front()};
-  std::unique_ptr<TextModel> model;
-
-  Mini() {
-    auto loaded = TextModel::load(HEARTH_SOURCE_DIR "/assets/mini", backend, {});
-    CHECK(loaded.has_value());
-    model = *std::move(loaded);
-  }
-  static Mini& get() {
-    static Mini mini;
-    return mini;
-  }
-};
+using test::Mini;
 
 // By repetition, and where there is none whatever comes to mind: most guesses are wrong.
 class Guesser : public Drafter {

@@ -53,6 +53,8 @@ struct Suite {
   std::function<Status()> ready = {};
   // Beside the mean of the values; none: nothing.
   std::function<std::vector<Measure>(const std::vector<EvalRecord>& records)> measures = {};
+  // How `judge` compares, where a user chose it: records of another choice are another run's.
+  std::string scorer = "";
 };
 
 const Suite* find_suite(std::string_view name);  // nullptr: no such suite

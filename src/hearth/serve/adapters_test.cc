@@ -157,7 +157,7 @@ TEST(AdaptersHttp, NeedTheAdminScope) {
   std::ofstream(folder / "keys") << user->line << "\n" << admin->line << " scopes=generate,admin\n";
   GateOptions access;
   access.keys_path = folder / "keys";
-  TestServer server({}, 256 << 10, access);
+  TestServer server({.access = access});
   const std::string body = load_body("a", write_adapter(server, "good", 0.1, 1));
   for (const char* method : {"GET", "POST"}) {
     EXPECT_EQ(server.ask(method, kPath, body).status, 401);

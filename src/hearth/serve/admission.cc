@@ -56,11 +56,12 @@ Admission::Admission(const TextModel& model, EngineLoop& loop, Adapters& adapter
 
 std::optional<ApiError> Admission::find_model(const std::string& asked, NamedModel& out) const {
   const auto& names = options_.model_names;
-  out = {names[0], nullptr};
+  out = {names[0], "", nullptr};
   if (asked.empty() || std::ranges::find(names, asked) != names.end()) return std::nullopt;
   for (const std::string& name : names) {
     if (!asked.starts_with(name + ":")) continue;
-    out = {asked, adapters_.find(std::string_view(asked).substr(name.size() + 1))};
+    const std::string adapter = asked.substr(name.size() + 1);
+    out = {asked, adapter, adapters_.find(adapter)};
     if (out.adapter) return std::nullopt;
   }
   ApiError error = api_error(
@@ -98,9 +99,12 @@ ThoughtOptions Admission::thought_of(const GenerationRequest& request) const {
   return out;
 }
 
-// The policy of the caller's key, else the server's, on the texts of a request.
-std::optional<ApiError> Admission::guard(const Caller& caller, GenerationRequest& request,
-                                         GuardedRequest& out) {
+// What every request meets first: its model is looked for, and the policy of the caller's key, else
+// the server's, is laid on its texts.
+std::optional<ApiError> Admission::receive(const Caller& caller, GenerationRequest& request,
+                                           NamedModel& named, GuardedRequest& out) {
+  if (auto error = find_model(request.model, named)) return error;
+  if (options_.label.placement != label::Placement::off) remove_explicit_labels(request);
   const PersonalDataPolicy& policy = options_.personal_data;
   const pii::Mode mode = caller.personal_data.value_or(policy.mode);
   auto error = guard_request(mode, policy.detect, model_.tokenizer(), request, out);
@@ -146,28 +150,26 @@ std::optional<ApiError> Admission::mark(GenerationJob& job, std::string_view ada
     return bad_field("temperature", "unmarkable", mark.status().message());
   }
   job.mark = *std::move(mark);
-  if (job.mark) out.mark = options_.watermark.ring()->id();
+  if (job.mark) out.facts.watermark_key = options_.watermark.ring()->id();
   return std::nullopt;
 }
 
-// What the audit log tells of it, but what was found by the guard.
-RequestFacts Admission::facts_of(const GenerationRequest& request, const Caller& caller,
-                                 const NamedModel& named,
-                                 const std::vector<Prompt>& prompts) const {
-  RequestFacts out;
-  out.model = named.name;
-  if (named.adapter) out.adapter_hash = adapters_.hash_of(*named.adapter);
-  out.personal_data_mode = caller.personal_data.value_or(options_.personal_data.mode);
-  out.user = request.user;
-  if (options_.label.placement != label::Placement::off) {
-    out.label = label::Mark{options_.label.producer, label::new_produce_id()};
+// Whose a job is and which model's, and what the audit log tells of that.
+void Admission::assign(const GenerationRequest& request, const Caller& caller,
+                       const NamedModel& named, GenerationJob& job, Admitted& out) const {
+  job.adapter = named.adapter;
+  job.tenant = tenant_of(caller);
+  RequestFacts& facts = out.facts;
+  facts.model = named.name;
+  if (named.adapter) facts.adapter_hash = adapters_.hash_of(*named.adapter);
+  facts.personal_data_mode = caller.personal_data.value_or(options_.personal_data.mode);
+  facts.personal_data = out.guarded.found;
+  facts.user = request.user;
+  for (const Prompt& prompt : job.prompts) {
+    if (!options_.keep_text || facts.text.size() > kTextMax) break;
+    facts.text += model_.tokenizer().decode(prompt.ids, true);
   }
-  for (const Prompt& prompt : prompts) {
-    if (!options_.keep_text || out.text.size() > kTextMax) break;
-    out.text += model_.tokenizer().decode(prompt.ids, true);
-  }
-  if (out.text.size() > kTextMax) out.text.resize(kTextMax);
-  return out;
+  if (facts.text.size() > kTextMax) facts.text.resize(kTextMax);
 }
 
 // What another replica would need to go on with this stream; of one that is resumed, the seed, the
@@ -208,10 +210,7 @@ std::optional<ApiError> Admission::admit(
     std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out,
     const ResumeAsk* resume) {
   NamedModel named;
-  if (auto error = find_model(request.model, named)) return error;
-  out.model = named.name;
-  if (options_.label.placement != label::Placement::off) remove_explicit_labels(request);
-  if (auto error = guard(caller, request, out.guarded)) return error;
+  if (auto error = receive(caller, request, named, out.guarded)) return error;
   std::vector<Prompt> prompts;
   if (auto error = make_prompts(model_, request, options_.context, prompts)) return error;
   for (const Prompt& prompt : prompts) {
@@ -219,17 +218,14 @@ std::optional<ApiError> Admission::admit(
     out.echo.insert(out.echo.end(), static_cast<size_t>(request.n),
                     model_.tokenizer().decode(prompt.ids, true));
   }
-  out.facts = facts_of(request, caller, named, prompts);
-  out.facts.personal_data = out.guarded.found;
   GenerationJob job = make_job(model_, request, options_.context, std::move(prompts));
+  assign(request, caller, named, job, out);
   job.thought = thought_of(request);
-  const size_t colon = named.adapter ? named.name.rfind(':') : named.name.npos;
-  const auto adapter = colon == named.name.npos ? "" : named.name.substr(colon + 1);
-  if (auto error = mark(job, adapter, out)) return error;
-  out.facts.watermark_key = out.mark;
-  job.adapter = std::move(named.adapter);
-  job.tenant = tenant_of(caller);
+  if (auto error = mark(job, named.adapter_name, out)) return error;
   if (auto error = make_grammar(request, job)) return error;
+  if (options_.label.placement != label::Placement::off) {
+    out.facts.label = label::Mark{options_.label.producer, label::new_produce_id()};
+  }
   if (resume) {
     if (auto error = make_resumable(request, *resume, job, out)) return error;
   }
@@ -242,14 +238,13 @@ std::optional<ApiError> Admission::admit(
 std::optional<ApiError> Admission::embed(
     EmbeddingRequest request, const Caller& caller,
     std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out) {
-  NamedModel named;
-  if (auto error = find_model(request.model, named)) return error;
-  out.model = named.name;
   GenerationRequest texts;  // as the guard knows them
+  texts.model = std::move(request.model);
   texts.endpoint = Endpoint::completion;
   texts.prompts = std::move(request.inputs);
   texts.user = std::move(request.user);
-  if (auto error = guard(caller, texts, out.guarded)) return error;
+  NamedModel named;
+  if (auto error = receive(caller, texts, named, out.guarded)) return error;
   const int64_t texts_max = kEmbeddingValuesMax / model_.model().info().hidden_size;
   if (static_cast<int64_t>(texts.prompts.size()) > texts_max) {
     return bad_field("input", "invalid_value",
@@ -259,13 +254,9 @@ std::optional<ApiError> Admission::embed(
   }
   GenerationJob job;
   if (auto error = make_inputs(model_, texts.prompts, options_.context, job.prompts)) return error;
-  out.facts = facts_of(texts, caller, named, job.prompts);
-  out.facts.label.reset();  // numbers are no content to label
-  out.facts.personal_data = out.guarded.found;
+  assign(texts, caller, named, job, out);
   job.pooling = options_.pooling;
   job.raw = true;
-  job.adapter = std::move(named.adapter);
-  job.tenant = tenant_of(caller);
   return submit(std::move(job), caller, deadline, false, out);
 }
 

@@ -44,13 +44,11 @@ struct AdmissionOptions {
 // A request that the engine took.
 struct Admitted {
   std::shared_ptr<AnswerChannel> channel;
-  std::string model;  // as replies say it: "base" or "base:adapter"
   int64_t choices = 1;
   std::vector<std::string> echo;           // the prompt of each choice, where it was asked for
   GuardedRequest guarded;                  // whoever shows the answer puts back what was masked
   std::optional<AnswerLabeller> labeller;  // and then labels it, where words are to be put in
-  std::string mark;                        // id of the key that marks it; "": none
-  RequestFacts facts;                      // for the audit log
+  RequestFacts facts;                      // for the audit log, and what replies say of it
   std::optional<Resumable> resume;         // of a stream that another replica may take over
 };
 
@@ -86,19 +84,19 @@ class Admission {
  private:
   // What a request's `model` says: a name of ours, with an adapter or without.
   struct NamedModel {
-    std::string name;
-    std::shared_ptr<const Adapter> adapter;
+    std::string name, adapter_name;
+    std::shared_ptr<const Adapter> adapter;  // null: without one
   };
   std::optional<ApiError> find_model(const std::string& asked, NamedModel& out) const;
-  std::optional<ApiError> guard(const Caller& caller, GenerationRequest& request,
-                                GuardedRequest& out);
+  std::optional<ApiError> receive(const Caller& caller, GenerationRequest& request,
+                                  NamedModel& named, GuardedRequest& out);
   std::optional<ApiError> make_grammar(const GenerationRequest& request, GenerationJob& job);
   std::optional<ApiError> mark(GenerationJob& job, std::string_view adapter, Admitted& out);
   std::optional<ApiError> make_resumable(const GenerationRequest& request, const ResumeAsk& resume,
                                          GenerationJob& job, Admitted& out);
   ThoughtOptions thought_of(const GenerationRequest& request) const;
-  RequestFacts facts_of(const GenerationRequest& request, const Caller& caller,
-                        const NamedModel& named, const std::vector<Prompt>& prompts) const;
+  void assign(const GenerationRequest& request, const Caller& caller, const NamedModel& named,
+              GenerationJob& job, Admitted& out) const;
   std::optional<ApiError> submit(GenerationJob job, const Caller& caller,
                                  std::optional<std::chrono::steady_clock::time_point> deadline,
                                  bool stream, Admitted& out);

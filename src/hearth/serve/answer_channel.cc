@@ -85,6 +85,19 @@ void AnswerChannel::put(std::vector<Piece> pieces, std::optional<int32_t> id) {
   notify();
 }
 
+Usage AnswerChannel::counted() const {
+  Usage out;
+  out.prompt_tokens = counted_prompt_.load(std::memory_order_relaxed);
+  out.completion_tokens = counted_tokens_.load(std::memory_order_relaxed);
+  out.cached_tokens = counted_cached_.load(std::memory_order_relaxed);
+  return out;
+}
+
+Usage AnswerChannel::usage() const {
+  std::lock_guard lock(mutex_);
+  return ended_ ? usage_ : counted();
+}
+
 void AnswerChannel::finish(const Usage& usage) {
   {
     std::lock_guard lock(mutex_);

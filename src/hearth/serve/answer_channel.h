@@ -77,6 +77,14 @@ class AnswerChannel {
     prompt_done_.store(done, std::memory_order_relaxed);
     prompt_tokens_.store(of, std::memory_order_relaxed);
   }
+  // A prompt has begun: its tokens, and those of them that were found in the cache.
+  void count_prompt(int64_t tokens, int64_t cached) {
+    counted_prompt_.fetch_add(tokens, std::memory_order_relaxed);
+    counted_cached_.fetch_add(cached, std::memory_order_relaxed);
+  }
+  void count_token() { counted_tokens_.fetch_add(1, std::memory_order_relaxed); }
+  // What was counted so far; the rest of a usage is known at the end only.
+  Usage counted() const;
   // Exactly one of these ends the channel.
   void finish(const Usage& usage);
   void fail(ApiError error, const Usage& usage = {});
@@ -92,6 +100,7 @@ class AnswerChannel {
     Usage usage;
   };
   Taken take();
+  Usage usage() const;  // before the end: what was counted so far
   int64_t prompt_done() const { return prompt_done_.load(std::memory_order_relaxed); }
   int64_t prompt_tokens() const { return prompt_tokens_.load(std::memory_order_relaxed); }
   // Called from either thread; must not call back. {}: no more.
@@ -108,7 +117,8 @@ class AnswerChannel {
   std::atomic<Abandon> abandoned_{Abandon::none};
   std::atomic<bool> words_out_{false};
   std::atomic<int64_t> prompt_done_{0}, prompt_tokens_{0};
-  std::mutex mutex_;
+  std::atomic<int64_t> counted_prompt_{0}, counted_cached_{0}, counted_tokens_{0};
+  mutable std::mutex mutex_;
   std::vector<Piece> pieces_;
   std::vector<int32_t> ids_;
   int64_t bytes_ = 0;

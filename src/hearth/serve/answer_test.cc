@@ -234,6 +234,21 @@ TEST(WriteReply, CallsOfTools) {
   EXPECT_NE(message["tool_calls"][0]["id"], begun["id"]);
 }
 
+TEST(Completion, TheUsageOfAnAnswerThatGoesOnIsWhatWasCounted) {
+  const auto channel = std::make_shared<AnswerChannel>(true, 1 << 20);
+  const auto pending =
+      pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, {}, channel, 1, nullptr);
+  channel->count_prompt(20, 16);
+  channel->count_token();
+  channel->count_token();
+  EXPECT_EQ(pending->usage().prompt_tokens, 20);
+  EXPECT_EQ(pending->usage().cached_tokens, 16);
+  EXPECT_EQ(pending->usage().completion_tokens, 2);
+  channel->finish({.prompt_tokens = 20, .completion_tokens = 3, .reasoning_tokens = 1});
+  EXPECT_EQ(pending->usage().completion_tokens, 3);
+  EXPECT_EQ(pending->usage().reasoning_tokens, 1);
+}
+
 TEST(Completion, AStreamThatHasNothingNewSaysHowFarItIs) {
   const auto channel = std::make_shared<AnswerChannel>(true, 1 << 20);
   Admitted admitted;

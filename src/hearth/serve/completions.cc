@@ -55,7 +55,6 @@ class Completion : public PendingAnswer {
 
   Progress poll(bool begun) override {
     AnswerChannel::Taken taken = channel_->take();
-    if (taken.ended) usage_ = taken.usage;
     if (restorer_) restorer_->restore(taken);
     if (labeller_ && taken.words_out) labeller_->skip_prefix(0);
     if (labeller_) labeller_->label(taken.pieces);
@@ -68,7 +67,7 @@ class Completion : public PendingAnswer {
       out.bytes = events(std::move(taken));
     } else {
       for (Piece& p : taken.pieces) choices_[static_cast<size_t>(p.choice)].add(std::move(p));
-      if (taken.ended) out.whole = whole();
+      if (taken.ended) out.whole = whole(taken.usage);
     }
     return out;
   }
@@ -84,7 +83,7 @@ class Completion : public PendingAnswer {
     return fmt::format(": prompt {} of {} tokens\n\n", done, all);
   }
   std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
-  Usage usage() const override { return usage_; }
+  Usage usage() const override { return channel_->usage(); }
   double silence_seconds(double usual) const override {
     return marks_ ? std::min(usual, kResumableSilence) : usual;
   }
@@ -124,10 +123,10 @@ class Completion : public PendingAnswer {
     return out;
   }
 
-  HttpReply whole() {
+  HttpReply whole(const Usage& usage) {
     for (size_t i = 0; i < echo_.size(); ++i) choices_[i].text.insert(0, echo_[i]);
     HttpReply reply;
-    reply.body = reply_json(head_, choices_, usage_, tokenizer_);
+    reply.body = reply_json(head_, choices_, usage, tokenizer_);
     reply.headers = headers_;
     return reply;
   }
@@ -140,7 +139,6 @@ class Completion : public PendingAnswer {
   const std::shared_ptr<AnswerChannel> channel_;
   std::vector<WholeChoice> choices_;
   std::vector<bool> begun_;
-  Usage usage_;
   std::optional<AnswerRestorer> restorer_;  // where the request was masked
   std::optional<AnswerLabeller> labeller_;
   std::optional<ResumeMarks> marks_;  // of a stream that another replica may take over

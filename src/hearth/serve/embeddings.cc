@@ -28,10 +28,9 @@ class PendingEmbeddings : public PendingAnswer {
     Progress out;
     out.ended = taken.ended;
     if (!taken.ended) return out;
-    usage_ = taken.usage;
     out.whole = taken.error
                     ? error_reply(*taken.error)
-                    : json_reply(embeddings_json(model_, embeddings_.all(), usage_, base64_));
+                    : json_reply(embeddings_json(model_, embeddings_.all(), taken.usage, base64_));
     if (!taken.error) out.whole->headers = headers_;
     return out;
   }
@@ -43,7 +42,7 @@ class PendingEmbeddings : public PendingAnswer {
   bool streams() const override { return false; }
   std::string sign_of_life() const override { return ""; }  // it has one piece, at the end
   std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
-  Usage usage() const override { return usage_; }
+  Usage usage() const override { return channel_->usage(); }
 
  private:
   const std::string model_;
@@ -51,7 +50,6 @@ class PendingEmbeddings : public PendingAnswer {
   const std::vector<std::pair<std::string, std::string>> headers_;
   const std::shared_ptr<AnswerChannel> channel_;
   CollectedEmbeddings embeddings_;
-  Usage usage_;
 };
 
 }  // namespace

@@ -158,7 +158,7 @@ TEST(Embeddings, WrongRequests) {
 TEST(Embeddings, ManyTextsFitASmallQueue) {
   LoopOptions limits;
   limits.sequences_max = 2;
-  TestServer server(limits);
+  TestServer server({.loop = limits});
   std::string body = R"({"input":["a")";
   for (int i = 1; i < 60; ++i) body += R"(,"b")";
   EXPECT_EQ(embed(server, body + "]}")["data"].size(), 60u);

@@ -70,10 +70,9 @@ struct EngineLoop::Choice {
   AnswerText text;
   Pooler states;  // where an embedding is wanted
   Live* job = nullptr;
-  int64_t id = 0;                        // in the engine
-  std::optional<int64_t> cached_tokens;  // of the prompt; absent: it never ran
-  int64_t prompt_done = 0;               // tokens of it that are computed
-  std::span<const float> row;            // logits that the next token is drawn from
+  int64_t id = 0;              // in the engine
+  int64_t prompt_done = 0;     // tokens of it that are computed
+  std::span<const float> row;  // logits that the next token is drawn from
   Clock::time_point last_token;
   bool done = false;
 };
@@ -269,7 +268,11 @@ TokenSink EngineLoop::sink_of(Choice& choice) {
   sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
   sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
   sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
-  sink.on_start = [&choice](int64_t cached) { choice.cached_tokens = cached; };
+  sink.on_start = [&job = live.job, &choice](int64_t cached) {
+    if (choice.index % job.n != 0) return;  // choices of one prompt share it
+    const Prompt& prompt = job.prompts[static_cast<size_t>(choice.index / job.n)];
+    job.channel->count_prompt(static_cast<int64_t>(prompt.ids.size()), cached);
+  };
   sink.on_prompt = [&live, &choice](int64_t computed) {
     live.prompt_done += computed - std::exchange(choice.prompt_done, computed);
     live.job.channel->set_prompt_progress(live.prompt_done, live.job.prompt_tokens());
@@ -291,6 +294,7 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
     live.failure = api_error(409, "not_resumable", "the resumed answer had ended");
     return false;
   }
+  for (size_t i = 0; i < job.generated.size(); ++i) job.channel->count_token();
   if (choice.text.words_out()) job.channel->set_words_out();
   choice.last_token = Clock::now();
   TokenRequest request;
@@ -344,8 +348,9 @@ void EngineLoop::give_up_the_abandoned() {
     if (!live->started && age > options_.queue_seconds) {
       live->failure = overloaded("the queue was too long for this request", retry_after());
     } else if (age > options_.request_seconds) {
+      // 504: behind a proxy that tries a 503 again another server would take as long.
       live->failure =
-          api_error(503, "deadline_exceeded", "the answer took longer than the server allows");
+          api_error(504, "deadline_exceeded", "the answer took longer than the server allows");
     } else if (live->job.deadline && now >= *live->job.deadline) {
       live->failure =
           api_error(408, "deadline_exceeded", "the answer took longer than its deadline");
@@ -370,6 +375,7 @@ bool EngineLoop::take_token(Choice& choice, int32_t id) {
   }
   choice.last_token = now;
   live.started = true;
+  live.job.channel->count_token();
   std::optional<TokenLogprob> chance;
   if (live.job.logprobs) chance = token_logprob(choice.row, id, *live.job.logprobs);
   std::vector<Piece> pieces;
@@ -411,15 +417,8 @@ void EngineLoop::take_embedding(Choice& choice) {
 }
 
 void EngineLoop::end(Live& live) {
-  Usage usage;
-  const auto n = static_cast<size_t>(live.job.n);
-  for (size_t i = 0; i < live.choices.size(); i += n) {
-    if (!live.choices[i]->cached_tokens) continue;  // what never ran costs nobody anything
-    usage.cached_tokens += *live.choices[i]->cached_tokens;
-    usage.prompt_tokens += static_cast<int64_t>(live.job.prompts[i / n].ids.size());
-  }
+  Usage usage = live.job.channel->counted();
   for (const auto& choice : live.choices) {
-    usage.completion_tokens += choice->text.tokens();
     usage.reasoning_tokens += choice->text.reasoning_tokens();
   }
   if (options_.costs) usage.spent = options_.costs->spent(live.seconds, live.joules);

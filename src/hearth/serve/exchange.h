@@ -71,7 +71,7 @@ class PendingAnswer {
   virtual std::string sign_of_life() const = 0;
   // Headers of the stream, to be sent before its first bytes.
   virtual std::vector<std::pair<std::string, std::string>> headers() const = 0;
-  virtual Usage usage() const = 0;  // for the log, after the end
+  virtual Usage usage() const = 0;  // for the log; before the end, as far as it is counted
   // How long a stream may say nothing; `usual`: to most clients.
   virtual double silence_seconds(double usual) const { return usual; }
 };

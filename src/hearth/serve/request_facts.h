@@ -14,7 +14,7 @@
 namespace hearth::serve {
 
 struct RequestFacts {
-  std::string model;         // "": it was not admitted
+  std::string model;         // "base" or "base:adapter"; "": it was not admitted
   std::string adapter_hash;  // SHA-256 of its weights
   pii::Mode personal_data_mode = pii::Mode::off;
   std::vector<std::pair<pii::Type, int64_t>> personal_data;

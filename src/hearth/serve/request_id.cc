@@ -1,12 +1,7 @@
 // See request_id.h.
 #include "hearth/serve/request_id.h"
 
-#include <fmt/format.h>
-#include <openssl/rand.h>
-
-#include <array>
-
-#include "hearth/base/check.h"
+#include "hearth/base/hex.h"
 #include "hearth/serve/word.h"
 
 namespace hearth::serve {
@@ -18,11 +13,7 @@ constexpr size_t kRequestIdMax = 128;
 
 std::string request_id(std::string_view given) {
   if (is_word(given, kRequestIdMax)) return std::string(given);
-  std::array<unsigned char, 12> bytes;
-  CHECK_EQ(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())), 1);
-  std::string out = "req-";
-  for (unsigned char b : bytes) out += fmt::format("{:02x}", b);
-  return out;
+  return "req-" + random_hex(12);
 }
 
 }  // namespace hearth::serve

@@ -229,13 +229,14 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context, st
     head.created = admitted.resume->state.created;
     headers.emplace_back("X-Hearth-Resume", "1");
   }
-  head.model = admitted.model;
+  head.model = admitted.facts.model;
   head.label = admitted.facts.label;
   if (head.label) headers.emplace_back("X-AIGC", label::aigc_header(*head.label));
-  *context.facts = std::move(admitted.facts);
   const GuardedRequest& guarded = admitted.guarded;
   if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
-  if (!admitted.mark.empty()) headers.emplace_back("X-Hearth-Watermark", admitted.mark);
+  const std::string& mark = admitted.facts.watermark_key;
+  if (!mark.empty()) headers.emplace_back("X-Hearth-Watermark", mark);
+  *context.facts = std::move(admitted.facts);
   HttpReply reply;
   reply.pending = pending_completion(model_.tokenizer(), std::move(head), stream,
                                      std::move(headers), std::move(admitted));

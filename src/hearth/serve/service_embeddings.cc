@@ -21,7 +21,7 @@ HttpReply Service::embed(const RequestHead&, const RequestContext& context, std:
   const GuardedRequest& guarded = admitted.guarded;
   if (!guarded.found.empty()) headers.emplace_back("X-Hearth-Personal-Data", guarded.summary());
   HttpReply reply;
-  reply.pending = pending_embeddings(std::move(admitted.model), base64, std::move(headers),
+  reply.pending = pending_embeddings(context.facts->model, base64, std::move(headers),
                                      std::move(admitted.channel), admitted.choices);
   return reply;
 }

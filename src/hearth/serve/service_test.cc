@@ -113,7 +113,7 @@ TEST(Service, EachWrongRequestIsOneClearAnswer) {
 TEST(Service, AFullQueueSaysWhenToComeAgain) {
   LoopOptions limits;
   limits.sequences_max = 2;
-  TestServer server(limits);
+  TestServer server({.loop = limits});
   const std::string body = chat_body("12+30=?", R"(,"n":2,"temperature":100)");
   const HttpReply first = server.post("/v1/chat/completions", body);
   ASSERT_TRUE(first.pending);
@@ -157,7 +157,7 @@ TEST(Service, ThePageNeedsNoKeyAndStaysTheSame) {
 TEST(Service, APreflightNamesEveryMethod) {
   GateOptions access;
   access.cors_origins = {"https://example.org"};
-  TestServer server({}, 256 << 10, access);
+  TestServer server({.access = access});
   RequestHead head;
   head.method = "OPTIONS";
   head.target = "/v1/adapters/law";
@@ -170,11 +170,27 @@ TEST(Service, APreflightNamesEveryMethod) {
   EXPECT_EQ(reply->headers[0].second, "GET, POST, DELETE");
 }
 
+// Not 503, which a proxy tries again on another server.
+TEST(Service, AnAnswerThatTakesTooLongIsCut) {
+  LoopOptions limits;
+  limits.request_seconds = 0.02;
+  TestServer server({.loop = limits});
+  const HttpReply reply = server.post(
+      "/v1/chat/completions",
+      chat_body("7*8=?", R"(,"temperature":1,"logit_bias":{"1":-100},"max_tokens":400)"));
+  ASSERT_TRUE(reply.pending);
+  int status = 0;
+  const Json error = parsed(wait_for(*reply.pending, &status))["error"];
+  EXPECT_EQ(status, 504);
+  EXPECT_EQ(error["type"], "server_error");
+  EXPECT_EQ(error["code"], "deadline_exceeded");
+}
+
 // Who was told that its answer is complete finds its room free.
 TEST(Service, AnEndedAnswerHoldsNoRoom) {
   LoopOptions limits;
   limits.sequences_max = 1;
-  TestServer server(limits);
+  TestServer server({.loop = limits});
   for (int i = 0; i < 300; ++i) {
     const HttpReply reply =
         server.post("/v1/completions", R"({"prompt":"1","max_tokens":1,"temperature":0})");
@@ -185,7 +201,7 @@ TEST(Service, AnEndedAnswerHoldsNoRoom) {
 }
 
 TEST(Service, AStreamThatNobodyReadsIsGivenUp) {
-  TestServer server({}, 512);
+  TestServer server({.stream_buffer = 512});
   const HttpReply made = server.post(
       "/v1/chat/completions",
       chat_body("12+30=?", R"(,"stream":true,"temperature":100,"logprobs":true,"max_tokens":400)"));

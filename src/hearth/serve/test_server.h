@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -17,23 +18,31 @@ namespace hearth::serve {
 
 inline constexpr int64_t kContext = 512;
 
+struct TestSettings {
+  LoopOptions loop = {};
+  GateOptions access = {};
+  int64_t stream_buffer = 256 << 10;
+  pii::Mode personal_data = pii::Mode::off;
+  watermark::Policy watermark = {};
+  ResumePolicy resume = {};
+};
+
 struct TestServer {
-  explicit TestServer(LoopOptions limits = {}, int64_t stream_buffer = 256 << 10,
-                      const GateOptions& access = {}, watermark::Policy watermark = {},
-                      ResumePolicy resume = {}) {
-    auto opened = Gate::open(access);
+  explicit TestServer(TestSettings settings = {}) {
+    auto opened = Gate::open(settings.access);
     CHECK(opened.has_value());
     gate = *std::move(opened);
     engine = mini_engine(kContext, 4);
-    loop = std::make_unique<EngineLoop>(mini(), *engine, metrics, limits);
+    loop = std::make_unique<EngineLoop>(mini(), *engine, metrics, settings.loop);
     adapters = std::make_unique<Adapters>(mini().loaded(), mini_backend(), *loop, metrics,
                                           folder.path().string());
     AdmissionOptions options;
     options.model_names = {"mini"};
     options.context = kContext;
-    options.stream_buffer = stream_buffer;
-    options.watermark = std::move(watermark);
-    options.resume = std::move(resume);
+    options.stream_buffer = settings.stream_buffer;
+    options.personal_data.mode = settings.personal_data;
+    options.watermark = std::move(settings.watermark);
+    options.resume = std::move(settings.resume);
     admission =
         std::make_unique<Admission>(mini(), *loop, *adapters, *gate, metrics, std::move(options));
     service =
@@ -64,6 +73,24 @@ struct TestServer {
       if (line.starts_with(name + "{")) sum += std::stod(line.substr(line.rfind(' ')));
     }
     return sum;
+  }
+  double ended() const {
+    return metric("hearth_requests_completed_total") + metric("hearth_requests_failed_total") +
+           metric("hearth_requests_cancelled_total");
+  }
+  bool wait_for_metric(const std::string& name, double value) const {
+    return wait([&] { return metric(name) == value; });
+  }
+  // Every request that was admitted has ended.
+  bool wait_for_all() const {
+    return wait([&] { return metric("hearth_requests_admitted_total") == ended(); });
+  }
+  static bool wait(const std::function<bool()>& done) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!done() && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return done();
   }
 
   test::AdapterFolder folder;  // where adapters may be loaded from

@@ -1,27 +1,18 @@
-// What the server's tests share: the bundled model, loaded once, and an engine for it.
+// What the server's tests share: the bundled model and an engine for it.
 #pragma once
 
 #include <memory>
 
-#include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/dispatch.h"
-#include "hearth/engine/engine.h"
-#include "hearth/engine/text_model.h"
+#include "hearth/engine/testing.h"
 
 namespace hearth::serve {
 
-inline CpuBackend& mini_backend() {
-  static CpuBackend backend(1, *cpu::available_tables().front());
-  return backend;
+inline Backend& mini_backend() {
+  return test::Mini::get().backend;
 }
 
 inline const TextModel& mini() {
-  static const std::unique_ptr<TextModel> model = [] {
-    auto loaded = TextModel::load(HEARTH_SOURCE_DIR "/assets/mini", mini_backend(), {});
-    CHECK(loaded.has_value());
-    return *std::move(loaded);
-  }();
-  return *model;
+  return *test::Mini::get().model;
 }
 
 inline std::unique_ptr<Engine> mini_engine(int64_t context, int64_t sequences) {

@@ -47,7 +47,7 @@ std::string text_of(TestServer& server, const std::string& members) {
 }
 
 TEST(Watermark, IsFoundInWhatTheClientGot) {
-  TestServer server(required(), 256 << 10, {}, policy("require"));
+  TestServer server({.loop = required(), .watermark = policy("require")});
   for (const char* temperature : {"1.5", "0"}) {
     const std::string text =
         text_of(server, R"(,"seed":5,"temperature":)" + std::string(temperature));
@@ -59,7 +59,7 @@ TEST(Watermark, IsFoundInWhatTheClientGot) {
     EXPECT_NEAR(std::log10(p), std::round(std::log10(p)), 1e-9)
         << "coarse for who can't administer";
   }
-  TestServer other({}, 256 << 10, {}, policy("off"));
+  TestServer other({.watermark = policy("off")});
   const Json none = detect(other, text_of(other, R"(,"seed":5,"temperature":1.5)"));
   EXPECT_FALSE(none["watermarked"].get<bool>());
   EXPECT_TRUE(none["source_id"].is_null());
@@ -67,7 +67,7 @@ TEST(Watermark, IsFoundInWhatTheClientGot) {
 
 // Every choice of every route, and the reply says by which key.
 TEST(Watermark, ChoicesAndGrammarsAreMarked) {
-  TestServer server(required(), 256 << 10, {}, policy("require"));
+  TestServer server({.loop = required(), .watermark = policy("require")});
   const HttpReply made = server.post(
       "/v1/completions", R"({"prompt":"12+30=","max_tokens":300,"n":3,"seed":2,"temperature":1.5,)"
                          R"("guided_regex":"[a-z0-9 ]{200,}","stop":["never said"]})");
@@ -82,7 +82,7 @@ TEST(Watermark, ChoicesAndGrammarsAreMarked) {
 }
 
 TEST(Watermark, WhatCannotBeMarkedIsRefused) {
-  TestServer server(required(), 256 << 10, {}, policy("require", "refuse"));
+  TestServer server({.loop = required(), .watermark = policy("require", "refuse")});
   for (const char* path : {"/v1/chat/completions", "/v1/completions"}) {
     for (const char* greedy :
          {R"("temperature":0)", R"("top_k":1)", R"("top_p":0)", R"("min_p":1)"}) {
@@ -99,7 +99,7 @@ TEST(Watermark, WhatCannotBeMarkedIsRefused) {
 
 // The last wall: a policy that marks nothing, before a loop that asks for marks.
 TEST(Watermark, AnUnmarkedJobNeverRuns) {
-  TestServer server(required());
+  TestServer server({.loop = required()});
   const HttpReply made = server.post("/v1/chat/completions", chat_body("1+1=?"));
   ASSERT_TRUE(made.pending);
   int status = 0;
@@ -111,7 +111,7 @@ TEST(Watermark, AnUnmarkedJobNeverRuns) {
 TEST(Watermark, TheDetectorsRouteRefusesWhatItCannotTell) {
   TestServer server;
   EXPECT_EQ(server.post("/v1/watermark/detect", R"({"text":"x"})").status, 404) << "no key";
-  TestServer with({}, 256 << 10, {}, policy("off"));
+  TestServer with({.watermark = policy("off")});
   EXPECT_EQ(with.post("/v1/watermark/detect", "{}").status, 400);
   EXPECT_EQ(with.post("/v1/watermark/detect", R"({"text":7})").status, 400);
   EXPECT_EQ(with.post("/v1/watermark/detect", R"({"text":"x","model":"y"})").status, 404);
@@ -123,7 +123,7 @@ TEST(Watermark, TheDetectorsRouteRefusesWhatItCannotTell) {
 TEST(Watermark, AQuestionForAllSourcesIsBounded) {
   std::vector<std::string> sources;
   for (size_t i = 0; i < watermark::kSourcesMax; ++i) sources.push_back(fmt::format("a/{}", i));
-  TestServer server({}, 256 << 10, {}, policy("off", "bias", sources));
+  TestServer server({.watermark = policy("off", "bias", sources)});
   EXPECT_GT(detect(server, "12+30=42")["tokens_scored"], 0);
   std::string text;
   for (int i = 0; i < 3000; ++i) text += std::to_string(i % 7919);

@@ -41,7 +41,7 @@ constexpr size_t kFilesMax = 64;  //
 constexpr int kPollMs = 20;       // between two looks at the clock and the memory
 constexpr int64_t kErrorBytes = 64 << 10;
 constexpr int64_t kFolderSlack = 1 << 20;  // of the file system itself
-constexpr double kStartSeconds = 5;        // that a loaded machine may need to set a sandbox up
+constexpr double kStartSeconds = 30;       // that a loaded machine may need to set a sandbox up
 
 // Owner of a file descriptor; move-only.
 class Fd {
@@ -194,12 +194,15 @@ struct Stream {
 enum Channel : size_t { kOut, kErr, kStatus, kChannels };
 using Streams = std::array<Stream, kChannels>;
 
+Clock::time_point in_seconds(double seconds) {
+  return Clock::now() +
+         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
 // Reads until all of the child's processes have let go of the streams, or a limit is passed.
-SandboxEnd follow(pid_t pid, Streams& streams, const SandboxLimits& limits) {
-  const auto allowed = std::chrono::duration<double>(limits.seconds);
-  Clock::time_point deadline =
-      Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                         allowed + std::chrono::duration<double>(kStartSeconds));
+// internal: bubblewrap said nothing in time, which says nothing of the program.
+Result<SandboxEnd> follow(pid_t pid, Streams& streams, const SandboxLimits& limits) {
+  Clock::time_point deadline = in_seconds(kStartSeconds);
   bool started = false;
   while (true) {
     std::array<pollfd, kChannels> polled;
@@ -213,10 +216,13 @@ SandboxEnd follow(pid_t pid, Streams& streams, const SandboxLimits& limits) {
     }
     if (!started && !streams[kStatus].text.empty()) {
       started = true;  // bubblewrap has made the namespaces: from here on time is the program's
-      deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(allowed);
+      deadline = in_seconds(limits.seconds);
     }
     if (streams[kOut].over) return SandboxEnd::output;
-    if (Clock::now() > deadline) return SandboxEnd::time;
+    if (Clock::now() > deadline) {
+      if (started) return SandboxEnd::time;
+      return error(Code::internal, "sandbox: did not start within {} s", kStartSeconds);
+    }
     if (resident_bytes_of_tree(pid) > limits.memory_bytes) return SandboxEnd::memory;
   }
 }
@@ -269,9 +275,11 @@ Result<SandboxRun> run(const SandboxJob& job) {
   }
   TRY_ASSIGN(const pid_t pid, spawn(command_line(job), handed));
   handed.fds.clear();
-  SandboxRun result;
-  result.end = follow(pid, streams, job.limits);
+  const auto end = follow(pid, streams, job.limits);
   end_of(pid, streams);
+  if (!end) return end.status();
+  SandboxRun result;
+  result.end = *end;
   result.out = std::move(streams[kOut].text);
   result.err = std::move(streams[kErr].text);
   if (result.end != SandboxEnd::exited) return result;

@@ -45,7 +45,8 @@ struct SandboxRun {
 // ok, or unsupported: one line that says what is missing here. Asked once, by a real run.
 Status sandbox_ready();
 
-// unsupported: as sandbox_ready. When it returns, no process of the job lives.
+// unsupported: as sandbox_ready; internal: the machine had no time to start it. When it returns, no
+// process of the job lives.
 Result<SandboxRun> run_in_sandbox(const SandboxJob& job);
 
 }  // namespace hearth::code

@@ -1,5 +1,6 @@
 // See own_suite.h. Patterns and schemas are grammars of answers (text/grammar), tried on a whole
-// reply: their work is bounded, whatever the pattern.
+// reply: their work is bounded, whatever the pattern. A reply on which the bounds are passed is
+// not right, and its note says why; the run goes on.
 #include "hearth/eval/own/own_suite.h"
 
 #include <filesystem>
@@ -39,21 +40,24 @@ std::string folded(std::string_view text, bool ignore_case) {
   return out;
 }
 
-Result<bool> matches(grammar::Grammar grammar, std::string_view text) {
+// Errors are the grammar's own; `otherwise` is the note of a text that isn't of it.
+Result<Judgement> judge_by_grammar(grammar::Grammar grammar, std::string_view text,
+                                   const char* otherwise) {
   const auto no_tokens = std::make_shared<const grammar::TokenTrie>(grammar::TokenTrie::of({""}));
   TRY_ASSIGN(auto compiled, grammar::CompiledGrammar::compile(std::move(grammar), no_tokens));
   grammar::Matcher matcher(std::move(compiled), false);
-  TRY_ASSIGN(const bool taken, matcher.advance(text));
-  return taken && matcher.complete();
+  const auto taken = matcher.advance(text);
+  if (!taken) return Judgement{0, taken.status().message()};
+  return *taken && matcher.complete() ? judgement_of(true) : Judgement{0, otherwise};
 }
 
-Result<bool> matches_pattern(const std::string& pattern, std::string_view reply) {
+Result<Judgement> judge_by_pattern(const std::string& pattern, std::string_view reply) {
   grammar::Grammar grammar;
   TRY_ASSIGN(const grammar::ExprId body,
              grammar::parse_regex(pattern, grammar::Anchoring::search, grammar));
   grammar.root = grammar.declare("pattern");
   grammar.define(grammar.root, body);
-  return matches(std::move(grammar), reply);
+  return judge_by_grammar(std::move(grammar), reply, "");
 }
 
 // Members in the order in which the schema names them, which is the order of the grammar; others
@@ -95,8 +99,8 @@ Result<Judgement> judge_by_schema(const std::string& schema_text, std::string_vi
   TRY_ASSIGN(grammar::Grammar grammar, grammar::grammar_of_schema(schema));
   const auto value = parse_json(trimmed(json_text(reply)));
   if (!value) return Judgement{0, "not JSON: " + value.status().message()};
-  TRY_ASSIGN(const bool valid, matches(std::move(grammar), in_schema_order(*value, schema).dump()));
-  return valid ? judgement_of(true) : Judgement{0, "not valid by the schema"};
+  return judge_by_grammar(std::move(grammar), in_schema_order(*value, schema).dump(),
+                          "not valid by the schema");
 }
 
 Judgement judge_by_value(const std::string& expected, std::string_view reply) {
@@ -117,10 +121,8 @@ Result<Judgement> judge(const SuiteFile& file, const EvalItem& item, std::string
       return judge_by_value(item.answer, reply);
     case Scorer::json_schema:
       return judge_by_schema(item.answer, reply);
-    case Scorer::regex: {
-      TRY_ASSIGN(const bool matched, matches_pattern(item.answer, trimmed(reply)));
-      return judgement_of(matched);
-    }
+    case Scorer::regex:
+      return judge_by_pattern(item.answer, trimmed(reply));
     case Scorer::code: {
       TRY_ASSIGN(const Json json, parse_json(item.answer));
       TRY_ASSIGN(const code::CodeTask task, code::task_from(json));
@@ -133,10 +135,9 @@ Result<Judgement> judge(const SuiteFile& file, const EvalItem& item, std::string
 // What a scorer will read, read once before anything runs.
 Status check_answer(const SuiteFile& file, const std::string& answer) {
   if (file.scorer == Scorer::regex) {
-    TRY(matches_pattern(answer, ""));
+    TRY(judge_by_pattern(answer, ""));
   } else if (file.scorer == Scorer::json_schema) {
-    TRY_ASSIGN(const Json schema, parse_json(answer));
-    TRY(grammar::grammar_of_schema(schema));
+    TRY(judge_by_schema(answer, "null"));
   } else if (file.scorer == Scorer::code) {
     TRY_ASSIGN(const Json task, parse_json(answer));
     TRY(code::task_from(task));
@@ -165,6 +166,7 @@ Result<Suite> open_suite(const std::string& path) {
   Suite suite;
   suite.name = file->name.empty() ? stem_of(path) : file->name;
   suite.description = "a suite of one's own";
+  suite.scorer = scorer_text(*file);
   suite.max_tokens = file->max_tokens;
   suite.temperature = file->temperature;
   suite.top_p = file->top_p;

@@ -69,6 +69,12 @@ TEST_F(OwnSuites, SchemasHaveNoOrder) {
   EXPECT_TRUE(judged("json-schema", schema, "none").note.starts_with("not JSON"));
 }
 
+TEST_F(OwnSuites, AReplyThatNoGrammarCanFollowIsNotRight) {
+  const Judgement lost = judged("regex", "(a|aa|aaa){0,1000}b", std::string(5000, 'a'));
+  EXPECT_FALSE(lost.right());
+  EXPECT_EQ(lost.note, "the grammar is too ambiguous to be followed");
+}
+
 TEST_F(OwnSuites, CodeRunsInTheSandbox) {
   const Status ready = code::sandbox_ready();
   if (!ready.is_ok()) GTEST_SKIP() << "no program was run: " << ready.message();

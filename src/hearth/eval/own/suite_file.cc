@@ -100,6 +100,11 @@ Result<SuiteFile> suite_of(const YAML::Node& root) {
 
 }  // namespace
 
+std::string scorer_text(const SuiteFile& suite) {
+  const std::string_view name = kScorers[static_cast<size_t>(suite.scorer)];
+  return fmt::format("{}{}", name, suite.ignore_case ? ", ignore_case" : "");
+}
+
 Result<SuiteFile> parse_suite(std::string_view yaml) {
   if (yaml.size() > kBytesMax) {
     return error(Code::corrupt, "expected {} bytes at most, found {}", kBytesMax, yaml.size());

@@ -25,6 +25,8 @@ struct SuiteFile {
   double temperature = 0.6, top_p = 0.95;
 };
 
+std::string scorer_text(const SuiteFile& suite);  // e.g. "contains, ignore_case"
+
 // corrupt: not YAML, an unknown key, a value of the wrong kind; the message names the line.
 Result<SuiteFile> parse_suite(std::string_view yaml);
 

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "hearth/base/mapped_file.h"
-#include "hearth/guard/audit/hex.h"
 #include "hearth/guard/audit/log_files.h"
 
 namespace hearth::audit {

@@ -179,9 +179,9 @@ TEST(AuditLog, GoesOnBehindAFullFileAlone) {
   EXPECT_EQ(events_of(path).size(), 3u);
 }
 
-TEST(AuditLog, OldFilesAreRemoved) {
-  test::Folder folder;
-  const std::string path = folder / "audit.log";
+// The full files of a log, written at `path` and opened again when file `old` of them is past its
+// days.
+std::vector<std::string> full_files_with_an_old_one(const std::string& path, size_t old) {
   LogOptions options = options_at(path);
   options.file_bytes_max = 500;
   {
@@ -189,12 +189,20 @@ TEST(AuditLog, OldFilesAreRemoved) {
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(log->append(event_of("anna")).is_ok());
   }
   const auto files = find_log_files(path);
-  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 181);
-  std::filesystem::last_write_time(files->full[0], old);
   options.keep_days = 180;
+  const auto long_ago =
+      std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 181);
+  std::filesystem::last_write_time(files->full.at(old), long_ago);
   open_log(options);
-  EXPECT_FALSE(std::filesystem::exists(files->full[0]));
-  EXPECT_TRUE(std::filesystem::exists(files->full[1]));
+  return files->full;
+}
+
+TEST(AuditLog, OldFilesAreRemoved) {
+  test::Folder folder;
+  const std::string path = folder / "audit.log";
+  const auto files = full_files_with_an_old_one(path, 0);
+  EXPECT_FALSE(std::filesystem::exists(files[0]));
+  EXPECT_TRUE(std::filesystem::exists(files[1]));
   EXPECT_TRUE(verified(path).ok());
 }
 
@@ -202,19 +210,9 @@ TEST(AuditLog, OldFilesAreRemoved) {
 TEST(AuditLog, NoFileIsRemovedBeforeAnOlderOne) {
   test::Folder folder;
   const std::string path = folder / "audit.log";
-  LogOptions options = options_at(path);
-  options.file_bytes_max = 500;
-  {
-    const auto log = open_log(options);
-    for (int i = 0; i < 5; ++i) EXPECT_TRUE(log->append(event_of("anna")).is_ok());
-  }
-  const auto files = find_log_files(path);
-  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 181);
-  std::filesystem::last_write_time(files->full[1], old);
-  options.keep_days = 180;
-  open_log(options);
-  EXPECT_TRUE(std::filesystem::exists(files->full[0]));
-  EXPECT_TRUE(std::filesystem::exists(files->full[1]));
+  const auto files = full_files_with_an_old_one(path, 1);
+  EXPECT_TRUE(std::filesystem::exists(files[0]));
+  EXPECT_TRUE(std::filesystem::exists(files[1]));
   EXPECT_TRUE(verified(path).ok());
 }
 

@@ -82,7 +82,7 @@ Result<Json> follow_chain(std::string_view line, Head& head) {
   return event;
 }
 
-Walked walk_chain(std::string_view bytes, Head& head) {
+Walked walk_chain(std::string_view bytes, Head& head, const OnEvent& on_event) {
   Walked walked;
   while (!bytes.empty()) {
     const size_t end = bytes.find('\n');
@@ -90,11 +90,12 @@ Walked walk_chain(std::string_view bytes, Head& head) {
       walked.torn = static_cast<int64_t>(bytes.size());
       break;
     }
-    auto event = follow_chain(bytes.substr(0, end), head);
-    if (!event) {
-      walked.status = std::move(event).status();
-      break;
-    }
+    Head after = head;
+    auto event = follow_chain(bytes.substr(0, end), after);
+    walked.status = event ? Status::ok() : std::move(event).status();
+    if (event && on_event) walked.status = on_event(*event, {after.seq - 1, head.hash}, after);
+    if (!walked.status.is_ok()) break;
+    head = std::move(after);
     walked.bytes += static_cast<int64_t>(end) + 1;
     ++walked.lines;
     bytes.remove_prefix(end + 1);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -44,6 +45,9 @@ struct Walked {
   Status status;     // of the first line that is wrong, if one is
   int64_t torn = 0;  // bytes behind the last newline: a line that was being written
 };
-Walked walk_chain(std::string_view bytes, Head& head);
+// Moves `head` past the lines that are right. `on_event`: of each, from `before` to `after`; its
+// error makes the line wrong.
+using OnEvent = std::function<Status(const Json& event, const Head& before, const Head& after)>;
+Walked walk_chain(std::string_view bytes, Head& head, const OnEvent& on_event = {});
 
 }  // namespace hearth::audit

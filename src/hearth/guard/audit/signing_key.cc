@@ -8,8 +8,8 @@
 #include <array>
 
 #include "hearth/base/check.h"
+#include "hearth/base/hex.h"
 #include "hearth/base/mapped_file.h"
-#include "hearth/guard/audit/hex.h"
 
 namespace hearth::audit {
 namespace {

@@ -10,8 +10,8 @@
 #include <array>
 #include <vector>
 
+#include "hearth/base/hex.h"
 #include "hearth/base/sha256.h"
-#include "hearth/guard/audit/hex.h"
 
 namespace hearth::audit {
 namespace {

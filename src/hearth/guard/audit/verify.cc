@@ -23,35 +23,22 @@ void Verifier::reject(const std::string& name, int64_t line, std::string why) {
 }
 
 bool Verifier::read(std::string_view bytes, const std::string& name, bool last) {
-  for (int64_t line = 1; !bytes.empty(); ++line) {
-    const size_t end = bytes.find('\n');
-    const bool blank = bytes.find_first_not_of('\0') == bytes.npos;
-    if (end == bytes.npos || blank) {
-      out_.torn = static_cast<int64_t>(bytes.size());
-      if (!last) reject(name, line, "the file ends inside a line");
-      return last;
-    }
-    if (!begun_) out_.head.hash.clear();
-    Head before = out_.head;
-    auto event = follow_chain(bytes.substr(0, end), out_.head);
-    if (event && !begun_) {
-      before.seq = out_.head.seq - 1;
-      out_.first_seq = before.seq;
-    }
-    Status status = event ? take(*event, before) : Status(event.status());
-    if (!status.is_ok()) {
-      reject(name, line, status.message());
-      return false;
-    }
-    begun_ = true;
-    ++out_.events;
-    if (options_.known && *options_.known == out_.head) known_seen_ = true;
-    bytes.remove_prefix(end + 1);
+  if (out_.events == 0) out_.head.hash.clear();
+  const Walked walked = walk_chain(
+      bytes, out_.head, [this](const Json& event, const Head& before, const Head& after) {
+        return take(event, before, after);
+      });
+  if (!walked.status.is_ok()) {
+    reject(name, walked.lines + 1, walked.status.message());
+    return false;
   }
-  return true;
+  out_.torn = walked.torn;
+  if (walked.torn == 0 || last) return true;
+  reject(name, walked.lines + 1, "the file ends inside a line");
+  return false;
 }
 
-Status Verifier::take(const Json& event, const Head& before) {
+Status Verifier::take(const Json& event, const Head& before, const Head& after) {
   if (before.seq == 0 && !says(event, "prev", Head().hash)) {
     return error(Code::corrupt, "the first event follows another one");
   }
@@ -59,6 +46,9 @@ Status Verifier::take(const Json& event, const Head& before) {
     TRY_ASSIGN(log_key_, json_string_or(event, "public_key", ""));
   }
   if (says(event, "kind", "head")) TRY(check_head(event, before));
+  if (out_.events == 0) out_.first_seq = before.seq;
+  ++out_.events;
+  if (options_.known && *options_.known == after) known_seen_ = true;
   if (options_.on_event) options_.on_event(event);
   return Status::ok();
 }

@@ -55,14 +55,13 @@ class Verifier {
   Verification finish();
 
  private:
-  Status take(const Json& event, const Head& before);
+  Status take(const Json& event, const Head& before, const Head& after);
   Status check_head(const Json& event, const Head& before);
   void reject(const std::string& name, int64_t line, std::string why);
 
   const VerifyOptions& options_;
   Verification out_;
   std::string log_key_;  // that the log names
-  bool begun_ = false;
   bool known_seen_ = false;
 };
 

@@ -1,13 +1,10 @@
 // See label.h.
 #include "hearth/guard/label/label.h"
 
-#include <fmt/format.h>
-#include <openssl/rand.h>
-
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "hearth/base/check.h"
+#include "hearth/base/hex.h"
 
 namespace hearth::label {
 namespace {
@@ -52,11 +49,7 @@ std::string aigc_header(const Mark& mark) {
 }
 
 std::string new_produce_id() {
-  std::array<unsigned char, 12> bytes;
-  CHECK_EQ(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())), 1);
-  std::string out;
-  for (const unsigned char byte : bytes) out += fmt::format("{:02x}", byte);
-  return out;
+  return random_hex(12);
 }
 
 std::string_view without_explicit_text(std::string_view text) {

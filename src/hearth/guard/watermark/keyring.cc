@@ -12,6 +12,7 @@
 #include <set>
 
 #include "hearth/base/check.h"
+#include "hearth/base/hex.h"
 #include "hearth/base/mapped_file.h"
 #include "hearth/files/json.h"
 #include "hearth/files/outside_bytes.h"
@@ -28,24 +29,14 @@ Status check_window(int64_t window) {
   return error(Code::invalid, "window: expected 1 to {} tokens, found {}", kWindowMax, window);
 }
 
-// 4 bits; -1: no hex digit.
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
 // Says nothing of what it found: that is a secret.
 Status parse_secret(std::string_view hex, std::array<uint8_t, 32>& out) {
-  bool right = hex.size() == 2 * out.size();
-  for (size_t i = 0; right && i < out.size(); ++i) {
-    const int high = hex_digit(hex[2 * i]);
-    const int low = hex_digit(hex[2 * i + 1]);
-    right = high >= 0 && low >= 0;
-    out[i] = static_cast<uint8_t>(16 * high + low);
+  const auto bytes = bytes_of_hex(hex);
+  if (!bytes || bytes->size() != out.size()) {
+    return error(Code::corrupt, "`secret`: expected {} digits 0-9, a-f", 2 * out.size());
   }
-  if (right) return Status::ok();
-  return error(Code::corrupt, "`secret`: expected {} digits 0-9, a-f", 2 * out.size());
+  std::ranges::copy(*bytes, out.begin());
+  return Status::ok();
 }
 
 SipKey key_at(const std::array<uint8_t, 32>& bytes, size_t at) {
@@ -135,10 +126,8 @@ Result<Keyring> Keyring::make(std::vector<std::string> sources, int window) {
 }
 
 std::string Keyring::to_json() const {
-  std::string hex;
-  for (const uint8_t byte : secret_) hex += fmt::format("{:02x}", byte);
   const Json file = {
-      {"format", kFormat}, {"secret", hex}, {"window", window_}, {"sources", sources_}};
+      {"format", kFormat}, {"secret", hex_of(secret_)}, {"window", window_}, {"sources", sources_}};
   return file.dump(2) + "\n";
 }
 
@@ -153,10 +142,7 @@ std::array<uint8_t, 32> Keyring::hmac(std::string_view text) const {
 }
 
 std::string Keyring::id() const {
-  const std::array<uint8_t, 32> hash = hmac("hearth watermark id");
-  std::string hex;
-  for (size_t i = 0; i < 8; ++i) hex += fmt::format("{:02x}", hash[i]);
-  return hex;
+  return hex_of(hmac("hearth watermark id")).substr(0, 16);
 }
 
 bool Keyring::has(std::string_view source) const {

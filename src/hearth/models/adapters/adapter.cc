@@ -75,7 +75,7 @@ Status AdapterLoad::change_expansion(const MatchedDelta& delta, const Model& mod
   for (int64_t r = 0; r < kv_b.out(); ++r) {
     const std::span<float> row(kv_b.tensor.f32_row(r), static_cast<size_t>(kv_b.in()));
     decode_row(delta.weight->tensor, r, 0, kv_b.in(), row.data());
-    add_delta(delta, r, row);
+    add_delta(delta, r, 0, row);
   }
   // Itself, and its maps in both directions, rows of heads rounded up.
   adapter_->facts_.bytes += 4 * kv_b.bytes();

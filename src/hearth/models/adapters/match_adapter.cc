@@ -149,12 +149,13 @@ std::string MatchedDelta::target() const {
   return last_word(spec.name.empty() ? spec.gguf_name : spec.name);
 }
 
-void add_delta(const MatchedDelta& delta, int64_t row, std::span<float> values) {
+void add_delta(const MatchedDelta& delta, int64_t row, int64_t column, std::span<float> values) {
+  const int64_t in = delta.spec.shape[1];
   for (size_t c = 0; c < values.size(); ++c) {
     double sum = 0;
     for (int64_t r = 0; r < delta.rank; ++r) {
       sum += static_cast<double>(delta.b[static_cast<size_t>(row * delta.rank + r)]) *
-             delta.a[static_cast<size_t>(r) * values.size() + c];
+             delta.a[static_cast<size_t>(r * in + column) + c];
     }
     values[c] = static_cast<float>(values[c] + sum);
   }

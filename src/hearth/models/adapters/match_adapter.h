@@ -20,8 +20,8 @@ struct MatchedDelta {
   std::string target() const;  // "q_proj"
 };
 
-// values [in] += row `row` of b a.
-void add_delta(const MatchedDelta& delta, int64_t row, std::span<float> values);
+// values += row `row` of b a, from its column `column` on.
+void add_delta(const MatchedDelta& delta, int64_t row, int64_t column, std::span<float> values);
 
 // `base_kind`: where the model's weights come from, which decides how rotary rows lie. The model's
 // slots need not be filled. `bytes_max`: what the adapter may take while it is loaded and

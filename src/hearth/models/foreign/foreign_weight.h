@@ -36,7 +36,7 @@ class ForeignWeight {
   virtual Status repack(int64_t begin, const Tensor& out) const;
 
   // The bulk of the stored bytes may leave memory.
-  void forget() const;
+  virtual void forget() const;
 
  protected:
   ForeignWeight(const Shape& shape, Format home) : shape_(shape), home_(home) {}

@@ -10,6 +10,7 @@
 #include <optional>
 #include <sstream>
 
+#include "hearth/base/hex.h"
 #include "hearth/base/mapped_file.h"
 #include "hearth/base/sha256.h"
 #include "hearth/files/outside_bytes.h"
@@ -170,8 +171,7 @@ Result<NewApiKey> make_api_key(const std::string& name) {
     return error(Code::internal, "the system gave no random bytes");
   }
   NewApiKey out;
-  out.key = kPrefix;
-  for (unsigned char byte : random) out.key += fmt::format("{:02x}", byte);
+  out.key = fmt::format("{}{}", kPrefix, hex_of(random));
   out.line = fmt::format("{} {}{} scopes=generate", name, kHash, sha256_of(out.key));
   return out;
 }

@@ -152,7 +152,7 @@ void Call::cancelled() {
 
 ApiError Call::why_cancelled() const {
   if (head_.deadline && Clock::now() >= *head_.deadline) {
-    return api_error(503, "deadline_exceeded", "the answer took longer than its deadline");
+    return api_error(504, "deadline_exceeded", "the answer took longer than its deadline");
   }
   return api_error(499, "disconnected", "the call was cancelled");
 }
@@ -160,7 +160,7 @@ ApiError Call::why_cancelled() const {
 void Call::tick(Clock::time_point now) {
   if (finished_) return;
   if (wait_ == Wait::message && waited(now) > server_.options.read_seconds) {
-    finish(api_error(503, "deadline_exceeded", "the message took too long"));
+    finish(api_error(504, "deadline_exceeded", "the message took too long"));
   } else if (wait_ == Wait::write && waited(now) > server_.options.write_seconds && !gone_) {
     if (stream_) stream_->abandon(Abandon::too_slow);
     context_.TryCancel();

@@ -1,7 +1,6 @@
 // Embed, LoadAdapter and UnloadAdapter over gRPC: what HTTP would say, and whom it would let in.
 #include <fstream>
 
-#include "hearth/models/adapters/testing.h"
 #include "hearth/serve/grpc/testing.h"
 
 namespace hearth::serve {
@@ -11,20 +10,6 @@ v1::EmbedRequest texts(const std::vector<std::string>& all) {
   v1::EmbedRequest request;
   for (const std::string& text : all) request.add_inputs()->set_text(text);
   return request;
-}
-
-std::string to_http(RpcTestServer& server, const std::string& path, const std::string& body) {
-  RequestHead head;
-  head.method = "POST";
-  head.target = path;
-  RequestContext context;
-  HttpReply reply = server.service->handle(head, context, body);
-  while (reply.pending) {
-    const auto progress = reply.pending->poll(false);
-    if (progress.whole) return progress.whole->body;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return reply.body;
 }
 
 TEST(GrpcEmbed, GivesHttpsVectors) {
@@ -38,16 +23,16 @@ TEST(GrpcEmbed, GivesHttpsVectors) {
   }
   const grpc::Status status = server.stub->Embed(&context, request, &found);
   ASSERT_TRUE(status.ok()) << status.error_message();
-  const auto expected =
-      parse_json(to_http(server, "/v1/embeddings", R"({"input":["12+30=?","7*8=?"]})"));
-  ASSERT_TRUE(expected.has_value());
+  const HttpReply reply = server.post("/v1/embeddings", R"({"input":["12+30=?","7*8=?"]})");
+  ASSERT_TRUE(reply.pending) << reply.body;
+  const Json expected = parsed(wait_for(*reply.pending));
   ASSERT_EQ(found.embeddings_size(), 3);
   const auto values = [&](int i) {
     return std::vector<float>(found.embeddings(i).values().begin(),
                               found.embeddings(i).values().end());
   };
   for (int i = 0; i < 2; ++i) {
-    const Json& vector = (*expected)["data"][static_cast<size_t>(i)]["embedding"];
+    const Json& vector = expected["data"][static_cast<size_t>(i)]["embedding"];
     EXPECT_EQ(values(i), vector.get<std::vector<float>>());
   }
   EXPECT_EQ(values(2), values(0));
@@ -119,9 +104,8 @@ grpc::Status unload(RpcTestServer& server, const std::string& name, const std::s
 }
 
 TEST(GrpcAdapters, ComeAndGo) {
-  test::AdapterFolder folder;
-  test::write_random_adapter(folder / "one", mini().model(), {{"o_proj"}, 2, 0.5, 3});
-  RpcTestServer server({.adapter_directory = folder.path().string()});
+  RpcTestServer server;
+  test::write_random_adapter(server.folder / "one", mini().model(), {{"o_proj"}, 2, 0.5, 3});
   v1::Adapter loaded;
   const grpc::Status status = load(server, "law", "one", loaded);
   ASSERT_TRUE(status.ok()) << status.error_message();
@@ -142,15 +126,15 @@ TEST(GrpcAdapters, ComeAndGo) {
 }
 
 TEST(GrpcAdapters, WantTheScopeOfHttp) {
-  test::AdapterFolder folder;
-  test::write_random_adapter(folder / "one", mini().model(), {{"o_proj"}, 2, 0.5, 3});
+  const test::AdapterFolder folder;
   const NewApiKey user = *make_api_key("user");
   const NewApiKey owner = *make_api_key("owner");
   const std::string keys = folder / "keys.txt";
   std::ofstream(keys) << user.line << "\n" << owner.line << " scopes=generate,admin\n";
   GateOptions access;
   access.keys_path = keys;
-  RpcTestServer server(*Gate::open(access), {.adapter_directory = folder.path().string()});
+  RpcTestServer server({.access = access});
+  test::write_random_adapter(server.folder / "one", mini().model(), {{"o_proj"}, 2, 0.5, 3});
   v1::Adapter loaded;
   EXPECT_EQ(load(server, "law", "one", loaded).error_code(), grpc::StatusCode::UNAUTHENTICATED);
   EXPECT_EQ(load(server, "law", "one", loaded, user.key).error_code(),

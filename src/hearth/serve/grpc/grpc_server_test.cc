@@ -28,15 +28,13 @@ std::string key_line(const std::string& name, const std::string& key, const std:
   return fmt::format("{} sha256:{}{}\n", name, hash.hex(), rest);
 }
 
-std::unique_ptr<Gate> gate_with_keys() {
+GateOptions access_with_keys() {
   const std::string path = testing::TempDir() + "grpc_keys.txt";
   std::ofstream(path) << key_line("alice", "right", "") << key_line("slow", "slow", " rpm=1")
                       << key_line("watcher", "watch", " scopes=metrics");
-  GateOptions options;
-  options.keys_path = path;
-  auto gate = Gate::open(std::move(options));
-  CHECK(gate.has_value());
-  return *std::move(gate);
+  GateOptions access;
+  access.keys_path = path;
+  return access;
 }
 
 grpc::Status chat_with(v1::Hearth::Stub& stub, const std::string& authorization) {
@@ -49,19 +47,9 @@ grpc::Status chat_with(v1::Hearth::Stub& stub, const std::string& authorization)
 
 // The same question over HTTP's service, whole.
 Json http_answer(RpcTestServer& server, const std::string& body) {
-  RequestHead head;
-  head.method = "POST";
-  head.target = "/v1/chat/completions";
-  head.host = "localhost";
-  RequestContext context;
-  CHECK(!server.service->refuse(head, context));
-  const HttpReply reply = server.service->handle(head, context, body);
+  const HttpReply reply = server.post("/v1/chat/completions", body);
   CHECK(reply.pending != nullptr);
-  while (true) {
-    const auto progress = reply.pending->poll(false);
-    if (progress.whole) return *parse_json(progress.whole->body);
-    std::this_thread::sleep_for(milliseconds(1));
-  }
+  return parsed(wait_for(*reply.pending));
 }
 
 // The guard stands on the way that both protocols take.
@@ -153,7 +141,7 @@ TEST(Grpc, GenerateTakesTextAndTokens) {
   grpc::ClientContext first, second, third;
   ASSERT_TRUE(server.stub->Tokenize(&first, asked, &tokens).ok());
   EXPECT_EQ(tokens.pieces_size(), tokens.tokens_size());
-  EXPECT_EQ(tokens.max_model_len(), kTestContext);
+  EXPECT_EQ(tokens.max_model_len(), kContext);
   v1::GenerateRequest request;
   request.set_text("12+30=");
   request.mutable_options()->set_max_tokens(4);
@@ -266,11 +254,11 @@ TEST(Grpc, EachWrongFieldIsNamedBesideAnUnbrokenStream) {
   const Answer whole = read_all(*neighbour);
   EXPECT_TRUE(whole.status.ok());
   EXPECT_EQ(whole.finish, v1::FINISH_REASON_LENGTH);
-  EXPECT_EQ(whole.usage.prompt_tokens() + whole.usage.completion_tokens(), kTestContext);
+  EXPECT_EQ(whole.usage.prompt_tokens() + whole.usage.completion_tokens(), kContext);
 }
 
 TEST(Grpc, KeysScopesAndRates) {
-  RpcTestServer server(gate_with_keys(), {});
+  RpcTestServer server({.access = access_with_keys()});
   const struct {
     const char* authorization;
     grpc::StatusCode code;
@@ -377,7 +365,7 @@ TEST(Grpc, WhatTheEndCutsIsToldSo) {
 }
 
 TEST(Grpc, AFullQueueSaysWhenToComeAgain) {
-  RpcTestSettings settings;
+  TestSettings settings;
   settings.loop.sequences_max = 2;
   RpcTestServer server(settings);
   grpc::ClientContext context;
@@ -393,9 +381,9 @@ TEST(Grpc, AFullQueueSaysWhenToComeAgain) {
 }
 
 TEST(Grpc, CallsBeyondTheLimitAreRefused) {
-  RpcTestSettings settings;
-  settings.grpc.calls_max = 3;
-  RpcTestServer server(settings);
+  GrpcOptions options;
+  options.calls_max = 3;
+  RpcTestServer server({}, options);
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>>> readers;
   for (int i = 0; i < 3; ++i) {
@@ -430,9 +418,7 @@ v1::ChatRequest long_question() {
 }
 
 TEST(Grpc, AReaderThatNeverReadsIsCut) {
-  RpcTestSettings settings;
-  settings.stream_buffer = 4096;
-  RpcTestServer server(settings);
+  RpcTestServer server({.stream_buffer = 4096});
   const std::string expected = ask(*server.stub, question("7*8=?")).content;
   grpc::ClientContext context;
   const auto narrow = narrow_stub(server);
@@ -445,9 +431,9 @@ TEST(Grpc, AReaderThatNeverReadsIsCut) {
 
 // A client that stops reading for good holds its call no longer than the limit.
 TEST(Grpc, AStuckReaderLosesItsCall) {
-  RpcTestSettings settings;
-  settings.grpc.write_seconds = 0.3;
-  RpcTestServer server(settings);
+  GrpcOptions options;
+  options.write_seconds = 0.3;
+  RpcTestServer server({}, options);
   grpc::ClientContext context;
   const auto narrow = narrow_stub(server);
   const auto reader = narrow->Chat(&context, long_question());

@@ -131,9 +131,9 @@ RpcReply RpcService::embed(const RpcHead& head, const RequestContext& context,
   Admitted admitted;
   reply.error = admission_.embed(std::move(request), context.caller, head.deadline, admitted);
   if (reply.error) return reply;
-  reply.stream =
-      embedding_stream(std::move(admitted.model), std::move(admitted.channel), admitted.choices);
   *context.facts = std::move(admitted.facts);
+  reply.stream =
+      embedding_stream(context.facts->model, std::move(admitted.channel), admitted.choices);
   return reply;
 }
 

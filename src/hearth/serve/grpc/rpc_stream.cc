@@ -108,7 +108,6 @@ RpcStream::Progress RpcStream::poll() {
   Progress out;
   out.ended = taken.ended;
   out.error = taken.error;
-  if (out.ended) usage_ = taken.usage;
   out.messages = messages(std::move(taken));
   return out;
 }

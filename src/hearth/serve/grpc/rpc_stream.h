@@ -32,7 +32,7 @@ class RpcStream {
   // Called from another thread when poll() has something new.
   void set_listener(std::function<void()> listener);
   void abandon(Abandon reason);
-  Usage usage() const { return usage_; }  // after the end
+  Usage usage() const { return channel_->usage(); }
 
  protected:
   // The messages of what was taken from the channel; its end is `ended` without an error.
@@ -40,7 +40,6 @@ class RpcStream {
 
  private:
   const std::shared_ptr<AnswerChannel> channel_;
-  Usage usage_;
 };
 
 // Messages hearth.v1.GenerateResponse; with a good end, the usage last. `tokenizer` must outlive

@@ -7,107 +7,33 @@
 #include <gtest/gtest.h>
 #include <hearth/v1/hearth.grpc.pb.h>
 
-#include <chrono>
 #include <memory>
-#include <sstream>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "hearth/serve/grpc/grpc_server.h"
-#include "hearth/serve/service.h"
-#include "hearth/serve/testing.h"
+#include "hearth/serve/test_server.h"
 
 namespace hearth::serve {
 
-inline constexpr int64_t kTestContext = 512;
-
-struct RpcTestSettings {
-  LoopOptions loop = {};
-  GrpcOptions grpc = {};
-  int64_t stream_buffer = 256 << 10;
-  pii::Mode personal_data = pii::Mode::off;
-  std::string adapter_directory = "";
-};
-
-struct RpcTestServer {
-  explicit RpcTestServer(const RpcTestSettings& settings = {}) {
-    auto opened = Gate::open({});
-    CHECK(opened.has_value());
-    gate = *std::move(opened);
-    start(settings);
-  }
-  RpcTestServer(std::unique_ptr<Gate> guarded, const RpcTestSettings& settings)
-      : gate(std::move(guarded)) {
-    start(settings);
-  }
-  ~RpcTestServer() {
-    server->stop();
-    loop->stop();
-  }
-
-  void start(const RpcTestSettings& settings) {
-    engine = mini_engine(kTestContext, 4);
-    loop = std::make_unique<EngineLoop>(mini(), *engine, metrics, settings.loop);
-    AdmissionOptions options;
-    options.model_names = {"mini"};
-    options.context = kTestContext;
-    options.stream_buffer = settings.stream_buffer;
-    options.personal_data.mode = settings.personal_data;
-    adapters = std::make_unique<Adapters>(mini().loaded(), mini_backend(), *loop, metrics,
-                                          settings.adapter_directory);
-    admission =
-        std::make_unique<Admission>(mini(), *loop, *adapters, *gate, metrics, std::move(options));
-    service =
-        std::make_unique<Service>(*admission, *loop, *adapters, *gate, metrics, ServiceOptions());
+struct RpcTestServer : TestServer {
+  explicit RpcTestServer(TestSettings settings = {}, const GrpcOptions& options = {})
+      : TestServer(std::move(settings)) {
     rpc = std::make_unique<RpcService>(*admission, *adapters, *gate, metrics);
-    CHECK(loop->start().is_ok());
-    auto made = GrpcServer::open(*rpc, *loop, metrics, log, settings.grpc);
+    auto made = GrpcServer::open(*rpc, *loop, metrics, log, options);
     CHECK(made.has_value());
     server = *std::move(made);
     channel = grpc::CreateChannel(address(), grpc::InsecureChannelCredentials());
     stub = v1::Hearth::NewStub(channel);
   }
+  ~RpcTestServer() {
+    server->stop();
+    loop->stop();
+  }
   std::string address() const { return fmt::format("127.0.0.1:{}", server->port()); }
 
-  // A counter or gauge, summed over its labels.
-  double metric(const std::string& name) const {
-    double sum = 0;
-    std::istringstream lines(metrics.text());
-    for (std::string line; std::getline(lines, line);) {
-      if (line.starts_with(name + "{")) sum += std::stod(line.substr(line.rfind(' ')));
-    }
-    return sum;
-  }
-  bool wait_for_metric(const std::string& name, double value) const {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (metric(name) != value && std::chrono::steady_clock::now() < end) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return metric(name) == value;
-  }
-  // Every request that was admitted has ended.
-  bool wait_for_all() const {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    const auto all = [&] { return metric("hearth_requests_admitted_total") == ended(); };
-    while (!all() && std::chrono::steady_clock::now() < end) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return all();
-  }
-  double ended() const {
-    return metric("hearth_requests_completed_total") + metric("hearth_requests_failed_total") +
-           metric("hearth_requests_cancelled_total");
-  }
-
-  Metrics metrics{"mini"};
   RequestLog log{false, false};
-  std::unique_ptr<Gate> gate;
-  std::unique_ptr<Engine> engine;
-  std::unique_ptr<EngineLoop> loop;
-  std::unique_ptr<Adapters> adapters;
-  std::unique_ptr<Admission> admission;
-  std::unique_ptr<Service> service;
   std::unique_ptr<RpcService> rpc;
   std::unique_ptr<GrpcServer> server;
   std::shared_ptr<grpc::Channel> channel;

@@ -13,7 +13,7 @@ const std::string kNumerics(32, 'a');
 
 struct ResumeServer : TestServer {
   explicit ResumeServer(const std::string& numerics = kNumerics)
-      : TestServer({}, 256 << 10, {}, {}, {kKey, numerics}) {}
+      : TestServer({.resume = {kKey, numerics}}) {}
 
   // The event stream, or the body of an error.
   std::string stream(const std::string& path, const std::string& body, bool resumable = true,

@@ -19,6 +19,7 @@ class JsonValueEnd {
     return text.size();
   }
   bool ended() const { return ended_; }
+  bool in_string() const { return in_string_; }
 
  private:
   // False: `c` is not part of the value.

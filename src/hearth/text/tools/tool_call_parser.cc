@@ -105,7 +105,11 @@ void ToolCallParser::look_for_marks(bool at_end, std::vector<ToolEvent>& out) {
     if (first == std::string::npos) break;
     plain(std::string_view(pending_).substr(0, first), out);
     pending_.erase(0, first + marks[which].size());
-    push(static_cast<ToolMark>(which), out);
+    if (state_ == State::arguments && value_.in_string()) {
+      plain(marks[which], out);  // a value that speaks of marks
+    } else {
+      push(static_cast<ToolMark>(which), out);
+    }
   }
   size_t held = 0;  // the longest end of the text that may become a mark
   for (std::string_view mark : marks) {

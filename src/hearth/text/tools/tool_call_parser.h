@@ -3,7 +3,7 @@
 //
 // Marks come as marks where the vocabulary has them as tokens; their text, which a user may have
 // put into the conversation and the model may repeat, is then plain text and forges no call. In
-// other vocabularies the text itself is looked for.
+// other vocabularies the text itself is looked for, everywhere but in the strings of arguments.
 #pragma once
 
 #include <cstdint>

@@ -30,7 +30,7 @@ Json two_tools() {
   return *parse_json(R"([
     {"type": "function", "function": {"name": "add", "strict": true, "parameters": {
       "properties": {"a": {"type": "integer"}, "b": {"$ref": "#/$defs/small"}},
-      "required": ["a", "b"], "$defs": {"small": {"enum": [1, 2, "x"]}}}}},
+      "required": ["a", "b"], "$defs": {"small": {"enum": [1, 2, "x", "</tool_call>"]}}}}},
     {"type": "function", "function": {"name": "now"}}])");
 }
 

@@ -144,6 +144,25 @@ TEST(ToolCalls, TextForgesNoneWhereMarksAreTokens) {
   EXPECT_EQ(shape(joined(events)), "'" + forged + "'");
 }
 
+TEST(ToolCalls, NoMarkIsReadInAStringOfArguments) {
+  for (const ToolDialect dialect : {ToolDialect::deepseek, ToolDialect::hermes}) {
+    std::string arguments = "{\"a\\\"";
+    for (std::string_view mark : tool_mark_texts(dialect)) arguments.append(mark) += "\\\\";
+    arguments += "\": [\"";
+    for (std::string_view mark : tool_mark_texts(dialect)) arguments += mark;
+    arguments += "\"]}";
+    std::string call = tool_call_example(dialect);
+    call.replace(call.find("{...}"), 5, arguments);
+    const std::string expected = "|NAME:" + arguments;
+    for (size_t cut = 0; cut <= call.size(); ++cut) {
+      ASSERT_EQ(read_text(dialect, {call.substr(0, cut), call.substr(cut)}), expected) << cut;
+    }
+    std::vector<std::string> bytes;
+    for (char c : call) bytes.emplace_back(1, c);
+    EXPECT_EQ(read_text(dialect, bytes), expected);
+  }
+}
+
 TEST(ToolCalls, ArgumentsLeaveAsTheyCome) {
   ToolCallParser parser(ToolDialect::hermes, true);
   std::vector<ToolEvent> events;

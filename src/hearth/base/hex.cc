@@ -1,12 +1,12 @@
 // See hex.h.
-#include "hearth/guard/audit/hex.h"
+#include "hearth/base/hex.h"
 
 #include <fmt/format.h>
 #include <openssl/rand.h>
 
 #include "hearth/base/check.h"
 
-namespace hearth::audit {
+namespace hearth {
 namespace {
 
 int digit_of(char c) {
@@ -41,4 +41,4 @@ std::string random_hex(size_t count) {
   return hex_of(bytes);
 }
 
-}  // namespace hearth::audit
+}  // namespace hearth

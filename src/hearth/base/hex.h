@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace hearth::audit {
+namespace hearth {
 
 std::string hex_of(std::span<const unsigned char> bytes);
 // nullopt: an odd number of digits, or something else among them.
@@ -16,4 +16,4 @@ std::optional<std::vector<unsigned char>> bytes_of_hex(std::string_view digits);
 // `count` random bytes, in digits.
 std::string random_hex(size_t count);
 
-}  // namespace hearth::audit
+}  // namespace hearth

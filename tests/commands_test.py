@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""inspect, plan, bench and tiny: what they print; and that each command's help has an example and a
+place in docs/cli.md. Usage: tests/commands_test.py BINARY REPO. Standard library only."""
+
+import csv
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+
+from command import MINI, REPO, as_json, hearth
+from recorded import run_script
+
+
+class Commands(unittest.TestCase):
+    def test_inspect(self):
+        out = as_json("inspect", MINI)
+        self.assertEqual(out["architecture"], "deepseek_v3")
+        self.assertEqual(sum(t["bytes"] for t in out["tensors"]), out["bytes"])
+
+    def test_plan(self):
+        out = as_json("plan", "--model", MINI)
+        for key in ("devices", "kv_bytes", "peak_bytes", "ttft_ms", "tok_s", "limited_by"):
+            self.assertIn(key, out)
+
+    def test_tiny(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for arch in ("deepseek_v3", "deepseek_v2", "qwen2", "qwen3", "llama"):
+                for name in (arch, arch + ".gguf"):
+                    path = str(pathlib.Path(folder) / name)
+                    hearth("tiny", "--arch", arch, path)
+                    out = as_json("generate", "--model", path, "--prompt", "hello", "--raw",
+                                  "--max-tokens", "3")
+                    self.assertGreaterEqual(len(out["output_ids"]), 1)
+
+    def test_help_of_every_command_has_an_example(self):
+        listed = hearth("--help").stdout.split("Subcommands:")[1]
+        names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")
+                 and not line.startswith("   ")]
+        self.assertGreaterEqual(len(names), 10)
+        page = (REPO / "docs/cli.md").read_text()
+        for name in names:
+            text = hearth(name, "--help").stdout
+            self.assertIn("Example:", text)
+            self.assertIn(f"hearth {name}", page)
+            for flag in {w.strip(",") for w in text.split() if w.startswith("--")}:
+                self.assertIn(flag.split("=")[0], page, f"{flag} of {name} is not in docs/cli.md")
+
+
+class Bench(unittest.TestCase):
+    def test_bench(self):
+        shape = str(REPO / "tests/golden/qwen2/config.json")
+        with tempfile.TemporaryDirectory() as folder:
+            plot = pathlib.Path(folder) / "speed.svg"
+            run = hearth("bench", "--shape", shape, "--format", "f16", "--prompt", "16", "--gen",
+                         "4", "--depth", "0,32", "--batch", "1,2", "--repeat", "2", "--threads",
+                         "1", "--svg", str(plot), "--json")
+            self.assertIn("</svg>", plot.read_text())
+        lines = [json.loads(line) for line in run.stdout.splitlines()]
+        self.assertEqual([line["test"] for line in lines],
+                         ["pp16", "pp16@32", "tg4", "tg4 b2", "tg4@32", "tg4@32 b2"])
+        for line in lines:
+            self.assertLessEqual(line["tok_s_min"], line["tok_s"])
+            self.assertLessEqual(line["tok_s"], line["tok_s_max"])
+            for key in ("bytes_per_token", "gb_s", "bandwidth_measured_gb_s", "peak_rss_bytes",
+                        "fraction_of_limit"):
+                self.assertGreater(line[key], 0, key)
+
+    def test_bench_of_a_model_as_csv(self):
+        run = hearth("bench", "--model", MINI, "--prompt", "8", "--gen", "2", "--repeat", "1",
+                     "--threads", "1", "--csv")
+        header, *rows = csv.reader(run.stdout.splitlines())
+        self.assertEqual([row[header.index("test")] for row in rows], ["pp8", "tg2"])
+        self.assertTrue(all(len(row) == len(header) for row in rows))
+
+    def test_bench_refuses(self):
+        hearth("bench", code=2)
+        hearth("bench", "--shape", "gpt-5", code=2)
+        hearth("bench", "--shape", "deepseek-v3", "--layers", "62", code=2)
+        hearth("bench", "--model", MINI, "--prompt", "0", "--gen", "0", code=2)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script("commands"))

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""`hearth eval` and `hearth perplexity`: runs that go on after a kill, comparisons, reports, suites of
+one's own, code. Usage: tests/eval_test.py BINARY REPO. Standard library only."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from command import BINARY, MINI, REPO, as_json, hearth
+from recorded import run_script
+
+
+def records(path: str) -> int:
+    """Lines of a file of records after the first, which says what the run is."""
+    return max(0, pathlib.Path(path).read_bytes().count(b"\n") - 1) if os.path.exists(path) else 0
+
+
+class Eval(unittest.TestCase):
+    def test_eval(self):
+        data = REPO / "recipes/mini/heldout/add.jsonl"
+        out = as_json("eval", "arithmetic", "--model", MINI, "--data", str(data), "--limit", "30")
+        self.assertEqual((out["suite"], out["n"]), ("arithmetic", 30))
+        self.assertGreater(out["score"], 0.9)
+
+    def test_eval_goes_on_after_a_kill(self):
+        data = str(REPO / "recipes/mini/heldout/mul.jsonl")
+        args = ["eval", "arithmetic", "--model", MINI, "--data", data, "--limit", "60",
+                "--samples", "2", "--temperature", "0.8", "--batch", "4"]
+        with tempfile.TemporaryDirectory() as folder:
+            whole, broken = os.path.join(folder, "whole"), os.path.join(folder, "broken")
+            out = as_json(*args, "--items", whole)
+            process = subprocess.Popen([BINARY, *args, "--items", broken],
+                                       stdout=subprocess.DEVNULL)
+            deadline = time.monotonic() + 60
+            while records(broken) < 10 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            process.kill()
+            process.wait()
+            self.assertGreaterEqual(records(broken), 10)
+            kept = pathlib.Path(broken).read_text().rpartition("\n")[0]
+            again = as_json(*args, "--items", broken)
+            self.assertTrue(pathlib.Path(broken).read_text().startswith(kept))
+            self.assertEqual(sorted(pathlib.Path(broken).read_text().splitlines()),
+                             sorted(pathlib.Path(whole).read_text().splitlines()))
+            self.assertEqual((out["score"], out["n"], out["replies"]),
+                             (again["score"], 60, again["replies"]))
+            refused = hearth(*args, "--items", broken, "--seed", "6", code=2)
+            self.assertIn(broken, refused.stderr)
+
+    def test_eval_compares_two_runs_and_reports(self):
+        data = str(REPO / "recipes/mini/heldout/add.jsonl")
+        args = ["eval", "arithmetic", "--model", MINI, "--data", data, "--limit", "24"]
+        with tempfile.TemporaryDirectory() as folder:
+            a, b, page = (os.path.join(folder, name) for name in ("a", "b", "report.html"))
+            hearth(*args, "--items", a, "--report", page)
+            hearth(*args, "--items", b, "--max-tokens", "2")  # too short for any sum
+            html = pathlib.Path(page).read_text()
+            self.assertIn("<svg", html)
+            self.assertNotIn("<script", html)
+            same = as_json("eval", "compare", a, a)
+            self.assertEqual((same["verdict"], same["mcnemar_p"]), ("no difference", 1))
+            worse = json.loads(hearth("eval", "compare", a, b, "--gate", "--json", code=1).stdout)
+            self.assertEqual((worse["verdict"], worse["items"]), ("worse", 24))
+            hearth("eval", "compare", a, os.path.join(folder, "none"), code=2)
+            hearth(*args, "--report", "report.pdf", code=2)
+
+    def test_eval_of_ones_own_questions(self):
+        with tempfile.TemporaryDirectory() as folder:
+            suite = pathlib.Path(folder, "sums.yaml")
+            suite.write_text("data: sums.jsonl\nprompt: '{{a}}+{{b}}=?'\nanswer: '{{sum}}'\n"
+                             "scorer: numeric\nmax_tokens: 512\ntemperature: 0\n")
+            lines = [json.dumps({"a": n, "b": 7, "sum": n + 7}) for n in range(100, 108)]
+            pathlib.Path(folder, "sums.jsonl").write_text("\n".join(lines))
+            args = ["eval", "run", str(suite), "--model", MINI, "--items", folder + "/records"]
+            out = as_json(*args)
+            self.assertEqual((out["suite"], out["n"]), ("sums", 8))
+            self.assertGreater(out["score"], 0.8)
+            suite.write_text(suite.read_text().replace("numeric", "exact"))
+            self.assertIn('"scorer":"exact"', hearth(*args, code=2).stderr)
+            suite.write_text("prompt: a\nscore: exact\n")
+            self.assertIn("line 2", hearth("eval", "run", str(suite), "--model", MINI,
+                                           code=2).stderr)
+
+    def test_eval_runs_code_or_refuses_in_one_line(self):
+        args = ["eval", "code", "--model", MINI, "--limit", "2", "--max-tokens", "4"]
+        done = subprocess.run([BINARY, *args, "--json"], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.assertIn("no sandbox here", done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1)
+            self.skipTest(done.stderr.strip())
+        out = json.loads(done.stdout)
+        self.assertEqual((out["n"], out["score"], list(out["groups"])), (2, 0, ["easy"]))
+
+
+class Perplexity(unittest.TestCase):
+    def test_perplexity_against_itself(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("12+30=42\n" * 60)
+            file.flush()
+            out = as_json("perplexity", "--model", MINI, "--file", file.name, "--against", MINI)
+            coarse = as_json("perplexity", "--model", MINI, "--dtype", "q4_0", "--file", file.name,
+                             "--against", MINI)
+        self.assertEqual((out["kld_mean"], out["same_top1"]), (0, 1))
+        self.assertGreater(coarse["kld_mean"], 0)
+
+    def test_an_eight_bit_cache_costs_little(self):
+        readme = str(REPO / "README.md")
+        out = as_json("perplexity", "--model", MINI, "--file", readme, "--against", MINI,
+                      "--kv-format", "q8_0")
+        self.assertGreater(out["kld_mean"], 0)  # it was used
+        self.assertLess(out["kld_mean"], 0.01)
+        self.assertGreater(out["same_top1"], 0.95)
+        sums = str(REPO / "recipes/mini/heldout/mul.jsonl")
+        scored = as_json("eval", "arithmetic", "--model", MINI, "--data", sums, "--limit", "40",
+                         "--kv-format", "q8_0")
+        self.assertGreaterEqual(scored["score"], 0.95)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script("eval"))
