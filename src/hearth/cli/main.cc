@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
   add_plan(app, session);
   add_cost(app, session);
   add_serve(app, session);
+  add_gateway(app, session);
   add_bench(app, session);
   add_quantize(app, session);
   add_merge(app, session);

@@ -9,9 +9,11 @@
 #include "hearth/cli/machine_options.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/serve_memory.h"
+#include "hearth/cli/serve_resume.h"
 #include "hearth/cli/watermark_options.h"
 #include "hearth/serve/audit_trail.h"
 #include "hearth/serve/http/http_server.h"
+#include "hearth/serve/service.h"
 #include "hearth/serve/weights_hash.h"
 #if defined(HEARTH_GRPC)
 #include "hearth/serve/grpc/grpc_server.h"
@@ -37,6 +39,7 @@ struct Options {
   std::string thought_ending = AdmissionOptions().thought_ending;
   bool insecure = false;
   std::optional<uint16_t> grpc_port;  // absent: no gRPC
+  std::string resume_key;
   bool log_json = false;
   bool quiet = false;  // no line for each request
   int64_t sequences = 16;
@@ -141,6 +144,12 @@ AdmissionOptions admission_options(const Options& options, const TextModel& mode
   out.thought_ending = options.thought_ending;
   out.pooling = *find_pooling(options.pooling);
   return out;
+}
+
+Result<ResumePolicy> resume_policy(const Options& options, const OpenedText& opened,
+                                   const AdmissionOptions& settings, const Session& session) {
+  return open_resume(options.resume_key, options.model, *opened.model, *opened.backend,
+                     options.watermark, options.reasoning_field, settings, session);
 }
 
 ServiceOptions service_options(const Options& options, const MemoryBudget& memory) {
@@ -276,6 +285,7 @@ Status run_serve(Options& options, const Session& session) {
   TRY(engine.health());
   AdmissionOptions settings = admission_options(options, model, engine.context());
   settings.watermark = std::move(policy);
+  TRY_ASSIGN(settings.resume, resume_policy(options, opened, settings, session));
   Metrics metrics(settings.model_names[0]);
   RequestLog log(options.log_json, !options.quiet);
   TRY_ASSIGN(const OpenedAudit audited,
@@ -300,7 +310,7 @@ Status run_serve(Options& options, const Session& session) {
   Service service(admission, loop, adapters, *gate, metrics, std::move(answers));
   options.http.body_bytes_max = options.body_megabytes * kMegabyte;
   TRY_ASSIGN(const std::unique_ptr<HttpServer> server,
-             HttpServer::open(service, loop, *gate, metrics, log, options.http));
+             HttpServer::open(service, *gate, log, options.http));
   TRY(loop.start());
   Ports ports{server->port(), std::nullopt};
 #if defined(HEARTH_GRPC)
@@ -362,6 +372,9 @@ void declare_limits(CLI::App& verb, Options& options) {
                   "open at once; as many gRPC calls beside them")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
+  verb.add_option("--resume-key", options.resume_key,
+                  "file of a secret: servers that share it go on with each other's streams behind "
+                  "hearth gateway");
   verb.add_option("--drain-seconds", options.http.drain_seconds,
                   "after SIGTERM, how long running answers may go on")
       ->check(CLI::Range(0.0, 86400.0))

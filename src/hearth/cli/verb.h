@@ -61,6 +61,7 @@ void add_detect(CLI::App& app, Session& session);
 void add_detokenize(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 void add_eval(CLI::App& app, Session& session);
+void add_gateway(CLI::App& app, Session& session);
 void add_generate(CLI::App& app, Session& session);
 void add_imatrix(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <functional>
 #include <utility>
 
@@ -171,9 +172,43 @@ void Admission::assign(const GenerationRequest& request, const Caller& caller,
   if (facts.text.size() > kTextMax) facts.text.resize(kTextMax);
 }
 
+// What another replica would need to go on with this stream; of one that is resumed, the seed, the
+// tokens and the names that it had.
+std::optional<ApiError> Admission::make_resumable(const GenerationRequest& request,
+                                                  const ResumeAsk& resume, GenerationJob& job,
+                                                  Admitted& out) {
+  const bool resumable = is_resumable(request, out.guarded.vault != nullptr);
+  if (options_.resume.key.empty() || !resumable) {
+    if (!resume.resumed) return std::nullopt;
+    return api_error(409, "not_resumable", "this server does not resume such an answer");
+  }
+  ResumeState now;
+  now.endpoint = request.endpoint;
+  now.numerics = options_.resume.numerics;
+  now.adapter = out.facts.adapter_hash;
+  now.body = resume.body;
+  now.prompt = hash_of_ids(job.prompts[0].ids);
+  now.seed = job.sampling.seed;
+  now.created = std::time(nullptr);
+  if (out.facts.label) now.label_id = out.facts.label->produce_id;
+  if (resume.resumed) {
+    const ResumeState& begun = resume.resumed->state;
+    if (auto error = check_resumed(begun, now)) return error;
+    now = begun;
+    job.sampling.seed = begun.seed;
+    job.generated = resume.resumed->tokens;
+    if (out.facts.label) out.facts.label->produce_id = begun.label_id;
+  }
+  job.resumable = true;
+  out.resume.emplace(Resumable{now, ResumeMarks(now, job.generated, options_.resume.key),
+                               resume.resumed.has_value()});
+  return std::nullopt;
+}
+
 std::optional<ApiError> Admission::admit(
     GenerationRequest request, const Caller& caller,
-    std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out) {
+    std::optional<std::chrono::steady_clock::time_point> deadline, Admitted& out,
+    const ResumeAsk* resume) {
   NamedModel named;
   if (auto error = receive(caller, request, named, out.guarded)) return error;
   std::vector<Prompt> prompts;
@@ -190,6 +225,9 @@ std::optional<ApiError> Admission::admit(
   if (auto error = make_grammar(request, job)) return error;
   if (options_.label.placement != label::Placement::off) {
     out.facts.label = label::Mark{options_.label.producer, label::new_produce_id()};
+  }
+  if (resume) {
+    if (auto error = make_resumable(request, *resume, job, out)) return error;
   }
   if (takes_explicit_label(request)) {
     out.labeller.emplace(options_.label, static_cast<size_t>(job.choices()));

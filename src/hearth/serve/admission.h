@@ -23,6 +23,7 @@
 #include "hearth/serve/openai/read_request.h"
 #include "hearth/serve/personal_data.h"
 #include "hearth/serve/request_facts.h"
+#include "hearth/serve/resume/resumable.h"
 
 namespace hearth::serve {
 
@@ -34,6 +35,7 @@ struct AdmissionOptions {
   PersonalDataPolicy personal_data;
   watermark::Policy watermark;
   label::Policy label;
+  ResumePolicy resume;
   bool keep_text = false;             // of prompts, for the audit log
   Pooling pooling = Pooling::mean;    // of embeddings
   int64_t stream_buffer = 256 << 10;  // bytes of one stream that wait for a slow reader
@@ -47,6 +49,7 @@ struct Admitted {
   GuardedRequest guarded;                  // whoever shows the answer puts back what was masked
   std::optional<AnswerLabeller> labeller;  // and then labels it, where words are to be put in
   RequestFacts facts;                      // for the audit log, and what replies say of it
+  std::optional<Resumable> resume;         // of a stream that another replica may take over
 };
 
 // Thread-safe; all that it is given must outlive it.
@@ -58,10 +61,11 @@ class Admission {
   // 404 for a name that is not served; "" is the one that is.
   std::optional<ApiError> check_model(const std::string& name) const;
   // The guard, templates, tokens, the queue: the reason why it was not taken, or nullopt. Past
-  // `deadline` the request ends as `deadline_exceeded`.
+  // `deadline` the request ends as `deadline_exceeded`. `resume`: the stream is to be resumable, or
+  // resumed; null: neither.
   std::optional<ApiError> admit(GenerationRequest request, const Caller& caller,
                                 std::optional<std::chrono::steady_clock::time_point> deadline,
-                                Admitted& out);
+                                Admitted& out, const ResumeAsk* resume = nullptr);
   // The same of texts to embed; a choice of `out` is one of them.
   std::optional<ApiError> embed(EmbeddingRequest request, const Caller& caller,
                                 std::optional<std::chrono::steady_clock::time_point> deadline,
@@ -75,6 +79,7 @@ class Admission {
   std::vector<std::string> all_models() const;
   int64_t context() const { return options_.context; }
   const watermark::Policy& watermark() const { return options_.watermark; }
+  const ResumePolicy& resume() const { return options_.resume; }
 
  private:
   // What a request's `model` says: a name of ours, with an adapter or without.
@@ -87,6 +92,8 @@ class Admission {
                                   NamedModel& named, GuardedRequest& out);
   std::optional<ApiError> make_grammar(const GenerationRequest& request, GenerationJob& job);
   std::optional<ApiError> mark(GenerationJob& job, std::string_view adapter, Admitted& out);
+  std::optional<ApiError> make_resumable(const GenerationRequest& request, const ResumeAsk& resume,
+                                         GenerationJob& job, Admitted& out);
   ThoughtOptions thought_of(const GenerationRequest& request) const;
   void assign(const GenerationRequest& request, const Caller& caller, const NamedModel& named,
               GenerationJob& job, Admitted& out) const;

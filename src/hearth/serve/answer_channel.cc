@@ -10,6 +10,7 @@ namespace {
 constexpr int64_t kPieceBytes = 64;        // of a piece beside its text
 constexpr int64_t kLogprobBytes = 48;      // of a token's chance
 constexpr int64_t kAlternativeBytes = 16;  // of each alternative
+constexpr int64_t kIdBytes = 4;
 
 int64_t bytes_of(const Piece& piece) {
   int64_t bytes = kPieceBytes + static_cast<int64_t>(piece.text.size());
@@ -42,27 +43,43 @@ std::string_view abandon_name(Abandon reason) {
   return "unknown";
 }
 
+// With mutex_ held.
+void AnswerChannel::add(Piece piece) {
+  const int64_t bytes = bytes_of(piece);
+  bool joined = false;
+  // Steps put one piece of each choice in turn: look back over as many as there may be.
+  for (auto it = pieces_.rbegin(); it != pieces_.rend(); ++it) {
+    if (it->choice != piece.choice) continue;
+    joined = melts(*it, piece);
+    if (!joined) break;
+    it->text += piece.text;
+    std::move(piece.logprobs.begin(), piece.logprobs.end(), std::back_inserter(it->logprobs));
+    break;
+  }
+  bytes_ += joined ? bytes - kPieceBytes : bytes;
+  if (!joined) pieces_.push_back(std::move(piece));
+}
+
 void AnswerChannel::put(Piece piece) {
+  std::vector<Piece> one;
+  one.push_back(std::move(piece));
+  put(std::move(one));
+}
+
+void AnswerChannel::put(std::vector<Piece> pieces, std::optional<int32_t> id) {
   {
     std::lock_guard lock(mutex_);
-    const int64_t bytes = bytes_of(piece);
+    int64_t bytes = id ? kIdBytes : 0;
+    for (const Piece& piece : pieces) bytes += bytes_of(piece);
     if (bytes_ + bytes > bytes_max_) {
       abandon(Abandon::too_slow);
       return;
     }
-    bool joined = false;
-    // Steps put one piece of each choice in turn: look back over as many as there may be.
-    for (auto it = pieces_.rbegin(); it != pieces_.rend(); ++it) {
-      if (it->choice != piece.choice) continue;
-      joined = melts(*it, piece);
-      if (!joined) break;
-      it->text += piece.text;
-      std::move(piece.logprobs.begin(), piece.logprobs.end(), std::back_inserter(it->logprobs));
-      break;
-    }
-    bytes_ += joined ? bytes - kPieceBytes : bytes;
-    if (!joined) pieces_.push_back(std::move(piece));
-    if (told_ || !wake_for_each_) return;
+    if (id) ids_.push_back(*id);
+    bytes_ += id ? kIdBytes : 0;
+    const bool news = !pieces.empty();
+    for (Piece& piece : pieces) add(std::move(piece));
+    if (told_ || !wake_for_each_ || !news) return;
     told_ = true;
   }
   notify();
@@ -104,6 +121,8 @@ AnswerChannel::Taken AnswerChannel::take() {
   std::lock_guard lock(mutex_);
   Taken out;
   out.pieces = std::exchange(pieces_, {});
+  out.ids = std::exchange(ids_, {});
+  out.words_out = words_out_;
   bytes_ = 0;
   told_ = false;
   out.ended = ended_;

@@ -67,6 +67,11 @@ class AnswerChannel {
 
   // ---- The engine's side.
   void put(Piece piece);
+  // The pieces of one token: they are taken together. `id`: the token, where the listener keeps
+  // account of what the pieces stand for.
+  void put(std::vector<Piece> pieces, std::optional<int32_t> id = std::nullopt);
+  // Words of the answer that people read went out before this channel was made.
+  void set_words_out() { words_out_ = true; }
   // How much of the prompts is computed, in tokens.
   void set_prompt_progress(int64_t done, int64_t of) {
     prompt_done_.store(done, std::memory_order_relaxed);
@@ -88,6 +93,8 @@ class AnswerChannel {
   // ---- The connection's side.
   struct Taken {
     std::vector<Piece> pieces;
+    std::vector<int32_t> ids;  // of tokens; all their pieces are here, or were taken before
+    bool words_out = false;
     bool ended = false;
     std::optional<ApiError> error;  // how it ended
     Usage usage;
@@ -102,15 +109,18 @@ class AnswerChannel {
   void abandon(Abandon reason);
 
  private:
+  void add(Piece piece);
   void notify();
 
   const bool wake_for_each_;
   const int64_t bytes_max_;
   std::atomic<Abandon> abandoned_{Abandon::none};
+  std::atomic<bool> words_out_{false};
   std::atomic<int64_t> prompt_done_{0}, prompt_tokens_{0};
   std::atomic<int64_t> counted_prompt_{0}, counted_cached_{0}, counted_tokens_{0};
   mutable std::mutex mutex_;
   std::vector<Piece> pieces_;
+  std::vector<int32_t> ids_;
   int64_t bytes_ = 0;
   bool told_ = false;  // the listener knows that there is something to take
   bool ended_ = false;

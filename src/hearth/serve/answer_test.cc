@@ -251,8 +251,10 @@ TEST(Completion, TheUsageOfAnAnswerThatGoesOnIsWhatWasCounted) {
 
 TEST(Completion, AStreamThatHasNothingNewSaysHowFarItIs) {
   const auto channel = std::make_shared<AnswerChannel>(true, 1 << 20);
+  Admitted admitted;
+  admitted.channel = channel;
   const auto pending =
-      pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, {}, channel, 1, nullptr);
+      pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, std::move(admitted));
   EXPECT_EQ(pending->sign_of_life(), kSseKeepAlive);
   channel->set_prompt_progress(512, 4096);
   EXPECT_EQ(pending->sign_of_life(), ": prompt 512 of 4096 tokens\n\n");

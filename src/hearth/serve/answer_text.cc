@@ -51,6 +51,17 @@ bool AnswerText::push(int32_t id, const TokenLogprob* logprob, std::vector<Piece
   return !stream_.stopped() && !(tools_ && tools_->done());
 }
 
+bool AnswerText::replay(std::span<const int32_t> ids) {
+  for (const int32_t id : ids) {
+    std::vector<Piece> shown;
+    if (!push(id, nullptr, shown)) return false;
+    for (const Piece& p : shown) {
+      words_out_ = words_out_ || (!p.thought && p.call < 0 && !p.text.empty());
+    }
+  }
+  return true;
+}
+
 // The token that ends a thought is one of its own; its text may never leave.
 void AnswerText::keep(const TokenLogprob& logprob, bool thought, std::vector<Piece>& out) {
   if (!waiting_.empty() && waiting_thought_ != thought) out.push_back(piece(waiting_thought_, ""));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ class AnswerText {
   // The pieces that became certain with a token are appended to `out`. `logprob` may be null.
   // False: a stop string stands there, or the only call is whole; the answer ends.
   bool push(int32_t id, const TokenLogprob* logprob, std::vector<Piece>& out);
+  // The tokens of an answer that another server began: their pieces were shown there. False: it had
+  // ended.
+  bool replay(std::span<const int32_t> ids);
+  bool words_out() const { return words_out_; }  // of the reply, among them
   // The end: what was held back, and the last piece with the reason, "stop" or "length"; an answer
   // that stops behind a call ends as "tool_calls".
   void finish(std::string_view reason, std::vector<Piece>& out);
@@ -59,6 +64,7 @@ class AnswerText {
   bool waiting_thought_ = false;       // they are tokens of the thought
   int64_t tokens_ = 0;
   int64_t reasoning_tokens_ = 0;
+  bool words_out_ = false;
 };
 
 }  // namespace hearth::serve

@@ -11,6 +11,7 @@ namespace hearth::serve {
 namespace {
 
 constexpr size_t kIgnoredShown = 16;
+constexpr double kResumableSilence = 1;  // seconds; whoever may take a stream over watches closely
 
 uint64_t random_seed() {
   uint64_t seed = 0;
@@ -30,19 +31,19 @@ std::optional<ApiError> check_length(const Prompt& prompt, int64_t context, cons
 // The stream or reply of one request; lives with its connection.
 class Completion : public PendingAnswer {
  public:
-  Completion(const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
-             std::vector<std::pair<std::string, std::string>> headers,
-             std::shared_ptr<AnswerChannel> channel, int64_t choices,
-             std::shared_ptr<const pii::Vault> vault, std::optional<AnswerLabeller> labeller)
+  Completion(const Tokenizer& tokenizer, ReplyHead head, bool stream,
+             std::vector<std::pair<std::string, std::string>> headers, Admitted admitted)
       : tokenizer_(tokenizer),
         head_(std::move(head)),
         stream_(stream),
-        echo_(std::move(echo)),
+        echo_(std::move(admitted.echo)),
         headers_(std::move(headers)),
-        channel_(std::move(channel)),
-        choices_(static_cast<size_t>(choices)),
-        begun_(static_cast<size_t>(choices), false),
-        labeller_(std::move(labeller)) {
+        channel_(std::move(admitted.channel)),
+        choices_(static_cast<size_t>(admitted.choices)),
+        begun_(choices_.size(), admitted.resume && admitted.resume->resumed),
+        labeller_(std::move(admitted.labeller)) {
+    if (admitted.resume) marks_.emplace(std::move(admitted.resume->marks));
+    std::shared_ptr<const pii::Vault> vault = std::move(admitted.guarded.vault);
     if (!vault) return;
     for (std::string& text : echo_) text = pii::unmask(text, vault);
     restorer_.emplace(std::move(vault), tokenizer_, choices_.size());
@@ -55,6 +56,7 @@ class Completion : public PendingAnswer {
   Progress poll(bool begun) override {
     AnswerChannel::Taken taken = channel_->take();
     if (restorer_) restorer_->restore(taken);
+    if (labeller_ && taken.words_out) labeller_->skip_prefix(0);
     if (labeller_) labeller_->label(taken.pieces);
     Progress out;
     out.ended = taken.ended;
@@ -82,6 +84,9 @@ class Completion : public PendingAnswer {
   }
   std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
   Usage usage() const override { return channel_->usage(); }
+  double silence_seconds(double usual) const override {
+    return marks_ ? std::min(usual, kResumableSilence) : usual;
+  }
 
  private:
   // What comes before the first piece of a choice: its role, its prompt.
@@ -100,10 +105,14 @@ class Completion : public PendingAnswer {
 
   std::string events(AnswerChannel::Taken taken) {
     std::string out;
+    if (marks_ && !std::exchange(marks_opened_, true)) out += marks_->opening();
+    bool finished = false;  // then these tokens come again with their end, from whoever resumes
     for (const Piece& piece : taken.pieces) {
       begin(piece.choice, out);
       out += sse_event(chunk_json(head_, piece, tokenizer_));
+      finished = finished || !piece.finish.empty();
     }
+    if (marks_ && !taken.ids.empty() && !finished) out += marks_->tokens(taken.ids);
     if (!taken.ended) return out;
     if (taken.error) {
       out += sse_event(error_json(*taken.error));
@@ -132,6 +141,8 @@ class Completion : public PendingAnswer {
   std::vector<bool> begun_;
   std::optional<AnswerRestorer> restorer_;  // where the request was masked
   std::optional<AnswerLabeller> labeller_;
+  std::optional<ResumeMarks> marks_;  // of a stream that another replica may take over
+  bool marks_opened_ = false;
 };
 
 }  // namespace
@@ -171,13 +182,10 @@ GenerationJob make_job(const TextModel& model, const GenerationRequest& request,
 }
 
 std::shared_ptr<PendingAnswer> pending_completion(
-    const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
-    std::vector<std::pair<std::string, std::string>> headers,
-    std::shared_ptr<AnswerChannel> channel, int64_t choices,
-    std::shared_ptr<const pii::Vault> vault, std::optional<AnswerLabeller> labeller) {
-  return std::make_shared<Completion>(tokenizer, std::move(head), stream, std::move(echo),
-                                      std::move(headers), std::move(channel), choices,
-                                      std::move(vault), std::move(labeller));
+    const Tokenizer& tokenizer, ReplyHead head, bool stream,
+    std::vector<std::pair<std::string, std::string>> headers, Admitted admitted) {
+  return std::make_shared<Completion>(tokenizer, std::move(head), stream, std::move(headers),
+                                      std::move(admitted));
 }
 
 // Names that came with the request go into a header: only words may.

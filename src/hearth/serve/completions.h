@@ -7,12 +7,11 @@
 #include <string>
 
 #include "hearth/engine/text_model.h"
-#include "hearth/serve/content_label.h"
+#include "hearth/serve/admission.h"
 #include "hearth/serve/engine_loop.h"
 #include "hearth/serve/exchange.h"
 #include "hearth/serve/generation_request.h"
 #include "hearth/serve/openai/write_reply.h"
-#include "hearth/serve/personal_data.h"
 
 namespace hearth::serve {
 
@@ -25,14 +24,11 @@ std::optional<ApiError> make_prompts(const TextModel& model, const GenerationReq
 GenerationJob make_job(const TextModel& model, const GenerationRequest& request, int64_t context,
                        std::vector<Prompt> prompts);
 
-// The answers of `channel` as HTTP shows them. `echo` goes before each text. `vault`: of the values
-// that were masked in the request, put back here; may be null. `labeller`: of explicit labels.
+// The answers of the channel of `admitted` as HTTP shows them, its echo before each text, what was
+// masked put back, explicit labels put in.
 std::shared_ptr<PendingAnswer> pending_completion(
-    const Tokenizer& tokenizer, ReplyHead head, bool stream, std::vector<std::string> echo,
-    std::vector<std::pair<std::string, std::string>> headers,
-    std::shared_ptr<AnswerChannel> channel, int64_t choices,
-    std::shared_ptr<const pii::Vault> vault = nullptr,
-    std::optional<AnswerLabeller> labeller = std::nullopt);
+    const Tokenizer& tokenizer, ReplyHead head, bool stream,
+    std::vector<std::pair<std::string, std::string>> headers, Admitted admitted);
 
 HttpReply json_reply(std::string body);
 // X-Hearth-Ignored: the fields of a request that mean nothing here; none where there are none.

@@ -23,6 +23,8 @@ class AnswerLabeller {
         suffix_(placed(policy, label::Placement::suffix)),
         begun_(choices, false) {}
 
+  // Words of a choice are out already: those before them, too.
+  void skip_prefix(size_t choice) { begun_[choice] = true; }
   // What was taken from a channel. An answer that ends in an error gets no suffix.
   void label(std::vector<Piece>& pieces);
 

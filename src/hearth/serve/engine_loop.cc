@@ -71,7 +71,6 @@ struct EngineLoop::Choice {
   Pooler states;  // where an embedding is wanted
   Live* job = nullptr;
   int64_t id = 0;              // in the engine
-  int64_t cached_tokens = 0;   // of the prompt
   int64_t prompt_done = 0;     // tokens of it that are computed
   std::span<const float> row;  // logits that the next token is drawn from
   Clock::time_point last_token;
@@ -269,16 +268,14 @@ TokenSink EngineLoop::sink_of(Choice& choice) {
   sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
   sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
   sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
-  sink.on_start = [&choice](int64_t cached_tokens) { choice.cached_tokens = cached_tokens; };
+  sink.on_start = [&job = live.job, &choice](int64_t cached) {
+    if (choice.index % job.n != 0) return;  // choices of one prompt share it
+    const Prompt& prompt = job.prompts[static_cast<size_t>(choice.index / job.n)];
+    job.channel->count_prompt(static_cast<int64_t>(prompt.ids.size()), cached);
+  };
   sink.on_prompt = [&live, &choice](int64_t computed) {
-    const GenerationJob& job = live.job;
-    // Choices of one prompt share it; what never ran costs nobody anything.
-    if (choice.prompt_done == 0 && choice.index % job.n == 0) {
-      const Prompt& prompt = job.prompts[static_cast<size_t>(choice.index / job.n)];
-      job.channel->count_prompt(static_cast<int64_t>(prompt.ids.size()), choice.cached_tokens);
-    }
     live.prompt_done += computed - std::exchange(choice.prompt_done, computed);
-    job.channel->set_prompt_progress(live.prompt_done, job.prompt_tokens());
+    live.job.channel->set_prompt_progress(live.prompt_done, live.job.prompt_tokens());
   };
   sink.on_hidden = [&choice](std::span<const float> state) { choice.states.add(state); };
   if (live.job.logprobs) {
@@ -293,8 +290,16 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   live.choices.push_back(std::make_unique<Choice>(model_.tokenizer(), job, prompt, index));
   Choice& choice = *live.choices.back();
   choice.job = &live;
+  if (!choice.text.replay(job.generated)) {
+    live.failure = api_error(409, "not_resumable", "the resumed answer had ended");
+    return false;
+  }
+  for (size_t i = 0; i < job.generated.size(); ++i) job.channel->count_token();
+  if (choice.text.words_out()) job.channel->set_words_out();
+  choice.last_token = Clock::now();
   TokenRequest request;
   request.prompt = prompt.ids;
+  request.generated = job.generated;
   request.max_tokens = job.max_tokens;
   request.sampling = job.sampling;
   request.sampling.seed += static_cast<uint64_t>(index) * 0x9e3779b97f4a7c15u;
@@ -375,7 +380,9 @@ bool EngineLoop::take_token(Choice& choice, int32_t id) {
   if (live.job.logprobs) chance = token_logprob(choice.row, id, *live.job.logprobs);
   std::vector<Piece> pieces;
   const bool goes_on = choice.text.push(id, chance ? &*chance : nullptr, pieces);
-  for (Piece& piece : pieces) live.job.channel->put(std::move(piece));
+  // The token that ends an answer is drawn again by whoever resumes it, and ends it there.
+  const bool told = live.job.resumable && goes_on;
+  live.job.channel->put(std::move(pieces), told ? std::optional(id) : std::nullopt);
   return goes_on;
 }
 
@@ -391,7 +398,7 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
   if (live.job.pooling) return take_embedding(choice);
   std::vector<Piece> pieces;
   choice.text.finish(finish_reason_name(reason), pieces);
-  for (Piece& piece : pieces) live.job.channel->put(std::move(piece));
+  live.job.channel->put(std::move(pieces));
   metrics_.choice_finished(finish_reason_name(reason));
 }
 

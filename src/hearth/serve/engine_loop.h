@@ -40,8 +40,10 @@ struct GenerationJob {
   bool raw = false;                  // a completion: no thought is split off
   std::optional<ToolDialect> tools;  // calls of tools are read from the reply
   ThoughtOptions thought;
-  std::optional<watermark::Mark> mark;     // how the answers are drawn; absent: by the seed
-  bool single_call = false;                // the first of them ends it
+  std::optional<watermark::Mark> mark;  // how the answers are drawn; absent: by the seed
+  bool single_call = false;             // the first of them ends it
+  bool resumable = false;  // its channel is told the tokens, too: another replica may go on with it
+  std::vector<int32_t> generated;          // another one did: the beginning of the one answer
   std::optional<int64_t> logprobs;         // how many alternatives; absent: none are wanted
   std::shared_ptr<const Adapter> adapter;  // null: the bare model
   std::optional<std::chrono::steady_clock::time_point> deadline;  // the client's

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct RequestHead {
   std::string method;  // "GET"
   std::string target;  // as it came
   std::string host, origin, authorization, x_api_key, request_id, if_none_match, request_timeout;
+  std::string resume;  // X-Hearth-Resume
 
   std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
 };
@@ -31,6 +33,7 @@ struct RequestContext {
   std::string route;  // of ours that it asks for; "": none
   bool open = false;  // the route is for everybody, and no event of the audit log
   std::shared_ptr<RequestFacts> facts = std::make_shared<RequestFacts>();
+  bool resumable = false;  // a stream is to carry what another server needs to go on with it
   // Past it the client wants no answer any more: its X-Request-Timeout, from the head on.
   std::optional<std::chrono::steady_clock::time_point> deadline;
 };
@@ -69,6 +72,30 @@ class PendingAnswer {
   // Headers of the stream, to be sent before its first bytes.
   virtual std::vector<std::pair<std::string, std::string>> headers() const = 0;
   virtual Usage usage() const = 0;  // for the log; before the end, as far as it is counted
+  // How long a stream may say nothing; `usual`: to most clients.
+  virtual double silence_seconds(double usual) const { return usual; }
+};
+
+// Who answers an HTTP server's requests: a model's routes, or a gateway before other servers.
+// Thread-safe.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+
+  // Decides on the head alone; an answer means that the body is not read. Fills `context`.
+  virtual std::optional<HttpReply> refuse(const RequestHead& head, RequestContext& context) = 0;
+  // Never throws: what goes wrong inside is a 500.
+  virtual HttpReply handle(const RequestHead& head, const RequestContext& context,
+                           std::string_view body) = 0;
+  // An error of HTTP itself (a malformed or too large request), counted.
+  virtual HttpReply protocol_error(int status, std::string_view message,
+                                   RequestContext& context) = 0;
+
+  virtual void drain() = 0;             // nothing more is taken; what runs goes on
+  virtual int64_t running() const = 0;  // answers that are being written
+  virtual void count_response(int status) = 0;
+  virtual void count_connections(int64_t open) = 0;
+  virtual void count_refused_connection() = 0;  // one more than may be open
 };
 
 }  // namespace hearth::serve

@@ -196,8 +196,11 @@ TEST(AnswerRestorer, TokensOfLogprobsAreRestored) {
 // The event stream of a masked request, pieces put in one by one as an engine does.
 TEST(PendingCompletion, StreamsWhatWasMasked) {
   const auto channel = std::make_shared<AnswerChannel>(true, 1 << 20);
+  Admitted admitted;
+  admitted.channel = channel;
+  admitted.guarded.vault = vault();
   const auto pending =
-      pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, {}, channel, 1, vault());
+      pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, std::move(admitted));
   std::string bytes;
   for (Piece& piece : pieces_of(3)) {
     channel->put(std::move(piece));

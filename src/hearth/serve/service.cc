@@ -42,6 +42,7 @@ const std::vector<Service::Route>& Service::routes() {
   static const std::vector<Route> table = {
       {"/v1/chat/completions", "POST", Scope::generate, false, true, &Service::chat},
       {"/v1/completions", "POST", Scope::generate, false, true, &Service::complete},
+      {"/v1/resume", "POST", Scope::generate, false, true, &Service::resume},
       {"/v1/embeddings", "POST", Scope::generate, false, true, &Service::embed},
       {"/v1/models", "GET", Scope::generate, false, false, &Service::models},
       {"/v1/adapters", "GET", Scope::admin, false, false, &Service::list_adapters},
@@ -103,6 +104,7 @@ std::optional<HttpReply> Service::preflight(const RequestHead& head) const {
 
 std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext& context) {
   context.id = request_id(head.request_id);
+  context.resumable = head.resume == "1";
   if (!head.target.starts_with('/')) {
     return error_reply(bad_field("", "bad_target", "expected a path that begins with `/`"));
   }
@@ -194,8 +196,22 @@ HttpReply Service::complete(const RequestHead&, const RequestContext& context,
   return generate(Endpoint::completion, context, body);
 }
 
-HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
-                            std::string_view body) {
+// A line that says what was answered (resume/resume_state.h), then the request as it was.
+HttpReply Service::resume(const RequestHead&, const RequestContext& context,
+                          std::string_view body) {
+  if (admission_.resume().key.empty()) {
+    return error_reply(api_error(404, "not_found", "this server resumes no answers"));
+  }
+  const size_t end = std::min(body.find('\n'), body.size());
+  auto resumed = read_resumed(body.substr(0, end), admission_.resume().key);
+  if (!resumed) return error_reply(api_error(400, "bad_state", resumed.status().message()));
+  body.remove_prefix(std::min(end + 1, body.size()));
+  const Endpoint endpoint = resumed->state.endpoint;
+  return generate(endpoint, context, body, *std::move(resumed));
+}
+
+HttpReply Service::generate(Endpoint endpoint, const RequestContext& context, std::string_view body,
+                            std::optional<ResumedAnswer> resumed) {
   GenerationRequest request;
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_generation(endpoint, body, vocab, request)) return error_reply(*error);
@@ -203,9 +219,15 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   ReplyHead head = head_of(request, context);
   const bool stream = request.stream;
   Admitted admitted;
+  const ResumeAsk ask{hash_of_text(body), std::move(resumed)};
+  const ResumeAsk* const asked = context.resumable || ask.resumed ? &ask : nullptr;
   if (auto error =
-          admission_.admit(std::move(request), context.caller, context.deadline, admitted)) {
+          admission_.admit(std::move(request), context.caller, context.deadline, admitted, asked)) {
     return error_reply(*error);
+  }
+  if (admitted.resume) {
+    head.created = admitted.resume->state.created;
+    headers.emplace_back("X-Hearth-Resume", "1");
   }
   head.model = admitted.facts.model;
   head.label = admitted.facts.label;
@@ -216,9 +238,8 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context,
   if (!mark.empty()) headers.emplace_back("X-Hearth-Watermark", mark);
   *context.facts = std::move(admitted.facts);
   HttpReply reply;
-  reply.pending = pending_completion(
-      model_.tokenizer(), std::move(head), stream, std::move(admitted.echo), std::move(headers),
-      std::move(admitted.channel), admitted.choices, guarded.vault, std::move(admitted.labeller));
+  reply.pending = pending_completion(model_.tokenizer(), std::move(head), stream,
+                                     std::move(headers), std::move(admitted));
   return reply;
 }
 

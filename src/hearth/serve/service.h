@@ -29,17 +29,20 @@ struct ServiceOptions {
 };
 
 // Thread-safe; all that it is given must outlive it.
-class Service {
+class Service : public HttpHandler {
  public:
   Service(Admission& admission, EngineLoop& loop, Adapters& adapters, Gate& gate, Metrics& metrics,
           ServiceOptions options);
 
-  // Decides on the head alone; an answer means that the body is not read. Fills `context`.
-  std::optional<HttpReply> refuse(const RequestHead& head, RequestContext& context);
-  // Never throws: what goes wrong inside is a 500.
-  HttpReply handle(const RequestHead& head, const RequestContext& context, std::string_view body);
-  // An error of HTTP itself (a malformed or too large request), counted.
-  HttpReply protocol_error(int status, std::string_view message, RequestContext& context);
+  std::optional<HttpReply> refuse(const RequestHead& head, RequestContext& context) override;
+  HttpReply handle(const RequestHead& head, const RequestContext& context,
+                   std::string_view body) override;
+  HttpReply protocol_error(int status, std::string_view message, RequestContext& context) override;
+  void drain() override { loop_.drain(); }
+  int64_t running() const override { return loop_.live(); }
+  void count_response(int status) override { metrics_.response(status); }
+  void count_connections(int64_t open) override { metrics_.connections(open); }
+  void count_refused_connection() override { metrics_.rejected("connections"); }
 
  private:
   struct Route;
@@ -51,7 +54,9 @@ class Service {
   HttpReply answer(const RequestHead& head, const RequestContext& context, std::string_view body);
   HttpReply chat(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply complete(const RequestHead&, const RequestContext& context, std::string_view body);
-  HttpReply generate(Endpoint endpoint, const RequestContext& context, std::string_view body);
+  HttpReply resume(const RequestHead&, const RequestContext& context, std::string_view body);
+  HttpReply generate(Endpoint endpoint, const RequestContext& context, std::string_view body,
+                     std::optional<ResumedAnswer> resumed = std::nullopt);
   HttpReply embed(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply models(const RequestHead& head, const RequestContext&, std::string_view);
   HttpReply tokenize(const RequestHead&, const RequestContext&, std::string_view body);

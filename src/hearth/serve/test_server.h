@@ -24,6 +24,7 @@ struct TestSettings {
   int64_t stream_buffer = 256 << 10;
   pii::Mode personal_data = pii::Mode::off;
   watermark::Policy watermark = {};
+  ResumePolicy resume = {};
 };
 
 struct TestServer {
@@ -41,6 +42,7 @@ struct TestServer {
     options.stream_buffer = settings.stream_buffer;
     options.personal_data.mode = settings.personal_data;
     options.watermark = std::move(settings.watermark);
+    options.resume = std::move(settings.resume);
     admission =
         std::make_unique<Admission>(mini(), *loop, *adapters, *gate, metrics, std::move(options));
     service =

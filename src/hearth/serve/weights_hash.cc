@@ -44,6 +44,12 @@ bool is_same_split(const std::string& a, const std::string& b) {
 
 }  // namespace
 
+Result<std::string> hash_of_file(const std::string& path) {
+  Sha256 hash;
+  TRY(hash_file(path, hash));
+  return hash.hex();
+}
+
 Result<std::string> hash_of_model(const std::string& path) {
   const bool directory = fs::is_directory(path);
   const fs::path folder = directory ? fs::path(path) : fs::path(path).parent_path();

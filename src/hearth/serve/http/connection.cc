@@ -41,6 +41,7 @@ RequestHead head_of(const Parser& parser) {
   head.x_api_key = std::string(parser.get()["x-api-key"]);
   head.request_id = std::string(parser.get()["x-request-id"]);
   head.request_timeout = std::string(parser.get()["x-request-timeout"]);
+  head.resume = std::string(parser.get()["x-hearth-resume"]);
   return head;
 }
 
@@ -162,7 +163,7 @@ net::awaitable<bool> Connection::one_request() {
   parser.body_limit(static_cast<uint64_t>(server_.options.body_bytes_max));
   const bool head_is_good = co_await read_head(exchange);
   if (!head_is_good) co_return false;
-  std::optional<HttpReply> refusal = server_.service.refuse(exchange.head, exchange.context);
+  std::optional<HttpReply> refusal = server_.handler.refuse(exchange.head, exchange.context);
   if (refusal) {
     // Its body, if it has one, is not read: the connection can't go on.
     if (parser.chunked() || parser.content_length_remaining().value_or(0) > 0) {
@@ -174,7 +175,7 @@ net::awaitable<bool> Connection::one_request() {
   const bool body_is_good = co_await read_body(exchange);
   if (!body_is_good) co_return false;
   const auto work = [&]() -> net::awaitable<HttpReply> {
-    co_return server_.service.handle(exchange.head, exchange.context, parser.get().body());
+    co_return server_.handler.handle(exchange.head, exchange.context, parser.get().body());
   };
   HttpReply reply = co_await net::co_spawn(server_.workers, work, net::use_awaitable);
   const bool again = co_await answer(std::move(reply), exchange);
@@ -240,7 +241,7 @@ net::awaitable<bool> Connection::read_body(Exchange& exchange) {
 
 net::awaitable<void> Connection::refuse(int status, std::string_view message, Exchange& exchange) {
   exchange.keep_alive = false;
-  co_await answer(server_.service.protocol_error(status, message, exchange.context), exchange);
+  co_await answer(server_.handler.protocol_error(status, message, exchange.context), exchange);
 }
 
 std::vector<std::pair<std::string, std::string>> Connection::headers_for(
@@ -298,7 +299,7 @@ void Connection::describe(Exchange& exchange) const {
 void Connection::finish(Exchange& exchange) {
   describe(exchange);
   const RequestRecord& record = exchange.record;
-  server_.metrics.response(record.status);
+  server_.handler.count_response(record.status);
   server_.log.request(record);
 }
 
@@ -415,7 +416,7 @@ net::awaitable<bool> Connection::follow_stream(PendingAnswer& pending, Exchange&
 net::awaitable<void> Connection::wait_for_news() {
   if (news_ || gone_) co_return;
   error_code error;
-  wake_.expires_after(duration_of(server_.options.ping_seconds));
+  wake_.expires_after(duration_of(pending_->silence_seconds(server_.options.ping_seconds)));
   co_await wake_.async_wait(net::redirect_error(net::use_awaitable, error));
 }
 

@@ -22,9 +22,8 @@ inline constexpr size_t kReadBytes = 4096;  // asked of the socket at once, whil
 
 // What all connections of a server use, by the I/O thread only.
 struct HttpShared {
-  Service& service;
+  HttpHandler& handler;
   Gate& gate;
-  Metrics& metrics;
   RequestLog& log;
   const HttpOptions options;
   std::set<Connection*> connections = {};
@@ -47,11 +46,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
         wake_(server.io),
         look_(server.io) {
     server_.connections.insert(this);
-    server_.metrics.connections(static_cast<int64_t>(server_.connections.size()));
+    server_.handler.count_connections(static_cast<int64_t>(server_.connections.size()));
   }
   ~Connection() {
     server_.connections.erase(this);
-    server_.metrics.connections(static_cast<int64_t>(server_.connections.size()));
+    server_.handler.count_connections(static_cast<int64_t>(server_.connections.size()));
   }
 
   net::awaitable<void> run();

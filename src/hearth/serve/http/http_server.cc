@@ -10,14 +10,8 @@
 namespace hearth::serve {
 class HttpServer::Impl {
  public:
-  Impl(Service& service, EngineLoop& loop, Gate& gate, Metrics& metrics, RequestLog& log,
-       HttpOptions options)
-      : loop_(loop),
-        shared_{.service = service,
-                .gate = gate,
-                .metrics = metrics,
-                .log = log,
-                .options = std::move(options)},
+  Impl(HttpHandler& handler, Gate& gate, RequestLog& log, HttpOptions options)
+      : shared_{.handler = handler, .gate = gate, .log = log, .options = std::move(options)},
         acceptor_(shared_.io),
         signals_(shared_.io),
         tick_(shared_.io) {}
@@ -37,7 +31,6 @@ class HttpServer::Impl {
   void drain_tick();
   void add(tcp::socket socket);
 
-  EngineLoop& loop_;
   HttpShared shared_;
   bool cutting_ = false;
   Clock::time_point drain_until_;
@@ -94,7 +87,7 @@ void HttpServer::Impl::add(tcp::socket socket) {
     error_code ignored;
     socket.non_blocking(true, ignored);
     socket.write_some(net::buffer(head_text(head)), ignored);
-    shared_.metrics.rejected("connections");
+    shared_.handler.count_refused_connection();
     return;
   }
   auto connection = std::make_shared<Connection>(shared_, std::move(socket));
@@ -139,8 +132,8 @@ void HttpServer::Impl::begin_drain() {
     return shared_.io.stop();
   }
   shared_.draining = true;
-  loop_.drain();
-  shared_.log.event("info", fmt::format("draining: {} answers run", loop_.live()));
+  shared_.handler.drain();
+  shared_.log.event("info", fmt::format("draining: {} answers run", shared_.handler.running()));
   drain_until_ = Clock::now() + duration_of(shared_.options.drain_seconds);
   for (Connection* connection : shared_.connections) connection->close_if_idle();
   drain_tick();
@@ -148,7 +141,7 @@ void HttpServer::Impl::begin_drain() {
 
 // New requests are still heard, and told 503; what runs may finish, or is told why it is cut.
 void HttpServer::Impl::drain_tick() {
-  if (shared_.busy == 0 && loop_.live() == 0) return shared_.io.stop();
+  if (shared_.busy == 0 && shared_.handler.running() == 0) return shared_.io.stop();
   if (Clock::now() > drain_until_) {
     if (cutting_) return shared_.io.stop();
     cutting_ = true;
@@ -175,10 +168,9 @@ void HttpServer::Impl::run() {
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 
-Result<std::unique_ptr<HttpServer>> HttpServer::open(Service& service, EngineLoop& loop, Gate& gate,
-                                                     Metrics& metrics, RequestLog& log,
-                                                     HttpOptions options) {
-  auto impl = std::make_unique<Impl>(service, loop, gate, metrics, log, std::move(options));
+Result<std::unique_ptr<HttpServer>> HttpServer::open(HttpHandler& handler, Gate& gate,
+                                                     RequestLog& log, HttpOptions options) {
+  auto impl = std::make_unique<Impl>(handler, gate, log, std::move(options));
   TRY(impl->load_certificate());
   TRY(impl->listen());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "hearth/base/status.h"
-#include "hearth/serve/engine_loop.h"
+#include "hearth/serve/access/gate.h"
+#include "hearth/serve/exchange.h"
 #include "hearth/serve/request_log.h"
-#include "hearth/serve/service.h"
 
 namespace hearth::serve {
 
@@ -36,8 +36,7 @@ struct HttpOptions {
 class HttpServer {
  public:
   // Binds and listens. All must outlive this. invalid: the address, the port or the certificate.
-  static Result<std::unique_ptr<HttpServer>> open(Service& service, EngineLoop& loop, Gate& gate,
-                                                  Metrics& metrics, RequestLog& log,
+  static Result<std::unique_ptr<HttpServer>> open(HttpHandler& handler, Gate& gate, RequestLog& log,
                                                   HttpOptions options);
   ~HttpServer();
 

@@ -58,7 +58,7 @@ class Client {
 
 struct HttpTestServer : TestServer {
   explicit HttpTestServer(HttpOptions options = {}) {
-    auto opened = HttpServer::open(*service, *loop, *gate, metrics, log, std::move(options));
+    auto opened = HttpServer::open(*service, *gate, log, std::move(options));
     CHECK(opened.has_value());
     http = *std::move(opened);
     thread = std::thread([this] { http->run(); });

@@ -13,7 +13,7 @@ std::string_view status_text(int status) {
     int status;
     std::string_view text;
   };
-  static constexpr std::array<Named, 19> kNames = {{{200, "OK"},
+  static constexpr std::array<Named, 20> kNames = {{{200, "OK"},
                                                     {204, "No Content"},
                                                     {304, "Not Modified"},
                                                     {400, "Bad Request"},
@@ -30,6 +30,7 @@ std::string_view status_text(int status) {
                                                     {431, "Request Header Fields Too Large"},
                                                     {500, "Internal Server Error"},
                                                     {501, "Not Implemented"},
+                                                    {502, "Bad Gateway"},
                                                     {503, "Service Unavailable"},
                                                     {504, "Gateway Timeout"}}};
   for (const Named& named : kNames) {
