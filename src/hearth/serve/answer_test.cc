@@ -236,8 +236,10 @@ TEST(WriteReply, CallsOfTools) {
 
 TEST(Completion, TheUsageOfAnAnswerThatGoesOnIsWhatWasCounted) {
   const auto channel = std::make_shared<AnswerChannel>(true, 1 << 20);
+  Admitted admitted;
+  admitted.channel = channel;
   const auto pending =
-      pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, {}, channel, 1, nullptr);
+      pending_completion(mini().tokenizer(), ReplyHead{}, true, {}, std::move(admitted));
   channel->count_prompt(20, 16);
   channel->count_token();
   channel->count_token();
