@@ -39,7 +39,7 @@ bool is_ours(std::string_view name) {
 UpstreamHead head_of(const Parser& parser) {
   UpstreamHead head;
   const auto& reply = parser.get();
-  head.status = reply.result_int();
+  head.status = static_cast<int>(reply.result_int());
   head.content_type = std::string(reply[http::field::content_type]);
   head.is_stream = head.content_type.starts_with("text/event-stream");
   head.is_resumable = reply.count("x-hearth-resume") == 1;
