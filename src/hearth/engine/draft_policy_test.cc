@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <numeric>
 
@@ -31,6 +33,19 @@ double drafts_of(const Machine& machine, double chance, int64_t sequences, int64
     if (step >= kSteps) drafted += n;
   }
   return static_cast<double>(drafted) / kSteps;
+}
+
+// Tokens a second of a sequence with `k` guesses that are right at `chance`, each made in `round`.
+double rate_of(const Machine& machine, double chance, double round, int64_t k) {
+  double tokens = 1;
+  for (int64_t i = 1; i <= k; ++i) tokens += std::pow(chance, i);
+  return tokens / (machine(1 + k) + static_cast<double>(k) * round);
+}
+
+double best_rate(const Machine& machine, double chance, double round) {
+  double best = 0;
+  for (int64_t k = 0; k <= 8; ++k) best = std::max(best, rate_of(machine, chance, round, k));
+  return best;
 }
 
 const Machine kMemoryBound = [](int64_t rows) { return 1 + 0.01 * static_cast<double>(rows); };
@@ -72,18 +87,8 @@ TEST(DraftPolicy, ChoosesTheBestNumber) {
     for (int64_t rows = 1; rows <= 9; ++rows) policy.step_took(rows, machine(rows));
     DraftPolicy::Candidate one{chance, 8};
     policy.choose({&one, 1});
-    double tokens = 1;
-    double power = 1;
-    double best = 1 / machine(1);
-    double taken = best;
-    for (int64_t k = 1; k <= 8; ++k) {
-      power *= chance;
-      tokens += power;
-      const double rate = tokens / machine(1 + k);
-      best = std::max(best, rate);
-      if (k == one.drafts) taken = rate;
-    }
-    EXPECT_GE(taken, best / 1.02) << chance;
+    EXPECT_GE(rate_of(machine, chance, 0, one.drafts), best_rate(machine, chance, 0) / 1.02)
+        << chance;
   }
 }
 
@@ -96,18 +101,8 @@ TEST(DraftPolicy, CountsWhatGuessesCost) {
     policy.round_took(round);
     DraftPolicy::Candidate one{0.8, 8};
     policy.choose({&one, 1});
-    double tokens = 1;
-    double power = 1;
-    double best = 1 / kMemoryBound(1);
-    double taken = best;
-    for (int64_t k = 1; k <= 8; ++k) {
-      power *= 0.8;
-      tokens += power;
-      const double rate = tokens / (kMemoryBound(1 + k) + static_cast<double>(k) * round);
-      best = std::max(best, rate);
-      if (k == one.drafts) taken = rate;
-    }
-    EXPECT_GE(taken, best / 1.02);
+    EXPECT_GE(rate_of(kMemoryBound, 0.8, round, one.drafts),
+              best_rate(kMemoryBound, 0.8, round) / 1.02);
     if (round > 1) {
       EXPECT_EQ(one.drafts, 0) << "a guess that costs two steps can't pay";
     } else if (round < 0.1) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 
+#include "hearth/base/hex.h"
 #include "hearth/base/mapped_file.h"
 #include "hearth/base/sha256.h"
 
@@ -124,9 +125,7 @@ std::string Signer::signature() const {
   size_t size = 0;
   CHECK_EQ(EVP_MAC_final(end.context_.get(), bytes.data(), &size, bytes.size()), 1);
   CHECK_EQ(size, bytes.size());
-  std::string out;
-  for (const unsigned char byte : bytes) out += fmt::format("{:02x}", byte);
-  return out;
+  return hex_of(bytes);
 }
 
 Result<std::string> read_resume_key(const std::string& path) {
