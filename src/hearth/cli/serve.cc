@@ -339,7 +339,8 @@ void declare_access(CLI::App& verb, Options& options) {
   verb.add_option("--port", options.http.port, "0: any free one")->capture_default_str();
   verb.add_option("--grpc-port", options.grpc_port, "serve gRPC too, there; 0: any free one");
   verb.add_option("--api-keys", options.gate.keys_path, "file of key hashes; see --new-api-key");
-  verb.add_option("--new-api-key", options.new_api_key, "make a key of this name, and no more");
+  verb.add_option("--new-api-key", options.new_api_key, "make a key of this name, and no more")
+      ->configurable(false);
   verb.add_flag("--insecure", options.insecure, "let others reach a server without keys");
   verb.add_option("--allowed-host", options.gate.allowed_hosts,
                   "a name in Host that is ours, beside localhost; may be given again")
