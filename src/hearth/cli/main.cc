@@ -50,6 +50,11 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   add_run(app, session);
   add_generate(app, session);
+  add_pull(app, session);
+  add_ls(app, session);
+  add_show(app, session);
+  add_verify(app, session);
+  add_rm(app, session);
   add_eval(app, session);
   add_perplexity(app, session);
   add_doctor(app, session);
