@@ -255,7 +255,7 @@ class Misbehaving(StoreTest):
     def test_compressed_replies(self):
         import gzip
         bomb = gzip.compress(bytes(50 << 20))
-        for path in ("model.safetensors", "config.json"):
+        for path in ("config.json", "model.safetensors"):
             self.fault_on(path, lambda h: h.send_text(200, bomb.decode("latin-1"),
                                                       Content_Encoding="gzip"))
             self.refused("Content-Encoding gzip")

@@ -37,17 +37,16 @@ void introduce(const store::Pull& pull, const store::Hub& hub, const Session& se
   fmt::print(stderr, "{}: {} ({} {}", session.say("size", "大小"), gigabytes(selected.bytes),
              selected.files.size(), session.say("files", "个文件"));
   if (pull.bytes_present() > 0) {
-    fmt::print(stderr, session.chinese ? "，其中 {} 已在本地" : ", {} of it here already",
+    fmt::print(stderr, fmt::runtime(session.say(", {} of it here already", "，其中 {} 已在本地")),
                gigabytes(pull.bytes_present()));
   }
   fmt::print(stderr, ")\n");
   if (!selected.code.empty()) {
-    fmt::print(stderr,
-               session.chinese
-                   ? "不下载：{} 个程序或 pickle 文件（如 {}）；仓库中的代码从不下载，也从不运行\n"
-                   : "left out: {} programs or pickles such as {}; code of a repository is never "
-                     "fetched and never run\n",
-               selected.code.size(), selected.code[0]);
+    const std::string_view text = session.say(
+        "left out: {} programs or pickles such as {}; code of a repository is never fetched and "
+        "never run\n",
+        "不下载：{} 个程序或 pickle 文件（如 {}）；仓库中的代码从不下载，也从不运行\n");
+    fmt::print(stderr, fmt::runtime(text), selected.code.size(), selected.code[0]);
   }
 }
 

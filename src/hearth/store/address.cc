@@ -29,15 +29,21 @@ int nearness_v6(const std::array<uint8_t, 16>& b) {
   return (b[0] & 0xFE) == 0xFC ? kPrivate : kPublic;
 }
 
-}  // namespace
-
-int nearness(std::string_view address) {
+// -1: no address.
+int nearness_of_address(std::string_view address) {
   // Without the interface of an address such as fe80::1%eth0.
   const std::string text(address.substr(0, address.find('%')));
   std::array<uint8_t, 16> bytes{};
   if (::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return nearness_v4(bytes.data());
   if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return nearness_v6(bytes);
-  return kSelf;
+  return -1;
+}
+
+}  // namespace
+
+int nearness(std::string_view address) {
+  const int found = nearness_of_address(address);
+  return found < 0 ? kSelf : found;
 }
 
 bool is_private_channel(const std::string& url) {
@@ -49,8 +55,7 @@ bool is_private_channel(const std::string& url) {
   std::string_view host = place.substr(0, place.rfind(':'));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   if (host == "localhost") return true;
-  const bool is_address = host.find_first_not_of("0123456789abcdef.:") == host.npos;
-  return is_address && nearness(host) == kSelf;
+  return nearness_of_address(host) == kSelf;
 }
 
 }  // namespace hearth::store

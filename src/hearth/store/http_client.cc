@@ -67,7 +67,8 @@ struct HttpClient::State {
   int64_t header_bytes = 0;
   int64_t other_bytes = 0;
   int nearness_max = -1;  // of the first hop
-  bool wanted = false;    // status 200 or 206: the body goes to on_body
+  bool head_done = false;
+  bool wanted = false;  // status 200 or 206: the body goes to on_body
 
   ~State() {
     if (curl != nullptr) curl_easy_cleanup(curl);
@@ -90,8 +91,12 @@ struct HttpClient::State {
       return take(error(Code::corrupt, "the server sends more than {} KiB of headers",
                         kHeaderBytesMax >> 10));
     }
+    // What follows the body (trailers) says nothing about it.
+    if (line.starts_with("HTTP/")) head_done = false;
+    if (head_done) return true;
     if (!take(read_header_line(line, head, retry_after))) return false;
     if (line != "\r\n" && line != "\n") return true;
+    head_done = true;
     head.status = static_cast<int>(status());
     wanted = head.status == 200 || head.status == 206;
     return !wanted || take((*on_head)(head));
@@ -258,7 +263,7 @@ Result<std::optional<std::string>> HttpClient::State::hop(const std::string& url
       });
   head = HttpHead();
   header_bytes = other_bytes = 0;
-  wanted = false;
+  wanted = head_done = false;
   const CURLcode code = curl_easy_perform(curl);
   if (!failure.is_ok()) return std::move(failure);
   if (options.stopped && options.stopped()) return error(Code::cancelled, "stopped");

@@ -15,6 +15,7 @@ constexpr size_t kLicenceMax = 200;
 // Hidden files (.gitattributes, .github/...) stand in many repositories; they are not fetched and
 // no errors, as long as they stay in their folder.
 bool is_hidden(std::string_view path) {
+  if (path.find('\\') != path.npos) return false;
   bool hidden = false;
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find('/', begin), path.size());
