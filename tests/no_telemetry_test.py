@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 from command import BINARY, MINI
 from recorded import run_script
@@ -59,6 +60,12 @@ class NoTelemetry(unittest.TestCase):
     def test_run_and_generate(self):
         self.run_command("run", "--model", MINI, "12+30=?", "--max-tokens", "8")
         self.run_command("generate", "--model", MINI, "--prompt", "12+30=?", "--max-tokens", "8")
+
+    def test_the_store(self):
+        env = {"HEARTH_HOME": str(self.folder / "hearth"), "HOME": str(self.folder)}
+        with unittest.mock.patch.dict(os.environ, env):
+            self.run_command("ls")
+            self.run_command("ls", "--catalogue")
 
     def test_tune(self):
         data = self.folder / "data.jsonl"

@@ -6,6 +6,7 @@
 #include "hearth/bench/report.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/progress.h"
+#include "hearth/cli/store_options.h"
 #include "hearth/files/atomic_file.h"
 #include "hearth/host/fit.h"
 #include "hearth/host/speed.h"
@@ -100,7 +101,7 @@ PlanOptions plan_options_of(const Options& options, const std::vector<SpeedTest>
 Result<Subject> open_file(const Options& options, PlanOptions plan, const Session& session) {
   Subject subject;
   TRY_ASSIGN(plan.dtype, dtype_of(options.model));
-  const std::string path = resolve_model(options.model.model, session);
+  TRY_ASSIGN(const std::string path, resolve_model(options.model.model, session));
   TRY(check_model_fits(path, plan));
   ModelOptions model = options.model;
   model.context = plan.context;
@@ -315,7 +316,7 @@ void add_bench(CLI::App& app, Session& session) {
                                        "测量速度，并与机器的极限对比")),
                "hearth bench --shape deepseek-r1-distill-qwen-1.5b --format q4_0 --depth 0,4096",
                [options, &session] { return bench(*options, session); });
-  verb->add_option("--model", options->model.model, "Hugging Face directory, GGUF file, or `mini`");
+  verb->add_option("--model", options->model.model, "Hugging Face directory, GGUF file, or a name");
   verb->add_option("--shape", options->shape,
                    fmt::format("random weights of a shape: {}, or a config.json",
                                fmt::join(shape_names(), ", ")))

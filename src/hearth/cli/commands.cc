@@ -24,6 +24,11 @@ void declare_commands(CLI::App& app, Session& session) {
   app.get_formatter()->column_width(34);
   add_run(app, session);
   add_generate(app, session);
+  add_pull(app, session);
+  add_ls(app, session);
+  add_show(app, session);
+  add_verify(app, session);
+  add_rm(app, session);
   add_eval(app, session);
   add_perplexity(app, session);
   add_doctor(app, session);

@@ -11,6 +11,7 @@
 #include "hearth/cli/eval_run.h"
 #include "hearth/cli/interrupt.h"
 #include "hearth/cli/progress.h"
+#include "hearth/cli/store_options.h"
 #include "hearth/convert/quantize.h"
 #include "hearth/eval/card.h"
 #include "hearth/files/atomic_file.h"
@@ -68,7 +69,7 @@ Status claim_folder(const Work& work, const Session& session) {
   if (failed) {
     return error(Code::invalid, "--dir {}: {}", work.options.folder, failed.message());
   }
-  const std::string model = resolve_model(work.options.run.model.model, session);
+  TRY_ASSIGN(const std::string model, resolve_model(work.options.run.model.model, session));
   Json source;
   TRY_ASSIGN(source["model"], serve::hash_of_model(model));
   if (work.imatrix) {
@@ -99,7 +100,8 @@ Result<std::string> quantised(const std::string& format, const Work& work, const
     progress.update(done, total);
     return !interrupt.pressed();
   };
-  TRY(quantize(resolve_model(work.options.run.model.model, session), path, options));
+  TRY_ASSIGN(const std::string model, resolve_model(work.options.run.model.model, session));
+  TRY(quantize(model, path, options));
   return path;
 }
 

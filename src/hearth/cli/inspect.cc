@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "hearth/cli/store_options.h"
 #include "hearth/cli/verb.h"
 #include "hearth/files/checkpoint.h"
 #include "hearth/models/load.h"
@@ -79,7 +80,8 @@ void print_table(const Json& out, const Session& session) {
 }
 
 Status inspect(const Options& options, const Session& session) {
-  TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(options.path));
+  TRY_ASSIGN(const std::string path, resolve_model(options.path, session));
+  TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
   std::string architecture = "unknown";
   std::vector<std::string> notices;
   ModelHints hints;
@@ -110,7 +112,8 @@ void add_inspect(CLI::App& app, Session& session) {
       std::string(session.say("Show what a checkpoint holds, checked", "显示并检查模型文件的内容")),
       "hearth inspect DeepSeek-R1-Distill-Qwen-1.5B/",
       [options, &session] { return inspect(*options, session); });
-  verb->add_option("PATH", options->path, "Hugging Face directory or GGUF file")->required();
+  verb->add_option("PATH", options->path, "Hugging Face directory, GGUF file, or a name")
+      ->required();
 }
 
 }  // namespace hearth::cli

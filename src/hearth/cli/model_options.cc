@@ -7,6 +7,7 @@
 
 #include "hearth/backend/make_backend.h"
 #include "hearth/cli/progress.h"
+#include "hearth/cli/store_options.h"
 #include "hearth/engine/ngram_drafter.h"
 #include "hearth/host/fit.h"
 #include "hearth/sensors/memory.h"
@@ -17,7 +18,7 @@ namespace fs = std::filesystem;
 
 void ModelOptions::declare(CLI::App& verb, bool model_required) {
   CLI::Option* option = verb.add_option(
-      "--model", model, "Hugging Face directory, GGUF file, or `mini`, the bundled model");
+      "--model", model, "Hugging Face directory, GGUF file, or a name: `mini`, deepseek-r1:1.5b");
   if (model_required) option->required();
   declare_device(verb);
   verb.add_option("--dtype", dtype,
@@ -129,9 +130,7 @@ std::string beside_binary(const Session& session, std::initializer_list<std::str
 
 }  // namespace
 
-std::string resolve_model(const std::string& model, const Session& session) {
-  std::error_code ignored;
-  if (!model.empty() && (model != "mini" || fs::exists("mini", ignored))) return model;
+std::string bundled_model(const Session& session) {
   return beside_binary(session, {"../share/hearth/mini", "../assets/mini"});
 }
 
@@ -185,7 +184,7 @@ Status check_mtp(const ModelOptions& options, const std::string& path, const Loa
 }
 
 Status open_draft_model(const ModelOptions& options, OpenedText& opened, const Session& session) {
-  const std::string path = resolve_model(options.draft_model, session);
+  TRY_ASSIGN(const std::string path, resolve_model(options.draft_model, session));
   LoadOptions load;
   TRY(check_memory(options, path, load).at("--draft-model"));
   Progress progress(session.say("loading the draft model", "加载草稿模型中"));
@@ -207,7 +206,7 @@ Result<OpenedModel> open_model(const ModelOptions& options, const Session& sessi
   OpenedModel opened;
   LoadOptions load;
   TRY_ASSIGN(load.dtype, dtype_of(options));
-  const std::string path = resolve_model(options.model, session);
+  TRY_ASSIGN(const std::string path, resolve_model(options.model, session));
   TRY(check_memory(options, path, load));
   TRY_ASSIGN(opened.backend, open_backend(options));
   TRY_ASSIGN(Checkpoint checkpoint, Checkpoint::open(path));
@@ -225,7 +224,7 @@ Result<OpenedText> open_text_model(const ModelOptions& options, const Session& s
   LoadOptions load;
   load.hints.mtp = options.wants_mtp();
   TRY_ASSIGN(load.dtype, dtype_of(options));
-  const std::string path = resolve_model(options.model, session);
+  TRY_ASSIGN(const std::string path, resolve_model(options.model, session));
   TRY(check_draft_model(options));
   TRY(check_mtp(options, path, load));
   TRY(check_memory(options, path, load));

@@ -70,8 +70,8 @@ EngineOptions engine_options_of(const ModelOptions& options, const OpenedText& o
 // no more than half of what is free; one context at least.
 int64_t affordable_kv_blocks(int64_t sequences, int64_t block_bytes, int64_t context);
 
-// A name without a slash that is no path: `mini` is the bundled model.
-std::string resolve_model(const std::string& model, const Session& session);
+// The directory of the bundled model.
+std::string bundled_model(const Session& session);
 // The file of API prices that comes with Hearth.
 std::string bundled_prices(const Session& session);
 // The folder of the items that come with a suite.

@@ -3,6 +3,7 @@
 
 #include "hearth/cli/family_table.h"
 #include "hearth/cli/model_options.h"
+#include "hearth/cli/store_options.h"
 #include "hearth/host/fit.h"
 #include "hearth/host/machine.h"
 #include "hearth/host/memory_plan.h"
@@ -46,8 +47,8 @@ Result<MemoryPlan> plan_of(const Options& options, const Session& session) {
   plan.kv_format = kv_format_of(options.model);
   plan.mtp = options.model.wants_mtp() && !options.on_gpu();
   if (options.config.empty()) {
-    TRY_ASSIGN(const Checkpoint checkpoint,
-               Checkpoint::open(resolve_model(options.model.model, session)));
+    TRY_ASSIGN(const std::string path, resolve_model(options.model.model, session));
+    TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
     return plan_memory(checkpoint, plan);
   }
   TRY_ASSIGN(const Json config, read_json_file(options.config));

@@ -10,6 +10,7 @@
 #include "hearth/cli/interrupt.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/progress.h"
+#include "hearth/cli/store_options.h"
 #include "hearth/cli/verb.h"
 #include "hearth/sensors/cpu.h"
 
@@ -80,8 +81,8 @@ Status run_quantize(const Options& options, const Session& session) {
     return !interrupt.pressed();
   };
   work.notice = [](const std::string& line) { fmt::print(stderr, "note: {}\n", line); };
-  TRY_ASSIGN(const QuantizeReport report,
-             quantize(resolve_model(options.in, session), options.out, work));
+  TRY_ASSIGN(const std::string in, resolve_model(options.in, session));
+  TRY_ASSIGN(const QuantizeReport report, quantize(in, options.out, work));
   progress.clear();
   if (session.json) {
     fmt::print("{}\n",
@@ -116,7 +117,7 @@ void add_quantize(CLI::App& app, Session& session) {
       std::string(session.say("Convert a checkpoint and quantise it", "转换并量化模型文件")),
       "hearth quantize DeepSeek-R1/ r1.gguf --format q4_k_m",
       [options, &session] { return run_quantize(*options, session); });
-  verb->add_option("IN", options->in, "Hugging Face directory, GGUF file, or `mini`")->required();
+  verb->add_option("IN", options->in, "Hugging Face directory, GGUF file, or a name")->required();
   verb->add_option("OUT", options->out, "NAME.gguf, or a directory (f32, f16, bf16)")->required();
   verb->add_option("--format", options->format, fmt::format("{}", fmt::join(mix_names(), ", ")))
       ->required();
@@ -134,7 +135,7 @@ void add_merge(CLI::App& app, Session& session) {
                std::string(session.say("Merge an adapter into the weights", "把适配器合并进权重")),
                "hearth merge --model DeepSeek-R1-Distill-Qwen-1.5B/ --adapter adapters/law merged/",
                [options, &session] { return run_quantize(*options, session); });
-  verb->add_option("--model", options->in, "Hugging Face directory, GGUF file, or `mini`")
+  verb->add_option("--model", options->in, "Hugging Face directory, GGUF file, or a name")
       ->required();
   verb->add_option("--adapter", options->adapter, "PEFT directory, or GGUF file")->required();
   verb->add_option("OUT", options->out, "NAME.gguf, or a directory (f32, f16, bf16)")->required();

@@ -7,6 +7,7 @@
 #include "hearth/cli/chat_commands.h"
 #include "hearth/cli/line_input.h"
 #include "hearth/cli/model_options.h"
+#include "hearth/cli/store_options.h"
 #include "hearth/cli/terminal_chat.h"
 
 namespace hearth::cli {
@@ -22,7 +23,7 @@ bool looks_like_model(const std::string& word) {
   std::error_code ignored;
   return word == "mini" || word.starts_with("/") || word.starts_with("./") ||
          word.starts_with("../") || word.starts_with("~/") || word.ends_with(".gguf") ||
-         std::filesystem::exists(word, ignored);
+         std::filesystem::exists(word, ignored) || names_a_model(word);
 }
 
 // A word that names a model is stronger than a variable or a file, not than --model.

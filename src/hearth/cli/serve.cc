@@ -10,6 +10,7 @@
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/serve_memory.h"
 #include "hearth/cli/serve_resume.h"
+#include "hearth/cli/store_options.h"
 #include "hearth/cli/watermark_options.h"
 #include "hearth/serve/audit_trail.h"
 #include "hearth/serve/http/http_server.h"
@@ -132,7 +133,7 @@ AdmissionOptions admission_options(const Options& options, const TextModel& mode
   AdmissionOptions out;
   out.model_names = options.names;
   if (out.model_names.empty()) {
-    out.model_names = {std::filesystem::path(model.path()).filename().string()};
+    out.model_names = {served_name(options.model.model, model.path())};
   }
   out.context = context;
   out.personal_data = options.personal_data;

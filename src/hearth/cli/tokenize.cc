@@ -8,6 +8,7 @@
 #include "hearth/base/mapped_file.h"
 #include "hearth/cli/chat_file.h"
 #include "hearth/cli/model_options.h"
+#include "hearth/cli/store_options.h"
 
 namespace hearth::cli {
 namespace {
@@ -31,8 +32,10 @@ Result<Tokenizer> open_tokenizer(const Options& options, const Session& session)
     if (!made) return std::move(made).status().at(options.tokenizer);
     return made;
   }
-  const std::string path =
-      options.tokenizer.empty() ? resolve_model(options.model, session) : options.tokenizer;
+  std::string path = options.tokenizer;
+  if (path.empty()) {
+    TRY_ASSIGN(path, resolve_model(options.model, session));
+  }
   TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
   auto made = load_tokenizer(checkpoint);
   if (!made) return std::move(made).status().at(path);
@@ -72,7 +75,7 @@ Status detokenize(const Options& options, const Session& session) {
 }
 
 Status render(const Options& options, const Session& session) {
-  const std::string path = resolve_model(options.model, session);
+  TRY_ASSIGN(const std::string path, resolve_model(options.model, session));
   TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
   TRY_ASSIGN(const Tokenizer tokenizer, load_tokenizer(checkpoint));
   TRY_ASSIGN(const std::optional<ChatTemplate> chat, load_chat_template(checkpoint));
@@ -92,7 +95,7 @@ Status render(const Options& options, const Session& session) {
 
 void declare_source(CLI::App& verb, Options& options) {
   auto* source = verb.add_option_group("source", "whose tokens (one of these)");
-  source->add_option("--model", options.model, "checkpoint directory, GGUF file, or mini");
+  source->add_option("--model", options.model, "checkpoint directory, GGUF file, or a name");
   source->add_option("--tokenizer", options.tokenizer, "tokenizer.json or .gguf");
   source->require_option(1);
 }
@@ -130,7 +133,7 @@ void add_render(CLI::App& app, Session& session) {
       std::string(session.say("The prompt that the chat template makes", "对话模板生成的提示文本")),
       "hearth render --model mini --chat messages.json",
       [options, &session] { return render(*options, session); });
-  verb->add_option("--model", options->model, "checkpoint directory, GGUF file, or mini")
+  verb->add_option("--model", options->model, "checkpoint directory, GGUF file, or a name")
       ->required();
   verb->add_option("--chat", options->chat, "JSON file: messages, or {messages, tools}")
       ->required();

@@ -184,7 +184,7 @@ void add_tune(CLI::App& app, Session& session) {
       "hearth tune --model mini --data mine.jsonl --out adapters/mine",
       [options, &session] { return tune(*options, session); });
   verb->add_option("--model", options->model.model,
-                   "Hugging Face directory, GGUF file, or `mini`, the bundled model")
+                   "Hugging Face directory, GGUF file, or a name: `mini`, deepseek-r1:1.5b")
       ->required();
   verb->add_option("--data", options->data,
                    "JSON lines of `messages`, `prompt` and `completion`, or `text`")

@@ -71,17 +71,22 @@ void add_generate(CLI::App& app, Session& session);
 void add_imatrix(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_logits(CLI::App& app, Session& session);
+void add_ls(CLI::App& app, Session& session);
 void add_perplexity(CLI::App& app, Session& session);
 void add_plan(CLI::App& app, Session& session);
 void add_quantize(CLI::App& app, Session& session);
 void add_merge(CLI::App& app, Session& session);
+void add_pull(CLI::App& app, Session& session);
 void add_redact(CLI::App& app, Session& session);
 void add_render(CLI::App& app, Session& session);
+void add_rm(CLI::App& app, Session& session);
 void add_run(CLI::App& app, Session& session);
 void add_serve(CLI::App& app, Session& session);
+void add_show(CLI::App& app, Session& session);
 void add_tiny(CLI::App& app, Session& session);
 void add_tokenize(CLI::App& app, Session& session);
 void add_tune(CLI::App& app, Session& session);
+void add_verify(CLI::App& app, Session& session);
 void add_watermark(CLI::App& app, Session& session);
 
 }  // namespace hearth::cli

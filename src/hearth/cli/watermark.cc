@@ -9,6 +9,7 @@
 
 #include "hearth/base/mapped_file.h"
 #include "hearth/cli/model_options.h"
+#include "hearth/cli/store_options.h"
 #include "hearth/cli/verb.h"
 #include "hearth/files/atomic_file.h"
 #include "hearth/guard/watermark/detector.h"
@@ -61,7 +62,7 @@ Result<std::string> text_of(const DetectOptions& options) {
 Status detect(const DetectOptions& options, const Session& session) {
   TRY_ASSIGN(const watermark::Keyring ring, watermark::Keyring::read(options.key_file));
   TRY_ASSIGN(const std::string text, text_of(options));
-  const std::string path = resolve_model(options.model, session);
+  TRY_ASSIGN(const std::string path, resolve_model(options.model, session));
   TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
   TRY_ASSIGN(const Tokenizer tokenizer, load_tokenizer(checkpoint));
   EncodeOptions plain;

@@ -1,0 +1,84 @@
+// HTTP GET for downloads, on libcurl: the one place of Hearth that opens a connection of its own to
+// the Internet. What a server may do is bounded here:
+//   - http and https only; five redirects; none from https to http, none to an address nearer to
+//     this machine than the first (a public server can't send us to 127.0.0.1)
+//   - a token goes to the scheme, host and port that it was given for, across no redirect
+//   - 64 KiB of headers; no content encoding is asked for or accepted (decompression bombs)
+//   - a connection that brings next to nothing is given up
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "hearth/base/function_ref.h"
+#include "hearth/base/status.h"
+
+namespace hearth::store {
+
+struct HttpOptions {
+  int connect_seconds = 20;
+  int stall_seconds = 30;         // below 1 KiB/s for so long: given up
+  std::string certificates;       // PEM file of whom to trust; "": the system's
+  std::function<bool()> stopped;  // asked several times a second; empty: never
+};
+
+struct HttpRequest {
+  std::string url;
+  std::string token;     // "": none
+  int64_t from = 0;      // of a range
+  int64_t until = 0;     // its end, exclusive; 0: that of the file
+  std::string if_range;  // the ETag of what is here already; "": unconditional
+};
+
+// Of the reply that is not a redirect.
+struct HttpHead {
+  int status = 0;
+  int64_t length = -1;       // of the body; -1: not told
+  int64_t range_begin = -1;  // of Content-Range; -1: none
+  int64_t range_total = -1;
+  std::string etag;  // strong ones only
+};
+
+struct HttpOutcome {
+  Status status;
+  bool may_retry = false;  // the network's or the server's trouble, not ours
+  double retry_after = 0;  // seconds, as the server asks
+};
+
+// One thread at a time; connections are kept between calls.
+class HttpClient {
+ public:
+  explicit HttpClient(HttpOptions options);
+  HttpClient(HttpClient&&) noexcept;
+  HttpClient& operator=(HttpClient&&) noexcept;
+  ~HttpClient();
+
+  // The head (status 200 or 206), then the body in pieces; an error of either ends the transfer and
+  // is the outcome. Other statuses are errors: not_found, invalid (401, 403), else internal.
+  HttpOutcome get(const HttpRequest& request, FunctionRef<Status(const HttpHead&)> on_head,
+                  FunctionRef<Status(std::span<const std::byte>)> on_body);
+
+  const HttpOptions& options() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// How near an address in text form is: 0 public, 1 private, 2 this link, 3 this machine. What is no
+// address is this machine's.
+int nearness(std::string_view address);
+
+// "http://host:80" of an address, in lower case with its port; "": no http or https address, or one
+// with a user's name in it.
+std::string origin_of(const std::string& url);
+
+// Whether a token may be sent there: https, or this machine itself.
+bool is_private_channel(const std::string& url);
+
+}  // namespace hearth::store
