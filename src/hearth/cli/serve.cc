@@ -104,8 +104,11 @@ Status check_options(const Options& options) {
   return Status::ok();
 }
 
-Result<int64_t> kv_blocks(const Options& options, const KvSpec& spec, int64_t context) {
-  if (options.kv_megabytes == 0) return affordable_kv_blocks(options.sequences, spec, context);
+Result<int64_t> kv_blocks(const Options& options, const KvSpec& spec, int64_t context,
+                          int64_t to_come) {
+  if (options.kv_megabytes == 0) {
+    return affordable_kv_blocks(options.sequences, spec, context, to_come);
+  }
   const int64_t least = Scheduler::blocks_for(context);
   const int64_t blocks = options.kv_megabytes * kMegabyte / spec.block_bytes();
   if (blocks >= least) return blocks;
@@ -113,14 +116,16 @@ Result<int64_t> kv_blocks(const Options& options, const KvSpec& spec, int64_t co
                context, least * spec.block_bytes() / kMegabyte + 1, options.kv_megabytes);
 }
 
-Result<EngineOptions> engine_options(const Options& options, const Model& model) {
+Result<EngineOptions> engine_options(const Options& options, const OpenedText& opened) {
+  const Model& model = opened.model->model();
   EngineOptions out = engine_options_of(options.model, model);
   out.context = std::min(out.context, model.info().max_position_embeddings);
   out.limits.sequences_max = options.sequences;
   out.limits.batch_tokens_max = options.batch_tokens;
   out.limits.queue_max = options.sequences + options.queue + 1;  // and the probe
   if (options.reserve == "full") out.limits.reserve = Reserve::full;
-  TRY_ASSIGN(out.kv_blocks, kv_blocks(options, model.kv_spec(out.kv_format), out.context));
+  TRY_ASSIGN(out.kv_blocks, kv_blocks(options, model.kv_spec(out.kv_format), out.context,
+                                      opened.backend->expert_cache_stats().to_come_bytes()));
   return out;
 }
 
@@ -278,8 +283,8 @@ Status run_serve(Options& options, const Session& session) {
   raise_file_limit();
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
   const TextModel& model = *opened.model;
-  TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, model.model()));
-  MemoryBudget memory = serve_budget(model, engine_settings);
+  TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, opened));
+  MemoryBudget memory = serve_budget(opened, engine_settings);
   TRY(check_serve_budget(memory, opened.backend->name()));
   Engine engine(model.model(), *opened.backend, engine_settings, model.banned());
   TRY(engine.health());

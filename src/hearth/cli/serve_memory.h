@@ -3,15 +3,14 @@
 
 #include <string_view>
 
-#include "hearth/engine/engine.h"
-#include "hearth/engine/text_model.h"
+#include "hearth/cli/model_options.h"
 #include "hearth/serve/memory_budget.h"
 
 namespace hearth::cli {
 
 // Of a loaded model, an engine of these settings and the fullest step that they allow; adapters
 // are not counted yet.
-serve::MemoryBudget serve_budget(const TextModel& model, const EngineOptions& settings);
+serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& settings);
 
 // With weights and adapters loaded: no_memory, in one line that says what would fit, where the KV
 // cache, still empty, and scratch find no room beside them. A device's own memory is its backend's

@@ -363,6 +363,7 @@ void EngineLoop::count_sequences() {
   const SchedulerStats stats = engine_.stats();
   metrics_.in_engine(stats, live_ - stats.running);
   metrics_.drafts(engine_.draft_stats());
+  metrics_.experts(engine_.expert_cache_stats());
 }
 
 bool EngineLoop::take_token(Choice& choice, int32_t id) {

@@ -233,6 +233,31 @@ void pack_f8_panel(const Tensor& in, int64_t panel, uint8_t* out) {
   }
 }
 
+PackedMatrix packed_layout(const Tensor& stored) {
+  using Kind = PackedMatrix::Kind;
+  PackedMatrix form;
+  const int64_t row_bytes = Tensor::packed_row_bytes(stored.format, stored.columns());
+  if (stored.format == Format::f8_e4m3) {
+    form.kind = Kind::f8;
+    form.group_bytes = f8_panel_bytes(stored.columns());
+  } else if (const auto floats = float_format(stored.format)) {
+    form.kind = Kind::floats;
+    form.float_format = *floats;
+    form.group_bytes = kPanelRows * row_bytes;
+  } else {
+    form.format = *packed_format(stored.format);
+    form.group_bytes = kGroupRows * row_bytes;
+  }
+  return form;
+}
+
+void pack_rows(const Tensor& stored, const PackedMatrix& form, int64_t index, uint8_t* out) {
+  using Kind = PackedMatrix::Kind;
+  if (form.kind == Kind::integers) pack_group(stored, index, out);
+  if (form.kind == Kind::floats) pack_panel(stored, index, out);
+  if (form.kind == Kind::f8) pack_f8_panel(stored, index, out);
+}
+
 Result<std::shared_ptr<uint8_t>> PackMemory::take(int64_t bytes) {
   const int64_t size = round_up(bytes, 64);
   std::lock_guard lock(mutex_);
