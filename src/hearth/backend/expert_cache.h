@@ -11,10 +11,10 @@
 namespace hearth {
 
 struct ExpertCacheOptions {
-  int64_t bytes = 0;         // most that cached experts take together; 0: experts are not on disk
-  int readers = 8;           // threads that read
-  bool reads_ahead = true;   // experts of the next layer, by its router; off: to measure
-  bool past_cache = true;    // reads go past the page cache; off: for tests
+  int64_t bytes = 0;        // most that cached experts take together; 0: experts are not on disk
+  int readers = 8;          // threads that read
+  bool reads_ahead = true;  // experts of the next layer, by its router; off: to measure
+  bool past_cache = true;   // reads go past the page cache; off: for tests
 };
 
 // Sums since the start. A step asks once for each expert of a layer that any of its tokens chose.

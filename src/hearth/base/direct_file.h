@@ -30,8 +30,9 @@ class DirectFile {
   // Memory that `read` wants for so many bytes, aligned to kAlignment.
   static int64_t room_bytes(int64_t bytes) { return round_up(bytes, kAlignment) + kAlignment; }
 
-  // Reads [offset, offset + bytes) into `room`; they begin at the returned place in it. corrupt: the
-  // file is no longer the one that was opened (its length or its time of change), or the disk fails.
+  // Reads [offset, offset + bytes) into `room`; they begin at the returned place in it. corrupt:
+  // the file is no longer the one that was opened (its length or its time of change), or the disk
+  // fails.
   Result<const std::byte*> read(int64_t offset, int64_t bytes, std::byte* room) const;
 
  private:

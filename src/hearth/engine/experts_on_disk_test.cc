@@ -1,7 +1,7 @@
-// Where weights lie changes no bit: answers and logits of models whose routed experts come from their
-// files, through caches down to a single expert, are those of the same models in memory, and so are those of
-// weights that stay in the file's mapping; alone and together, with guesses, with shared prompts. And a file that breaks ends the answers that need
-// it, and nothing else.
+// Where weights lie changes no bit: answers and logits of models whose routed experts come from
+// their files, through caches down to a single expert, are those of the same models in memory, and
+// so are those of weights that stay in the file's mapping; alone and together, with guesses, with
+// shared prompts. And a file that breaks ends the answers that need it, and nothing else.
 #include <gtest/gtest.h>
 
 #include <cstring>

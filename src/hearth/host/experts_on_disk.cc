@@ -27,7 +27,7 @@ Result<MemoryPlan> plan_on_disk(const Planner& planner, PlanOptions options, int
   // The rest is for a longer KV cache, and for what else the machine needs.
   const int64_t left = (available - plan.peak_bytes()) / 8 * 7;
   const int64_t most = std::min(asked > 0 ? asked : left, plan.experts.held_bytes);
-  plan.experts.cache_bytes = std::max(most, std::min(least, plan.experts.held_bytes));
+  plan.experts.cache_bytes = std::max(most, least);
   return plan;
 }
 
@@ -42,8 +42,10 @@ Result<MemoryPlan> within(const Planner& planner, const PlanOptions& options, in
   }
   TRY_ASSIGN(MemoryPlan plan, plan_on_disk(planner, options, available));
   if (plan.experts.count > 0) return plan;
-  return error(Code::invalid, "--expert-memory: expected a model with routed experts that can be read one by one, found {}",
-               plan.architecture);
+  return error(
+      Code::invalid,
+      "--expert-memory: expected a model with routed experts that can be read one by one, found {}",
+      plan.architecture);
 }
 
 }  // namespace
@@ -56,7 +58,8 @@ double ExpertsOnDisk::miss_rate() const {
 int64_t MemoryPlan::expert_memory_least() const {
   int64_t most = 1;
   for (const TracedVerb& verb : decode.verbs) most = std::max(most, verb.experts);
-  return checked_mul(most, experts.largest_bytes).value_or(INT64_MAX);
+  const int64_t bytes = checked_mul(most, experts.largest_bytes).value_or(INT64_MAX);
+  return std::min(bytes, experts.held_bytes);
 }
 
 int64_t MemoryPlan::disk_bytes(const TracedSteps& steps) const {

@@ -147,7 +147,8 @@ std::span<const int64_t> ExpertStore::next() {
     if (!given_.empty() || (pending_.empty() && waiting_.empty())) break;
     if (!failure_.is_ok()) break;
     if (loading_ == 0) {  // all that is held is unpinned by now
-      fail(error(Code::no_memory, "expert cache: expected at least {} bytes for one expert, found {}",
+      fail(error(Code::no_memory,
+                 "expert cache: expected at least {} bytes for one expert, found {}",
                  at(waiting_.front()).slot_bytes, options_.bytes));
       break;
     }
@@ -269,6 +270,15 @@ void ExpertStore::forget_ahead() {
   ahead_jobs_.clear();
 }
 
+bool ExpertStore::holds_all(int64_t layer) const {
+  const std::lock_guard lock(mutex_);
+  const auto [first, count] = layer_experts_[static_cast<size_t>(layer)];
+  for (int64_t i = first; i < first + count; ++i) {
+    if (at(i).state == State::absent) return false;
+  }
+  return true;
+}
+
 void ExpertStore::read_ahead(int64_t layer, std::span<const int64_t> tokens) {
   const std::lock_guard lock(mutex_);
   if (!failure_.is_ok()) return;
@@ -349,7 +359,8 @@ void ExpertStore::reader_loop() {
     stats_.bytes_read += matrix.stored_bytes() + matrix.scales_bytes;
     if (!status.is_ok()) {
       item.cancelled = true;
-      fail(std::move(status));
+      // What nobody asked for yet is tried again when somebody does.
+      if (std::ranges::find(pending_, job.item) != pending_.end()) fail(std::move(status));
     }
     if (--item.jobs == 0) finish(job.item);
   }

@@ -50,6 +50,8 @@ class ExpertStore {
   // They stay until the next call. Empty: all were, or reading failed.
   std::span<const int64_t> next();
   const Expert& held(int64_t expert) const { return at(layer_first_ + expert).expert; }
+  // Whether nothing of a layer is left to be read.
+  bool holds_all(int64_t layer) const;
   // Of the experts that the next layer will probably want: those that are not there are read when
   // nothing else is. Whatever has not begun when that layer wants others is forgotten.
   void read_ahead(int64_t layer, std::span<const int64_t> tokens);

@@ -39,8 +39,7 @@ int64_t read_room_bytes(const Tensor& stored) {
 namespace hearth::cpu {
 
 Status load_matrix(const FileMatrix& matrix, std::byte* room, uint8_t* out) {
-  TRY_ASSIGN(const std::byte* bytes,
-             matrix.file->read(matrix.offset, matrix.stored_bytes(), room));
+  TRY_ASSIGN(const std::byte* bytes, matrix.file->read(matrix.offset, matrix.stored_bytes(), room));
   if (matrix.kind == PackedMatrix::Kind::stored) {
     std::memcpy(out, bytes, static_cast<size_t>(matrix.stored_bytes()));
     return Status::ok();

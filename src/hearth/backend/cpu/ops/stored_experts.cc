@@ -61,7 +61,7 @@ bool CpuBackend::run_stored_experts(const MoeFfn& args, const cpu::ExpertGroups&
 void CpuBackend::read_ahead(const MoeFfn& args, int64_t layer) {
   const int64_t next = experts_->layer_after(layer);
   const bool pays = expert_options_.reads_ahead && args.x.rows() <= cpu::ReadAhead::kRowsMax;
-  if (!pays || next < 0 || next == layer) return;
+  if (!pays || next < 0 || next == layer || experts_->holds_all(next)) return;
   const auto tokens = read_ahead_.guess(kernels_, pool_, next, args.x);
   if (!tokens.empty()) experts_->read_ahead(next, tokens);
 }

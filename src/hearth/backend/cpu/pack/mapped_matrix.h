@@ -15,8 +15,8 @@ struct MappedMatrix : PackedMatrix {
   uint64_t id;  // of this matrix and no later one
 };
 
-// Rows [row, row + 32) of it (fewer at its end), packed; `row` is a multiple of 32. Valid until this
-// thread has asked for rows of two others.
+// Rows [row, row + 32) of it (fewer at its end), packed; `row` is a multiple of 32. Valid until
+// this thread has asked for rows of two others.
 const uint8_t* packed_rows(const MappedMatrix& matrix, int64_t row);
 
 }  // namespace hearth::cpu
