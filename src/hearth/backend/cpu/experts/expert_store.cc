@@ -136,14 +136,15 @@ void ExpertStore::begin(int64_t layer, std::span<const int64_t> tokens, int64_t 
     pending_.push_back(i);
   }
   forget_ahead();
-  collect();
+  let_in();
 }
 
 std::span<const int64_t> ExpertStore::next() {
   std::unique_lock lock(mutex_);
   give_back();
   while (true) {
-    collect();
+    let_in();
+    hand_out();
     if (!given_.empty() || (pending_.empty() && waiting_.empty())) break;
     if (!failure_.is_ok()) break;
     if (loading_ == 0) {  // all that is held is unpinned by now
@@ -165,8 +166,8 @@ std::span<const int64_t> ExpertStore::next() {
   return given_numbers_;
 }
 
-// Lets wanted experts in as far as there is room, and hands out what has come.
-void ExpertStore::collect() {
+// Wanted experts, as far as there is room.
+void ExpertStore::let_in() {
   if (!failure_.is_ok()) return;
   size_t kept = 0;
   bool room = true;
@@ -182,6 +183,10 @@ void ExpertStore::collect() {
     }
   }
   waiting_.resize(kept);
+}
+
+void ExpertStore::hand_out() {
+  if (!failure_.is_ok()) return;
   std::erase_if(pending_, [this](int64_t i) {
     if (at(i).state != State::ready) return false;
     given_.push_back(i);
@@ -317,6 +322,11 @@ void ExpertStore::finish(int64_t i) {
 
 void ExpertStore::fail(Status why) {
   if (failure_.is_ok()) failure_ = std::move(why);
+}
+
+bool ExpertStore::has_failed() const {
+  const std::lock_guard lock(mutex_);
+  return !failure_.is_ok();
 }
 
 Status ExpertStore::take_failure() {

@@ -58,6 +58,7 @@ class ExpertStore {
 
   // Why reading failed since the last call, if it did; until then nothing is read.
   Status take_failure();
+  bool has_failed() const;
   ExpertCacheStats stats() const;
 
  private:
@@ -91,7 +92,8 @@ class ExpertStore {
   void forget_ahead();
   void let_go(int64_t i);
   void give_back();  // what next() handed out
-  void collect();
+  void let_in();
+  void hand_out();
   void finish(int64_t i);
   void fail(Status why);
   bool take_job(Job& job);

@@ -55,7 +55,9 @@ bool CpuBackend::run_stored_experts(const MoeFfn& args, const cpu::ExpertGroups&
     run_experts(come, rows);
     done += std::ssize(numbers);
   }
-  return done == groups.size();
+  const bool all = done == groups.size();
+  CHECK(all || experts_->has_failed());
+  return all;
 }
 
 void CpuBackend::read_ahead(const MoeFfn& args, int64_t layer) {
