@@ -393,7 +393,7 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
   --live.open;
   if (reason == FinishReason::cancelled) return;
   if (reason == FinishReason::failed) {
-    if (!live.failure) live.failure = error_of(engine_.failure(), "");
+    if (!live.failure) live.failure = failure_of(engine_.failure());
     return;
   }
   if (live.job.pooling) return take_embedding(choice);
