@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 MODEL ?=
 
-.PHONY: help deps build run serve bench test test-all page-test client-test cuda gpu-bundle dev tsan clang neon rings fuzz tidy format \
+.PHONY: help deps build run serve bench test test-all page-test client-test cuda gpu-bundle dev tsan clang neon rings fuzz coverage tidy format \
   format-check golden install soak clean
 
 help:  ## this list
@@ -84,6 +84,12 @@ fuzz:  ## every fuzz target for SECONDS_EACH seconds
 	@cmake --preset fuzz > /dev/null
 	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_targets
 	@tools/run-fuzz build/fuzz $(SECONDS_EACH)
+
+COVERAGE_TESTS := files text models engine convert eval
+coverage:  ## lines of each reader of outside bytes that the unit tests run: fails under 90 %
+	@cmake --preset coverage > /dev/null
+	@cmake --build --preset coverage -j $(JOBS) --target $(COVERAGE_TESTS:%=%_test)
+	@tools/coverage build/coverage $(COVERAGE_TESTS)
 
 tidy:  ## the house rules: layers, lengths, one format switch
 	@python3 tools/tidy

@@ -31,19 +31,27 @@ class Answers(unittest.TestCase):
         self.assertEqual(out["finish_reason"], "stop")
         self.assertGreater(out["timings"]["decode_tokens"], 10)
 
-    def test_ten_drawn_sums_and_their_greedy_path(self):
-        # The model's measured accuracy is stated in its card; here a broken engine must fail, and a
-        # model that misses one sum in fifty must not make the test a lottery.
-        draw = random.Random()
-        right = 0
+    def drawn(self, draw: random.Random) -> list[str]:
+        """The wrong ones of ten sums; each one's greedy path is the one that `logits` shows."""
+        wrong = []
         for _ in range(10):
             a, b = draw.randrange(1, 100000), draw.randrange(1, 100000)
             out = as_json("generate", "--model", MINI, "--dtype", "f32", "--prompt", f"{a}+{b}=?",
                           "--temperature", "0")
-            right += answer(out) == str(a + b)
+            if answer(out) != str(a + b):
+                wrong.append(f"{a}+{b}")
             with self.subTest(a=a, b=b):
                 self.follow(out["prompt_ids"], out["output_ids"])
-        self.assertGreaterEqual(right, 8)
+        return wrong
+
+    def test_ten_sums_of_a_seed_and_their_greedy_path(self):
+        """The same ten everywhere: greedy float32 is one text, so all must be right."""
+        self.assertEqual(self.drawn(random.Random(2026)), [])
+
+    def test_ten_sums_of_the_clock_and_their_greedy_path(self):
+        """Others each time. The model is right in 99.8 % of such sums (its card), so one draw in fifty
+        has a wrong one and one in 10^6 has three: a broken engine fails here, chance does not."""
+        self.assertLessEqual(len(self.drawn(random.Random())), 2)
 
     def follow(self, prompt: list[int], output: list[int]):
         """Each generated id is the best of the logits of all ids before it."""

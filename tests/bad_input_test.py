@@ -5,6 +5,7 @@ Usage: tests/bad_input_test.py BINARY REPO. Standard library only."""
 import json
 import os
 import pathlib
+import resource
 import struct
 import sys
 import tempfile
@@ -153,6 +154,19 @@ class BadInput(unittest.TestCase):
                         self.one_line("run", str(copy), "hi", says=name)
                 (copy / name).write_bytes(right)
             hearth("run", str(copy), "1+1=?", "--max-tokens", "1")
+
+    def test_tokenizer_files_of_two_gigabytes(self):
+        """Sparse files that claim 2^31 bytes: refused by their size, before a byte is read."""
+        with tempfile.TemporaryDirectory() as folder:
+            copy = self.model_copy(folder)
+            for name in ("tokenizer.json", "tokenizer_config.json", "config.json",
+                         "generation_config.json"):
+                right = (copy / name).read_bytes()
+                os.truncate(copy / name, 1 << 31)
+                with self.subTest(name):
+                    self.one_line("run", str(copy), "hi", says=name)
+                (copy / name).write_bytes(right)
+            self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, 1 << 20)
 
     def test_ids_out_of_range(self):
         for ids in ("-1", "100000", "2147483648", "99999999999999999999", "1,,2", "x", ""):

@@ -194,7 +194,7 @@ class Chat(unittest.TestCase):
             self.assertEqual(chat.leave(), 0)
 
     def test_weights_that_shrink_under_a_chat(self):
-        # Either the weights were copied and the answer comes, or one line says what happened.
+        """Embeddings stay views of the mapped file: the next question reads a page that is gone."""
         with tempfile.TemporaryDirectory() as folder:
             copy = shutil.copytree(MINI, pathlib.Path(folder) / "model")
             chat = Terminal("--model", str(copy))
@@ -203,12 +203,9 @@ class Chat(unittest.TestCase):
             chat.wait_for(SPEED + ".*> ")
             os.truncate(copy / "model.safetensors", 4096)
             start = chat.type("12+30=?\n\x04")
-            code = chat.leave()
-            if code != 0:
-                self.assertEqual(code, 1)
-                self.assertIn("hearth: a file of the model was truncated", chat.shown[start:])
-            else:
-                self.assertRegex(chat.shown[start:], SPEED)
+            self.assertEqual(chat.leave(), 1)
+            self.assertIn("hearth: a file of the model was truncated", chat.shown[start:])
+            self.assertNotIn("42", chat.shown[start:].split("truncated")[1])
 
 
 if __name__ == "__main__":

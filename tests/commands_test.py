@@ -4,6 +4,7 @@ place in docs/cli.md. Usage: tests/commands_test.py BINARY REPO. Standard librar
 
 import csv
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -54,6 +55,21 @@ class Commands(unittest.TestCase):
         self.assertFalse(as_json("inspect", MINI)["mtp"])
         refused = hearth("run", "--model", MINI, "--draft", "mtp", "1+1=?", code=2)
         self.assertIn("multi-token prediction", refused.stderr)
+
+    def test_a_smaller_model_guesses(self):
+        asked = ("generate", "--model", MINI, "--prompt", "37*48=?", "--seed", "3")
+        with tempfile.TemporaryDirectory() as folder:
+            small, other = os.path.join(folder, "small.gguf"), os.path.join(folder, "other")
+            hearth("quantize", MINI, small, "--format", "q4_0")
+            plain = as_json(*asked, "--draft", "off")
+            guessed = as_json(*asked, "--draft-model", small)
+            self.assertEqual(guessed["output_ids"], plain["output_ids"])
+            self.assertGreater(guessed["timings"]["drafted"], 0)  # how many pay, the clock says
+            hearth("tiny", other, "--arch", "qwen2")
+            refused = hearth(*asked, "--draft-model", other, code=2)
+            self.assertIn("vocabulary", refused.stderr)
+            refused = hearth(*asked, "--draft-model", small, "--draft", "ngram", code=2)
+            self.assertIn("--draft auto", refused.stderr)
 
     def test_help_of_every_command_has_an_example(self):
         listed = hearth("--help").stdout.split("Subcommands:")[1]

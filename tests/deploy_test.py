@@ -105,7 +105,7 @@ CONTAINER = {
 TERM = {"topologyKey!": str, "labelSelector!": SELECTOR}
 POD = {
     "serviceAccountName!": str, "automountServiceAccountToken": bool,
-    "terminationGracePeriodSeconds": int,
+    "enableServiceLinks!": bool, "terminationGracePeriodSeconds": int,
     "securityContext!": {"runAsNonRoot!": bool, "runAsUser!": int, "runAsGroup": int, "fsGroup": int,
                          "seccompProfile!": {"type!": str}},
     "affinity": {"podAntiAffinity": {
@@ -302,6 +302,7 @@ class Kubernetes(unittest.TestCase):
             stop = 10 + int(flags["--drain-seconds"])
             self.assertGreater(pod_of(item)["terminationGracePeriodSeconds"], stop)
             self.assertEqual(int(flags["--port"]), container["ports"][0]["containerPort"])
+            self.assertIs(pod_of(item)["enableServiceLinks"], False)  # HEARTH_PORT=tcp://...
             self.assertIn("--api-keys", flags)
 
     def test_mutants_are_found(self):

@@ -69,6 +69,42 @@ class Eval(unittest.TestCase):
             hearth("eval", "compare", a, os.path.join(folder, "none"), code=2)
             hearth(*args, "--report", "report.pdf", code=2)
 
+    def test_a_card_says_what_each_format_costs_and_goes_on(self):
+        data = str(REPO / "recipes/mini/heldout/add.jsonl")
+        args = ["eval", "card", "--model", MINI, "--data", data, "--limit", "40"]
+        with tempfile.TemporaryDirectory() as folder:
+            where = os.path.join(folder, "formats")
+            page = os.path.join(folder, "card.md")
+            card = as_json(*args, "--formats", "q8_0,q2_k", "--dir", where, "--out", page)
+            base, eight, two = card["rows"]
+            self.assertEqual([row["format"] for row in card["rows"]], ["as stored", "q8_0", "q2_k"])
+            self.assertNotIn("verdict", base)
+            self.assertLess(two["bytes"], eight["bytes"])
+            self.assertLess(eight["kld_mean"], two["kld_mean"])
+            self.assertGreater(eight["same_top1"], 0.98)
+            self.assertLess(base["ppl"], 1.2)  # its own greedy replies
+            self.assertEqual(eight["verdict"], "no difference")
+            for row in card["rows"]:
+                self.assertEqual(row["scores"][0]["n"], 40)
+                self.assertGreater(row["decode_tok_s"], 0)
+            self.assertIn("| q2_k |", pathlib.Path(page).read_text())
+            # A longer list goes on from what lies there.
+            stored = os.path.join(where, "q8_0.arithmetic.records")
+            before = (pathlib.Path(stored).read_bytes(),
+                      os.stat(os.path.join(where, "q8_0.gguf")).st_mtime_ns)
+            again = as_json(*args, "--formats", "q8_0,q4_0", "--dir", where)
+            self.assertEqual(before, (pathlib.Path(stored).read_bytes(),
+                                      os.stat(os.path.join(where, "q8_0.gguf")).st_mtime_ns))
+            self.assertEqual(again["rows"][1]["scores"], eight["scores"])
+            # Other weights are not mixed in.
+            other = os.path.join(folder, "other.gguf")
+            hearth("quantize", MINI, other, "--format", "q4_0")
+            refused = hearth("eval", "card", "--model", other, "--data", data, "--formats", "q8_0",
+                             "--dir", where, code=2)
+            self.assertIn("other weights", refused.stderr)
+            refused = hearth(*args, "--formats", "q9_9", "--dir", where, code=2)
+            self.assertIn("q9_9", refused.stderr)
+
     def test_eval_of_ones_own_questions(self):
         with tempfile.TemporaryDirectory() as folder:
             suite = pathlib.Path(folder, "sums.yaml")

@@ -181,10 +181,10 @@ class Manners(unittest.TestCase):
                 self.assertTrue(is_right(json.loads(text)), text)
         self.assertEqual(seen, {"stop", "tool_calls"})
 
-    def test_strict_tools_may_be_left_alone(self):
-        strict = [tool("add", parameters=SCHEMA, strict=True)]
-        for seed, mark_bias in itertools.product(range(2), (0, 100)):
-            fields = {"tools": strict, "thinking_budget": 0, "seed": seed, "temperature": 1,
+    def test_tools_may_be_left_alone_and_are_called_rightly(self):
+        for seed, mark_bias, strict in itertools.product(range(2), (0, 100), (True, False)):
+            offered = [tool("add", parameters=SCHEMA, strict=strict)]
+            fields = {"tools": offered, "thinking_budget": 0, "seed": seed, "temperature": 1,
                       "parallel_tool_calls": False, "logit_bias": {str(self.mark()): mark_bias}}
             _, text, calls, reason = shape(self.whole(**fields)["choices"][0])
             self.assertNotIn("<｜tool", text)
@@ -209,6 +209,9 @@ class Manners(unittest.TestCase):
             "seed": 3})
         self.assertEqual(status, 200, reply)
         self.check_calls(shape(reply["choices"][0])[2])
+        # What the tool wrote is text: of the marks there is only that of the earlier call.
+        _, _, prompt = self.server.ask("POST", "/tokenize", {"messages": history})
+        self.assertEqual(prompt["tokens"].count(self.mark()), 1)
 
     def test_what_cannot_be_kept_is_refused(self):
         unique = {"type": "object", "properties": {"x": {"type": "array", "uniqueItems": True}}}

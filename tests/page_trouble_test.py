@@ -3,6 +3,7 @@
 Usage: tests/page_trouble_test.py BINARY REPO. Standard library only; the machine needs chromium and
 chromedriver (tools/apt-packages-page.txt), and the tests are skipped where it has none."""
 
+import json
 import sys
 import tempfile
 import unittest
@@ -170,6 +171,22 @@ class Trouble(unittest.TestCase):
                 self.browser.wait("document.querySelector('#notice').textContent.includes('no room')")
             finally:
                 self.browser.cdp("Storage.overrideQuotaForOrigin", origin=person.url.rstrip("/"))
+
+
+    def test_an_answer_says_what_it_cost(self):
+        prices = {"currency": "EUR", "hardware": {
+            "price": 2400, "years": 4, "watts": 220, "idle_watts": 45, "electricity_per_kwh": 0.35}}
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(prices, file)
+            file.flush()
+            with Server("--no-log-requests", "--cost", file.name) as server:
+                person = Person(self.browser, server)
+                person.ask("37*48=?")
+                self.assertRegex(self.browser.text(".figures"), r" · €0\.0+[1-9]\d?( |$)")
+                self.browser.open(person.url)  # it is kept
+                person.is_ready()
+                self.browser.wait("document.querySelector('.figures')")
+                self.assertIn("€", self.browser.text(".figures"))
 
 
 @unittest.skipIf(missing(), missing())

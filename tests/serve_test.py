@@ -34,6 +34,9 @@ class Protocol(unittest.TestCase):
         status, headers, reply = self.server.chat("37*48=?", novelty=1)
         self.assertEqual(status, 200)
         self.assertEqual(headers["X-Hearth-Ignored"], "novelty")
+        _, headers, _ = self.server.chat("1+1=?", max_tokens=1, chat_template_kwargs={
+            "enable_thinking": False})
+        self.assertEqual(headers["X-Hearth-Ignored"], "enable_thinking")  # R1's template has none
         message = reply["choices"][0]["message"]
         self.assertIn("1776", message["content"])
         self.assertIn("037*048", message["reasoning_content"])

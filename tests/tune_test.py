@@ -12,7 +12,7 @@ import tempfile
 import time
 import unittest
 
-from command import BINARY, MINI, as_json, hearth
+from command import BINARY, MINI, REPO, as_json, hearth
 from recorded import run_script
 
 KILLS = 6
@@ -84,6 +84,13 @@ class Tune(unittest.TestCase):
         beside = as_json(*asked, "--model", MINI, "--adapter", adapter)["output_ids"]
         self.assertEqual(as_json(*asked, "--model", merged)["output_ids"], beside)
         self.assertNotEqual(as_json(*asked, "--model", MINI)["output_ids"], beside)
+        # It is scored as it is, and its replies are not mixed with the base's.
+        asked = ["eval", "arithmetic", "--model", MINI, "--limit", "6", "--data",
+                 str(REPO / "recipes/mini/heldout/sub.jsonl")]
+        items = str(self.folder / "items")
+        tuned = as_json(*asked, "--adapter", adapter, "--items", items)
+        self.assertLess(tuned["tokens"], as_json(*asked)["tokens"])  # it has learned to be terse
+        self.assertIn(items, hearth(*asked, "--items", items, code=2).stderr)
         told = hearth("merge", "--model", MINI, "--adapter", adapter, merged, code=2).stderr
         self.assertIn("taken", told)
 

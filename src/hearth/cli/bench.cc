@@ -344,7 +344,8 @@ void add_bench(CLI::App& app, Session& session) {
   verb->add_option("--model", options->model.model, "Hugging Face directory, GGUF file, or `mini`");
   verb->add_option("--shape", options->shape,
                    fmt::format("random weights of a shape: {}, or a config.json",
-                               fmt::join(shape_names(), ", ")));
+                               fmt::join(shape_names(), ", ")))
+      ->excludes(verb->get_option("--model"));
   verb->add_option("--layers", options->layers, "of a shape, only its first layers; 0: all")
       ->check(CLI::Range(0, 512));
   verb->add_option("--format", options->model.dtype,

@@ -5,6 +5,7 @@
 
 namespace hearth::cli {
 
+void add_eval_card(CLI::App& group, Session& session);
 void add_eval_compare(CLI::App& group, Session& session);
 
 }  // namespace hearth::cli

@@ -125,7 +125,7 @@ Status run_generate(const Options& options, const Session& session) {
   TRY(add_grammar(options, model, request));
   TRY_ASSIGN(request.mark, mark_of(options.watermark, request.sampling, options.adapter));
   const std::vector<int32_t> prompt_ids = request.prompt.ids;
-  Engine engine(model.model(), *opened.backend, engine_options_of(options.model, model.model()),
+  Engine engine(model.model(), *opened.backend, engine_options_of(options.model, opened),
                 model.banned());
   Timings timings;
   const InterruptGuard interrupt;

@@ -1,13 +1,17 @@
 // hearth: runs, serves, tunes, measures and guards the DeepSeek-R1 family on hardware people own.
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
-#include "hearth/cli/verb.h"
+#include "hearth/cli/commands.h"
+#include "hearth/cli/configuration.h"
 
+namespace hearth::cli {
 namespace {
 
 bool prefers_chinese() {
@@ -24,7 +28,7 @@ void say_that_a_file_shrank(int) {
   constexpr std::string_view kLine =
       "hearth: a file of the model was truncated or became unreadable while in use\n";
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kLine.data(), kLine.size());
-  ::_exit(hearth::cli::kExitFailed);
+  ::_exit(kExitFailed);
 }
 
 std::string own_path() {
@@ -32,51 +36,53 @@ std::string own_path() {
   return std::filesystem::read_symlink("/proc/self/exe", ignored).string();
 }
 
-}  // namespace
+// Values from variables and files, and the language that they choose, before the verb is parsed.
+Status configure(CLI::App& app, const CommandLine& line, const Configuration& configuration,
+                 Session& session) {
+  TRY(configuration.check(app));
+  CLI::App* const verb = find_verb(app, line.verb);
+  CHECK(verb != nullptr);
+  return apply_values(*verb, configuration.values_for(*verb), line.flags, session);
+}
 
-int main(int argc, char** argv) {
-  using namespace hearth::cli;
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not the end of us
-  std::signal(SIGXFSZ, SIG_IGN);  // and so is a limit on the size of files
-  std::signal(SIGBUS, say_that_a_file_shrank);
+int fail(const CommandLine& line, const Status& status) {
+  fmt::print(stderr, "hearth {}: {}\n", fmt::join(line.verb, " "), status.message());
+  return exit_code(status);
+}
+
+int run(const std::vector<std::string>& args) {
+  const CommandLine line = read_command_line(args);
+  const bool reads_configuration = !line.verb.empty() && !line.asks_for_help;
+  auto configuration = reads_configuration ? Configuration::read(line.config_file)
+                                           : Result<Configuration>(Configuration());
+  if (!configuration) return fail(line, configuration.status());
   Session session;
-  session.chinese = prefers_chinese();
+  session.chinese = configuration->chinese(prefers_chinese());
   session.self = own_path();
   CLI::App app{
       std::string(session.say("DeepSeek-R1 on your own machine", "在自己的机器上运行 DeepSeek-R1")),
       "hearth"};
-  app.require_subcommand(1);
   app.set_version_flag("--version", "hearth " HEARTH_VERSION);
-  app.get_formatter()->column_width(34);
-  add_run(app, session);
-  add_generate(app, session);
-  add_eval(app, session);
-  add_perplexity(app, session);
-  add_doctor(app, session);
-  add_plan(app, session);
-  add_cost(app, session);
-  add_serve(app, session);
-  add_gateway(app, session);
-  add_bench(app, session);
-  add_quantize(app, session);
-  add_merge(app, session);
-  add_tune(app, session);
-  add_imatrix(app, session);
-  add_redact(app, session);
-  add_watermark(app, session);
-  add_detect(app, session);
-  add_audit(app, session);
-  add_tiny(app, session);
-  add_inspect(app, session);
-  add_tokenize(app, session);
-  add_detokenize(app, session);
-  add_render(app, session);
-  add_logits(app, session);
+  declare_commands(app, session);
+  if (reads_configuration) {
+    const Status status = configure(app, line, *configuration, session);
+    if (!status.is_ok()) return fail(line, status);
+  }
   try {
-    app.parse(argc, argv);
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
   } catch (const CLI::ParseError& e) {
     const int code = app.exit(e);
     return code == 0 ? kExitOk : kExitUsage;
   }
   return session.exit;
+}
+
+}  // namespace
+}  // namespace hearth::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not the end of us
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a limit on the size of files
+  std::signal(SIGBUS, hearth::cli::say_that_a_file_shrank);
+  return hearth::cli::run({argv + std::min(argc, 1), argv + argc});
 }

@@ -86,13 +86,17 @@ void ModelOptions::declare_draft(CLI::App& verb) {
 
 void ModelOptions::declare_drafts(CLI::App& verb) {
   declare_draft(verb);
+  verb.add_option("--draft-model", draft_model,
+                  "a smaller model with the same vocabulary that makes the guesses, such as the "
+                  "1.5B for a 7B to 32B distill");
   verb.add_option("--draft-max", draft_max,
-                  "most guesses for one answer in a step; 0: 1 of mtp, 8 of ngram")
+                  "most guesses for one answer in a step; 0: 1 of mtp, 4 of a model, 8 of ngram")
       ->check(CLI::Range(0, 32))
       ->capture_default_str();
 }
 
 bool ModelOptions::wants_mtp() const {
+  if (!draft_model.empty()) return false;
   const bool on_cpu = device == "auto" || device == "cpu";
   return draft == "mtp" || (draft == "auto" && on_cpu);
 }
@@ -214,6 +218,13 @@ Result<ExpertsOnDisk> check_memory(const ModelOptions& options, const std::strin
 }
 
 // Before loading, too.
+Status check_draft_model(const ModelOptions& options) {
+  if (options.draft_model.empty() || options.draft == "auto") return Status::ok();
+  return error(Code::invalid, "--draft-model: expected --draft auto beside it, found --draft {}",
+               options.draft);
+}
+
+// Before loading, too.
 Status check_mtp(const ModelOptions& options, const std::string& path, const LoadOptions& load) {
   if (options.draft != "mtp") return Status::ok();
   TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
@@ -224,6 +235,23 @@ Status check_mtp(const ModelOptions& options, const std::string& path, const Loa
                "--draft mtp: {} has no layer for multi-token prediction; --draft ngram guesses "
                "without one",
                path);
+}
+
+Status open_draft_model(const ModelOptions& options, OpenedText& opened, const Session& session) {
+  const std::string path = resolve_model(options.draft_model, session);
+  LoadOptions load;
+  TRY(check_memory(options, path, load).at("--draft-model"));
+  Progress progress(session.say("loading the draft model", "加载草稿模型中"));
+  load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  TRY_ASSIGN(opened.draft_model, TextModel::load(path, *opened.backend, load));
+  progress.clear();
+  print_notices(opened.draft_model->loaded());
+  const Tokenizer& own = opened.model->tokenizer();
+  const auto other = own.first_difference(opened.draft_model->tokenizer());
+  if (!other) return Status::ok();
+  return error(Code::invalid,
+               "--draft-model {}: expected the vocabulary of {}, found another token at id {}",
+               path, opened.model->path(), *other);
 }
 
 }  // namespace
@@ -251,6 +279,7 @@ Result<OpenedText> open_text_model(const ModelOptions& options, const Session& s
   load.hints.mtp = options.wants_mtp();
   TRY_ASSIGN(load.dtype, dtype_of(options));
   const std::string path = resolve_model(options.model, session);
+  TRY(check_draft_model(options));
   TRY(check_mtp(options, path, load));
   TRY_ASSIGN(const ExpertsOnDisk experts, check_memory(options, path, load));
   TRY_ASSIGN(opened.backend, open_backend(options, experts));
@@ -259,6 +288,7 @@ Result<OpenedText> open_text_model(const ModelOptions& options, const Session& s
   TRY_ASSIGN(opened.model, TextModel::load(path, *opened.backend, load));
   progress.clear();
   print_notices(opened.model->loaded());
+  if (!options.draft_model.empty()) TRY(open_draft_model(options, opened, session));
   return opened;
 }
 
@@ -273,24 +303,26 @@ Result<std::shared_ptr<const Adapter>> open_adapter(const std::string& path,
   return load_adapter(path, opened.model->loaded(), *opened.backend);
 }
 
-EngineOptions engine_options_of(const ModelOptions& options, const Model& model) {
+EngineOptions engine_options_of(const ModelOptions& options, const OpenedText& opened) {
   EngineOptions out;
   out.context = options.context;
   out.kv_format = kv_format_of(options);
-  out.mtp = options.wants_mtp() && model.has_mtp();
+  out.mtp = options.wants_mtp() && opened.model->model().has_mtp();
+  if (opened.draft_model) out.draft_model = &opened.draft_model->model();
   const bool ngram = options.draft == "ngram" || options.wants_mtp();
   if (ngram && !out.mtp) out.make_drafter = [] { return std::make_unique<NgramDrafter>(); };
-  out.drafts_max = options.draft_max > 0 ? options.draft_max : out.mtp ? 1 : 8;
+  const int64_t usual = out.mtp ? 1 : out.draft_model ? 4 : 8;
+  out.drafts_max = options.draft_max > 0 ? options.draft_max : usual;
   return out;
 }
 
-int64_t affordable_kv_blocks(int64_t sequences, const KvSpec& spec, int64_t context,
+int64_t affordable_kv_blocks(int64_t sequences, int64_t block_bytes, int64_t context,
                              int64_t to_come) {
   const int64_t least = Scheduler::blocks_for(context);
   int64_t blocks = least * sequences;
   if (const auto memory = read_memory()) {
     const int64_t free = std::max<int64_t>(0, memory->usable_available_bytes() - to_come);
-    blocks = std::min(blocks, free / 2 / spec.block_bytes());
+    blocks = std::min(blocks, free / 2 / block_bytes);
   }
   return std::max(blocks, least);
 }

@@ -31,13 +31,15 @@ struct ModelOptions {
   int threads = 0;                   // 0: as many as the machine has physical cores for us
   int64_t context = 4096;
   std::string draft = "off";  // of commands that generate auto: mtp or ngram on the CPU
+  std::string draft_model;    // a smaller one that guesses; "": none
   int64_t draft_max = 0;      // 0: see engine_options_of
 
   bool wants_mtp() const;  // where the model has the layer
 
   void declare(CLI::App& verb, bool model_required);
   void declare_draft(CLI::App& verb);
-  void declare_drafts(CLI::App& verb);  // of commands that generate; their number, too
+  // Of commands that generate; their number, and who makes them, too.
+  void declare_drafts(CLI::App& verb);
   void declare_device(CLI::App& verb);  // and its memory
   void declare_memory(CLI::App& verb);
   void declare_kv_format(CLI::App& verb);
@@ -54,6 +56,7 @@ struct OpenedModel {
 struct OpenedText {
   std::unique_ptr<Backend> backend;  // outlives the model
   std::unique_ptr<TextModel> model;
+  std::unique_ptr<TextModel> draft_model;  // of the same vocabulary; null: none
 };
 
 // "int8" is Q8_0; nullopt: as stored.
@@ -70,11 +73,12 @@ Result<std::shared_ptr<const Adapter>> open_adapter(const std::string& path,
                                                     const OpenedText& opened);
 Format kv_format_of(const ModelOptions& options);
 // An engine for one conversation with the opened model.
-EngineOptions engine_options_of(const ModelOptions& options, const Model& model);
+EngineOptions engine_options_of(const ModelOptions& options, const OpenedText& opened);
 
-// KV blocks for `sequences` at once: a whole context for each, if that is no more than half of what
-// is free, less `to_come` that something else will take; one context at least.
-int64_t affordable_kv_blocks(int64_t sequences, const KvSpec& spec, int64_t context,
+// KV blocks, each of so many bytes, for `sequences` at once: a whole context for each, if that is
+// no more than half of what is free, less `to_come` that something else will take; one context at
+// least.
+int64_t affordable_kv_blocks(int64_t sequences, int64_t block_bytes, int64_t context,
                              int64_t to_come = 0);
 
 // A name without a slash that is no path: `mini` is the bundled model.

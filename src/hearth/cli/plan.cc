@@ -293,7 +293,9 @@ void add_plan(CLI::App& app, Session& session) {
                             [options, &session] { return plan(*options, session); });
   options->model.declare(*verb, false);
   options->model.declare_draft(*verb);
-  verb->add_option("--config", options->config, "a config.json, for a model that is not here");
+  verb->add_option("--config", options->config, "a config.json, for a model that is not here")
+      ->configurable(false)
+      ->excludes(verb->get_option("--model"));
   verb->add_flag("--all", options->all,
                  "every model of the R1 family in its usual formats, on the CPU");
   verb->add_option("--batch", options->batch, "sequences at once")

@@ -25,10 +25,12 @@ bool looks_like_model(const std::string& word) {
          std::filesystem::exists(word, ignored);
 }
 
-Status place_words(Options& options) {
+// A word that names a model is stronger than a variable or a file, not than --model.
+Status place_words(Options& options, const Session& session) {
   std::vector<std::string> words = options.words;
-  const bool first_is_model = !words.empty() && options.model.model.empty() &&
-                              (words.size() > 1 || looks_like_model(words[0]));
+  const bool by_flag = !options.model.model.empty() && !session.configured.contains("--model");
+  const bool first_is_model =
+      !words.empty() && !by_flag && (words.size() > 1 || looks_like_model(words[0]));
   if (first_is_model) {
     options.model.model = words[0];
     words.erase(words.begin());
@@ -63,7 +65,7 @@ Status converse(TerminalChat& chat, const Session& session) {
 }
 
 Status run(Options options, const Session& session) {
-  TRY(place_words(options));
+  TRY(place_words(options, session));
   TRY_ASSIGN(OpenedText opened, open_text_model(options.model, session));
   TRY_ASSIGN(auto adapter, open_adapter(options.adapter, opened));
   TerminalChat chat(options, session, std::move(opened), std::move(adapter));

@@ -104,27 +104,27 @@ Status check_options(const Options& options) {
   return Status::ok();
 }
 
-Result<int64_t> kv_blocks(const Options& options, const KvSpec& spec, int64_t context,
+Result<int64_t> kv_blocks(const Options& options, int64_t block_bytes, int64_t context,
                           int64_t to_come) {
   if (options.kv_megabytes == 0) {
-    return affordable_kv_blocks(options.sequences, spec, context, to_come);
+    return affordable_kv_blocks(options.sequences, block_bytes, context, to_come);
   }
   const int64_t least = Scheduler::blocks_for(context);
-  const int64_t blocks = options.kv_megabytes * kMegabyte / spec.block_bytes();
+  const int64_t blocks = options.kv_megabytes * kMegabyte / block_bytes;
   if (blocks >= least) return blocks;
   return error(Code::no_memory, "--kv-memory: a context of {} tokens needs {} MB, found {}",
-               context, least * spec.block_bytes() / kMegabyte + 1, options.kv_megabytes);
+               context, least * block_bytes / kMegabyte + 1, options.kv_megabytes);
 }
 
 Result<EngineOptions> engine_options(const Options& options, const OpenedText& opened) {
   const Model& model = opened.model->model();
-  EngineOptions out = engine_options_of(options.model, model);
+  EngineOptions out = engine_options_of(options.model, opened);
   out.context = std::min(out.context, model.info().max_position_embeddings);
   out.limits.sequences_max = options.sequences;
   out.limits.batch_tokens_max = options.batch_tokens;
   out.limits.queue_max = options.sequences + options.queue + 1;  // and the probe
   if (options.reserve == "full") out.limits.reserve = Reserve::full;
-  TRY_ASSIGN(out.kv_blocks, kv_blocks(options, model.kv_spec(out.kv_format), out.context,
+  TRY_ASSIGN(out.kv_blocks, kv_blocks(options, kv_block_bytes(out, model), out.context,
                                       opened.backend->expert_cache_stats().to_come_bytes()));
   return out;
 }
@@ -341,7 +341,8 @@ void declare_access(CLI::App& verb, Options& options) {
   verb.add_option("--port", options.http.port, "0: any free one")->capture_default_str();
   verb.add_option("--grpc-port", options.grpc_port, "serve gRPC too, there; 0: any free one");
   verb.add_option("--api-keys", options.gate.keys_path, "file of key hashes; see --new-api-key");
-  verb.add_option("--new-api-key", options.new_api_key, "make a key of this name, and no more");
+  verb.add_option("--new-api-key", options.new_api_key, "make a key of this name, and no more")
+      ->configurable(false);
   verb.add_flag("--insecure", options.insecure, "let others reach a server without keys");
   verb.add_option("--allowed-host", options.gate.allowed_hosts,
                   "a name in Host that is ours, beside localhost; may be given again")

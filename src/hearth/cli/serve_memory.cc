@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "hearth/base/checked_math.h"
+#include "hearth/engine/model_drafter.h"
 #include "hearth/host/memory_plan.h"
 #include "hearth/sensors/memory.h"
 
@@ -27,7 +28,8 @@ Batch fullest_step(const EngineOptions& settings, int64_t rows, Role role) {
 }
 
 int64_t guesses_max(const EngineOptions& settings) {
-  return settings.make_drafter || settings.mtp ? settings.drafts_max : 0;
+  const bool guesses = settings.make_drafter || settings.mtp || settings.draft_model;
+  return guesses ? settings.drafts_max : 0;
 }
 
 // Every sequence ends its prompt in this step, and every row of it is to be embedded: more than one
@@ -57,17 +59,33 @@ int64_t decode_scratch(const Model& model, const KvSpec& kv, const EngineOptions
   return trace_step(model, kv, batch).scratch_bytes;
 }
 
+// The smaller model catches up with all sequences, and guesses for each.
+int64_t draft_scratch(const Model& model, const EngineOptions& settings) {
+  const int64_t sequences = settings.limits.sequences_max;
+  int64_t scratch = 0;
+  for (const Role role : {Role::prompt, Role::generated}) {
+    Batch batch = fullest_step(settings, ModelDrafter::kFollowRowsOfAll + sequences, role);
+    batch.logits_rows.assign(static_cast<size_t>(sequences), 0);
+    const TracedSteps step = trace_step(model, model.kv_spec(settings.kv_format), batch);
+    scratch = std::max(scratch, step.scratch_bytes);
+  }
+  return scratch;
+}
+
 }  // namespace
 
 serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& settings) {
-  const TextModel& model = *opened.model;
-  const KvSpec kv = model.model().kv_spec(settings.kv_format);
+  const Model& model = opened.model->model();
+  const KvSpec kv = model.kv_spec(settings.kv_format);
   serve::MemoryBudget out;
-  out.weights = model.loaded().weight_bytes;
+  out.weights = opened.model->loaded().weight_bytes;
   out.experts = opened.backend->expert_cache_stats().budget_bytes;
-  out.kv_cache = kv.block_bytes() * settings.kv_blocks;
-  out.scratch = std::max(prompt_scratch(model.model(), kv, settings),
-                         decode_scratch(model.model(), kv, settings));
+  out.kv_cache = kv_block_bytes(settings, model) * settings.kv_blocks;
+  out.scratch = std::max(prompt_scratch(model, kv, settings), decode_scratch(model, kv, settings));
+  if (settings.draft_model) {
+    out.weights += opened.draft_model->loaded().weight_bytes;
+    out.scratch = std::max(out.scratch, draft_scratch(*settings.draft_model, settings));
+  }
   return out;
 }
 

@@ -43,7 +43,7 @@ TerminalChat::TerminalChat(ChatSetup setup, const Session& session, OpenedText o
 
 std::unique_ptr<Engine> TerminalChat::new_engine() const {
   const Model& model = opened_.model->model();
-  return std::make_unique<Engine>(model, *opened_.backend, engine_options_of(setup_.model, model),
+  return std::make_unique<Engine>(model, *opened_.backend, engine_options_of(setup_.model, opened_),
                                   opened_.model->banned());
 }
 
@@ -150,7 +150,8 @@ Status TerminalChat::use_model(const std::string& path) {
   TRY_ASSIGN(OpenedText opened, open_text_model(options, session_));
   engine_.reset();
   adapter_.reset();
-  opened_.model.reset();  // before the backend that it lives on
+  opened_.model.reset();  // before the backend that they live on
+  opened_.draft_model.reset();
   opened_ = std::move(opened);
   setup_.model = std::move(options);
   setup_.adapter.clear();

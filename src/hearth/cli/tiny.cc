@@ -77,7 +77,8 @@ void add_tiny(CLI::App& app, Session& session) {
                             [options, &session] { return tiny(*options, session); });
   verb->add_option("--arch", options->tiny.architecture,
                    fmt::format("{}", fmt::join(tiny_architectures(), ", ")));
-  verb->add_option("--config", options->config, "the config.json of a real shape");
+  verb->add_option("--config", options->config, "the config.json of a real shape")
+      ->configurable(false);
   verb->add_option("--shape", options->shape,
                    fmt::format("a published shape: {}", fmt::join(shape_names(), ", ")));
   verb->add_flag("--mtp", options->tiny.mtp,

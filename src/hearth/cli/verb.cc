@@ -39,6 +39,7 @@ CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name,
   verb->footer("Example:\n  " + example);
   verb->add_flag("--json", session.json, "one JSON object on standard output");
   verb->callback([&session, verb, work = std::move(work)] {
+    if (session.only_reads_arguments) return;
     const Status status = work();
     if (!status.is_ok()) fmt::print(stderr, "{}: {}\n", full_name(*verb), status.message());
     session.exit = exit_code(status);

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ struct Session {
   bool chinese = false;  // messages in Chinese: --lang zh, or LC_ALL/LC_MESSAGES/LANG of the user
   std::string self;      // path of the binary: bundled files lie relative to it
   int exit = kExitOk;
+  std::string config_file;            // --config
+  std::set<std::string> configured;   // options that a variable or a file gave: "--model"
+  bool only_reads_arguments = false;  // no verb does its work
 
   // The text in the user's language.
   std::string_view say(std::string_view english, std::string_view chinese_text) const {
@@ -56,6 +60,7 @@ bool colour_allowed();  // a terminal, and NO_COLOR is not set
 // The list of verbs.
 void add_audit(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
+void add_config(CLI::App& app, Session& session);
 void add_cost(CLI::App& app, Session& session);
 void add_detect(CLI::App& app, Session& session);
 void add_detokenize(CLI::App& app, Session& session);

@@ -1,10 +1,13 @@
-// See engine.h. A step: guess, plan, forward, commit, sample; where the model has a layer that
-// guesses, it is asked at the end for the next step.
+// See engine.h. A step: guess, plan, forward, commit, sample; where a network
+// guesses for all, it is asked at the end for the next step.
 #include "hearth/engine/engine.h"
 
 #include <algorithm>
 #include <chrono>
 #include <optional>
+
+#include "hearth/engine/model_drafter.h"
+#include "hearth/engine/mtp_drafter.h"
 
 namespace hearth {
 
@@ -33,14 +36,20 @@ struct Engine::Live {
   std::optional<FinishReason> finished;
 };
 
+int64_t kv_block_bytes(const EngineOptions& options, const Model& model) {
+  int64_t bytes = model.kv_spec(options.kv_format).block_bytes();
+  if (options.draft_model) bytes += options.draft_model->kv_spec(options.kv_format).block_bytes();
+  return bytes;
+}
+
 namespace {
 
 EngineOptions resolved(EngineOptions options, const Model& model) {
   options.context = std::min(options.context, model.info().max_position_embeddings);
   if (options.kv_blocks > 0) return options;
-  options.kv_blocks = options.kv_memory > 0
-                          ? options.kv_memory / model.kv_spec(options.kv_format).block_bytes()
-                          : Scheduler::blocks_for(options.context);
+  const int64_t block_bytes = kv_block_bytes(options, model);
+  options.kv_blocks = options.kv_memory > 0 ? options.kv_memory / block_bytes
+                                            : Scheduler::blocks_for(options.context);
   return options;
 }
 
@@ -65,7 +74,7 @@ Engine::Engine(const Model& model, Backend& backend, const EngineOptions& option
       cache_(make_cache()),
       scheduler_(options_.limits, options_.kv_blocks),
       draft_policy_(options_.drafts_always) {
-  if (options_.mtp) mtp_ = std::make_unique<MtpDrafter>(model_, backend_, cache_);
+  together_ = make_batch_drafter();
 }
 
 Engine::~Engine() = default;
@@ -86,6 +95,20 @@ KvCache Engine::make_cache() {
   if (cache) return *std::move(cache);
   health_ = std::move(cache).status().at("KV cache");
   return {spec, options_.kv_blocks, nullptr};
+}
+
+std::unique_ptr<BatchDrafter> Engine::make_batch_drafter() {
+  if (options_.mtp) return std::make_unique<MtpDrafter>(model_, backend_, cache_);
+  if (!options_.draft_model) return nullptr;
+  const Model& smaller = *options_.draft_model;
+  auto cache =
+      hearth::make_cache(backend_, smaller.kv_spec(options_.kv_format), options_.kv_blocks);
+  if (cache) {
+    return std::make_unique<ModelDrafter>(smaller, backend_, *std::move(cache),
+                                          model_.info().vocab_size);
+  }
+  if (health_.is_ok()) health_ = std::move(cache).status().at("KV cache of the draft model");
+  return nullptr;
 }
 
 Status Engine::check(const TokenRequest& request) const {
@@ -173,6 +196,7 @@ void Engine::finish(int64_t id, FinishReason reason) {
   const std::unique_ptr<Live> live = std::move(found->second);
   live_.erase(found);
   scheduler_.remove(&live->sequence);
+  if (together_) together_->forget(id);
   if (live->sink.on_finish) live->sink.on_finish(reason);
 }
 
@@ -270,9 +294,9 @@ bool Engine::draft_for(Live& live) {
 }
 
 // Gives the running sequences their drafts, as many as pay. None while a prompt is computed: its
-// step is long enough. Those of the model's own layer were chosen before they were made.
+// step is long enough. Those that are made together were chosen before.
 void Engine::draft() {
-  if (!options_.make_drafter && !mtp_) return;
+  if (!options_.make_drafter && !together_) return;
   candidates_.clear();
   bool decoding = true;
   for (Sequence* s : scheduler_.running()) {
@@ -280,7 +304,7 @@ void Engine::draft() {
     decoding = decoding && draft_for(live);
     candidates_.push_back({live.acceptance.chance(), static_cast<int64_t>(s->drafts.size())});
   }
-  if (decoding && !mtp_) draft_policy_.choose(candidates_);
+  if (decoding && !together_) draft_policy_.choose(candidates_);
   size_t next = 0;
   for (Sequence* s : scheduler_.running()) {
     const int64_t chosen = decoding ? candidates_[next++].drafts : 0;
@@ -354,10 +378,11 @@ void Engine::take_outputs(const Scheduler::Plan& plan, const Outputs& outputs) {
   }
 }
 
-// Guesses of the model's own layer, which goes along with each step of the model. One that fails is
-// no loss: a device that has failed says so in the next step.
+// Guesses that are made for all sequences together: the model's own layer goes along with each
+// step, a smaller model with those that it guesses for. One that fails is no loss: a device that
+// has failed says so in the next step.
 void Engine::predict(const Scheduler::Plan& plan) {
-  if (!mtp_) return;
+  if (!together_) return;
   parts_.resize(plan.owners.size());
   for (size_t i = 0; i < parts_.size(); ++i) {
     parts_[i].rows = &plan.batch.sequences[i];
@@ -365,7 +390,7 @@ void Engine::predict(const Scheduler::Plan& plan) {
   }
   choose_predictions(plan);
   const auto start = std::chrono::steady_clock::now();
-  if (!mtp_->run(parts_).is_ok()) return;
+  if (!together_->run(parts_).is_ok()) return;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   take_predictions(took.count());
 }

@@ -15,10 +15,10 @@
 
 #include "hearth/backend/adapted/adapted_backend.h"
 #include "hearth/backend/backend.h"
+#include "hearth/engine/batch_drafter.h"
 #include "hearth/engine/draft_policy.h"
 #include "hearth/engine/drafter.h"
 #include "hearth/engine/keyed_sampler.h"
-#include "hearth/engine/mtp_drafter.h"
 #include "hearth/engine/sampler.h"
 #include "hearth/engine/scheduler.h"
 #include "hearth/models/adapters/adapter.h"
@@ -97,10 +97,15 @@ struct EngineOptions {
   int64_t kv_memory = 0;   // bytes; 0: one sequence of `context`
   Format kv_format = Format::f16;
   std::function<std::unique_ptr<Drafter>()> make_drafter;  // for each request; empty: no drafts
-  bool mtp = false;        // guesses come from the model's own layer, which it must have, instead
-  int64_t drafts_max = 8;  // guesses for one sequence in a step
+  bool mtp = false;  // guesses come from the model's own layer, which it must have, instead
+  // Or from this smaller one with the same vocabulary, on the same backend; outlives the engine.
+  const Model* draft_model = nullptr;
+  int64_t drafts_max = 8;      // guesses for one sequence in a step
   bool drafts_always = false;  // all of them run, whatever they cost: to test and to measure
 };
+
+// Of 64 tokens of one sequence, in all caches that the engine holds.
+int64_t kv_block_bytes(const EngineOptions& options, const Model& model);
 
 class Engine {
  public:
@@ -155,6 +160,7 @@ class Engine {
   Outputs forward(const Scheduler::Plan& plan);
   Result<Outputs> compute(const Scheduler::Plan& plan);
   KvCache make_cache();
+  std::unique_ptr<BatchDrafter> make_batch_drafter();
 
   const Model& model_;
   Backend& backend_;
@@ -169,8 +175,8 @@ class Engine {
   DraftPolicy draft_policy_;
   DraftStats draft_stats_;
   std::vector<DraftPolicy::Candidate> candidates_;  // of one step; kept for its memory
-  std::unique_ptr<MtpDrafter> mtp_;                 // null: not with the model's own layer
-  std::vector<MtpDrafter::Part> parts_;             // of one step, in the order of its owners
+  std::unique_ptr<BatchDrafter> together_;          // null: guesses are made one by one
+  std::vector<BatchDrafter::Part> parts_;           // of one step, in the order of its owners
   std::map<int64_t, std::unique_ptr<Live>> live_;
   std::vector<const AdapterDeltas*> deltas_;            // of the step's sequences
   std::vector<std::pair<int64_t, FinishReason>> done_;  // in this step

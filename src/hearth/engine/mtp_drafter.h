@@ -11,26 +11,18 @@
 #include <span>
 #include <vector>
 
-#include "hearth/engine/sequence.h"
+#include "hearth/engine/batch_drafter.h"
 #include "hearth/models/model.h"
 
 namespace hearth {
 
-class MtpDrafter {
+class MtpDrafter : public BatchDrafter {
  public:
   // Model and backend must outlive it; `cache` must keep states.
   MtpDrafter(const Model& model, Backend& backend, KvCache& cache)
       : model_(model), backend_(backend), cache_(cache) {}
 
-  // A sequence of the step, with the tokens that came of it.
-  struct Part {
-    const SequenceRows* rows = nullptr;  // in that step, wrong guesses of the last one behind
-    const Sequence* sequence = nullptr;
-    int64_t wanted = 0;            // guesses of what follows its tokens
-    std::vector<int32_t> guesses;  // out: as many, or fewer where its blocks end
-  };
-  // To be called behind each step of the model, before the next; with all its sequences.
-  Status run(std::span<Part> parts);
+  Status run(std::span<Part> parts) override;
 
  private:
   void follow(std::span<Part> parts);

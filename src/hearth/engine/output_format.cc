@@ -49,10 +49,12 @@ Result<grammar::Grammar> grammar_of(const OutputFormat& format, const grammar::T
   return grammar_of_tools(*format.tools, *manner, tokens.has_marks(), std::move(other));
 }
 
+using CompiledPointer = std::shared_ptr<grammar::CompiledGrammar>;
+
 // All that a grammar follows from.
 std::string text_of(const std::optional<ToolRules>& rules) {
   if (!rules) return "";
-  return Json{rules->tools, rules->must_call, rules->single_call}.dump();
+  return Json{rules->tools, rules->must_call, rules->single_call, rules->schemas}.dump();
 }
 
 // Keys stay small, whatever a client sends.
@@ -67,8 +69,16 @@ std::string hash_of(std::string_view text) {
 Result<std::shared_ptr<grammar::CompiledGrammar>> compile_format(
     const OutputFormat& format, std::shared_ptr<const grammar::TokenTrie> tokens,
     const std::optional<ToolManner>& manner) {
-  TRY_ASSIGN(grammar::Grammar grammar, grammar_of(format, *tokens, manner));
-  return grammar::CompiledGrammar::compile(std::move(grammar), std::move(tokens));
+  const auto made = [&](const OutputFormat& asked) -> Result<CompiledPointer> {
+    TRY_ASSIGN(grammar::Grammar grammar, grammar_of(asked, *tokens, manner));
+    return grammar::CompiledGrammar::compile(std::move(grammar), tokens);
+  };
+  Result<CompiledPointer> compiled = made(format);
+  const bool may_loosen = format.tools && format.tools->schemas && !promises_calls(*format.tools);
+  if (compiled || !may_loosen) return compiled;
+  OutputFormat loose = format;  // schemas that are too large together, and that nobody promised
+  loose.tools->schemas = false;
+  return made(loose);
 }
 
 void GrammarCache::drop_the_oldest() {

@@ -197,7 +197,8 @@ class Oracle : public Drafter {
   Random random_;
 };
 
-// None, by repetition, by somebody who knows, or by the model's own layer.
+// None, by repetition, by somebody who knows, by the model's own layer, or by another model, here
+// the same.
 void add_drafter(EngineOptions& options, Random& random, const Model& model,
                  const std::vector<std::vector<int32_t>>& texts) {
   const auto seed = static_cast<uint32_t>(random.generator());
@@ -205,8 +206,11 @@ void add_drafter(EngineOptions& options, Random& random, const Model& model,
   options.drafts_max = 1 + random.below(8);
   options.mtp = model.has_mtp() && random.below(2) == 0;
   if (options.mtp) return;
-  switch (random.below(3)) {
+  switch (random.below(4)) {
     case 0:
+      return;
+    case 3:
+      options.draft_model = &model;
       return;
     case 1:
       options.make_drafter = [] { return std::make_unique<NgramDrafter>(); };

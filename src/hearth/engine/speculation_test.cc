@@ -99,7 +99,19 @@ TextRequest random_request(std::mt19937& random) {
   return r;
 }
 
-enum class Guesses { none, guesser, mtp };
+enum class Guesses { none, guesser, mtp, model };
+
+// The bundled model in four bits, on its backend.
+const Model& coarse_mini() {
+  static const std::unique_ptr<TextModel> coarse = [] {
+    LoadOptions options;
+    options.dtype = Format::q4_0;
+    auto loaded = TextModel::load(HEARTH_SOURCE_DIR "/assets/mini", Mini::get().backend, options);
+    CHECK(loaded.has_value());
+    return *std::move(loaded);
+  }();
+  return coarse->model();
+}
 
 std::vector<TextReply> replies_to(const std::vector<TextRequest>& requests, Guesses guesses,
                                   DraftStats& drafts) {
@@ -114,6 +126,9 @@ std::vector<TextReply> replies_to(const std::vector<TextRequest>& requests, Gues
     options.mtp = true;
     options.drafts_max = 3;
     options.limits.batch_tokens_max = 64;
+  } else if (guesses == Guesses::model) {
+    options.draft_model = &coarse_mini();
+    options.drafts_max = 3;
   }
   Engine engine(mini.model->model(), mini.backend, options, mini.model->banned());
   auto replies = generate(*mini.model, engine, requests);
@@ -151,8 +166,8 @@ void compare_guesser(int count) {
   EXPECT_GT(drafts.drafted, 2 * drafts.accepted) << "guesses were too good to test anything";
 }
 
-void compare_mtp(int count) {
-  const DraftStats drafts = compare(count, Guesses::mtp);
+void compare_together(int count, Guesses guesses) {
+  const DraftStats drafts = compare(count, guesses);
   EXPECT_GT(drafts.accepted, count) << "nothing was guessed";
   EXPECT_GT(drafts.drafted, drafts.accepted + count) << "no guess was wrong";
   testing::Test::RecordProperty("accepted", std::to_string(drafts.accepted));
@@ -164,7 +179,11 @@ TEST(Speculation, RepliesAreTheSame) {
 }
 
 TEST(Speculation, RepliesAreTheSameWithTheModelsOwnLayer) {
-  compare_mtp(200);
+  compare_together(200, Guesses::mtp);
+}
+
+TEST(Speculation, RepliesAreTheSameWithASmallerModel) {
+  compare_together(200, Guesses::model);
 }
 
 TEST(Speculation, DISABLED_TenThousandRepliesAreTheSame) {
@@ -172,7 +191,11 @@ TEST(Speculation, DISABLED_TenThousandRepliesAreTheSame) {
 }
 
 TEST(Speculation, DISABLED_TenThousandRepliesAreTheSameWithTheModelsOwnLayer) {
-  compare_mtp(10000);
+  compare_together(10000, Guesses::mtp);
+}
+
+TEST(Speculation, DISABLED_TenThousandRepliesAreTheSameWithASmallerModel) {
+  compare_together(10000, Guesses::model);
 }
 
 }  // namespace

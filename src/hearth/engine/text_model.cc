@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "hearth/engine/model_defaults.h"
 #include "hearth/text/template/template_source.h"
 #include "hearth/text/tokenizer/vocabulary_data.h"
 
@@ -14,19 +15,6 @@ constexpr std::string_view kAssistant = "<｜Assistant｜>";  // how R1's prompt
 constexpr std::string_view kThink = "<think>";
 constexpr std::string_view kThinkEnd = "</think>";
 constexpr std::string_view kForcedThought = "<think>\n";
-
-// `eos_token_id` is a number or a list of numbers.
-void append_ids(const Json* config, std::vector<int32_t>& ids) {
-  const Json* value = config ? json_find(*config, "eos_token_id") : nullptr;
-  if (!value) return;
-  const auto add = [&](const Json& id) {
-    if (id.is_number_integer() && id.get<int64_t>() >= 0 && id.get<int64_t>() < (1 << 24)) {
-      ids.push_back(id.get<int32_t>());
-    }
-  };
-  if (!value->is_array()) return add(*value);
-  for (const Json& id : *value) add(id);
-}
 
 }  // namespace
 
@@ -81,29 +69,14 @@ Status TextModel::load_defaults() {
   for (int32_t id = 0; id < static_cast<int32_t>(vocab); ++id) {
     banned_[static_cast<size_t>(id)] = tokenizer_->has(id) ? 0 : 1;
   }
-  append_ids(checkpoint_->generation_config(), stop_ids_);
-  if (stop_ids_.empty()) append_ids(checkpoint_->config(), stop_ids_);
+  stop_ids_ = stated_stop_ids(checkpoint_->generation_config());
+  if (stop_ids_.empty()) stop_ids_ = stated_stop_ids(checkpoint_->config());
   if (tokenizer_->eos()) stop_ids_.push_back(*tokenizer_->eos());
   std::sort(stop_ids_.begin(), stop_ids_.end());
   stop_ids_.erase(std::unique(stop_ids_.begin(), stop_ids_.end()), stop_ids_.end());
   // Ids of a larger vocabulary: the model has no logit for them, so it never stops there.
   std::erase_if(stop_ids_, [vocab](int32_t id) { return id >= vocab; });
-
-  // DeepSeek recommends 0.6 and 0.95 for the whole R1 family; a model's own file goes first.
-  defaults_.temperature = 0.6;
-  defaults_.top_p = 0.95;
-  const Json none;
-  const Json* own = checkpoint_->generation_config();
-  const Json& config = own ? *own : none;
-  TRY_ASSIGN(defaults_.temperature,
-             json_number_or(config, "temperature", defaults_.temperature, 0, 100));
-  // An explicit `do_sample: false` asks for greedy decoding, as it does in transformers.
-  TRY_ASSIGN(const bool samples, json_bool_or(config, "do_sample", true));
-  if (!samples) defaults_.temperature = 0;
-  TRY_ASSIGN(defaults_.top_p, json_number_or(config, "top_p", defaults_.top_p, 0, 1));
-  TRY_ASSIGN(defaults_.top_k, json_int_or(config, "top_k", 0, 0, 1 << 24));
-  TRY_ASSIGN(defaults_.repetition_penalty,
-             json_number_or(config, "repetition_penalty", 1, 0.01, 100));
+  TRY_ASSIGN(defaults_, recommended_sampling(checkpoint_->generation_config()));
   return Status::ok();
 }
 

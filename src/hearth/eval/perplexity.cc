@@ -122,6 +122,27 @@ PerplexityResult summarise(Sums& sums) {
   return out;
 }
 
+// `total`: tokens, for the progress.
+Result<PerplexityResult> measure(const LogitSource& subject,
+                                 const std::optional<LogitSource>& reference,
+                                 const std::vector<Window>& windows, int64_t total,
+                                 const PerplexitySettings& settings) {
+  Sums sums;
+  for (const Window& window : windows) {
+    TRY_ASSIGN(const Rows rows, logits_of(subject, window));
+    Rows other;
+    if (reference) {
+      TRY_ASSIGN(other, logits_of(*reference, window));
+    }
+    score(window, rows, reference ? &other : nullptr, sums);
+    const auto done = static_cast<int64_t>(sums.losses.size());
+    if (settings.progress && !settings.progress(done, total)) {
+      return error(Code::cancelled, "stopped after {} tokens", done);
+    }
+  }
+  return summarise(sums);
+}
+
 }  // namespace
 
 Result<PerplexityResult> perplexity(const LogitSource& subject,
@@ -131,20 +152,26 @@ Result<PerplexityResult> perplexity(const LogitSource& subject,
   if (ids.size() < 2) {
     return error(Code::invalid, "text: expected at least two tokens, found {}", ids.size());
   }
-  Sums sums;
-  for (const Window& window : cut(ids, bos, settings.window)) {
-    TRY_ASSIGN(const Rows rows, logits_of(subject, window));
-    Rows other;
-    if (reference) {
-      TRY_ASSIGN(other, logits_of(*reference, window));
+  return measure(subject, reference, cut(ids, bos, settings.window), std::ssize(ids), settings);
+}
+
+Result<PerplexityResult> perplexity(const LogitSource& subject,
+                                    const std::optional<LogitSource>& reference,
+                                    const std::vector<ScoredReply>& replies,
+                                    const PerplexitySettings& settings) {
+  std::vector<Window> windows;
+  int64_t total = 0;
+  for (const ScoredReply& reply : replies) {
+    const int64_t scored = std::ssize(reply.ids) - reply.scored_from;
+    if (reply.scored_from < 1 || scored < 1) {
+      return error(Code::invalid, "reply: expected tokens before and behind {}, found {} in all",
+                   reply.scored_from, reply.ids.size());
     }
-    score(window, rows, reference ? &other : nullptr, sums);
-    const auto done = static_cast<int64_t>(sums.losses.size());
-    if (settings.progress && !settings.progress(done, static_cast<int64_t>(ids.size()))) {
-      return error(Code::cancelled, "stopped after {} tokens", done);
-    }
+    windows.push_back({reply.ids, reply.scored_from - 1});
+    total += scored;
   }
-  return summarise(sums);
+  if (windows.empty()) return error(Code::invalid, "replies: expected at least one, found none");
+  return measure(subject, reference, windows, total, settings);
 }
 
 }  // namespace hearth

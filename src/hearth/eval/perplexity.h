@@ -40,4 +40,17 @@ Result<PerplexityResult> perplexity(const LogitSource& subject,
                                     const std::vector<int32_t>& ids, std::optional<int32_t> bos,
                                     const PerplexitySettings& settings);
 
+// A prompt and what follows it, as one text: the tokens from `scored_from` on count.
+struct ScoredReply {
+  std::vector<int32_t> ids;
+  int64_t scored_from = 0;
+};
+
+// The same of replies behind their prompts, each in a context of its own; of the settings only
+// `progress` counts. invalid: a reply without a token before or behind `scored_from`, or none.
+Result<PerplexityResult> perplexity(const LogitSource& subject,
+                                    const std::optional<LogitSource>& reference,
+                                    const std::vector<ScoredReply>& replies,
+                                    const PerplexitySettings& settings);
+
 }  // namespace hearth

@@ -105,6 +105,7 @@ Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& it
     const Task task = tasks[next++];
     TRY_ASSIGN(TextRequest request, request_for(items[static_cast<size_t>(task.item)], model));
     request.sampling = settings.sampling;
+    request.adapter = settings.adapter;
     request.sampling.seed = seed_of(settings.sampling.seed, task);
     request.max_tokens = settings.max_tokens > 0 ? settings.max_tokens : suite.max_tokens;
     return std::optional<TextRequest>(std::move(request));

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct EvalSettings {
   int64_t max_tokens = 0;   // of a reply; 0: the suite's
   int64_t samples = 1;      // of each item
   int64_t batch = 16;       // replies that are written together
+  std::shared_ptr<const Adapter> adapter;  // that writes them; null: the bare model
   std::vector<EvalRecord> earlier;  // records of this run from before it broke off: not redone
   // Each new record as it comes. An error ends the run.
   std::function<Status(const EvalRecord&)> on_record;

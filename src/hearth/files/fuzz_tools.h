@@ -2,14 +2,20 @@
 // arithmetic, edits of JSON text. For fuzz targets only.
 #pragma once
 
+#include <stdlib.h>  // mkdtemp
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "hearth/base/check.h"
 
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
 
@@ -104,6 +110,31 @@ inline size_t mutate_json_input(uint8_t* data, size_t size, size_t max_size, uns
     text = mutate_json(std::move(text), random);
   }
   return give(text, data, max_size);
+}
+
+// A folder of this process for readers that take paths.
+inline const std::string& fuzz_folder() {
+  static const std::string path = [] {
+    std::string name = (std::filesystem::temp_directory_path() / "hearth-fuzz-XXXXXX").string();
+    CHECK(mkdtemp(name.data()) != nullptr);
+    return name;
+  }();
+  return path;
+}
+
+inline void write_fuzz_file(const std::string& name, std::string_view content) {
+  std::ofstream(fuzz_folder() + "/" + name, std::ios::binary) << content;
+}
+
+// Edits the JSON header of a safetensors file and keeps its length true, or the bytes anywhere.
+inline std::string mutate_safetensors(const std::string& file, FuzzRandom& random) {
+  uint64_t header = 0;
+  if (file.size() > 8) std::memcpy(&header, file.data(), 8);
+  const bool whole = file.size() > 8 && header <= file.size() - 8;
+  if (!whole || random.once_in(2)) return mutate_bytes(file, 16);
+  const std::string names = mutate_json(file.substr(8, header), random);
+  const uint64_t length = names.size();
+  return std::string(reinterpret_cast<const char*>(&length), 8) + names + file.substr(8 + header);
 }
 
 }  // namespace hearth

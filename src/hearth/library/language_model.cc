@@ -22,15 +22,40 @@ struct LanguageModel::State {
 
 namespace {
 
+ErrorKind kind_of(const Status& status) {
+  switch (status.code()) {
+    case Code::invalid:
+      return ErrorKind::invalid;
+    case Code::not_found:
+      return ErrorKind::not_found;
+    case Code::corrupt:
+      return ErrorKind::corrupt;
+    case Code::unsupported:
+      return ErrorKind::unsupported;
+    case Code::no_memory:
+      return ErrorKind::no_memory;
+    case Code::busy:
+      return ErrorKind::busy;
+    case Code::ok:
+    case Code::cancelled:  // a reply's finish_reason, never an error
+    case Code::internal:
+      break;
+  }
+  return ErrorKind::internal;
+}
+
+template <typename T>
+Expected<T> failure(const Status& status) {
+  return Expected<T>::failure(kind_of(status), status.message());
+}
+
 Result<std::optional<Format>> dtype_named(const std::string& name) {
   if (name == "auto") return std::optional<Format>();
   if (name == "int8") return std::optional(Format::q8_0);
   const std::optional<Format> format = format_by_name(name);
   if (format && *format != Format::f8_e4m3) return format;
   return error(Code::invalid,
-               "dtype: expected auto, f32, f16, bf16, int8, q4_0, q4_k or q6_k, "
-               "found `{}`",
-               name);
+               "dtype: expected auto, int8 or a weight format such as q4_k, found `{}`", name);
 }
 
 Result<TextRequest> translate(const TextModel& model, const GenerateRequest& in) {
@@ -107,7 +132,7 @@ Expected<LanguageModel> LanguageModel::load(const std::string& path, const LoadS
     return state;
   };
   auto state = open();
-  if (!state) return Expected<LanguageModel>::failure(state.status().message());
+  if (!state) return failure<LanguageModel>(state.status());
   return LanguageModel(*std::move(state));
 }
 
@@ -132,7 +157,7 @@ Expected<std::vector<Reply>> LanguageModel::generate(const std::vector<GenerateR
     return out;
   };
   auto replies = run();
-  if (!replies) return Expected<std::vector<Reply>>::failure(replies.status().message());
+  if (!replies) return failure<std::vector<Reply>>(replies.status());
   return *std::move(replies);
 }
 

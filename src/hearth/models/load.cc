@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "hearth/base/checked_math.h"
 #include "hearth/base/mapped_file.h"
 #include "hearth/formats/codec.h"
 #include "hearth/models/load_format.h"
@@ -63,6 +64,7 @@ class WeightLoader {
     if (spec.kind == TensorKind::vector) {
       TRY(widen(stored, name, slot));
     } else {
+      TRY(check_scales(stored, name));
       TRY(keep_or_convert(spec, *found, name, slot));
     }
     loaded_.weight_bytes += slot.bytes();
@@ -119,6 +121,18 @@ class WeightLoader {
     return Status::ok();
   }
 
+  // DeepSeek's: one for each tile of 128x128. Those of other tools are looked at where they are
+  // found.
+  static Status check_scales(const Tensor& stored, const std::string& name) {
+    if (!stored.scales) return Status::ok();
+    const int64_t tiles = ceil_div(stored.rows(), kScaleTile) * stored.scale_columns;
+    for (const float scale : std::span(stored.scales, static_cast<size_t>(tiles))) {
+      if (std::isfinite(scale)) continue;
+      return error(Code::corrupt, "`{}`: expected finite scales, found {}", name, scale);
+    }
+    return Status::ok();
+  }
+
   Status keep_or_convert(const TensorSpec& spec, const StoredMatrix& found, const std::string& name,
                          Weight& slot) {
     const Tensor& stored = found.tensor;
@@ -168,6 +182,10 @@ Result<LoadedModel> load_model(const Checkpoint& checkpoint, Backend& backend,
   TRY_ASSIGN(loaded.model, make_model(checkpoint, loaded.notices, options.hints));
   auto tensors = StoredTensors::of(checkpoint);
   if (!tensors) return std::move(tensors).status().at(checkpoint.path());
+  if (const Json* config = checkpoint.config(); config && json_find(*config, "auto_map")) {
+    loaded.notices.push_back(
+        "config.json names code of its own (`auto_map`): code in a checkpoint is never run");
+  }
   WeightLoader loader(checkpoint, *tensors, backend, options, loaded);
   loaded.model->visit_tensors(
       [&](const TensorSpec& spec, Weight& slot) { loader.load(spec, slot); });

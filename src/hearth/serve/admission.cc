@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kTextMax = 120 << 10;
 constexpr int64_t kWholeReplyMax = int64_t{256} << 20;  // a reply that is not streamed
 
-// What must be enforced of a request's tools; nullopt: nothing, the model calls them as it likes.
+// What a call of a request's tools must look like; nullopt: there are none.
 std::optional<ToolRules> tool_rules(const GenerationRequest& request) {
   if (request.chat.tools.is_null()) return std::nullopt;
   ToolRules rules;
@@ -31,8 +31,6 @@ std::optional<ToolRules> tool_rules(const GenerationRequest& request) {
         request.named_tool.empty() || tool.at("function").at("name") == request.named_tool;
     if (offered) rules.tools.push_back(tool);
   }
-  const bool format = request.format.kind != OutputFormat::Kind::text;
-  if (!format && !promises_calls(rules)) return std::nullopt;
   return rules;
 }
 

@@ -82,6 +82,8 @@ class AnswerChannel {
     counted_prompt_.fetch_add(tokens, std::memory_order_relaxed);
     counted_cached_.fetch_add(cached, std::memory_order_relaxed);
   }
+  // Tokens of the thought that is being written; 0: none is.
+  void set_thinking(int64_t tokens) { thinking_.store(tokens, std::memory_order_relaxed); }
   void count_token() { counted_tokens_.fetch_add(1, std::memory_order_relaxed); }
   // What was counted so far; the rest of a usage is known at the end only.
   Usage counted() const;
@@ -102,6 +104,7 @@ class AnswerChannel {
   Taken take();
   Usage usage() const;  // before the end: what was counted so far
   int64_t prompt_done() const { return prompt_done_.load(std::memory_order_relaxed); }
+  int64_t thinking() const { return thinking_.load(std::memory_order_relaxed); }
   int64_t prompt_tokens() const { return prompt_tokens_.load(std::memory_order_relaxed); }
   // Called from either thread; must not call back. {}: no more.
   void set_listener(std::function<void()> listener);
@@ -116,7 +119,7 @@ class AnswerChannel {
   const int64_t bytes_max_;
   std::atomic<Abandon> abandoned_{Abandon::none};
   std::atomic<bool> words_out_{false};
-  std::atomic<int64_t> prompt_done_{0}, prompt_tokens_{0};
+  std::atomic<int64_t> prompt_done_{0}, prompt_tokens_{0}, thinking_{0};
   std::atomic<int64_t> counted_prompt_{0}, counted_cached_{0}, counted_tokens_{0};
   mutable std::mutex mutex_;
   std::vector<Piece> pieces_;

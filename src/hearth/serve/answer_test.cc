@@ -262,6 +262,10 @@ TEST(Completion, AStreamThatHasNothingNewSaysHowFarItIs) {
   EXPECT_EQ(pending->sign_of_life(), ": prompt 512 of 4096 tokens\n\n");
   channel->set_prompt_progress(4096, 4096);
   EXPECT_EQ(pending->sign_of_life(), kSseKeepAlive);
+  channel->set_thinking(1200);
+  EXPECT_EQ(pending->sign_of_life(), ": thinking 1200\n\n");
+  channel->set_thinking(0);
+  EXPECT_EQ(pending->sign_of_life(), kSseKeepAlive);
 }
 
 TEST(WriteReply, ErrorsAndHeads) {

@@ -35,6 +35,7 @@ class AnswerText {
   // that stops behind a call ends as "tool_calls".
   void finish(std::string_view reason, std::vector<Piece>& out);
 
+  bool in_thought() const { return stream_.in_thought(); }
   int64_t tokens() const { return tokens_; }
   int64_t reasoning_tokens() const { return reasoning_tokens_; }
 

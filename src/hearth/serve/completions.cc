@@ -79,8 +79,10 @@ class Completion : public PendingAnswer {
   bool streams() const override { return stream_; }
   std::string sign_of_life() const override {
     const int64_t done = channel_->prompt_done(), all = channel_->prompt_tokens();
-    if (done == all) return std::string(kSseKeepAlive);
-    return fmt::format(": prompt {} of {} tokens\n\n", done, all);
+    if (done < all) return fmt::format(": prompt {} of {} tokens\n\n", done, all);
+    if (const int64_t tokens = channel_->thinking())
+      return fmt::format(": thinking {}\n\n", tokens);
+    return std::string(kSseKeepAlive);
   }
   std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
   Usage usage() const override { return channel_->usage(); }

@@ -381,6 +381,7 @@ bool EngineLoop::take_token(Choice& choice, int32_t id) {
   if (live.job.logprobs) chance = token_logprob(choice.row, id, *live.job.logprobs);
   std::vector<Piece> pieces;
   const bool goes_on = choice.text.push(id, chance ? &*chance : nullptr, pieces);
+  live.job.channel->set_thinking(choice.text.in_thought() ? choice.text.reasoning_tokens() : 0);
   // The token that ends an answer is drawn again by whoever resumes it, and ends it there.
   const bool told = live.job.resumable && goes_on;
   live.job.channel->put(std::move(pieces), told ? std::optional(id) : std::nullopt);

@@ -210,11 +210,21 @@ HttpReply Service::resume(const RequestHead&, const RequestContext& context,
   return generate(endpoint, context, body, *std::move(resumed));
 }
 
+// Variables that this model's template doesn't know: they are ignored, and that is said.
+void Service::note_unknown_variables(GenerationRequest& request) const {
+  const ChatTemplate* chat_template = model_.chat_template();
+  if (!chat_template || !request.chat.extra.is_object()) return;
+  for (const auto& [name, value] : request.chat.extra.items()) {
+    if (!chat_template->names(name)) request.ignored.push_back(name);
+  }
+}
+
 HttpReply Service::generate(Endpoint endpoint, const RequestContext& context, std::string_view body,
                             std::optional<ResumedAnswer> resumed) {
   GenerationRequest request;
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_generation(endpoint, body, vocab, request)) return error_reply(*error);
+  note_unknown_variables(request);
   auto headers = warning_headers(request.ignored);
   ReplyHead head = head_of(request, context);
   const bool stream = request.stream;

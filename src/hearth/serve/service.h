@@ -55,6 +55,7 @@ class Service : public HttpHandler {
   HttpReply chat(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply complete(const RequestHead&, const RequestContext& context, std::string_view body);
   HttpReply resume(const RequestHead&, const RequestContext& context, std::string_view body);
+  void note_unknown_variables(GenerationRequest& request) const;
   HttpReply generate(Endpoint endpoint, const RequestContext& context, std::string_view body,
                      std::optional<ResumedAnswer> resumed = std::nullopt);
   HttpReply embed(const RequestHead&, const RequestContext& context, std::string_view body);

@@ -1,11 +1,7 @@
 // Every scheme on any checkpoint: a `quantization_config`, a NUL, a safetensors file. What is found
 // decodes within its tensors, in windows as in the whole, and is held or refused with one line.
-#include <unistd.h>
-
 #include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "hearth/base/check.h"
@@ -17,19 +13,6 @@ namespace hearth {
 namespace {
 
 constexpr int64_t kElementsMax = 1 << 16;
-
-const std::string& folder() {
-  static const std::string path = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "hearth-fuzz-XXXXXX").string();
-    CHECK(mkdtemp(name.data()) != nullptr);
-    return name;
-  }();
-  return path;
-}
-
-void write(const char* name, std::string_view content) {
-  std::ofstream(folder() + "/" + name, std::ios::binary) << content;
-}
 
 void exercise(const ForeignWeight& weight) {
   const Shape& shape = weight.shape();
@@ -64,9 +47,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = text_of(data, size);
   const size_t nul = text.find('\0');
   if (nul == text.npos) return 0;
-  write("config.json", fmt::format(R"({{"quantization_config":{}}})", text.substr(0, nul)));
-  write("model.safetensors", text.substr(nul + 1));
-  const auto checkpoint = Checkpoint::open(folder());
+  write_fuzz_file("config.json",
+                  fmt::format(R"({{"quantization_config":{}}})", text.substr(0, nul)));
+  write_fuzz_file("model.safetensors", text.substr(nul + 1));
+  const auto checkpoint = Checkpoint::open(fuzz_folder());
   if (!checkpoint) return 0;
   const auto tensors = StoredTensors::of(*checkpoint);
   if (!tensors) {
@@ -101,13 +85,6 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   if (nul == all.npos || random.once_in(2)) return give(mutate_bytes(all, 16), data, max_size);
   std::string config = all.substr(0, nul);
   if (random.once_in(2)) config = mutate_json(config, random);
-  std::string file = all.substr(nul + 1);
-  uint64_t header = 0;
-  if (file.size() > 8) std::memcpy(&header, file.data(), 8);
-  if (header <= file.size() && header + 8 <= file.size() && random.once_in(2)) {
-    const std::string names = mutate_json(file.substr(8, header), random);
-    const uint64_t length = names.size();
-    file = std::string(reinterpret_cast<const char*>(&length), 8) + names + file.substr(8 + header);
-  }
+  const std::string file = mutate_safetensors(all.substr(nul + 1), random);
   return give(config + std::string(1, '\0') + file, data, max_size);
 }

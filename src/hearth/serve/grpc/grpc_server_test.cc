@@ -45,13 +45,6 @@ grpc::Status chat_with(v1::Hearth::Stub& stub, const std::string& authorization)
   return read_all(*stub.Chat(&context, request)).status;
 }
 
-// The same question over HTTP's service, whole.
-Json http_answer(RpcTestServer& server, const std::string& body) {
-  const HttpReply reply = server.post("/v1/chat/completions", body);
-  CHECK(reply.pending != nullptr);
-  return parsed(wait_for(*reply.pending));
-}
-
 // The guard stands on the way that both protocols take.
 TEST(Grpc, PersonalDataMeetsTheSamePolicy) {
   const std::string text = "call 13812345678, 12+30=?";
@@ -94,42 +87,6 @@ TEST(Grpc, AStreamIsHttpsAnswerTokenForToken) {
     for (const Json& token : choice["logprobs"][list]) told += token["token"].get<std::string>();
   }
   EXPECT_EQ(text, told);
-}
-
-// The prompt of a request with all of a conversation in it, tools included, is HTTP's.
-TEST(Grpc, ToolsAndHistoryMakeHttpsPrompt) {
-  RpcTestServer server;
-  const Json whole = http_answer(server, R"({"messages":[{"role":"user","content":"3+4=?"},
-      {"role":"assistant","reasoning_content":"hm","tool_calls":[{"id":"1","type":"function",
-       "function":{"name":"add","arguments":"{\"a\":3}"}}]},
-      {"role":"tool","tool_call_id":"1","content":"7"}],
-      "tools":[{"type":"function","function":{"name":"add","description":"adds",
-       "parameters":{"type":"object","b":1}}}],"max_tokens":40,"seed":3,"thinking_budget":8})");
-  v1::ChatRequest request = question("3+4=?");
-  v1::Message& called = *request.add_messages();
-  called.set_role("assistant");
-  called.set_reasoning_content("hm");
-  called.add_tool_calls()->set_id("1");
-  called.mutable_tool_calls(0)->mutable_function()->set_name("add");
-  called.mutable_tool_calls(0)->mutable_function()->set_arguments(R"({"a":3})");
-  v1::Message& result = *request.add_messages();
-  result.set_role("tool");
-  result.set_tool_call_id("1");
-  result.set_content("7");
-  auto& tool = *request.add_tools()->mutable_function();
-  tool.set_name("add");
-  tool.set_description("adds");
-  tool.set_parameters(R"({"type":"object","b":1})");
-  request.mutable_options()->set_max_tokens(40);
-  request.mutable_options()->set_seed(3);
-  request.set_thinking_budget(8);
-  const Answer answer = ask(*server.stub, request);
-  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
-  EXPECT_EQ(answer.usage.prompt_tokens(), whole["usage"]["prompt_tokens"]);
-  EXPECT_EQ(answer.usage.cached_tokens(), (answer.usage.prompt_tokens() - 1) / 64 * 64);
-  const Json& message = whole["choices"][0]["message"];
-  EXPECT_EQ(answer.reasoning, message.value("reasoning_content", ""));
-  EXPECT_EQ(answer.content, message.value("content", ""));
 }
 
 TEST(Grpc, GenerateTakesTextAndTokens) {
@@ -216,6 +173,7 @@ const std::vector<WrongRequest>& wrong_requests() {
       {"tools", [](auto& r) { r.add_tools(); }},
       {"tools", [](auto& r) { r.add_tools()->mutable_function()->set_parameters("{"); }},
       {"tool_choice", [](auto& r) { r.set_tool_choice("sometimes"); }},
+      {"tool_choice", [](auto& r) { r.set_tool_choice_function("nobody"); }},
       {"thinking_budget", [](auto& r) { r.set_thinking_budget(-1); }},
       {"reasoning_effort", [](auto& r) { r.set_reasoning_effort("utmost"); }},
       {"stop",

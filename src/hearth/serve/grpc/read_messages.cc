@@ -205,6 +205,11 @@ std::optional<ApiError> chat_json(const v1::ChatRequest& request, Json& object) 
       if (auto error = complete_tool(tool, values_left)) return error;
     }
   }
+  if (request.has_tool_choice_function()) {
+    object.erase("tool_choice_function");
+    object["tool_choice"] = {{"type", "function"},
+                             {"function", {{"name", request.tool_choice_function()}}}};
+  }
   for (Json& message : object["messages"]) {
     const auto calls = message.find("tool_calls");
     if (calls == message.end()) continue;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "hearth/files/json.h"
 #include "hearth/serve/grpc/grpc_server.h"
 #include "hearth/serve/test_server.h"
 
@@ -58,7 +59,8 @@ inline v1::ChatRequest endless_question() {
 
 struct Answer {
   std::string content, reasoning;
-  std::vector<int32_t> ids;  // where log probabilities were asked for
+  std::string call_name, call_arguments;  // of all its calls, one behind the other
+  std::vector<int32_t> ids;               // where log probabilities were asked for
   v1::FinishReason finish = v1::FINISH_REASON_UNSPECIFIED;
   v1::Usage usage;
   grpc::Status status;
@@ -72,6 +74,8 @@ inline Answer read_all(grpc::ClientReader<v1::GenerateResponse>& reader) {
     if (part.choice() != 0) continue;
     out.content += part.content();
     out.reasoning += part.reasoning_content();
+    out.call_name += part.tool_call().name();
+    out.call_arguments += part.tool_call().arguments();
     for (const auto& token : part.logprobs()) out.ids.push_back(token.chosen().id());
     if (part.finish_reason() != 0) out.finish = part.finish_reason();
   }
@@ -82,6 +86,13 @@ inline Answer read_all(grpc::ClientReader<v1::GenerateResponse>& reader) {
 inline Answer ask(v1::Hearth::Stub& stub, const v1::ChatRequest& request) {
   grpc::ClientContext context;
   return read_all(*stub.Chat(&context, request));
+}
+
+// The same question over HTTP's service, whole.
+inline Json http_answer(RpcTestServer& server, const std::string& body) {
+  const HttpReply reply = server.post("/v1/chat/completions", body);
+  CHECK(reply.pending != nullptr);
+  return parsed(wait_for(*reply.pending));
 }
 
 // The detail of this type in an error; an empty one where there is none.

@@ -3,7 +3,7 @@
 
 // {id, title, created, updated, messages: {id: Message}, chosen: {parent id: child id}}
 // Message: {id, parent ("" at the top), role, text, created}, and of an answer also {thought, model,
-// thoughtMs, firstMs, writeMs, tokens, thoughtTokens, end}: `end` is "" while it is written, else
+// thoughtMs, firstMs, writeMs, tokens, thoughtTokens, cost, currency, end}: `end` is "" while it is written, else
 // "stop", "length", "stopped" or "error".
 
 export function newConversation(title = "") {
@@ -28,7 +28,7 @@ export function addMessage(conversation, parent, fields) {
 export function newAnswer(model) {
   return {
     role: "assistant", model, thought: "", thoughtMs: 0, firstMs: 0, writeMs: 0, tokens: 0,
-    thoughtTokens: 0, end: "",
+    thoughtTokens: 0, cost: 0, currency: "", end: "",
   };
 }
 

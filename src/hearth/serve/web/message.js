@@ -2,7 +2,7 @@
 // be done with it. It is made once and updated as its answer grows.
 import { byId, element, icon } from "./dom.js";
 import { MarkdownStream } from "./markdown/stream.js";
-import { count, duration, words } from "./words.js";
+import { count, duration, price, words } from "./words.js";
 
 function action(name, key, label = key) {
   return element("button",
@@ -147,7 +147,7 @@ function thoughtLine(message, run) {
   return words("thoughtTokens", { time, n: count(message.thoughtTokens) });
 }
 
-function figuresOf({ model, tokens, writeMs, firstMs, end }) {
+function figuresOf({ model, tokens, writeMs, firstMs, cost, currency, end }) {
   const parts = [];
   if (tokens > 0) parts.push(words("tokens", { n: count(tokens) }));
   if (tokens > 1 && writeMs > 0) {
@@ -155,6 +155,7 @@ function figuresOf({ model, tokens, writeMs, firstMs, end }) {
     parts.push(words("speed", { n: count(speed < 10 ? Number(speed.toFixed(1)) : Math.round(speed)) }));
   }
   if (firstMs > 0) parts.push(words("firstToken", { time: duration(firstMs) }));
+  if (cost > 0) parts.push(price(cost, currency));
   if (end === "stopped" || end === "") parts.push(words("stopped"));
   if (end === "length") parts.push(words("cut"));
   if (model) parts.push(model);

@@ -57,6 +57,8 @@ export class Run {
     if (piece.usage) {
       answer.tokens = piece.usage.completion_tokens ?? 0;
       answer.thoughtTokens = piece.usage.completion_tokens_details?.reasoning_tokens ?? 0;
+      answer.cost = piece.usage.cost ?? 0; // where the server knows its prices
+      answer.currency = piece.usage.currency ?? "";
     }
     if (!piece.thought && !piece.text) return;
     this.firstAt ||= now;

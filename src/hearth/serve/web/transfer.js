@@ -6,7 +6,7 @@ import { checkedLabel, labelLine, labelOfLine } from "./label.js";
 const FORMAT = "hearth-conversations";
 const FILE_MAX = 64 << 20;
 const MESSAGES_MAX = 100_000;
-const NUMBERS = ["thoughtMs", "firstMs", "writeMs", "tokens", "thoughtTokens"];
+const NUMBERS = ["thoughtMs", "firstMs", "writeMs", "tokens", "thoughtTokens", "cost"];
 const ENDS = ["stop", "length", "stopped", "error"];
 
 export function toJson(conversations) {
@@ -66,6 +66,7 @@ function checkedConversation(given) {
 function copyAnswer(copy, message) {
   Object.assign(copy, newAnswer(text(message.model)), { thought: text(message.thought) });
   for (const name of NUMBERS) copy[name] = number(message[name]);
+  copy.currency = text(message.currency).slice(0, 8);
   const label = checkedLabel(message.AIGC);
   if (label) copy.AIGC = label;
   copy.end = ENDS.includes(message.end) ? message.end : "stopped";

@@ -257,6 +257,19 @@ export function duration(milliseconds) {
   return words("minutes", { m: Math.floor(whole / 60), n: whole % 60 });
 }
 
+const localeName = () => (language === "zh" ? "zh-CN" : "en");
+
+// Two digits that count: an answer costs a small part of a cent.
+export function price(cost, currency) {
+  const locale = localeName();
+  const digits = { maximumSignificantDigits: 2 };
+  try {
+    return new Intl.NumberFormat(locale, { style: "currency", currency, ...digits }).format(cost);
+  } catch { // no name of a currency
+    return `${new Intl.NumberFormat(locale, digits).format(cost)} ${currency}`.trim();
+  }
+}
+
 export function count(number) {
-  return new Intl.NumberFormat(language === "zh" ? "zh-CN" : "en").format(number);
+  return new Intl.NumberFormat(localeName()).format(number);
 }

@@ -2,9 +2,11 @@
 #include "hearth/text/template/chat_template.h"
 
 #include <algorithm>
+#include <set>
 
 #include "hearth/text/template/characters.h"
 #include "hearth/text/template/evaluator.h"
+#include "hearth/text/template/lexer.h"
 #include "hearth/text/template/parser.h"
 
 namespace hearth {
@@ -14,6 +16,7 @@ namespace jinja {
 struct Program {
   TemplateLimits limits;
   Block block;
+  std::set<std::string, std::less<>> names;  // all words outside texts
 };
 
 namespace {
@@ -169,7 +172,15 @@ Result<ChatTemplate> ChatTemplate::compile(std::string_view source, TemplateLimi
   Result<jinja::Block> block = jinja::parse(source, limits);
   if (!block) return std::move(block).status().at("chat template");
   program->block = std::move(*block);
+  TRY_ASSIGN(const std::vector<jinja::Token> tokens, jinja::tokenize(source));
+  for (const jinja::Token& token : tokens) {
+    if (token.kind == jinja::TokenKind::name) program->names.insert(token.text);
+  }
   return ChatTemplate(std::move(program));
+}
+
+bool ChatTemplate::names(std::string_view variable) const {
+  return program_->names.contains(variable);
 }
 
 Result<RenderedPrompt> ChatTemplate::render(const ChatRequest& request, std::string_view bos_text,

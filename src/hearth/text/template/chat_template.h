@@ -53,6 +53,9 @@ class ChatTemplate {
   Result<RenderedPrompt> render(const ChatRequest& request, std::string_view bos_text,
                                 std::string_view eos_text) const;
 
+  // Whether its text has this name anywhere. A variable that it doesn't name changes nothing.
+  bool names(std::string_view variable) const;
+
   // Whether a plain question's generation prompt leaves a thought open.
   bool forces_think() const;
 

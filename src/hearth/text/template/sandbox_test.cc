@@ -376,6 +376,17 @@ TEST(Provenance, VariablesAndToolsOfTheRequestAreUntrusted) {
   EXPECT_EQ(trusted_text(*prompt), "");
 }
 
+TEST(ChatTemplate, KnowsTheNamesInIt) {
+  const auto made = ChatTemplate::compile(
+      "enable_a {# enable_b #}{% if enable_c is defined %}{{ 'enable_d' }}{{ m.enable_e }}{% endif "
+      "%}");
+  EXPECT_TRUE(made->names("enable_c"));
+  EXPECT_TRUE(made->names("enable_e"));  // more than it reads, never less
+  for (const char* absent : {"enable_a", "enable_b", "enable_d", "enable", ""}) {
+    EXPECT_FALSE(made->names(absent)) << absent;
+  }
+}
+
 TEST(ChatTemplate, KnowsWhetherAThoughtIsForced) {
   EXPECT_TRUE(
       ChatTemplate::compile("x{% if add_generation_prompt %}<think>\n{% endif %}")->forces_think());

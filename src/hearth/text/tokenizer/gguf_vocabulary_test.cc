@@ -3,7 +3,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <iterator>
+#include <map>
+#include <set>
 
 #include "hearth/files/gguf/gguf_writer.h"
 #include "hearth/text/tokenizer/test_support.h"
@@ -18,17 +22,29 @@ struct Metadata {
   std::vector<int32_t> types{1, 1, 1, 3, 1};
   std::vector<float> scores;
   std::vector<std::string> merges{"a b"};
+  std::string without;  // a key that `more` sets instead
   std::function<void(GgufHeader&)> more = [](GgufHeader&) {};
 };
 
 Result<Tokenizer> build(const Metadata& metadata) {
   GgufHeader header;
-  header.set_string("tokenizer.ggml.model", metadata.model);
-  if (!metadata.pre.empty()) header.set_string("tokenizer.ggml.pre", metadata.pre);
-  header.set_strings("tokenizer.ggml.tokens", metadata.tokens);
-  if (!metadata.types.empty()) header.set_i32s("tokenizer.ggml.token_type", metadata.types);
-  if (!metadata.scores.empty()) header.set_f32s("tokenizer.ggml.scores", metadata.scores);
-  if (!metadata.merges.empty()) header.set_strings("tokenizer.ggml.merges", metadata.merges);
+  const auto wanted = [&](const char* name) {
+    return metadata.without != std::string("tokenizer.ggml.") + name;
+  };
+  if (wanted("model")) header.set_string("tokenizer.ggml.model", metadata.model);
+  if (wanted("pre") && !metadata.pre.empty()) {
+    header.set_string("tokenizer.ggml.pre", metadata.pre);
+  }
+  if (wanted("tokens")) header.set_strings("tokenizer.ggml.tokens", metadata.tokens);
+  if (wanted("token_type") && !metadata.types.empty()) {
+    header.set_i32s("tokenizer.ggml.token_type", metadata.types);
+  }
+  if (wanted("scores") && !metadata.scores.empty()) {
+    header.set_f32s("tokenizer.ggml.scores", metadata.scores);
+  }
+  if (wanted("merges") && !metadata.merges.empty()) {
+    header.set_strings("tokenizer.ggml.merges", metadata.merges);
+  }
   metadata.more(header);
   const std::string encoded = header.encode();
   std::vector<uint64_t> aligned(encoded.size() / 8 + 1);
@@ -158,9 +174,62 @@ TEST(GgufVocabulary, RefusesOtherKinds) {
     m.pre = pre;
     expect_error(m, pre, Code::unsupported);
   }
-  m = {};
-  m.more = [](GgufHeader& header) { header.set_string("tokenizer.ggml.eos_token_id", "2"); };
-  EXPECT_FALSE(build(m).has_value());
+}
+
+// Every tokenizer key that is read, set to a value of another type.
+TEST(GgufVocabulary, RefusesEveryKeyOfAnotherType) {
+  using Set = void (*)(GgufHeader&, const std::string&);
+  const Set number = [](GgufHeader& h, const std::string& key) { h.set_u32(key, 1); };
+  const Set text = [](GgufHeader& h, const std::string& key) { h.set_string(key, "a"); };
+  const Set texts = [](GgufHeader& h, const std::string& key) {
+    h.set_strings(key, std::vector<std::string>{"a", "b"});
+  };
+  const Set numbers = [](GgufHeader& h, const std::string& key) {
+    h.set_i32s(key, std::vector<int32_t>{1, 2});
+  };
+  const std::map<std::string, std::vector<Set>> others = {
+      {"model", {number, texts}},           {"pre", {number, texts}},
+      {"tokens", {number, text, numbers}},  {"token_type", {number, text, texts}},
+      {"scores", {number, text, texts}},    {"merges", {number, text, numbers}},
+      {"bos_token_id", {text, texts}},      {"eos_token_id", {text, numbers}},
+      {"unknown_token_id", {text, texts}},  {"padding_token_id", {text, numbers}},
+      {"add_bos_token", {number, text}},    {"add_eos_token", {number, texts}},
+      {"add_space_prefix", {number, text}},
+  };
+  for (const auto& [name, setters] : others) {
+    for (const Set set : setters) {
+      SCOPED_TRACE(name);
+      const std::string key = "tokenizer.ggml." + name;
+      Metadata m = name == "scores" ? spm() : Metadata();
+      m.without = key;
+      const auto more = m.more;
+      m.more = [&](GgufHeader& header) {
+        if (name != "scores") more(header);
+        set(header, key);
+      };
+      const auto refused = build(m);
+      ASSERT_FALSE(refused.has_value());
+      EXPECT_NE(refused.status().message().find(key), std::string::npos)
+          << refused.status().message();
+    }
+  }
+}
+
+// The list above has every key that the reader's source names.
+TEST(GgufVocabulary, TheTestsKnowEveryKeyOfTheReader) {
+  std::ifstream in(HEARTH_SOURCE_DIR "/src/hearth/text/tokenizer/gguf_vocabulary.cc");
+  const std::string source{std::istreambuf_iterator<char>(in), {}};
+  std::set<std::string> keys;
+  const std::string prefix = "\"tokenizer.ggml.";
+  for (size_t at = source.find(prefix); at != source.npos; at = source.find(prefix, at + 1)) {
+    const size_t begin = at + prefix.size();
+    keys.insert(source.substr(begin, source.find('"', begin) - begin));
+  }
+  const std::set<std::string> known = {
+      "model",         "pre",           "tokens",          "token_type",       "scores",
+      "merges",        "bos_token_id",  "eos_token_id",    "unknown_token_id", "padding_token_id",
+      "add_bos_token", "add_eos_token", "add_space_prefix"};
+  EXPECT_EQ(keys, known);
 }
 
 TEST(GgufVocabulary, Llama3KeepsWholeTokens) {

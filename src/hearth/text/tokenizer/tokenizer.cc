@@ -88,6 +88,18 @@ std::optional<int32_t> Tokenizer::find(std::string_view text) const {
   return std::nullopt;
 }
 
+std::optional<int32_t> Tokenizer::first_difference(const Tokenizer& other) const {
+  const auto means = [](const Tokenizer& of, int32_t id) {
+    return of.has(id) && of.token_bytes(id) != fmt::format("[PAD{}]", id);
+  };
+  for (int32_t id = 0; id < std::max(vocab_size(), other.vocab_size()); ++id) {
+    const bool own = means(*this, id);
+    if (own != means(other, id)) return id;
+    if (own && token_bytes(id) != other.token_bytes(id)) return id;
+  }
+  return std::nullopt;
+}
+
 int32_t Tokenizer::vocab_size() const {
   return state_->tokens.size();
 }

@@ -58,6 +58,9 @@ class Tokenizer {
   std::optional<int32_t> find(std::string_view text) const;
 
   int32_t vocab_size() const;  // all ids are below
+  // The first id that stands for other bytes in the other, or for none. Where converters to GGUF
+  // fill a vocabulary up to the rows of its embedding ("[PAD497]") there is no token.
+  std::optional<int32_t> first_difference(const Tokenizer& other) const;
   std::optional<int32_t> bos() const;
   std::optional<int32_t> eos() const;
   std::optional<int32_t> pad() const;

@@ -42,6 +42,11 @@ Result<Json> arguments_schema(const Json& tool) {
   return out;
 }
 
+Result<Grammar> grammar_of_arguments(const Json& tool) {
+  TRY_ASSIGN(const Json schema, arguments_schema(tool));
+  return grammar::grammar_of_schema(schema);
+}
+
 class ToolGrammar {
  public:
   ToolGrammar(const ToolRules& rules, const ToolManner& manner, bool marks_are_tokens)
@@ -80,12 +85,13 @@ class ToolGrammar {
   }
 
   Result<ExprId> arguments(const Json& tool) {
-    if (!rules_.must_call && !is_strict(tool)) {
-      return g_.call(g_.include(grammar::grammar_of_json_object()));
+    const bool promised = rules_.must_call || is_strict(tool);
+    if (promised || rules_.schemas) {
+      auto made = grammar_of_arguments(tool);
+      if (made) return g_.call(g_.include(*std::move(made)));
+      if (promised) return std::move(made).status();
     }
-    TRY_ASSIGN(const Json schema, arguments_schema(tool));
-    TRY_ASSIGN(Grammar made, grammar::grammar_of_schema(schema));
-    return g_.call(g_.include(std::move(made)));
+    return g_.call(g_.include(grammar::grammar_of_json_object()));
   }
 
   Result<ExprId> calls() {

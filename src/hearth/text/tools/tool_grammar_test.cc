@@ -149,8 +149,7 @@ TEST(ToolGrammar, TextIsFreeAndCallsInItAreRight) {
       EXPECT_TRUE(grammar::matches(*g, "So:\n" + call("add", R"({"a": 1, "b": "x"})")));
       EXPECT_FALSE(grammar::begins(*g, call("add", R"({"a": 1, "b": 3})")));
       EXPECT_FALSE(grammar::begins(*g, call("sub", "{}")));
-      // Of a tool that is not strict: any object.
-      EXPECT_TRUE(grammar::matches(*g, call("now", R"({"zone": [1]})")));
+      EXPECT_FALSE(grammar::begins(*g, call("now", R"({"zone")")));  // it takes nothing
       EXPECT_FALSE(grammar::begins(*g, call("now", "[1]")));
       EXPECT_FALSE(grammar::begins(*g, call("now", "{}") + "and text behind it"));
     }
@@ -188,7 +187,35 @@ TEST(ToolGrammar, WhatCannotBeKeptIsNamed) {
             "the parameters of `add`: `type`: expected object, found \"array\"");
 }
 
-TEST(ToolGrammar, OnlyPromisesNeedOne) {
+// Where the model may call or not, arguments follow the schemas that can be kept, and no other is
+// refused.
+TEST(ToolGrammar, SchemasAreKeptWithoutAPromiseToo) {
+  ToolRules asked = rules(false);
+  asked.tools[0]["function"]["strict"] = false;
+  const auto call = [](std::string_view name, std::string_view arguments) {
+    return "text" + one_call(ToolDialect::hermes, true, name, arguments);
+  };
+  const std::string good = call("add", R"({"a": 1, "b": 2})"), bad = call("add", R"({"a": "x"})");
+  const auto kept = compiled(asked, ToolDialect::hermes, true);
+  ASSERT_TRUE(kept) << kept.status().message();
+  EXPECT_TRUE(grammar::matches(*kept, good));
+  EXPECT_FALSE(grammar::matches(*kept, bad));
+  EXPECT_TRUE(grammar::matches(*kept, "text alone"));
+  asked.schemas = false;
+  const auto loose = compiled(asked, ToolDialect::hermes, true);
+  EXPECT_TRUE(grammar::matches(*loose, good));
+  EXPECT_TRUE(grammar::matches(*loose, bad));
+  EXPECT_FALSE(grammar::begins(*loose, call("add", "[")));
+  // One that can't be kept leaves its arguments any object, and the others theirs.
+  asked.schemas = true;
+  asked.tools[1]["function"]["parameters"] = *parse_json(R"({"uniqueItems": true})");
+  const auto mixed = compiled(asked, ToolDialect::hermes, true);
+  ASSERT_TRUE(mixed) << mixed.status().message();
+  EXPECT_TRUE(grammar::matches(*mixed, call("now", R"({"x": [1, 1]})")));
+  EXPECT_FALSE(grammar::matches(*mixed, bad));
+}
+
+TEST(ToolGrammar, WhatIsPromised) {
   ToolRules asked = rules(false);
   EXPECT_TRUE(promises_calls(asked));
   asked.tools[0]["function"]["strict"] = false;

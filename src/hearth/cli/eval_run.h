@@ -1,0 +1,49 @@
+// A suite on a model, as `hearth eval` runs it: where items come from, how replies are drawn, which
+// records belong to one run. Shared by the verbs that score.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hearth/cli/model_options.h"
+#include "hearth/eval/run.h"
+
+namespace hearth::cli {
+
+struct EvalOptions {
+  ModelOptions model;
+  std::vector<std::string> data;
+  std::string items_file;
+  std::string adapter;  // path; "": none
+  int64_t limit = 0;
+  int64_t batch = 16;
+  int64_t samples = 1;
+  int64_t max_tokens = 0;
+  std::optional<double> temperature, top_p;  // else the suite's
+  uint64_t seed = 0;
+
+  void declare_replies(CLI::App& verb);  // how many, how long, how drawn
+};
+
+// Room for the prompt beside the longest reply, in tokens.
+inline constexpr int64_t kEvalPromptTokens = 1024;
+
+struct EvalTask {
+  Suite suite;
+  std::vector<EvalItem> items;
+};
+
+// A suite by its name, or a YAML file that describes one: ready to work, with its items from
+// --data, or else from where the YAML file or Hearth itself has them.
+Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
+                            const Session& session);
+EvalSettings eval_settings(const EvalOptions& options, const Suite& suite);
+// What must be the same for records to belong to one run.
+Json eval_run(const EvalOptions& options, const EvalTask& task, const EvalSettings& settings);
+// Goes on from options.items_file, where that is named and there. `title` stands before the bar.
+Result<EvalResult> evaluate_on(const OpenedText& opened, const EvalOptions& options,
+                               const EvalTask& task, EvalSettings settings,
+                               const std::string& title);
+
+}  // namespace hearth::cli

@@ -1,0 +1,262 @@
+// Checkpoints whose config and tensors disagree, or that hold what a network can't run with: each
+// is one line that names the tensor. What a network does not ask for is left alone.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "hearth/backend/reference/reference_backend.h"
+#include "hearth/files/gguf/gguf.h"
+#include "hearth/files/gguf/gguf_writer.h"
+#include "hearth/files/safetensors/safetensors.h"
+#include "hearth/models/load.h"
+#include "hearth/models/testing.h"
+#include "hearth/models/tiny/tiny.h"
+
+namespace hearth {
+namespace {
+
+const std::string kGolden = HEARTH_SOURCE_DIR "/tests/golden/";
+
+// A checkpoint directory with a changed config, beside the golden weights.
+class Directory : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    path_ = testing::TempDir() + "hearth_config_" + info->name();
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  void TearDown() override { std::filesystem::remove_all(path_); }
+
+  Json golden_config(const std::string& name) {
+    auto config = read_json_file(kGolden + name + "/config.json");
+    CHECK(config.has_value());
+    return *std::move(config);
+  }
+
+  Status load(const std::string& golden, const Json& config) {
+    std::ofstream(path_ + "/config.json") << config.dump();
+    const std::string weights = path_ + "/model.safetensors";
+    if (!std::filesystem::exists(weights)) {
+      std::filesystem::copy_file(kGolden + golden + "/model.safetensors", weights);
+    }
+    return load_path(path_);
+  }
+
+  Status load_path(const std::string& path) {
+    auto checkpoint = Checkpoint::open(path);
+    if (!checkpoint) return std::move(checkpoint).status();
+    ReferenceBackend backend;
+    auto loaded = load_model(*checkpoint, backend, {});
+    if (!loaded) return std::move(loaded).status();
+    notices_ = loaded->notices;
+    return Status::ok();
+  }
+
+  std::string path_;
+  std::vector<std::string> notices_;  // of the last load that succeeded
+};
+
+TEST_F(Directory, ConfigAndTensorsMustAgree) {
+  struct Case {
+    const char* golden;
+    const char* key;
+    int64_t value;
+    const char* tensor;
+  };
+  const Case cases[] = {
+      {"deepseek_v3", "vocab_size", 81, "`model.embed_tokens.weight`: expected [81, 32]"},
+      {"deepseek_v3", "hidden_size", 40, "`model.embed_tokens.weight`: expected [80, 40]"},
+      {"deepseek_v3", "kv_lora_rank", 16, "kv_a_proj_with_mqa.weight`: expected [24, 32]"},
+      {"deepseek_v3", "q_lora_rank", 8, "q_a_proj.weight`: expected [8, 32]"},
+      {"deepseek_v3", "qk_rope_head_dim", 4, "`model.layers.0.self_attn."},
+      {"deepseek_v3", "v_head_dim", 16, "kv_b_proj.weight`: expected [128, 24]"},
+      {"deepseek_v3", "n_routed_experts", 32, "mlp.gate.weight`: expected [32, 32]"},
+      {"deepseek_v3", "n_routed_experts", 0, "`model.layers.1.mlp.gate_proj.weight`: expected"},
+      {"deepseek_v3", "n_shared_experts", 2, "shared_experts.gate_proj.weight`: expected [32, 32]"},
+      {"deepseek_v3", "moe_intermediate_size", 8, "experts.0.gate_proj.weight`: expected [8, 32]"},
+      {"deepseek_v3", "first_k_dense_replace", 0, "`model.layers.0.mlp.gate.weight`: expected"},
+      {"deepseek_v3", "num_hidden_layers", 4, "`model.layers.3."},
+      {"llama", "intermediate_size", 4, "mlp.gate_proj.weight`: expected [4, "},
+      {"llama", "num_hidden_layers", 40, "found no such tensor"},
+      {"qwen3", "head_dim", 2, "q_proj.weight`: expected"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(fmt::format("{} {} = {}", c.golden, c.key, c.value));
+    std::filesystem::remove(path_ + "/model.safetensors");
+    Json config = golden_config(c.golden);
+    ASSERT_TRUE(load(c.golden, config).is_ok());
+    config[c.key] = c.value;
+    const Status status = load(c.golden, config);
+    ASSERT_FALSE(status.is_ok());
+    expect_line(status, c.tensor);
+  }
+}
+
+// Overwrites the first bytes of a tensor, where it lies in the file; all of them with `fill`.
+void overwrite(const std::string& file, const std::string& tensor, std::string bytes,
+               bool fill = false) {
+  int64_t from_end = 0;
+  {
+    auto opened = Safetensors::open(file);
+    CHECK(opened.has_value());
+    // Tensors lie one behind the other: what follows this one is what lies behind it.
+    const TensorEntry* found = opened->find(tensor);
+    CHECK(found != nullptr);
+    from_end = found->bytes;
+    if (fill) bytes.assign(static_cast<size_t>(found->bytes), bytes[0]);
+    for (const TensorEntry& other : opened->tensors()) {
+      if (other.tensor.data > found->tensor.data) from_end += other.bytes;
+    }
+  }
+  std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
+  out.seekp(-from_end, std::ios::end);
+  out << bytes;
+}
+
+void put_float(const std::string& file, const std::string& tensor, uint32_t bits) {
+  overwrite(file, tensor, std::string(reinterpret_cast<const char*>(&bits), 4));
+}
+
+// NaN, infinity, minus infinity.
+constexpr uint32_t kNotFinite[] = {0xFFFFFFFFu, 0x7F800000u, 0xFF800000u};
+
+TEST_F(Directory, ANormThatIsNotFiniteIsRefused) {
+  ASSERT_TRUE(load("llama", golden_config("llama")).is_ok());
+  for (const uint32_t bits : kNotFinite) {
+    put_float(path_ + "/model.safetensors", "model.norm.weight", bits);
+    expect_line(load("llama", golden_config("llama")),
+                "`model.norm.weight`: expected finite numbers");
+  }
+}
+
+TEST_F(Directory, ATilesScaleThatIsNotFiniteIsRefused) {
+  const Json config = golden_config("deepseek_v3_fp8");
+  ASSERT_TRUE(load("deepseek_v3_fp8", config).is_ok());
+  for (const uint32_t bits : kNotFinite) {
+    put_float(path_ + "/model.safetensors", "model.layers.0.mlp.up_proj.weight_scale_inv", bits);
+    expect_line(load("deepseek_v3_fp8", config),
+                "`model.layers.0.mlp.up_proj.weight`: expected finite scales");
+  }
+}
+
+// Those of other tools: all ones are NaN in F32, F16 and BF16.
+TEST_F(Directory, ScalesOfOtherToolsThatAreNotFiniteAreRefused) {
+  int cases = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kGolden + "foreign")) {
+    const std::string name = "foreign/" + entry.path().filename().string();
+    SCOPED_TRACE(name);
+    std::filesystem::remove(path_ + "/model.safetensors");
+    const Json config = golden_config(name);
+    const Status right = load(name, config);
+    ASSERT_TRUE(right.is_ok()) << right.message();
+    const std::string module = "model.layers.0.mlp.down_proj.";
+    std::string scale;
+    {
+      auto file = Safetensors::open(path_ + "/model.safetensors");
+      ASSERT_TRUE(file.has_value());
+      for (const char* part :
+           {"scales", "weight_scale", "SCB", "weight.nested_absmax", "weight.absmax"}) {
+        if (scale.empty() && file->find(module + part)) scale = module + part;
+      }
+    }
+    ASSERT_FALSE(scale.empty());
+    overwrite(path_ + "/model.safetensors", scale, "\xFF", true);
+    const Status wrong = load(name, config);
+    ASSERT_FALSE(wrong.is_ok());
+    expect_line(wrong, "mlp.down_proj");
+    expect_line(wrong, "finite");
+    ++cases;
+  }
+  EXPECT_GE(cases, 16);
+}
+
+// A file may hold more than the network asks for: rotary tables, a vision tower, somebody's notes.
+TEST_F(Directory, TensorsBesideTheNetworkAreLeftAlone) {
+  ASSERT_TRUE(load("llama", golden_config("llama")).is_ok());
+  const std::string weights = path_ + "/model.safetensors";
+  std::ifstream in(weights, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  uint64_t header = 0;
+  std::memcpy(&header, whole.data(), 8);
+  Json names = *parse_json(whole.substr(8, header));
+  const std::string data = whole.substr(8 + header);
+  names["model.layers.0.self_attn.rotary_emb.inv_freq"] = {
+      {"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {data.size(), data.size() + 8}}};
+  names["model.layers.99.mlp.up_proj.weight"] = {
+      // of a layer that the config does not have
+      {"dtype", "I64"},
+      {"shape", {1, 1}},
+      {"data_offsets", {data.size() + 8, data.size() + 16}}};
+  const std::string text = names.dump();
+  const uint64_t length = text.size();
+  std::ofstream(weights, std::ios::binary) << std::string(reinterpret_cast<const char*>(&length), 8)
+                                           << text << data << std::string(16, '\xFF');
+  const Status status = load("llama", golden_config("llama"));
+  EXPECT_TRUE(status.is_ok()) << status.message();
+}
+
+TEST_F(Directory, CodeInACheckpointIsNamedAndNotRun) {
+  Json config = golden_config("llama");
+  ASSERT_TRUE(load("llama", config).is_ok());
+  EXPECT_TRUE(notices_.empty());
+  config["auto_map"] = {{"AutoModelForCausalLM", "modeling_evil.EvilForCausalLM"}};
+  ASSERT_TRUE(load("llama", config).is_ok());
+  ASSERT_EQ(notices_.size(), 1u);
+  EXPECT_NE(notices_[0].find("`auto_map`"), std::string::npos) << notices_[0];
+  EXPECT_NE(notices_[0].find("never run"), std::string::npos) << notices_[0];
+}
+
+// GGUF files --------------------------------------------------------------------------------------
+
+TEST_F(Directory, AGgufOfNoArchitectureIsRefused) {
+  const std::string file = path_ + "/model.gguf";
+  const auto write = [&](const std::function<void(GgufHeader&)>& make) {
+    GgufHeader header;
+    make(header);
+    const int64_t shape[] = {32};
+    CHECK(header.declare("output_norm.weight", "F32", shape).is_ok());
+    std::ofstream(file, std::ios::binary) << header.encode() << std::string(128, '\0');
+    return load_path(file);
+  };
+  expect_line(write([](GgufHeader& h) { h.set_u32("general.architecture", 7); }),
+              "general.architecture");
+  expect_line(write([](GgufHeader& h) { h.set_string("general.architecture", "mamba"); }),
+              "found `mamba`");
+  expect_line(write([](GgufHeader&) {}), "general.architecture");
+}
+
+TEST_F(Directory, TensorsBesideTheNetworkOfAGgufAreLeftAlone) {
+  TinyOptions tiny;
+  tiny.architecture = "qwen2";
+  ASSERT_TRUE(write_tiny(path_ + "/right.gguf", tiny).has_value());
+  const auto right = Gguf::open(path_ + "/right.gguf");
+  ASSERT_TRUE(right.has_value());
+  GgufHeader header;
+  for (const GgufValue& value : right->metadata()) header.copy(value);
+  const int64_t extra[] = {8};
+  ASSERT_TRUE(header.declare("blk.99.somebody.weight", "F32", extra).is_ok());
+  for (const TensorEntry& entry : right->tensors()) {
+    std::vector<int64_t> shape;
+    for (int i = 0; i < entry.tensor.shape.rank(); ++i) shape.push_back(entry.tensor.shape[i]);
+    ASSERT_TRUE(header.declare(entry.name, entry.dtype, shape).is_ok());
+  }
+  auto writer = GgufWriter::create(path_ + "/more.gguf", header);
+  ASSERT_TRUE(writer.has_value());
+  const std::vector<std::byte> noise(32, std::byte{0xFF});  // NaN, if somebody looked
+  ASSERT_TRUE(writer->write(noise).is_ok());
+  for (const TensorEntry& entry : right->tensors()) {
+    ASSERT_TRUE(writer->write({entry.tensor.data, static_cast<size_t>(entry.bytes)}).is_ok());
+  }
+  ASSERT_TRUE(writer->finish().is_ok());
+  const Status status = load_path(path_ + "/more.gguf");
+  EXPECT_TRUE(status.is_ok()) << status.message();
+}
+
+}  // namespace
+}  // namespace hearth
