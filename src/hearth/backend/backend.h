@@ -14,9 +14,11 @@
 
 #include "hearth/backend/arena.h"
 #include "hearth/backend/batch.h"
+#include "hearth/backend/expert_cache.h"
 #include "hearth/backend/kv_cache.h"
 #include "hearth/backend/rope.h"
 #include "hearth/base/checked_math.h"
+#include "hearth/base/file_range.h"
 #include "hearth/base/status.h"
 #include "hearth/tensor/tensor.h"
 
@@ -44,6 +46,13 @@ struct Weight {
         ceil_div(tensor.rows(), kScaleTile) * ceil_div(tensor.columns(), kScaleTile);
     return tensor.bytes() + tiles * 4;
   }
+};
+
+// A weight that stays in its file until it is needed.
+struct FileWeight {
+  Tensor tensor;     // its format and shape; `data` is never followed
+  FileRange data;    // tensor.bytes()
+  FileRange scales;  // f8_e4m3: f32, row by row; else empty
 };
 
 // What verbs do with a weight.
@@ -199,6 +208,14 @@ class Backend {
   // Takes a weight of a model; a backend may repack it or move it to its device, and lets go of
   // the stored bytes of a weight that is only multiplied by. no_memory: it doesn't fit.
   virtual Result<Weight> prepare(Weight weight, WeightUse) { return weight; }
+  // A matrix of a routed expert that is read when it is chosen (see expert_cache.h).  unsupported:
+  // this backend keeps all experts.
+  virtual Result<Weight> prepare_from_file(const FileWeight&) {
+    return error(Code::unsupported, "device {}: routed experts are read from disk on the CPU only",
+                 name());
+  }
+  // Of experts that are read from disk; all zero where none are.
+  virtual ExpertCacheStats expert_cache_stats() const { return {}; }
   // What a backend makes of a layer's k_b and v_b, to be handed to attend_mla as `maps`; of `shape`
   // only the weights and sizes count.
   virtual Result<std::shared_ptr<const BackendForm>> prepare_latents(const AttendMla&) {

@@ -32,8 +32,8 @@ Result<std::unique_ptr<Backend>> make_backend(const BackendOptions& options) {
   if (options.device == "cuda") return make_cuda(options);
   if (options.device == "auto" || options.device == "cpu") {
     TRY_ASSIGN(const cpu::KernelTable* kernels, cpu::choose_table(options.cpu_isa));
-    return std::unique_ptr<Backend>(
-        std::make_unique<CpuBackend>(options.threads, *kernels, options.activation));
+    return std::unique_ptr<Backend>(std::make_unique<CpuBackend>(
+        options.threads, *kernels, options.activation, options.experts, options.keep_mapping));
   }
   return error(Code::invalid, "device: expected auto, cpu, cuda or reference, found `{}`",
                options.device);

@@ -83,6 +83,14 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+std::optional<FileRange> MappedFile::range_of(const std::byte* begin, int64_t bytes) const {
+  const auto first = reinterpret_cast<uintptr_t>(data_);
+  const auto at = reinterpret_cast<uintptr_t>(begin);
+  if (data_ == nullptr || at < first || at - first > size_) return std::nullopt;
+  if (static_cast<size_t>(bytes) > size_ - (at - first)) return std::nullopt;
+  return FileRange{path_, static_cast<int64_t>(at - first), bytes};
+}
+
 Status MappedFile::unchanged() const {
   struct stat info {};
   if (::stat(path_.c_str(), &info) != 0) {

@@ -8,9 +8,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "hearth/base/file_range.h"
 #include "hearth/base/status.h"
 
 namespace hearth {
@@ -28,6 +30,9 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+
+  // Where bytes of this mapping lie in the file; nullopt: they are not of this mapping.
+  std::optional<FileRange> range_of(const std::byte* begin, int64_t bytes) const;
 
   // corrupt when the file on disk no longer has the size that was mapped.
   Status unchanged() const;

@@ -23,6 +23,14 @@ TEST(MappedFile, MapsContent) {
   EXPECT_EQ(file->bytes().size(), 6u);
   EXPECT_EQ(static_cast<char>(file->bytes()[0]), 'h');
   EXPECT_TRUE(file->unchanged().is_ok());
+  const auto range = file->range_of(file->bytes().data() + 2, 4);
+  ASSERT_TRUE(range.has_value());
+  EXPECT_EQ(range->path, path);
+  EXPECT_EQ(range->offset, 2);
+  EXPECT_EQ(range->bytes, 4);
+  EXPECT_FALSE(file->range_of(file->bytes().data() + 2, 5).has_value());
+  const std::byte elsewhere{};
+  EXPECT_FALSE(file->range_of(&elsewhere, 1).has_value());
   std::filesystem::resize_file(path, 3);
   EXPECT_EQ(file->unchanged().code(), Code::corrupt);
 }

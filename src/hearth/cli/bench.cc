@@ -39,6 +39,8 @@ struct Subject {
   int64_t load_peak_bytes = 0;        // foretold: beside them, while it was loaded
   int64_t resident_bytes = 0;         // foretold: weights, and the scratch of the fullest step
   std::optional<MachineSpeed> speed;  // absent: this device isn't foretold
+  ExpertsOnDisk experts;
+  double disk_gb_s = 0;  // of them
 };
 
 // Readings of the machine, and a peak of memory that leaves out what they took themselves.
@@ -102,15 +104,22 @@ Result<Subject> open_file(const Options& options, PlanOptions plan, const Sessio
   Subject subject;
   TRY_ASSIGN(plan.dtype, dtype_of(options.model));
   TRY_ASSIGN(const std::string path, resolve_model(options.model.model, session));
-  TRY(check_model_fits(path, plan));
+  plan.expert_memory = options.model.expert_memory;
+  plan.experts_may_stay = experts_may_stay(options.model);
+  TRY_ASSIGN(const MemoryPlan planned, fit_model(path, plan, options.model.memory));
   ModelOptions model = options.model;
   model.context = plan.context;
+  if (planned.experts.count > 0) model.expert_memory = planned.experts.cache_bytes;
   TRY_ASSIGN(subject.opened, open_model(model, session));
-  TRY_ASSIGN(const MemoryPlan planned, plan_memory(*subject.opened.checkpoint, plan));
   subject.setting.model = options.model.model;
   subject.setting.format = planned.main_format;
   subject.load_peak_bytes = planned.weights.bytes + planned.weights.conversion_bytes;
-  subject.resident_bytes = planned.weights.bytes + planned.activation_bytes;
+  subject.resident_bytes = planned.weights.bytes + planned.activation_bytes +
+                           planned.experts.cache_bytes + planned.experts.room_bytes;
+  subject.experts = planned.experts;
+  if (planned.experts.count > 0) {
+    TRY_ASSIGN(subject.disk_gb_s, measure_model_read(path));
+  }
   return subject;
 }
 
@@ -219,7 +228,10 @@ Status measure_kernels(Subject& subject, int threads, int64_t weight_bytes) {
   Backend& backend = *subject.opened.backend;
   if (backend.name() == "cuda" || backend.name() == "reference") return Status::ok();
   TRY_ASSIGN(Speedometer speedometer, Speedometer::open(backend, threads));
-  TRY_ASSIGN(subject.speed, speedometer.measure(subject.setting.format, weight_bytes));
+  TRY_ASSIGN(MachineSpeed speed, speedometer.measure(subject.setting.format, weight_bytes));
+  speed.disk_gb_s = subject.disk_gb_s;
+  speed.expert_miss_rate = subject.experts.miss_rate();
+  subject.speed = speed;
   return Status::ok();
 }
 
@@ -237,6 +249,19 @@ std::optional<SpeedForetold> foretell(const Subject& subject, const SpeedTest& t
   fmt::print(stderr, "predicted: {} {:.2f} tok/s, peak {}\n", test.name(), out.tok_s,
              bytes_text(out.peak_bytes));
   return out;
+}
+
+// Of all runs so far, where routed experts come from disk.
+void add_expert_cache(Json& line, const Backend& backend) {
+  const ExpertCacheStats stats = backend.expert_cache_stats();
+  if (!stats.active()) return;
+  line["expert_cache"] = {{"hits", stats.hits},
+                          {"misses", stats.misses},
+                          {"ahead_reads", stats.ahead_reads},
+                          {"ahead_used", stats.ahead_used},
+                          {"bytes_read", stats.bytes_read},
+                          {"wait_ms", stats.wait_seconds * 1e3},
+                          {"cache_bytes", stats.budget_bytes}};
 }
 
 Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
@@ -264,6 +289,7 @@ Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
     TRY(machine.measure_again());
     measured.peak_rss_bytes = machine.peak_bytes();
     lines.push_back(speed_line(subject.setting, measured, machine.limits()));
+    add_expert_cache(lines.back(), *subject.opened.backend);
     print(lines.back(), lines.size() == 1, options, session);
   }
   if (options.svg.empty()) return Status::ok();

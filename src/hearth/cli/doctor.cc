@@ -41,6 +41,7 @@ Result<Examined> examine(const Options& options) {
   FamilyOptions family;
   family.context = options.context;
   family.available_bytes = machine.memory.usable_available_bytes();
+  family.disk_gb_s = machine.disk_read_gb_s.value_or(0);
   for (const Gpu& gpu : machine.gpus) {
     const int64_t free = gpu.now.memory_free_bytes.value_or(gpu.info.memory_bytes);
     family.gpu_bytes = std::max(family.gpu_bytes, free);

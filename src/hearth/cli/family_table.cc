@@ -5,6 +5,18 @@
 
 namespace hearth::cli {
 
+std::string_view limit_text(Limit limit, const Session& session) {
+  switch (limit) {
+    case Limit::disk:
+      return session.say("the disk", "磁盘");
+    case Limit::compute:
+      return session.say("compute", "计算能力");
+    case Limit::memory_bandwidth:
+      break;
+  }
+  return session.say("memory bandwidth", "内存带宽");
+}
+
 Json family_json(const std::vector<FamilyRow>& rows, bool gpu_known) {
   Json out = Json::array();
   for (const FamilyRow& row : rows) {
@@ -15,6 +27,7 @@ Json family_json(const std::vector<FamilyRow>& rows, bool gpu_known) {
                  {"kv_bytes", row.kv_bytes},
                  {"peak_bytes", row.peak_bytes},
                  {"fits", row.fits},
+                 {"experts_on_disk", row.on_disk},
                  {"fits_gpu", gpu_known ? Json(row.fits_gpu) : Json()}};
     if (row.forecast) {
       line["ttft_ms"] = row.forecast->ttft_ms;
@@ -40,11 +53,10 @@ void print_family(const std::vector<FamilyRow>& rows, const Session& session) {
                  session.say("memory: too large here", "内存不足"), gpu);
       continue;
     }
-    const bool compute = row.forecast->limited_by == Limit::compute;
-    fmt::print(
-        "{:>10.1f} s{:>10.2f}  {}{}\n", row.forecast->ttft_ms / 1e3, row.forecast->tok_s,
-        compute ? session.say("compute", "计算能力") : session.say("memory bandwidth", "内存带宽"),
-        gpu);
+    const std::string_view disk =
+        row.on_disk ? session.say("; experts from disk", "；专家从磁盘读取") : "";
+    fmt::print("{:>10.1f} s{:>10.2f}  {}{}{}\n", row.forecast->ttft_ms / 1e3, row.forecast->tok_s,
+               limit_text(row.forecast->limited_by, session), disk, gpu);
   }
 }
 

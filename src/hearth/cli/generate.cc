@@ -69,6 +69,16 @@ Result<Prompt> prompt_of(const Options& options, const TextModel& model) {
   return model.chat(one_message(options.prompt));
 }
 
+Json expert_json(const ExpertCacheStats& stats) {
+  return {{"hits", stats.hits},
+          {"misses", stats.misses},
+          {"ahead_reads", stats.ahead_reads},
+          {"ahead_used", stats.ahead_used},
+          {"bytes_read", stats.bytes_read},
+          {"wait_ms", stats.wait_seconds * 1e3},
+          {"cache_bytes", stats.budget_bytes}};
+}
+
 Json to_json(const TextReply& reply, const std::vector<int32_t>& prompt_ids, const Timings& t,
              double load_ms) {
   return {{"prompt_ids", prompt_ids},
@@ -125,7 +135,9 @@ Status run_generate(const Options& options, const Session& session) {
       const std::vector<TextReply> replies,
       generate(model, engine, std::move(requests), &timings, [&] { return !interrupt.pressed(); }));
   if (session.json) {
-    const Json out = to_json(replies[0], prompt_ids, timings, load.count());
+    Json out = to_json(replies[0], prompt_ids, timings, load.count());
+    const ExpertCacheStats experts = opened.backend->expert_cache_stats();
+    if (experts.active()) out["expert_cache"] = expert_json(experts);
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {
     fmt::print("\n");

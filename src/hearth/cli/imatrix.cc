@@ -23,7 +23,9 @@ struct Options {
 // The network itself, whose slots say which weight is which, and the tokenizer beside it.
 Status collect(const Options& options, const Session& session) {
   TRY_ASSIGN(const std::string text, read_file(options.file, kTextBytesMax));
-  TRY_ASSIGN(const OpenedModel opened, open_model(options.model, session));
+  ModelOptions model = options.model;
+  model.needs_all_weights = true;
+  TRY_ASSIGN(const OpenedModel opened, open_model(model, session));
   TRY_ASSIGN(const Tokenizer tokenizer, load_tokenizer(*opened.checkpoint));
   EncodeOptions encode;
   encode.add_special_prefix_suffix = false;

@@ -29,6 +29,7 @@ void ModelOptions::declare(CLI::App& verb, bool model_required) {
                   "auto (eight bits where the weights' format has integer kernels) or f32")
       ->check(CLI::IsMember({"auto", "f32"}))
       ->capture_default_str();
+  declare_memory(verb);
   declare_kv_format(verb);
   verb.add_option("--threads", threads, "compute threads; 0: one for each physical core")
       ->check(CLI::Range(0, 1024));
@@ -41,6 +42,27 @@ void ModelOptions::declare_device(CLI::App& verb) {
   verb.add_option("--device", device, "auto, cpu, cuda or reference")->capture_default_str();
   verb.add_option("--gpu-memory", gpu_memory,
                   "most memory in use on the GPU, by all programs, such as 22GiB; 0: all it has")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 50))
+      ->capture_default_str();
+}
+
+void ModelOptions::declare_memory(CLI::App& verb) {
+  verb.add_option("--weights", weights,
+                  "packed: copied into huge pages as kernels want them; mapped: one copy in the "
+                  "page cache for all processes, packed again and again, slower; the tokens are "
+                  "the same")
+      ->check(CLI::IsMember({"packed", "mapped"}))
+      ->capture_default_str();
+  verb.add_option("--memory", memory,
+                  "most memory to take, such as 48GiB; 0: what is available. A model of routed "
+                  "experts that is larger reads them from disk, slowly")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 50))
+      ->capture_default_str();
+  verb.add_option("--expert-memory", expert_memory,
+                  "leave routed experts on disk, with a cache of this size, such as 24GiB; 0: only "
+                  "where they do not fit, with what is left")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 50))
       ->capture_default_str();
@@ -99,8 +121,16 @@ Result<std::optional<Format>> dtype_of(const ModelOptions& options) {
   return format;
 }
 
-Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options) {
+bool experts_may_stay(const ModelOptions& options) {
+  const bool on_cpu = options.device == "auto" || options.device == "cpu";
+  return on_cpu && !options.needs_all_weights;
+}
+
+Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options,
+                                              const ExpertsOnDisk& experts) {
   BackendOptions backend;
+  backend.experts.bytes = experts.cache_bytes;
+  backend.keep_mapping = options.weights == "mapped";
   backend.device = options.device;
   backend.threads = options.threads > 0 ? options.threads : default_threads();
   backend.gpu_memory = options.gpu_memory;
@@ -153,14 +183,37 @@ void print_notices(const LoadedModel& loaded) {
   for (const std::string& line : loaded.notices) fmt::print(stderr, "note: {}\n", line);
 }
 
-// Refuses before loading what can't fit.
-Status check_memory(const ModelOptions& options, const std::string& path, const LoadOptions& load) {
+// What a user should know before such a model answers slowly.
+void print_experts(const MemoryPlan& plan, const std::string& path) {
+  const ExpertsOnDisk& experts = plan.experts;
+  if (experts.count == 0) return;
+  std::string line = fmt::format("routed experts ({}) are read from disk, through a cache of {}",
+                                 bytes_text(experts.stored_bytes), bytes_text(experts.cache_bytes));
+  const auto disk = measure_model_read(path);
+  const int64_t bytes = plan.disk_bytes(plan.decode);
+  if (disk && bytes > 0) {
+    line += fmt::format(
+        "; at {:.2f} GB/s from the disk and {:.0f} % of experts read, at most "
+        "{:.2g} tok/s",
+        *disk, 100 * experts.miss_rate(), *disk * 1e9 / static_cast<double>(bytes));
+  }
+  fmt::print(stderr, "note: {}\n", line);
+}
+
+// Refuses before loading what can't fit; leaves routed experts on disk where that makes it fit.
+Result<ExpertsOnDisk> check_memory(const ModelOptions& options, const std::string& path,
+                                   LoadOptions& load) {
   PlanOptions plan;
   plan.dtype = load.dtype;
   plan.context = options.context;
   plan.kv_format = kv_format_of(options);
   plan.mtp = load.hints.mtp;
-  return check_model_fits(path, plan);
+  plan.expert_memory = options.expert_memory;
+  plan.experts_may_stay = experts_may_stay(options);
+  TRY_ASSIGN(const MemoryPlan fitting, fit_model(path, plan, options.memory));
+  load.experts_from_disk = fitting.experts.count > 0;
+  print_experts(fitting, path);
+  return fitting.experts;
 }
 
 // Before loading, too.
@@ -185,8 +238,12 @@ Status check_mtp(const ModelOptions& options, const std::string& path, const Loa
 
 Status open_draft_model(const ModelOptions& options, OpenedText& opened, const Session& session) {
   TRY_ASSIGN(const std::string path, resolve_model(options.draft_model, session));
+  PlanOptions plan;
+  plan.context = options.context;
+  plan.kv_format = kv_format_of(options);
+  auto fits = fit_model(path, plan, options.memory);
+  if (!fits) return std::move(fits).status().at("--draft-model");
   LoadOptions load;
-  TRY(check_memory(options, path, load).at("--draft-model"));
   Progress progress(session.say("loading the draft model", "加载草稿模型中"));
   load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   TRY_ASSIGN(opened.draft_model, TextModel::load(path, *opened.backend, load));
@@ -207,8 +264,8 @@ Result<OpenedModel> open_model(const ModelOptions& options, const Session& sessi
   LoadOptions load;
   TRY_ASSIGN(load.dtype, dtype_of(options));
   TRY_ASSIGN(const std::string path, resolve_model(options.model, session));
-  TRY(check_memory(options, path, load));
-  TRY_ASSIGN(opened.backend, open_backend(options));
+  TRY_ASSIGN(const ExpertsOnDisk experts, check_memory(options, path, load));
+  TRY_ASSIGN(opened.backend, open_backend(options, experts));
   TRY_ASSIGN(Checkpoint checkpoint, Checkpoint::open(path));
   opened.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
   Progress progress(session.say("loading", "加载中"));
@@ -227,8 +284,8 @@ Result<OpenedText> open_text_model(const ModelOptions& options, const Session& s
   TRY_ASSIGN(const std::string path, resolve_model(options.model, session));
   TRY(check_draft_model(options));
   TRY(check_mtp(options, path, load));
-  TRY(check_memory(options, path, load));
-  TRY_ASSIGN(opened.backend, open_backend(options));
+  TRY_ASSIGN(const ExpertsOnDisk experts, check_memory(options, path, load));
+  TRY_ASSIGN(opened.backend, open_backend(options, experts));
   Progress progress(session.say("loading", "加载中"));
   load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   TRY_ASSIGN(opened.model, TextModel::load(path, *opened.backend, load));
@@ -262,11 +319,13 @@ EngineOptions engine_options_of(const ModelOptions& options, const OpenedText& o
   return out;
 }
 
-int64_t affordable_kv_blocks(int64_t sequences, int64_t block_bytes, int64_t context) {
+int64_t affordable_kv_blocks(int64_t sequences, int64_t block_bytes, int64_t context,
+                             int64_t to_come) {
   const int64_t least = Scheduler::blocks_for(context);
   int64_t blocks = least * sequences;
   if (const auto memory = read_memory()) {
-    blocks = std::min(blocks, memory->usable_available_bytes() / 2 / block_bytes);
+    const int64_t free = std::max<int64_t>(0, memory->usable_available_bytes() - to_come);
+    blocks = std::min(blocks, free / 2 / block_bytes);
   }
   return std::max(blocks, least);
 }

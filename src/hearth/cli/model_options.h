@@ -11,6 +11,7 @@
 #include "hearth/cli/verb.h"
 #include "hearth/engine/engine.h"
 #include "hearth/engine/text_model.h"
+#include "hearth/host/memory_plan.h"
 #include "hearth/models/load.h"
 
 namespace hearth::cli {
@@ -18,7 +19,11 @@ namespace hearth::cli {
 struct ModelOptions {
   std::string model;
   std::string device = "auto";
-  int64_t gpu_memory = 0;  // bytes; 0: all that the GPU has
+  int64_t gpu_memory = 0;          // bytes; 0: all that the GPU has
+  std::string weights = "packed";  // or mapped
+  int64_t memory = 0;              // most that the process is to take; 0: what is available
+  int64_t expert_memory = 0;       // of routed experts on disk; 0: see plan_within
+  bool needs_all_weights = false;  // of commands that look into experts themselves
   std::string dtype = "auto";
   bool load_in_8bit = false;
   std::string activations = "auto";  // or f32
@@ -36,6 +41,7 @@ struct ModelOptions {
   // Of commands that generate; their number, and who makes them, too.
   void declare_drafts(CLI::App& verb);
   void declare_device(CLI::App& verb);  // and its memory
+  void declare_memory(CLI::App& verb);
   void declare_kv_format(CLI::App& verb);
 };
 
@@ -55,7 +61,10 @@ struct OpenedText {
 
 // "int8" is Q8_0; nullopt: as stored.
 Result<std::optional<Format>> dtype_of(const ModelOptions& options);
-Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options);
+Result<std::unique_ptr<Backend>> open_backend(const ModelOptions& options,
+                                              const ExpertsOnDisk& experts = {});
+// Whether its experts may stay on disk: not on a GPU, nor where they are looked into.
+bool experts_may_stay(const ModelOptions& options);
 Result<OpenedModel> open_model(const ModelOptions& options, const Session& session);
 Result<OpenedText> open_text_model(const ModelOptions& options, const Session& session);
 // An adapter of an opened model; "": none.
@@ -67,8 +76,10 @@ Format kv_format_of(const ModelOptions& options);
 EngineOptions engine_options_of(const ModelOptions& options, const OpenedText& opened);
 
 // KV blocks, each of so many bytes, for `sequences` at once: a whole context for each, if that is
-// no more than half of what is free; one context at least.
-int64_t affordable_kv_blocks(int64_t sequences, int64_t block_bytes, int64_t context);
+// no more than half of what is free, less `to_come` that something else will take; one context at
+// least.
+int64_t affordable_kv_blocks(int64_t sequences, int64_t block_bytes, int64_t context,
+                             int64_t to_come = 0);
 
 // The directory of the bundled model.
 std::string bundled_model(const Session& session);

@@ -1,4 +1,5 @@
 // hearth plan: what a model will take and how fast it will be, before anything of it is loaded.
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "hearth/cli/family_table.h"
@@ -9,6 +10,7 @@
 #include "hearth/host/memory_plan.h"
 #include "hearth/host/speed.h"
 #include "hearth/sensors/cpu.h"
+#include "hearth/sensors/disk.h"
 #include "hearth/sensors/memory.h"
 
 namespace hearth::cli {
@@ -39,31 +41,48 @@ struct Planned {
   std::optional<Foretold> foretold;
 };
 
-Result<MemoryPlan> plan_of(const Options& options, const Session& session) {
+Result<MemoryPlan> plan_of(const Options& options, const Session& session, int64_t available) {
   PlanOptions plan;
   TRY_ASSIGN(plan.dtype, dtype_of(options.model));
   plan.context = options.model.context;
   plan.batch = options.batch;
   plan.kv_format = kv_format_of(options.model);
   plan.mtp = options.model.wants_mtp() && !options.on_gpu();
+  plan.expert_memory = options.model.expert_memory;
+  plan.experts_may_stay = !options.on_gpu();
   if (options.config.empty()) {
     TRY_ASSIGN(const std::string path, resolve_model(options.model.model, session));
     TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
-    return plan_memory(checkpoint, plan);
+    return plan_within(checkpoint, plan, available);
   }
   TRY_ASSIGN(const Json config, read_json_file(options.config));
-  auto planned = plan_memory(config, plan);
+  auto planned = plan_within(config, plan, available);
   if (!planned) return std::move(planned).status().at(options.config);
   return planned;
 }
 
-Status plan_for_cpu(const Options& options, Planned& out) {
+// Of the disk that the model's files are on; of a model that is not here, of this folder's.
+Result<double> measure_disk(const Options& options, const Session& session) {
+  constexpr int64_t kTestBytes = 256 << 20;
+  if (options.config.empty()) {
+    TRY_ASSIGN(const std::string path, resolve_model(options.model.model, session));
+    return measure_model_read(path);
+  }
+  std::error_code ignored;
+  return measure_disk_read(std::filesystem::current_path(ignored).string(), kTestBytes);
+}
+
+Status plan_for_cpu(const Options& options, const Session& session, Planned& out) {
   TRY_ASSIGN(const CpuInfo cpu, read_cpu());
   TRY_ASSIGN(const MemoryInfo memory, read_memory());
   out.device = "cpu";
   out.model = cpu.model;
   out.total_bytes = memory.usable_total_bytes();
   out.available_bytes = memory.usable_available_bytes();
+  if (options.model.memory > 0) {  // on a machine that is planned, it may be more than is here
+    out.total_bytes = out.available_bytes = options.model.memory;
+  }
+  TRY_ASSIGN(out.plan, plan_of(options, session, out.available_bytes));
   out.threads = options.model.threads > 0 ? options.model.threads : cpu.usable_threads();
   ModelOptions measured = options.model;
   measured.threads = out.threads;
@@ -72,14 +91,21 @@ Status plan_for_cpu(const Options& options, Planned& out) {
   Foretold foretold;
   TRY_ASSIGN(foretold.speed,
              speedometer.measure(out.plan.main_format, out.plan.decode.work.weight_bytes));
+  if (out.plan.experts.count > 0) {
+    const auto disk = measure_disk(options, session);
+    if (disk) foretold.speed.disk_gb_s = *disk;
+    foretold.speed.expert_miss_rate = out.plan.experts.miss_rate();
+    if (!disk) fmt::print(stderr, "note: the disk is not counted: {}\n", disk.status().message());
+  }
   foretold.forecast = forecast(out.plan, foretold.speed);
   out.foretold = foretold;
   return Status::ok();
 }
 
 // Memory alone, and before a GPU is bought, too.
-Status plan_for_gpu(const Options& options, Planned& out) {
+Status plan_for_gpu(const Options& options, const Session& session, Planned& out) {
   out.device = "cuda";
+  TRY_ASSIGN(out.plan, plan_of(options, session, INT64_MAX));
   // A GPU's kernels keep rounded and partial copies, which the trace of the CPU's doesn't know.
   out.plan.activation_bytes *= 2;
   out.model = "--gpu-memory";
@@ -103,9 +129,22 @@ Result<Planned> make_plan(const Options& options, const Session& session) {
     return error(Code::invalid, "expected one of --model, --config and --all");
   }
   Planned out;
-  TRY_ASSIGN(out.plan, plan_of(options, session));
-  TRY(options.on_gpu() ? plan_for_gpu(options, out) : plan_for_cpu(options, out));
+  TRY(options.on_gpu() ? plan_for_gpu(options, session, out) : plan_for_cpu(options, session, out));
   return out;
+}
+
+Json experts_json(const Planned& p) {
+  const ExpertsOnDisk& experts = p.plan.experts;
+  if (experts.count == 0) return nullptr;
+  const double disk = p.foretold ? p.foretold->speed.disk_gb_s : 0;
+  return {{"count", experts.count},
+          {"stored_bytes", experts.stored_bytes},
+          {"cache_bytes", experts.cache_bytes},
+          {"cache_bytes_least", p.plan.expert_memory_least()},
+          {"room_bytes", experts.room_bytes},
+          {"miss_rate", experts.miss_rate()},
+          {"disk_bytes_per_token", p.plan.disk_bytes(p.plan.decode) / p.plan.decode.rows},
+          {"disk_gb_s", disk > 0 ? Json(disk) : Json(nullptr)}};
 }
 
 Json to_json(const Planned& p) {
@@ -131,6 +170,7 @@ Json to_json(const Planned& p) {
               {"ctx", plan.context},
               {"batch", plan.batch},
               {"weight_bytes", plan.weights.bytes},
+              {"experts_on_disk", experts_json(p)},
               {"kv_bytes", plan.kv_bytes},
               {"activation_bytes", plan.activation_bytes},
               {"peak_bytes", plan.peak_bytes()},
@@ -156,6 +196,20 @@ std::string count_text(int64_t n) {
                             : fmt::format("{:.2f} M", count / 1e6);
 }
 
+void print_experts(const Planned& p, const Session& session) {
+  const ExpertsOnDisk& experts = p.plan.experts;
+  fmt::print("{}: {} {}, {} {} (+ {} {})\n", session.say("routed experts", "路由专家"),
+             bytes_text(experts.stored_bytes), session.say("on disk", "在磁盘上"),
+             session.say("cache", "缓存"), bytes_text(experts.cache_bytes),
+             bytes_text(experts.room_bytes), session.say("for reading", "用于读取"));
+  const double disk = p.foretold ? p.foretold->speed.disk_gb_s : 0;
+  fmt::print("{}: {:.2f} GB/s, {} {}, {:.0f} % {}\n", session.say("disk", "磁盘"), disk,
+             bytes_text(p.plan.disk_bytes(p.plan.decode) / p.plan.decode.rows),
+             session.say("a token", "每词元"), 100 * experts.miss_rate(),
+             session.say("of chosen experts read, if all are chosen equally often",
+                         "的被选专家需读取（假设各专家被选概率相同）"));
+}
+
 void print_table(const Planned& p, const Session& session) {
   const MemoryPlan& plan = p.plan;
   const auto line = [&](std::string_view english, std::string_view chinese, std::string text) {
@@ -174,6 +228,7 @@ void print_table(const Planned& p, const Session& session) {
   }
   line("device", "设备", device);
   line("weights", "权重", bytes_text(plan.weights.bytes));
+  if (plan.experts.count > 0) print_experts(p, session);
   line("KV cache", "KV 缓存",
        fmt::format("{} ({} x {} tokens)", bytes_text(plan.kv_bytes), plan.batch, plan.context));
   line("activations", "激活", bytes_text(plan.activation_bytes));
@@ -184,10 +239,8 @@ void print_table(const Planned& p, const Session& session) {
   line("first token", "首个词元",
        fmt::format("{:.0f} ms ({} prompt tokens)", forecast.ttft_ms, plan.prompt_tokens));
   line("speed", "速度",
-       fmt::format("{:.2f} tok/s, {}", forecast.tok_s,
-                   forecast.limited_by == Limit::compute
-                       ? session.say("limited by compute", "受计算能力限制")
-                       : session.say("limited by memory bandwidth", "受内存带宽限制")));
+       fmt::format("{:.2f} tok/s, {} {}", forecast.tok_s, session.say("limited by", "受限于"),
+                   limit_text(forecast.limited_by, session)));
 }
 
 Status plan_all(const Options& options, const Session& session) {
@@ -200,8 +253,12 @@ Status plan_all(const Options& options, const Session& session) {
   FamilyOptions family;
   family.context = options.model.context;
   family.batch = options.batch;
-  family.available_bytes = memory.usable_available_bytes();
+  family.available_bytes =
+      options.model.memory > 0 ? options.model.memory : memory.usable_available_bytes();
   family.gpu_bytes = options.model.gpu_memory;
+  std::error_code ignored;
+  const auto disk = measure_disk_read(std::filesystem::current_path(ignored).string(), 256 << 20);
+  if (disk) family.disk_gb_s = *disk;
   TRY_ASSIGN(const std::vector<FamilyRow> rows, plan_family(speedometer, family));
   if (session.json) {
     const Json out = {{"available_bytes", family.available_bytes},

@@ -105,9 +105,10 @@ Status check_options(const Options& options) {
   return Status::ok();
 }
 
-Result<int64_t> kv_blocks(const Options& options, int64_t block_bytes, int64_t context) {
+Result<int64_t> kv_blocks(const Options& options, int64_t block_bytes, int64_t context,
+                          int64_t to_come) {
   if (options.kv_megabytes == 0) {
-    return affordable_kv_blocks(options.sequences, block_bytes, context);
+    return affordable_kv_blocks(options.sequences, block_bytes, context, to_come);
   }
   const int64_t least = Scheduler::blocks_for(context);
   const int64_t blocks = options.kv_megabytes * kMegabyte / block_bytes;
@@ -124,7 +125,8 @@ Result<EngineOptions> engine_options(const Options& options, const OpenedText& o
   out.limits.batch_tokens_max = options.batch_tokens;
   out.limits.queue_max = options.sequences + options.queue + 1;  // and the probe
   if (options.reserve == "full") out.limits.reserve = Reserve::full;
-  TRY_ASSIGN(out.kv_blocks, kv_blocks(options, kv_block_bytes(out, model), out.context));
+  TRY_ASSIGN(out.kv_blocks, kv_blocks(options, kv_block_bytes(out, model), out.context,
+                                      opened.backend->expert_cache_stats().to_come_bytes()));
   return out;
 }
 

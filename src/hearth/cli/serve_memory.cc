@@ -79,6 +79,7 @@ serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& 
   const KvSpec kv = model.kv_spec(settings.kv_format);
   serve::MemoryBudget out;
   out.weights = opened.model->loaded().weight_bytes;
+  out.experts = opened.backend->expert_cache_stats().budget_bytes;
   out.kv_cache = kv_block_bytes(settings, model) * settings.kv_blocks;
   out.scratch = std::max(prompt_scratch(model, kv, settings), decode_scratch(model, kv, settings));
   if (settings.draft_model) {
@@ -92,13 +93,17 @@ Status check_serve_budget(const serve::MemoryBudget& budget, std::string_view ba
   const auto memory = read_memory();
   if (!memory || backend == "cuda") return Status::ok();
   const int64_t available = memory->usable_available_bytes();
-  if (budget.kv_cache + budget.scratch <= available) return Status::ok();
-  const int64_t room = (available - budget.scratch) / kMegabyte;
+  // The cache of experts fills when requests come.
+  if (budget.kv_cache + budget.scratch + budget.experts <= available) return Status::ok();
+  const int64_t room = (available - budget.scratch - budget.experts) / kMegabyte;
+  const std::string experts =
+      budget.experts > 0 ? fmt::format(", a cache of experts of {}", bytes_text(budget.experts))
+                         : "";
   return error(Code::no_memory,
-               "a KV cache of {} and scratch of {} do not fit beside weights of {} and adapters of "
-               "{}: {} are available; {}",
+               "a KV cache of {} and scratch of {} do not fit beside weights of {}{} and adapters "
+               "of {}: {} are available; {}",
                bytes_text(budget.kv_cache), bytes_text(budget.scratch), bytes_text(budget.weights),
-               bytes_text(budget.adapters), bytes_text(available),
+               experts, bytes_text(budget.adapters), bytes_text(available),
                room > 0 ? fmt::format("--kv-memory {} would fit, if --ctx is short enough", room)
                         : "choose a shorter --ctx or smaller --max-batch-tokens");
 }

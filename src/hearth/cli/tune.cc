@@ -112,6 +112,7 @@ Status tune(Options options, const Session& session) {
   options.tune.checkpoints = !options.keep_activations;
   options.model.device = "reference";  // keeps weights as they are stored
   options.model.activations = "f32";
+  options.model.needs_all_weights = true;
   options.model.context = options.tune.length;
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
   TRY_ASSIGN(const auto compute, open_compute(options.model));

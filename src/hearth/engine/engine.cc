@@ -203,7 +203,7 @@ void Engine::finish(int64_t id, FinishReason reason) {
 // A step that had too little memory has lost nothing but itself.
 void Engine::fail(const Scheduler::Plan& plan, Status why) {
   std::vector<int64_t> ids;
-  if (why.code() == Code::no_memory) {
+  if (why.code() == Code::no_memory || why.code() == Code::corrupt) {
     for (const Sequence* s : plan.owners) ids.push_back(s->id);
   } else {
     health_ = why;

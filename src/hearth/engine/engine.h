@@ -121,7 +121,8 @@ class Engine {
   void cancel(int64_t id);
   bool idle() const { return live_.empty(); }
   // Computes one step; calls sinks. Where the device fails, every request ends as `failed`; where
-  // it has too little memory for a step (no_memory), those that were in it.
+  // it has too little memory for a step (no_memory), or an expert could not be read from disk
+  // (corrupt), those that were in it.
   void step();
   // What the device failed of, if it did; it stays so.
   const Status& health() const { return health_; }
@@ -134,6 +135,7 @@ class Engine {
   int64_t context() const { return options_.context; }
   SchedulerStats stats() const { return scheduler_.stats(); }
   const DraftStats& draft_stats() const { return draft_stats_; }
+  ExpertCacheStats expert_cache_stats() const { return backend_.expert_cache_stats(); }
 
  private:
   struct Live;

@@ -284,6 +284,14 @@ Result<std::string> Checkpoint::text(std::string_view file_name) const {
   return content;
 }
 
+std::optional<FileRange> Checkpoint::range_of(const std::byte* begin, int64_t bytes) const {
+  if (state_->gguf) return state_->gguf->range_of(begin, bytes);
+  for (const Safetensors& shard : state_->shards) {
+    if (auto range = shard.range_of(begin, bytes)) return range;
+  }
+  return std::nullopt;
+}
+
 int64_t Checkpoint::tensor_bytes() const {
   int64_t bytes = 0;
   for (const TensorEntry& entry : tensors()) bytes += entry.bytes;

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "hearth/base/file_range.h"
 #include "hearth/base/status.h"
 #include "hearth/files/gguf/gguf.h"
 #include "hearth/files/json.h"
@@ -49,6 +51,10 @@ class Checkpoint {
   // "tokenizer_config.json", "chat_template.jinja"); not_found when absent, or for GGUF.
   Result<std::string> text(std::string_view file_name) const;
   bool has(std::string_view file_name) const;
+
+  // Where bytes of a tensor lie, for who reads them without the mapping; nullopt: nowhere as they
+  // are (a safetensors file whose tensors are misaligned).
+  std::optional<FileRange> range_of(const std::byte* begin, int64_t bytes) const;
 
   int64_t tensor_bytes() const;  // of all tensors
   Status unchanged() const;

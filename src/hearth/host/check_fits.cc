@@ -17,7 +17,9 @@ int64_t longest_context(const MemoryPlan& plan, const HeldWeights& held, int64_t
   return context >= kContextLeast ? context : 0;
 }
 
-std::string advice(const MemoryPlan& plan, int64_t available) {
+}  // namespace
+
+std::string memory_advice(const MemoryPlan& plan, int64_t available) {
   const int64_t shorter = longest_context(plan, plan.weights, available);
   if (shorter > 0) return fmt::format("--ctx {} would fit", shorter);
   for (const HeldWeights& held : plan.smaller) {
@@ -30,7 +32,15 @@ std::string advice(const MemoryPlan& plan, int64_t available) {
     if (context == 0) continue;
     return fmt::format("--dtype {} --ctx {} would fit", format_info(*held.dtype).name, context);
   }
-  return "no smaller --dtype or --ctx fits, choose a smaller model";
+  return "";
+}
+
+namespace {
+
+std::string expert_text(const ExpertsOnDisk& experts) {
+  if (experts.count == 0) return "";
+  return fmt::format(", routed experts from disk with a cache of {}",
+                     bytes_text(experts.cache_bytes + experts.room_bytes));
 }
 
 }  // namespace
@@ -45,11 +55,13 @@ std::string bytes_text(int64_t bytes) {
 Status check_fits(const MemoryPlan& plan, int64_t available_bytes) {
   const int64_t needed = plan.peak_bytes();
   if (needed <= available_bytes) return Status::ok();
-  return error(Code::no_memory,
-               "needs {} of memory (weights {}, KV cache {}, activations {}), {} are available; {}",
-               bytes_text(needed), bytes_text(plan.weights.bytes), bytes_text(plan.kv_bytes),
-               bytes_text(plan.activation_bytes), bytes_text(available_bytes),
-               advice(plan, available_bytes));
+  const std::string advice = memory_advice(plan, available_bytes);
+  return error(
+      Code::no_memory,
+      "needs {} of memory (weights {}{}, KV cache {}, activations {}), {} are available; {}",
+      bytes_text(needed), bytes_text(plan.weights.bytes), expert_text(plan.experts),
+      bytes_text(plan.kv_bytes), bytes_text(plan.activation_bytes), bytes_text(available_bytes),
+      advice.empty() ? "no smaller --dtype or --ctx fits, choose a smaller model" : advice);
 }
 
 }  // namespace hearth

@@ -38,14 +38,17 @@ class Forecaster {
  public:
   explicit Forecaster(Speedometer& speedometer) : speedometer_(speedometer) {}
 
-  Result<SpeedForecast> of(const MemoryPlan& plan) {
+  Result<SpeedForecast> of(const MemoryPlan& plan, double disk_gb_s = 0) {
     auto found = speeds_.find(plan.main_format);
     if (found == speeds_.end()) {
       TRY_ASSIGN(const MachineSpeed speed,
                  speedometer_.measure(plan.main_format, plan.decode.work.weight_bytes));
       found = speeds_.emplace(plan.main_format, speed).first;
     }
-    return forecast(plan, found->second);
+    MachineSpeed speed = found->second;
+    speed.disk_gb_s = disk_gb_s;
+    speed.expert_miss_rate = plan.experts.miss_rate();
+    return forecast(plan, speed);
   }
 
  private:
@@ -53,15 +56,41 @@ class Forecaster {
   std::map<Format, MachineSpeed> speeds_;
 };
 
+// `within`: in the memory that is available, with experts on disk if need be.
 Result<MemoryPlan> plan_member(const Member& member, std::optional<Format> dtype,
-                               const FamilyOptions& options) {
+                               const FamilyOptions& options, bool within) {
   TRY_ASSIGN(Json config, shape_config(member.shape));
   if (member.fp8) config["quantization_config"] = {{"quant_method", "fp8"}};
   PlanOptions plan;
   plan.dtype = dtype;
   plan.context = options.context;
   plan.batch = options.batch;
-  return plan_memory(config, plan);
+  plan.experts_may_stay = options.disk_gb_s > 0;
+  return plan_within(config, plan, within ? options.available_bytes : INT64_MAX);
+}
+
+Result<FamilyRow> row_of(const Member& member, std::optional<Format> dtype,
+                         const FamilyOptions& options, Forecaster& forecaster) {
+  TRY_ASSIGN(const MemoryPlan plan, plan_member(member, dtype, options, false));
+  FamilyRow row;
+  row.model = member.model;
+  row.format = plan.main_format;
+  row.parameters = plan.parameters;
+  row.weight_bytes = plan.weights.bytes;
+  row.kv_bytes = plan.kv_bytes;
+  row.peak_bytes = peak_of(plan);
+  row.fits = row.peak_bytes <= options.available_bytes;
+  row.fits_gpu = row.peak_bytes <= options.gpu_bytes;
+  if (row.fits) {
+    TRY_ASSIGN(row.forecast, forecaster.of(plan));
+    return row;
+  }
+  TRY_ASSIGN(const MemoryPlan on_disk, plan_member(member, dtype, options, true));
+  row.on_disk = on_disk.experts.count > 0 && check_fits(on_disk, options.available_bytes).is_ok();
+  if (row.on_disk) {
+    TRY_ASSIGN(row.forecast, forecaster.of(on_disk, options.disk_gb_s));
+  }
+  return row;
 }
 
 }  // namespace
@@ -71,23 +100,12 @@ Result<std::vector<FamilyRow>> plan_family(Speedometer& speedometer, const Famil
   std::vector<FamilyRow> rows;
   for (const Member& member : kFamily) {
     for (const std::optional<Format> dtype : kFormatsOfInterest) {
-      TRY_ASSIGN(const MemoryPlan plan, plan_member(member, dtype, options));
-      FamilyRow row{std::string(member.model),
-                    plan.main_format,
-                    plan.parameters,
-                    plan.weights.bytes,
-                    plan.kv_bytes,
-                    peak_of(plan),
-                    false,
-                    false,
-                    std::nullopt};
-      row.fits = row.peak_bytes <= options.available_bytes;
-      row.fits_gpu = row.peak_bytes <= options.gpu_bytes;
-      if (row.fits) {
-        TRY_ASSIGN(row.forecast, forecaster.of(plan));
-      }
+      TRY_ASSIGN(FamilyRow row, row_of(member, dtype, options, forecaster));
       rows.push_back(std::move(row));
     }
+    if (!member.fp8) continue;
+    TRY_ASSIGN(FamilyRow row, row_of(member, Format::iq1_s, options, forecaster));
+    rows.push_back(std::move(row));
   }
   return rows;
 }

@@ -1,17 +1,27 @@
 // See fit.h.
 #include "hearth/host/fit.h"
 
+#include <algorithm>
+
 #include "hearth/sensors/cpu.h"
 #include "hearth/sensors/memory.h"
 
 namespace hearth {
 
-Status check_model_fits(const std::string& path, const PlanOptions& options) {
+Result<MemoryPlan> fit_model(const std::string& path, const PlanOptions& options,
+                             int64_t memory_limit) {
   TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
-  TRY_ASSIGN(const MemoryPlan plan, plan_memory(checkpoint, options));
+  const int64_t available = available_memory(memory_limit).value_or(INT64_MAX);
+  TRY_ASSIGN(MemoryPlan plan, plan_within(checkpoint, options, available));
+  TRY(check_fits(plan, available).at(path));
+  return plan;
+}
+
+std::optional<int64_t> available_memory(int64_t limit) {
   const auto memory = read_memory();
-  if (!memory) return Status::ok();
-  return check_fits(plan, memory->usable_available_bytes()).at(path);
+  if (!memory) return limit > 0 ? std::optional(limit) : std::nullopt;
+  const int64_t available = memory->usable_available_bytes();
+  return limit > 0 ? std::min(limit, available) : available;
 }
 
 int default_threads() {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <utility>
 
 #include "hearth/base/checked_math.h"
 #include "hearth/models/load.h"
@@ -63,11 +64,30 @@ class WeightPlanner {
     if (!stored) return Status::ok();
     const Tensor& tensor = stored->weight.tensor;
     TRY(add(plan_.parameters, tensor.shape.elements()));
+    if (options_.experts_from_disk && spec.expert >= 0 && stored->foreign_bytes == 0) {
+      slot = stored->weight;
+      TRY(leave(tensor));
+      return add(bytes_by_format_[static_cast<size_t>(tensor.format)], slot.bytes());
+    }
     for (HeldWeights& held : plan_.smaller) TRY(hold(spec, *stored, held));
     TRY(hold(spec, *stored, plan_.weights));
     const HeldFormat how = held_as(spec, *stored, options_.dtype);
     slot = how.copied ? imagined(how.format, tensor.shape) : stored->weight;
     return add(bytes_by_format_[static_cast<size_t>(how.format)], slot.bytes());
+  }
+
+  // A matrix of an expert that stays on disk; its three follow each other.
+  Status leave(const Tensor& tensor) {
+    ExpertsOnDisk& experts = plan_.experts;
+    TRY(add(experts.stored_bytes, Weight{tensor, nullptr, nullptr}.bytes()));
+    TRY(add(expert_bytes_, held_matrix_bytes(tensor)));
+    room_max_ = std::max(room_max_, read_room_bytes(tensor));
+    if (++expert_parts_ % 3 != 0) return Status::ok();
+    const int64_t one = cached_expert_bytes(std::exchange(expert_bytes_, 0));
+    ++experts.count;
+    experts.largest_bytes = std::max(experts.largest_bytes, one);
+    experts.room_bytes = room_max_ * ExpertCacheOptions().readers;
+    return add(experts.held_bytes, one);
   }
 
   static HeldFormat held_as(const TensorSpec& spec, const Stored& stored,
@@ -100,6 +120,9 @@ class WeightPlanner {
   MemoryPlan& plan_;
   const StoredOf& stored_;
   Status status_;
+  int64_t expert_parts_ = 0;
+  int64_t expert_bytes_ = 0;  // of the one whose matrices are being visited
+  int64_t room_max_ = 0;
   std::array<int64_t, kFormats.size()> bytes_by_format_{};
 };
 
@@ -160,6 +183,7 @@ Result<MemoryPlan> plan_model(Model& model, const PlanOptions& options, const St
   TRY(planner.finish());
   TraceBackend trace;
   TRY(model.finish_load(trace));
+  if (plan.experts.count > 0) plan.experts.cache_bytes = options.expert_memory;
   plan.architecture = model.info().architecture;
   plan.context = std::min(options.context, model.info().max_position_embeddings);
   plan.batch = options.batch;
@@ -249,7 +273,8 @@ int64_t mtp_states_bytes(const Model& model, int64_t rows) {
 int64_t MemoryPlan::peak_bytes(const HeldWeights& held, int64_t kv) const {
   const int64_t beside =
       std::max(held.conversion_bytes, checked_add(kv, activation_bytes).value_or(INT64_MAX));
-  return checked_add(held.bytes, beside).value_or(INT64_MAX);
+  const int64_t resident = checked_add(held.bytes, beside).value_or(INT64_MAX);
+  return checked_add(resident, experts.cache_bytes + experts.room_bytes).value_or(INT64_MAX);
 }
 
 Result<MemoryPlan> plan_memory(const Checkpoint& checkpoint, const PlanOptions& options) {
@@ -276,7 +301,12 @@ Result<MemoryPlan> plan_memory(const Json& config, const PlanOptions& options) {
   const StoredOf stored = [&](const TensorSpec& spec) -> Result<std::optional<Stored>> {
     if (spec.name.empty()) return std::optional<Stored>();
     const bool fp8 = format.fp8 && is_fp8_linear(spec);
-    return std::optional(Stored{imagined(fp8 ? Format::f8_e4m3 : format.format, spec.shape), 0});
+    Format as = fp8 ? Format::f8_e4m3 : format.format;
+    // Experts on disk are not converted while they are read: of a file that was quantised before.
+    if (options.experts_from_disk && spec.expert >= 0) {
+      as = held_format(spec.kind, as, spec.shape.columns(), options.dtype).format;
+    }
+    return std::optional(Stored{imagined(as, spec.shape), 0});
   };
   return plan_model(*model, options, stored);
 }

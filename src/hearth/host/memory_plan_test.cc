@@ -106,6 +106,51 @@ INSTANTIATE_TEST_SUITE_P(Checkpoints, Plan, testing::ValuesIn(checkpoints()), []
   return name;
 });
 
+// With routed experts on disk: what stays in memory, what the cache would hold, what a step takes.
+TEST_P(Plan, ForetellsExpertsOnDiskToTheByte) {
+  const auto checkpoint = Checkpoint::open(GetParam());
+  ASSERT_TRUE(checkpoint.has_value()) << checkpoint.status().message();
+  PlanOptions options;
+  options.context = 100;
+  const auto whole = plan_within(*checkpoint, options, INT64_MAX);
+  ASSERT_TRUE(whole.has_value()) << whole.status().message();
+  EXPECT_EQ(whole->experts.count, 0);
+  options.expert_memory = int64_t{1} << 40;
+  const auto plan = plan_within(*checkpoint, options, 0);
+  if (!plan) {
+    EXPECT_EQ(plan.status().code(), Code::invalid);
+    EXPECT_NE(plan.status().message().find("expected a model with routed experts"),
+              std::string::npos);
+    return;
+  }
+  EXPECT_EQ(plan->experts.cache_bytes, plan->experts.held_bytes);  // no larger than all of them
+  BackendOptions cpu;
+  cpu.device = "cpu";
+  cpu.experts.bytes = plan->experts.cache_bytes;
+  const auto backend = make_backend(cpu);
+  ASSERT_TRUE(backend.has_value());
+  LoadOptions load;
+  load.experts_from_disk = true;
+  const auto loaded = load_model(*checkpoint, **backend, load);
+  ASSERT_TRUE(loaded.has_value()) << loaded.status().message();
+  EXPECT_EQ(plan->weights.bytes, loaded->weight_bytes);
+  EXPECT_EQ(plan->experts.stored_bytes, loaded->disk_bytes);
+  EXPECT_EQ(plan->weights.bytes + plan->experts.stored_bytes, whole->weights.bytes);
+  const Model& model = *loaded->model;
+  KvCache cache(model.kv_spec(options.kv_format), ceil_div(options.context, kKvBlockTokens));
+  (*backend)->begin_step();
+  const auto out =
+      (*backend)->end_forward(model.forward(**backend, batch_of(1, 99, 0, Role::prompt), cache));
+  ASSERT_TRUE(out.has_value()) << out.status().message();
+  EXPECT_EQ(plan->activation_bytes, (*backend)->scratch_used_max());
+  const ExpertCacheStats stats = (*backend)->expert_cache_stats();
+  EXPECT_EQ(stats.experts, plan->experts.count);
+  EXPECT_EQ(stats.expert_bytes, plan->experts.held_bytes);
+  EXPECT_LE(stats.held_bytes, stats.budget_bytes);
+  EXPECT_EQ(plan->peak_bytes(), plan->weights.bytes + plan->kv_bytes + plan->activation_bytes +
+                                    plan->experts.cache_bytes + plan->experts.room_bytes);
+}
+
 // The layer for multi-token prediction: its weights, its part of the KV cache, its scratch, and the
 // states that it reads.
 TEST(PlanOfMtp, ForetellsTheLayerToTheByte) {
@@ -220,6 +265,42 @@ TEST(ExpectedExperts, BetweenChosenAndAll) {
   EXPECT_EQ(expected_experts(4, 4, 1), 4);
   EXPECT_GT(expected_experts(256, 8, 16), 80);
   EXPECT_LT(expected_experts(256, 8, 16), 128);
+}
+
+// R1 as published in 4 bits, on machines of growing size: refused, then experts from disk with more
+// and more of them cached, then all in memory.
+TEST(PlanWithin, LeavesExpertsOnDiskOnlyWhereItHelps) {
+  auto config = shape_config("deepseek-v3");
+  ASSERT_TRUE(config.has_value());
+  (*config)["quantization_config"] = {{"quant_method", "fp8"}};
+  PlanOptions options;
+  options.dtype = Format::q4_k;
+  options.context = 4096;
+  int64_t cached = 0;
+  for (const int64_t gigabytes : {8, 32, 64, 128, 256}) {
+    const int64_t available = gigabytes * 1'000'000'000;
+    const auto plan = plan_within(*config, options, available);
+    ASSERT_TRUE(plan.has_value()) << plan.status().message();
+    const Status fits = check_fits(*plan, available);
+    EXPECT_EQ(fits.is_ok(), gigabytes > 16) << fits.message();
+    ASSERT_GT(plan->experts.count, 0);
+    EXPECT_EQ(plan->experts.count, 58 * 256);
+    EXPECT_GE(plan->experts.cache_bytes, plan->expert_memory_least());
+    EXPECT_GE(plan->experts.cache_bytes, cached);
+    cached = plan->experts.cache_bytes;
+    // A token reads 8 of 256 experts of 58 layers, as far as they are not cached.
+    const double all = 58.0 * 8 * static_cast<double>(plan->experts.stored_bytes) / (58 * 256);
+    EXPECT_NEAR(static_cast<double>(plan->disk_bytes(plan->decode)),
+                all * plan->experts.miss_rate(), all * 0.01);
+  }
+  const auto large = plan_within(*config, options, 2'000'000'000'000);
+  ASSERT_TRUE(large.has_value());
+  EXPECT_EQ(large->experts.count, 0);
+  options.experts_may_stay = false;
+  const auto kept = plan_within(*config, options, 64'000'000'000);
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_EQ(kept->experts.count, 0);
+  EXPECT_FALSE(check_fits(*kept, 64'000'000'000).is_ok());
 }
 
 }  // namespace

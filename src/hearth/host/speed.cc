@@ -44,12 +44,14 @@ double MachineSpeed::gflop_s(double rows) const {
 }
 
 std::string_view limit_name(Limit limit) {
+  if (limit == Limit::disk) return "disk";
   return limit == Limit::compute ? "compute" : "memory_bandwidth";
 }
 
 StepForecast forecast_step(std::span<const TracedVerb> verbs, const MachineSpeed& speed) {
   StepForecast out;
   double read = 0;
+  double disk = 0;
   for (const TracedVerb& verb : verbs) {
     const auto weights = static_cast<double>(verb.work.weight_bytes);
     const auto cache = static_cast<double>(verb.work.kv_bytes);
@@ -58,8 +60,19 @@ StepForecast forecast_step(std::span<const TracedVerb> verbs, const MachineSpeed
     out.seconds += cache > 0 ? attention_seconds(verb, speed) + weights / (speed.read_gb_s * 1e9)
                              : matrix_seconds(weights, verb.work.flops, speed);
     read += (weights + cache) / (speed.read_gb_s * 1e9);
+    if (speed.disk_gb_s > 0) {
+      disk += static_cast<double>(verb.expert_bytes) * speed.expert_miss_rate;
+    }
   }
-  out.limited_by = 2 * read > out.seconds ? Limit::memory_bandwidth : Limit::compute;
+  // Added to the rest: of a layer's experts, most are waited for.
+  if (disk > 0) disk /= speed.disk_gb_s * 1e9;
+  if (disk > out.seconds) {
+    out.seconds += disk;
+    out.limited_by = Limit::disk;
+    return out;
+  }
+  out.seconds += disk;
+  out.limited_by = 2 * read > out.seconds - disk ? Limit::memory_bandwidth : Limit::compute;
   return out;
 }
 

@@ -24,6 +24,8 @@ struct MachineSpeed {
   double attention_gb_s = 0;     // of the cache, for a generated token
   double attention_gflop_s = 0;  // for the tokens of a prompt
   double verb_seconds = 0;       // of a verb, beside its weights
+  double disk_gb_s = 0;          // of the model's files; 0: not measured, or nothing stays there
+  double expert_miss_rate = 0;   // of the bytes of experts, those that come from there
 
   // Multiplications and additions a second, in 1e9, of `rows` rows at a time.
   double gflop_s(double rows) const;
@@ -55,7 +57,7 @@ class Speedometer {
   int64_t cache_bytes_;  // of the last level, all together; 0: unknown
 };
 
-enum class Limit : uint8_t { memory_bandwidth, compute };
+enum class Limit : uint8_t { memory_bandwidth, compute, disk };
 std::string_view limit_name(Limit limit);
 
 struct StepForecast {

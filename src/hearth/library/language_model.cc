@@ -110,8 +110,12 @@ Expected<LanguageModel> LanguageModel::load(const std::string& path, const LoadS
     plan.dtype = options.dtype;
     plan.context = settings.context;
     plan.kv_format = kv_format;
-    TRY(check_model_fits(path, plan));
+    const bool on_cpu = settings.device == "auto" || settings.device == "cpu";
+    plan.experts_may_stay = on_cpu;
+    TRY_ASSIGN(const MemoryPlan planned, fit_model(path, plan));
     BackendOptions backend;
+    backend.experts.bytes = planned.experts.cache_bytes;
+    options.experts_from_disk = planned.experts.count > 0;
     backend.device = settings.device;
     backend.threads = settings.threads > 0 ? settings.threads : default_threads();
     TRY_ASSIGN(state->backend, make_backend(backend));

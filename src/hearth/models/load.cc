@@ -44,6 +44,12 @@ class WeightLoader {
                                             tensors_.scheme_name(), count,
                                             format_info(format).name));
     }
+    if (left_as_stored_ > 0) {
+      loaded_.notices.push_back(fmt::format(
+          "{} matrices of routed experts keep their stored format: they are read from disk, and "
+          "--dtype {} is for what is in memory",
+          left_as_stored_, format_info(*options_.dtype).name));
+    }
     return checkpoint_.unchanged();
   }
 
@@ -54,6 +60,7 @@ class WeightLoader {
     const Tensor& stored = found->tensor;
     const std::string& name = stored_name(spec, checkpoint_.kind());
     loaded_.parameters += stored.shape.elements();
+    if (options_.experts_from_disk && spec.expert >= 0) return leave(*found, name, slot);
     if (spec.kind == TensorKind::vector) {
       TRY(widen(stored, name, slot));
     } else {
@@ -64,6 +71,40 @@ class WeightLoader {
     done_ += found->foreign ? found->foreign->stored_bytes() : stored.bytes();
     if (options_.progress) options_.progress(done_, checkpoint_.tensor_bytes());
     TRY_ASSIGN(slot, backend_.prepare(std::move(slot), weight_use(spec.kind)));
+    return Status::ok();
+  }
+
+  // A routed expert's matrix is left where it is.
+  Status leave(const StoredMatrix& found, const std::string& name, Weight& slot) {
+    if (found.foreign) {
+      return error(
+          Code::unsupported,
+          "`{}`: experts of {} can't be read from disk one by one; `hearth quantize` makes "
+          "a file whose experts can",
+          name, tensors_.scheme_name());
+    }
+    const Tensor& stored = found.tensor;
+    const auto in_file = [&](const void* begin, int64_t bytes) -> Result<FileRange> {
+      const auto range = checkpoint_.range_of(static_cast<const std::byte*>(begin), bytes);
+      if (range) return *range;
+      return error(Code::unsupported,
+                   "`{}`: lies misaligned in its file, found no way to read it "
+                   "from disk alone",
+                   name);
+    };
+    FileWeight weight{stored, {}, {}};
+    TRY_ASSIGN(weight.data, in_file(stored.data, stored.bytes()));
+    if (stored.scales) {
+      const int64_t tiles = ceil_div(stored.rows(), kScaleTile) * stored.scale_columns;
+      TRY_ASSIGN(weight.scales, in_file(stored.scales, tiles * 4));
+    }
+    const auto held =
+        held_format(TensorKind::matrix, stored.format, stored.columns(), options_.dtype);
+    if (held.copied) ++left_as_stored_;
+    TRY_ASSIGN(slot, backend_.prepare_from_file(weight));
+    loaded_.disk_bytes += slot.bytes();
+    done_ += stored.bytes();
+    if (options_.progress) options_.progress(done_, checkpoint_.tensor_bytes());
     return Status::ok();
   }
 
@@ -128,6 +169,7 @@ class WeightLoader {
   Status status_;
   int64_t done_ = 0;
   int64_t kept_ = 0;
+  int64_t left_as_stored_ = 0;
   std::map<Format, int64_t> repacked_;  // foreign matrices by what became of them
 };
 

@@ -18,6 +18,9 @@ struct LoadOptions {
   // the peak is the converted size plus the largest tensor. Embeddings, norms, biases and routers
   // stay as stored.
   std::optional<Format> dtype;
+  // Routed experts stay in their files, as stored, for a backend that reads them when they are
+  // chosen. unsupported: it doesn't, or they are of another tool's scheme.
+  bool experts_from_disk = false;
   std::function<void(int64_t done, int64_t total)> progress;  // bytes of the checkpoint
   ModelHints hints;
 };
@@ -28,6 +31,7 @@ struct LoadedModel {
   std::vector<std::string> notices;                    // lines that the user should read
   int64_t parameters = 0;
   int64_t weight_bytes = 0;  // as held, mapped or owned
+  int64_t disk_bytes = 0;    // of experts that stay in their files
 };
 
 // The architectures Hearth knows, by model_type or GGUF's general.architecture.

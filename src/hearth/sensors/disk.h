@@ -39,4 +39,7 @@ Result<DiskInfo> read_disk(const std::string& folder, const SystemRoot& root = {
 // system knows no direct reads.  no_memory: no room.
 Result<double> measure_disk_read(const std::string& folder, int64_t bytes, double seconds = 0.5);
 
+// The same of a file that is there, in pieces at random places.
+Result<double> measure_file_read(const std::string& path, double seconds = 0.5);
+
 }  // namespace hearth

@@ -60,6 +60,11 @@ ApiError bad_field(std::string param, std::string code, std::string message) {
   return error;
 }
 
+ApiError failure_of(const Status& status) {
+  if (status.code() != Code::corrupt) return error_of(status, "");
+  return api_error(500, std::string(code_name(status.code())), status.message());
+}
+
 ApiError error_of(const Status& status, std::string param) {
   ApiError error = api_error(http_status(status.code()), std::string(code_name(status.code())),
                              status.message());

@@ -25,6 +25,8 @@ ApiError api_error(int status, std::string code, std::string message, int retry_
 ApiError bad_field(std::string param, std::string code, std::string message);
 // An engine's or a template's Status; `param` is the field that it judged.
 ApiError error_of(const Status& status, std::string param);
+// Why the engine gave an answer up: a model file that broke under way is no fault of the client's.
+ApiError failure_of(const Status& status);
 
 // {"error": {message, type, param, code}}
 std::string error_json(const ApiError& error);

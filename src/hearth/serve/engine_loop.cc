@@ -363,6 +363,7 @@ void EngineLoop::count_sequences() {
   const SchedulerStats stats = engine_.stats();
   metrics_.in_engine(stats, live_ - stats.running);
   metrics_.drafts(engine_.draft_stats());
+  metrics_.experts(engine_.expert_cache_stats());
 }
 
 bool EngineLoop::take_token(Choice& choice, int32_t id) {
@@ -393,7 +394,7 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
   --live.open;
   if (reason == FinishReason::cancelled) return;
   if (reason == FinishReason::failed) {
-    if (!live.failure) live.failure = error_of(engine_.failure(), "");
+    if (!live.failure) live.failure = failure_of(engine_.failure());
     return;
   }
   if (live.job.pooling) return take_embedding(choice);

@@ -8,16 +8,16 @@
 namespace hearth::serve {
 
 Json budget_json(const MemoryBudget& budget) {
-  return {{"weights_bytes", budget.weights},
-          {"kv_cache_bytes", budget.kv_cache},
-          {"scratch_bytes", budget.scratch},
-          {"adapters_bytes", budget.adapters},
-          {"total_bytes", budget.total()}};
+  return {{"weights_bytes", budget.weights},      {"kv_cache_bytes", budget.kv_cache},
+          {"scratch_bytes", budget.scratch},      {"adapters_bytes", budget.adapters},
+          {"expert_cache_bytes", budget.experts}, {"total_bytes", budget.total()}};
 }
 
 std::string budget_text(const MemoryBudget& budget) {
-  return fmt::format("weights {}, KV cache {}, scratch {}, adapters {}, together {}",
-                     bytes_text(budget.weights), bytes_text(budget.kv_cache),
+  const std::string experts =
+      budget.experts > 0 ? fmt::format(", cache of experts {}", bytes_text(budget.experts)) : "";
+  return fmt::format("weights {}{}, KV cache {}, scratch {}, adapters {}, together {}",
+                     bytes_text(budget.weights), experts, bytes_text(budget.kv_cache),
                      bytes_text(budget.scratch), bytes_text(budget.adapters),
                      bytes_text(budget.total()));
 }

@@ -29,8 +29,11 @@ const Buckets kTokens = {1,   2,    5,    10,   20,    50,    100,   200,
 const Buckets kSequences = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 
 // A counter that somebody else keeps.
+void count_up_to(Counter& counter, double total) {
+  counter.Increment(total - counter.Value());
+}
 void count_up_to(Counter& counter, int64_t total) {
-  counter.Increment(static_cast<double>(total) - counter.Value());
+  count_up_to(counter, static_cast<double>(total));
 }
 
 }  // namespace
@@ -94,6 +97,21 @@ struct Metrics::Series {
   Counter& accepted =
       counters("hearth_spec_decode_num_accepted_tokens_total", "Of these guesses, right ones")
           .Add({});
+  Counter& expert_hits = counters("hearth_expert_cache_hits_total",
+                                  "Routed experts on disk: asked for by a step and in memory")
+                             .Add({});
+  Counter& expert_misses =
+      counters("hearth_expert_cache_misses_total", "Asked for and waited for").Add({});
+  Counter& experts_ahead =
+      counters("hearth_expert_cache_ahead_total", "Read ahead of being asked for").Add({});
+  Counter& experts_ahead_used =
+      counters("hearth_expert_cache_ahead_used_total", "Of these, asked for indeed").Add({});
+  Counter& expert_bytes =
+      counters("hearth_expert_cache_read_bytes_total", "Read from the model's files").Add({});
+  Counter& expert_wait =
+      counters("hearth_expert_cache_wait_seconds_total", "Of computing, for experts to come")
+          .Add({});
+  Gauge& expert_held = gauge("hearth_expert_cache_bytes", "Memory of cached experts");
   Gauge& adapters = gauge("hearth_adapters_loaded", "Adapters that requests may name");
   Gauge& adapter_bytes = gauge("hearth_adapter_memory_bytes", "Memory of these adapters");
   Family<Counter>& audit_events =
@@ -190,7 +208,8 @@ void Metrics::memory(const MemoryBudget& budget) {
   const std::pair<const char*, int64_t> parts[] = {{"weights", budget.weights},
                                                    {"kv_cache", budget.kv_cache},
                                                    {"scratch", budget.scratch},
-                                                   {"adapters", budget.adapters}};
+                                                   {"adapters", budget.adapters},
+                                                   {"expert_cache", budget.experts}};
   for (const auto& [part, bytes] : parts) {
     series_->memory.Add({{"part", part}}).Set(static_cast<double>(bytes));
   }
@@ -207,6 +226,17 @@ void Metrics::in_engine(const SchedulerStats& stats, int64_t waiting) {
 void Metrics::drafts(const DraftStats& stats) {
   count_up_to(series_->drafted, stats.drafted);
   count_up_to(series_->accepted, stats.accepted);
+}
+
+void Metrics::experts(const ExpertCacheStats& stats) {
+  if (!stats.active()) return;
+  count_up_to(series_->expert_hits, stats.hits);
+  count_up_to(series_->expert_misses, stats.misses);
+  count_up_to(series_->experts_ahead, stats.ahead_reads);
+  count_up_to(series_->experts_ahead_used, stats.ahead_used);
+  count_up_to(series_->expert_bytes, stats.bytes_read);
+  count_up_to(series_->expert_wait, stats.wait_seconds);
+  series_->expert_held.Set(static_cast<double>(stats.held_bytes));
 }
 
 void Metrics::response(int status) {

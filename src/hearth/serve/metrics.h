@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "hearth/backend/expert_cache.h"
 #include "hearth/engine/draft_policy.h"
 #include "hearth/engine/scheduler.h"
 #include "hearth/host/governor.h"
@@ -34,6 +35,7 @@ class Metrics {
   // `waiting`: choices that were taken and don't run.
   void in_engine(const SchedulerStats& stats, int64_t waiting);
   void drafts(const DraftStats& stats);
+  void experts(const ExpertCacheStats& stats);  // of a model whose routed experts are on disk
 
   void adapters(int64_t loaded, int64_t bytes);
   void memory(const MemoryBudget& budget);  // as stated at the start

@@ -11,6 +11,8 @@
 
 #include "hearth/backend/arena.h"
 #include "hearth/backend/backend.h"
+#include "hearth/backend/cpu/experts/expert_store.h"
+#include "hearth/backend/cpu/experts/read_ahead.h"
 #include "hearth/backend/cpu/isa/kernel_table.h"
 #include "hearth/backend/cpu/ops/expert_groups.h"
 #include "hearth/backend/cpu/ops/latent_maps.h"
@@ -24,11 +26,18 @@ namespace hearth {
 class CpuBackend : public Backend {
  public:
   CpuBackend(int threads, const cpu::KernelTable& kernels,
-             Activation activation = Activation::automatic)
-      : kernels_(kernels), activation_(activation), pool_(threads) {}
+             Activation activation = Activation::automatic, const ExpertCacheOptions& experts = {},
+             bool keeps_mapping = false)
+      : kernels_(kernels),
+        activation_(activation),
+        keeps_mapping_(keeps_mapping),
+        expert_options_(experts),
+        pool_(threads) {}
 
   std::string_view name() const override { return kernels_.name; }
-  void begin_step() override { arena_.reset(); }
+  void begin_step() override;
+  // corrupt: an expert could not be read; the next step may do better.
+  Result<Outputs> end_forward(Outputs outputs) override;
   Tensor scratch(const Shape& shape) override { return arena_.take_f32(shape); }
   std::byte* scratch_bytes(int64_t bytes) override { return arena_.take(bytes); }
   Arena::Mark scratch_mark() const override { return arena_.mark(); }
@@ -36,6 +45,8 @@ class CpuBackend : public Backend {
   int64_t scratch_used_max() const override { return arena_.used_max(); }
 
   Result<Weight> prepare(Weight weight, WeightUse use) override;
+  Result<Weight> prepare_from_file(const FileWeight& weight) override;
+  ExpertCacheStats expert_cache_stats() const override;
   Result<std::shared_ptr<const BackendForm>> prepare_latents(const AttendMla& shape) override;
 
   void embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
@@ -71,12 +82,22 @@ class CpuBackend : public Backend {
   void quantize(const cpu::Activations& x, int64_t row) const;
   cpu::Activations pair_rows(int64_t pairs, int64_t columns, bool quantized);
   void quantize_pair(const cpu::Activations& x, const cpu::ExpertGroup& group, int64_t pair) const;
+  // y = the outputs of some experts for their pairs.
+  void run_experts(std::span<const cpu::ExpertGroup> groups, const cpu::PairRows& rows);
+  // The same for experts that come from disk, in the order in which they come. false: some can't.
+  bool run_stored_experts(const MoeFfn& args, const cpu::ExpertGroups& groups,
+                          const cpu::PairRows& rows);
+  void read_ahead(const MoeFfn& args, int64_t layer);
 
   const cpu::KernelTable& kernels_;
   Activation activation_;
+  bool keeps_mapping_;  // weights that are views of a file are packed as they are multiplied
+  ExpertCacheOptions expert_options_;
   cpu::PackMemory pack_memory_;
   ThreadPool pool_;
   cpu::AbsorbedAttention absorbed_;
+  std::unique_ptr<cpu::ExpertStore> experts_;  // null: all experts are in memory
+  cpu::ReadAhead read_ahead_;
   std::vector<Tensor> low_rank_rows_;  // of add_low_rank
   Arena arena_;
 };

@@ -219,11 +219,14 @@ void TraceBackend::moe_ffn(const MoeFfn& args) {
     }
   }
   Work work = of_norm(*args.norm, args.x);
-  work += {stored / count * read + stored % count * read / count, 0, 0};
+  const int64_t chosen_bytes = stored / count * read + stored % count * read / count;
+  work += {chosen_bytes, 0, 0};
   for (const Linear* part : {&one.gate_proj, &one.up_proj, &one.down_proj}) {
     work.flops += of_linear(*part, pairs).flops;
   }
   record("moe_ffn", args.x.shape, args.x.shape, work);
+  verbs_.back().experts = read;
+  verbs_.back().expert_bytes = chosen_bytes;
 }
 
 void TraceBackend::gather_rows(Tensor x, std::span<const int64_t>, Tensor out) {

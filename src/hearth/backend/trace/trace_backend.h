@@ -27,6 +27,8 @@ struct TracedVerb {
   Shape in;   // activations [rows, dim]
   Shape out;  // [rows, dim]; of several outputs, all their columns together
   Work work;
+  int64_t experts = 0;       // routed experts that the rows choose, as expected
+  int64_t expert_bytes = 0;  // of work.weight_bytes, theirs
 };
 
 class TraceBackend : public Backend {

@@ -339,6 +339,13 @@ const GgufValue* Gguf::find_value(std::string_view key) const {
   return &values_[*at];
 }
 
+std::optional<FileRange> Gguf::range_of(const std::byte* begin, int64_t bytes) const {
+  for (const MappedFile& file : files_) {
+    if (auto range = file.range_of(begin, bytes)) return range;
+  }
+  return std::nullopt;
+}
+
 Status Gguf::unchanged() const {
   for (const MappedFile& file : files_) TRY(file.unchanged());
   return Status::ok();

@@ -115,6 +115,8 @@ class Gguf {
 
   uint32_t version() const { return version_; }
   int64_t files() const { return static_cast<int64_t>(files_.size()); }
+  // See MappedFile: of whichever file they are in.
+  std::optional<FileRange> range_of(const std::byte* begin, int64_t bytes) const;
   // corrupt when a file changed its size since it was mapped.
   Status unchanged() const;
 

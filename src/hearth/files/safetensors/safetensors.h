@@ -31,6 +31,10 @@ class Safetensors {
   const TensorEntry* find(std::string_view name) const { return table_.find(name); }
   std::span<const std::pair<std::string, std::string>> metadata() const { return metadata_; }
 
+  // See MappedFile; nullopt for the copy of a tensor that lies misaligned in the file.
+  std::optional<FileRange> range_of(const std::byte* begin, int64_t bytes) const {
+    return file_.range_of(begin, bytes);
+  }
   // corrupt when the file changed its size since it was mapped.
   Status unchanged() const { return file_.unchanged(); }
 

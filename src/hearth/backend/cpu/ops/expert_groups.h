@@ -5,12 +5,20 @@
 #include <vector>
 
 #include "hearth/backend/backend.h"
+#include "hearth/backend/cpu/ops/matmul.h"
 
 namespace hearth::cpu {
 
 struct ExpertGroup {
   const Expert* expert;
   int64_t first, count;  // rows [first, first + count) of the sorted pairs
+};
+
+// Rows of pairs on their way through the experts.
+struct PairRows {
+  Activations x;       // [pairs, dim]
+  Activations hidden;  // [pairs, inter]
+  Tensor y;            // [pairs, dim]
 };
 
 // Its vectors keep their memory from step to step.
@@ -42,6 +50,7 @@ class ExpertGroups {
 
   int64_t pairs() const { return static_cast<int64_t>(slots_.size()); }
   int64_t size() const { return static_cast<int64_t>(groups_.size()); }
+  std::span<const ExpertGroup> all() const { return groups_; }
   const ExpertGroup& operator[](int64_t g) const { return groups_[static_cast<size_t>(g)]; }
   const ExpertGroup& of_pair(int64_t pair) const {
     return groups_[group_of_pair_[static_cast<size_t>(pair)]];

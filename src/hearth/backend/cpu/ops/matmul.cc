@@ -2,7 +2,7 @@
 // tile's activations pass over them.
 #include "hearth/backend/cpu/ops/matmul.h"
 
-#include "hearth/backend/cpu/pack/packed_matrix.h"
+#include "hearth/backend/cpu/pack/mapped_matrix.h"
 #include "hearth/formats/codec.h"
 
 namespace hearth::cpu {
@@ -24,6 +24,10 @@ void multiply_decoded(const KernelTable& kernels, const Tensor& weight, const Ac
 }
 
 }  // namespace
+
+bool is_mapped(const Weight& weight) {
+  return weight.form && static_cast<const PackedMatrix&>(*weight.form).mapped;
+}
 
 bool wants_eight_bits(const Weight& weight) {
   return weight.form &&
@@ -63,22 +67,22 @@ void multiply_tile(const KernelTable& kernels, const Weight& weight, const Activ
   if (!weight.form) return multiply_decoded(kernels, weight.tensor, x, first, count, row, out);
   const auto& packed = static_cast<const PackedMatrix&>(*weight.form);
   const int64_t groups = std::min<int64_t>(2, ceil_div(weight.out() - row, kGroupRows));
+  const uint8_t* panel = packed.mapped ? packed_rows(static_cast<const MappedMatrix&>(packed), row)
+                                       : packed.group(row / packed.group_rows());
   if (packed.kind == PackedMatrix::Kind::f8) {
-    const uint8_t* panel = packed.group(row / kPanelRows);
     const auto* floats = reinterpret_cast<const float*>(panel + kPanelRows * weight.in());
     kernels.f8_gemm({x.f32.f32_row(first), x.f32.row_bytes / 4, count, weight.in(), panel,
                      floats + kPanelRows, floats, groups, out});
     return;
   }
   if (packed.kind == PackedMatrix::Kind::floats) {
-    kernels.float_gemm({x.f32.f32_row(first), x.f32.row_bytes / 4, 1, count, weight.in(),
-                        packed.group(row / kPanelRows), packed.float_format, kPanelRows, kGroupRows,
-                        groups, out, kGroupRows, count * kGroupRows, false});
+    kernels.float_gemm({x.f32.f32_row(first), x.f32.row_bytes / 4, 1, count, weight.in(), panel,
+                        packed.float_format, kPanelRows, kGroupRows, groups, out, kGroupRows,
+                        count * kGroupRows, false});
     return;
   }
-  const int64_t group = row / kGroupRows;
-  kernels.multiply_packed[static_cast<size_t>(packed.format)](
-      packed.group(group), groups, packed.group_bytes, tile_of(x.q, first, count), out);
+  kernels.multiply_packed[static_cast<size_t>(packed.format)](panel, groups, packed.group_bytes,
+                                                              tile_of(x.q, first, count), out);
 }
 
 void decode_span(const KernelTable& kernels, const Tensor& t, int64_t row, int64_t first,

@@ -28,6 +28,9 @@ struct Activations {
   int64_t rows() const { return f32.rows(); }
 };
 
+// Whether its rows are packed anew each time that they are multiplied.
+bool is_mapped(const Weight& weight);
+
 // Whether a weight is multiplied in integers.
 bool wants_eight_bits(const Weight& weight);
 
@@ -95,11 +98,18 @@ void multiply_task(const KernelTable& kernels, const Weight& weight, const Activ
   alignas(64) float buffer[kPairRows * kTileTokens];
   const int64_t row = task * cut.rows;
   const int64_t end = std::min(row + cut.rows, weight.out());
-  for_each_tile(tokens, [&](int64_t first, int64_t count) {
+  const auto tile = [&](int64_t first, int64_t count, int64_t r) {
+    multiply_tile(kernels, weight, x, begin + first, count, r, buffer);
+    emit(ResultTile{buffer, begin + first, count, r, std::min(kPairRows, end - r)});
+  };
+  if (is_mapped(weight)) {  // rows outermost: they are packed once for all tokens
     for (int64_t r = row; r < end; r += kPairRows) {
-      multiply_tile(kernels, weight, x, begin + first, count, r, buffer);
-      emit(ResultTile{buffer, begin + first, count, r, std::min(kPairRows, end - r)});
+      for_each_tile(tokens, [&](int64_t first, int64_t count) { tile(first, count, r); });
     }
+    return;
+  }
+  for_each_tile(tokens, [&](int64_t first, int64_t count) {
+    for (int64_t r = row; r < end; r += kPairRows) tile(first, count, r);
   });
 }
 

@@ -17,6 +17,7 @@ using cpu::ResultTile;
 using cpu::TaskCut;
 
 void CpuBackend::route_experts(const RouteExperts& args) {
+  if (experts_) read_ahead_.saw_router(args);
   const Tensor n = activations(args.x, *args.norm, false).f32;
   const Tensor logits = scratch({n.rows(), args.gate->out()});
   const Linear gate{*args.gate, {}};
@@ -47,6 +48,39 @@ void CpuBackend::quantize_pair(const Activations& x, const ExpertGroup& group, i
                         row - first);
 }
 
+void CpuBackend::run_experts(std::span<const ExpertGroup> groups, const cpu::PairRows& rows) {
+  const auto count = std::ssize(groups);
+  const TaskCut into(rows.hidden.f32.columns(), pool_.threads());
+  pool_.parallel_for(count * into.count(), [&](int64_t task) {
+    const ExpertGroup& group = groups[static_cast<size_t>(task / into.count())];
+    cpu::swiglu_task(kernels_, group.expert->gate_proj, group.expert->up_proj, rows.x, group.first,
+                     group.count, into, task % into.count(), rows.hidden.f32);
+  });
+  if (rows.hidden.q.rows > 0) {
+    const int64_t pairs = groups.back().first + groups.back().count - groups.front().first;
+    thread_local std::vector<const ExpertGroup*> of_this_thread;
+    std::vector<const ExpertGroup*>& of_pair = of_this_thread;
+    of_pair.assign(static_cast<size_t>(pairs), nullptr);
+    for (const ExpertGroup& group : groups) {
+      std::fill_n(of_pair.begin() + (group.first - groups.front().first), group.count, &group);
+    }
+    pool_.parallel_for(pairs, [&](int64_t i) {
+      const ExpertGroup* group = of_pair[static_cast<size_t>(i)];
+      if (group) quantize_pair(rows.hidden, *group, groups.front().first + i);
+    });
+  }
+  const TaskCut back(rows.y.columns(), pool_.threads());
+  pool_.parallel_for(count * back.count(), [&](int64_t task) {
+    const ExpertGroup& group = groups[static_cast<size_t>(task / back.count())];
+    const Linear& down = group.expert->down_proj;
+    cpu::multiply_task(kernels_, down.weight, rows.hidden, group.first, group.count, back,
+                       task % back.count(), [&](const ResultTile& tile) {
+                         cpu::add_bias(down, tile);
+                         cpu::store(tile, rows.y);
+                       });
+  });
+}
+
 void CpuBackend::moe_ffn(const MoeFfn& args) {
   thread_local ExpertGroups of_this_thread;
   ExpertGroups& groups = of_this_thread;  // the workers must see this one, not their own
@@ -56,39 +90,24 @@ void CpuBackend::moe_ffn(const MoeFfn& args) {
   const Expert& any = args.experts[0];
   const int64_t inter = any.gate_proj.weight.out();
   const Tensor n = activations(args.x, *args.norm, false).f32;
-  const Activations x = pair_rows(
+  cpu::PairRows rows;
+  rows.x = pair_rows(
       groups.pairs(), dim,
       cpu::wants_eight_bits(any.gate_proj.weight) || cpu::wants_eight_bits(any.up_proj.weight));
-  const Activations hidden =
-      pair_rows(groups.pairs(), inter, cpu::wants_eight_bits(any.down_proj.weight));
-  const Tensor y = scratch({groups.pairs(), dim});
+  rows.hidden = pair_rows(groups.pairs(), inter, cpu::wants_eight_bits(any.down_proj.weight));
+  rows.y = scratch({groups.pairs(), dim});
   pool_.parallel_for(groups.pairs(), [&](int64_t p) {
-    std::copy_n(n.f32_row(groups.slot(p) / k), dim, x.f32.f32_row(p));
-    if (x.q.rows > 0) quantize_pair(x, groups.of_pair(p), p);
+    std::copy_n(n.f32_row(groups.slot(p) / k), dim, rows.x.f32.f32_row(p));
+    if (rows.x.q.rows > 0) quantize_pair(rows.x, groups.of_pair(p), p);
   });
-  const TaskCut into(inter, pool_.threads());
-  pool_.parallel_for(groups.size() * into.count(), [&](int64_t task) {
-    const ExpertGroup& group = groups[task / into.count()];
-    cpu::swiglu_task(kernels_, group.expert->gate_proj, group.expert->up_proj, x, group.first,
-                     group.count, into, task % into.count(), hidden.f32);
-  });
-  if (hidden.q.rows > 0) {
-    pool_.parallel_for(groups.pairs(),
-                       [&](int64_t p) { quantize_pair(hidden, groups.of_pair(p), p); });
+  if (experts_ && cpu::file_matrix(any.gate_proj.weight)) {
+    if (!run_stored_experts(args, groups, rows)) return;  // end_forward says why
+  } else {
+    run_experts(groups.all(), rows);
   }
-  const TaskCut back(dim, pool_.threads());
-  pool_.parallel_for(groups.size() * back.count(), [&](int64_t task) {
-    const ExpertGroup& group = groups[task / back.count()];
-    const Linear& down = group.expert->down_proj;
-    cpu::multiply_task(kernels_, down.weight, hidden, group.first, group.count, back,
-                       task % back.count(), [&](const ResultTile& tile) {
-                         cpu::add_bias(down, tile);
-                         cpu::store(tile, y);
-                       });
-  });
   pool_.parallel_for(args.x.rows(), [&](int64_t t) {
     for (int64_t slot = t * k; slot < (t + 1) * k; ++slot) {
-      kernels_.axpy(args.weights[slot], y.f32_row(groups.pair(slot)), args.x.f32_row(t), dim);
+      kernels_.axpy(args.weights[slot], rows.y.f32_row(groups.pair(slot)), args.x.f32_row(t), dim);
     }
   });
 }

@@ -30,9 +30,16 @@ constexpr uint64_t sorted_fifth_bits(uint64_t bits) {
 }
 
 // Signs of point k of four points of eight: bit i goes to bit k of byte i, bit 4 + i to bit 4 + k.
+constexpr std::array<uint32_t, 256> kSpread = [] {
+  const auto spread = [](uint32_t four) { return four * 0x204081u & 0x01010101u; };
+  std::array<uint32_t, 256> out{};
+  for (uint32_t signs = 0; signs < 256; ++signs) {
+    out[signs] = spread(signs & 15) | spread(signs >> 4) << 4;
+  }
+  return out;
+}();
 constexpr uint64_t spread_signs(uint64_t signs, int k) {
-  const auto spread = [](uint64_t four) { return four * 0x204081u & 0x01010101u; };
-  return (spread(signs & 15) | spread(signs >> 4 & 15) << 4) << k;
+  return uint64_t{kSpread[signs & 255]} << k;
 }
 constexpr uint64_t sorted_signs(uint64_t bits) {
   uint64_t out = 0;
@@ -188,21 +195,73 @@ std::optional<FloatFormat> float_format(Format format) {
   return std::nullopt;
 }
 
-void pack_panel(const Tensor& in, int64_t panel, uint8_t* out) {
-  const auto bytes = static_cast<size_t>(format_info(in.format).block_bytes);
-  const int64_t first = panel * kPanelRows;
-  const int64_t rows = std::min(kPanelRows, in.rows() - first);
-  if (rows < kPanelRows) {
-    std::memset(out, 0, static_cast<size_t>(kPanelRows * in.columns()) * bytes);
-  }
-  for (int64_t r = 0; r < rows; ++r) {
-    const std::byte* row = in.row(first + r);
-    uint8_t* to = out + static_cast<size_t>(r) * bytes;
-    for (int64_t c = 0; c < in.columns(); ++c) {
-      std::memcpy(to, row, bytes);
-      row += bytes;
-      to += static_cast<size_t>(kPanelRows) * bytes;
+namespace {
+
+// Eight rows of eight bytes become eight columns: halves, quarters, then bytes change places.
+void transpose_bytes(uint64_t (&x)[8]) {
+  const auto swap = [&x](size_t distance, int bits, uint64_t mask) {
+    for (size_t i = 0; i < 8; ++i) {
+      if (i & distance) continue;
+      const uint64_t change = (x[i] >> bits ^ x[i + distance]) & mask;
+      x[i] ^= change << bits;
+      x[i + distance] ^= change;
     }
+  };
+  swap(4, 32, 0x00000000ffffffff);
+  swap(2, 16, 0x0000ffff0000ffff);
+  swap(1, 8, 0x00ff00ff00ff00ff);
+}
+
+// part[32][width] as [width][32]
+template <typename T, size_t kWidth>
+void transpose_part(const T (&part)[kPanelRows][kWidth], int64_t columns, uint8_t* out) {
+  for (int64_t c = 0; c < columns; ++c) {
+    T column[kPanelRows];
+    for (int64_t r = 0; r < kPanelRows; ++r) column[r] = part[r][c];
+    std::memcpy(out + c * static_cast<int64_t>(sizeof(column)), column, sizeof(column));
+  }
+}
+template <size_t kWidth>
+void transpose_part(const uint8_t (&part)[kPanelRows][kWidth], int64_t columns, uint8_t* out) {
+  for (int64_t c = 0; c < columns; c += 8) {
+    for (int64_t r = 0; r < kPanelRows; r += 8) {
+      uint64_t x[8];
+      for (int64_t i = 0; i < 8; ++i) std::memcpy(&x[i], &part[r + i][c], 8);
+      transpose_bytes(x);
+      for (int64_t i = 0; i < std::min<int64_t>(8, columns - c); ++i) {
+        std::memcpy(out + (c + i) * kPanelRows + r, &x[i], 8);
+      }
+    }
+  }
+}
+
+// Rows [first, first + 32) as [column][row]; rows beyond the last are zero. Through a small copy of
+// some columns of all rows: neighbouring rows lie a power of two apart often enough to push each
+// other out of the cache.
+template <typename T>
+void transpose_panel(const Tensor& in, int64_t first, uint8_t* out) {
+  constexpr int64_t kColumns = 64;
+  T part[kPanelRows][kColumns] = {};
+  const int64_t rows = std::min(kPanelRows, in.rows() - first);
+  for (int64_t begin = 0; begin < in.columns(); begin += kColumns) {
+    const int64_t columns = std::min(kColumns, in.columns() - begin);
+    for (int64_t r = 0; r < rows; ++r) {
+      std::memcpy(part[r], in.row(first + r) + begin * static_cast<int64_t>(sizeof(T)),
+                  static_cast<size_t>(columns) * sizeof(T));
+    }
+    transpose_part(part, columns, out);
+    out += columns * kPanelRows * static_cast<int64_t>(sizeof(T));
+  }
+}
+
+}  // namespace
+
+void pack_panel(const Tensor& in, int64_t panel, uint8_t* out) {
+  const int64_t first = panel * kPanelRows;
+  if (format_info(in.format).block_bytes == 4) {
+    transpose_panel<uint32_t>(in, first, out);
+  } else {
+    transpose_panel<uint16_t>(in, first, out);
   }
 }
 
@@ -215,15 +274,13 @@ int64_t f8_panel_bytes(int64_t columns) {
 void pack_f8_panel(const Tensor& in, int64_t panel, uint8_t* out) {
   const int64_t columns = in.columns(), first = panel * kPanelRows;
   const int64_t rows = std::min(kPanelRows, in.rows() - first);
-  std::memset(out, 0, static_cast<size_t>(f8_panel_bytes(columns)));
+  transpose_panel<uint8_t>(in, first, out);
   auto* factor = reinterpret_cast<float*>(out + kPanelRows * columns);
+  std::memset(factor, 0, static_cast<size_t>(f8_panel_bytes(columns) - kPanelRows * columns));
   for (int64_t r = 0; r < rows; ++r) {
     const auto* row = reinterpret_cast<const uint8_t*>(in.row(first + r));
     bool nan = false;
-    for (int64_t c = 0; c < columns; ++c) {
-      out[c * kPanelRows + r] = row[c];
-      nan = nan || (row[c] & 0x7f) == 0x7f;
-    }
+    for (int64_t c = 0; c < columns; ++c) nan |= (row[c] & 0x7f) == 0x7f;
     factor[r] = nan ? std::numeric_limits<float>::quiet_NaN() : 1.0f;
   }
   float* scale = factor + kPanelRows;
@@ -231,6 +288,31 @@ void pack_f8_panel(const Tensor& in, int64_t panel, uint8_t* out) {
     const int64_t at = first / kScaleTile * in.scale_columns + tile;
     scale[tile] = 256 * (in.scales != nullptr ? in.scales[at] : 1.0f);  // see vec_from_f8
   }
+}
+
+PackedMatrix packed_layout(const Tensor& stored) {
+  using Kind = PackedMatrix::Kind;
+  PackedMatrix form;
+  const int64_t row_bytes = Tensor::packed_row_bytes(stored.format, stored.columns());
+  if (stored.format == Format::f8_e4m3) {
+    form.kind = Kind::f8;
+    form.group_bytes = f8_panel_bytes(stored.columns());
+  } else if (const auto floats = float_format(stored.format)) {
+    form.kind = Kind::floats;
+    form.float_format = *floats;
+    form.group_bytes = kPanelRows * row_bytes;
+  } else {
+    form.format = *packed_format(stored.format);
+    form.group_bytes = kGroupRows * row_bytes;
+  }
+  return form;
+}
+
+void pack_rows(const Tensor& stored, const PackedMatrix& form, int64_t index, uint8_t* out) {
+  using Kind = PackedMatrix::Kind;
+  if (form.kind == Kind::integers) pack_group(stored, index, out);
+  if (form.kind == Kind::floats) pack_panel(stored, index, out);
+  if (form.kind == Kind::f8) pack_f8_panel(stored, index, out);
 }
 
 Result<std::shared_ptr<uint8_t>> PackMemory::take(int64_t bytes) {

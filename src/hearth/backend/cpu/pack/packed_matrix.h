@@ -54,15 +54,24 @@ class PackMemory {
 
 // `integers`: groups of 16 rows in a PackedFormat. `floats`: panels of 32 rows as [column][row] in
 // the stored float format. `f8`: the panels of pack_f8_panel.
+// `stored`: of an expert on disk (experts/), rows as in the file, which are decoded as they are
+// needed.
 struct PackedMatrix : BackendForm {
-  enum class Kind : uint8_t { integers, floats, f8 };
+  enum class Kind : uint8_t { integers, floats, f8, stored };
   Kind kind = Kind::integers;
+  bool mapped = false;  // a MappedMatrix, without data
   PackedFormat format = PackedFormat::q8_0;
   FloatFormat float_format = FloatFormat::f32;
   int64_t group_bytes = 0;  // of a group or panel
   std::shared_ptr<uint8_t> data;
 
   const uint8_t* group(int64_t g) const { return data.get() + g * group_bytes; }
+  int64_t group_rows() const { return kind == Kind::integers ? kGroupRows : kPanelRows; }
 };
+
+// What the form of a weight that kernels read will be, without its data.
+PackedMatrix packed_layout(const Tensor& stored);
+// Group or panel `index` of it.
+void pack_rows(const Tensor& stored, const PackedMatrix& form, int64_t index, uint8_t* out);
 
 }  // namespace hearth::cpu
