@@ -16,11 +16,11 @@ struct BackendOptions {
   int threads = 1;
   std::string cpu_isa;  // "" = the best this machine has
   Activation activation = Activation::automatic;
-  bool cuda_graphs = true;     // off: to see what recording steps gains
-  bool cuda_overlap = true;    // off: to see what overlapping kernels gains
-  bool keep_mapping = false;   // of the CPU: weights stay in their files' mappings, shared
-  ExpertCacheOptions experts;  // of the CPU: routed experts from disk
-  int64_t gpu_memory = 0;      // most bytes in use on a GPU, by all programs; 0: what it has
+  bool cuda_graphs = true;          // off: to see what recording steps gains
+  bool cuda_overlap = true;         // off: to see what overlapping kernels gains
+  bool keep_mapping = false;        // of the CPU: weights stay in their files' mappings, shared
+  ExpertCacheOptions experts = {};  // of the CPU: routed experts from disk
+  int64_t gpu_memory = 0;           // most bytes in use on a GPU, by all programs; 0: what it has
 };
 
 // invalid: no such device.  unsupported: this machine or build lacks it.
