@@ -126,6 +126,27 @@ class Protocol(unittest.TestCase):
         self.assertGreater(len(shown), 10)
         self.assertEqual(shown - there, set())
 
+    def test_the_metrics_that_are_promised(self):
+        question = "".join(f"{n}+{n * 3}=? " for n in range(40))
+        for _ in range(2):  # the second finds its prompt in the cache
+            self.assertEqual(self.server.chat(question, max_tokens=4)[0], 200)
+        body = {"messages": [{"role": "user", "content": "7*8=?"}], **ENDLESS}
+        self.assertEqual(self.server.ask("POST", "/v1/chat/completions", body,
+                                         **{"X-Request-Timeout": "50ms"})[0], 408)
+        _, _, text = self.server.ask("GET", "/metrics")
+        types = dict(re.findall(r"^# TYPE hearth_(\w+) (\w+)$", text, re.M))
+        for name in ("time_to_first_token_seconds", "inter_token_latency_seconds",
+                     "request_queue_time_seconds", "e2e_request_latency_seconds"):
+            self.assertEqual(types.get(name), "histogram", name)
+            self.assertGreater(self.server.metric(f"{name}_count"), 0, name)
+        for name in ("num_requests_running", "num_requests_waiting", "kv_cache_usage_perc"):
+            self.assertEqual(types.get(name), "gauge", name)
+        for name in ("prefix_cache_hits_total", "prompt_tokens_total", "generation_tokens_total",
+                     "requests_failed_total"):
+            self.assertEqual(types.get(name), "counter", name)
+            self.assertGreater(self.server.metric(name), 0, name)
+        self.assertRegex(text, r'hearth_requests_failed_total\{.*type="deadline_exceeded"\} [1-9]')
+
     def test_adapters_come_and_go(self):
         with tempfile.TemporaryDirectory() as folder:
             write_adapter(f"{folder}/one", 0.5)

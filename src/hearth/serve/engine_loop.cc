@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "hearth/engine/constrain.h"
-#include "hearth/serve/answer_text.h"
 #include "hearth/serve/token_chances.h"
 
 namespace hearth::serve {
@@ -41,28 +40,12 @@ ApiError given_up(Abandon reason) {
 // between.
 constexpr int64_t kEmbeddingsAtOnce = 8;
 
-AnswerText::Form form_of(const GenerationJob& job, const Prompt& prompt) {
-  return job.raw ? AnswerText::Form::raw : chat_form(prompt);
-}
-
-// The field of the request that its prompts came in.
-const char* field_of(const GenerationJob& job) {
-  if (job.pooling) return "input";
-  return job.raw ? "prompt" : "messages";
-}
-
 }  // namespace
-
-int64_t GenerationJob::prompt_tokens() const {
-  int64_t tokens = 0;
-  for (const Prompt& p : prompts) tokens += static_cast<int64_t>(p.ids.size());
-  return tokens * n;
-}
 
 struct EngineLoop::Choice {
   Choice(const Tokenizer& tokenizer, const GenerationJob& job, const Prompt& prompt, int64_t index)
       : index(static_cast<int32_t>(index)),
-        text(tokenizer, form_of(job, prompt), job.stop, static_cast<int32_t>(index)) {
+        text(tokenizer, job.form_of(prompt), job.stop, static_cast<int32_t>(index)) {
     if (job.tools) text.read_tool_calls(*job.tools, job.single_call);
   }
 
@@ -79,11 +62,11 @@ struct EngineLoop::Choice {
 
 struct EngineLoop::Live {
   GenerationJob job;
-  Clock::time_point arrival;
   std::vector<std::unique_ptr<Choice>> choices;
   int64_t open = 0;         // choices in the engine
   int64_t prompt_done = 0;  // of all of them
-  bool started = false;
+  bool scheduled = false;   // a first step was planned with it
+  bool started = false;     // something came out of it
   bool given_up = false;
   std::optional<ApiError> failure;
   int64_t step_rows = 0;  // tokens that the last step computed for it
@@ -146,6 +129,7 @@ std::optional<ApiError> EngineLoop::submit(GenerationJob job) {
     live_ += job.at_once;
     prompt_tokens_ += tokens;
     metrics_.admitted();
+    job.arrival = Clock::now();
     submitted_.push_back(std::move(job));
   }
   wake_.notify_one();
@@ -240,7 +224,6 @@ std::vector<GenerationJob> EngineLoop::take_new() {
 
 void EngineLoop::begin(GenerationJob job) {
   auto live = std::make_unique<Live>();
-  live->arrival = Clock::now();
   live->job = std::move(job);
   Live& added = *live;
   jobs_.push_back(std::move(live));
@@ -268,7 +251,10 @@ TokenSink EngineLoop::sink_of(Choice& choice) {
   sink.on_finish = [this, &choice](FinishReason reason) { take_finish(choice, reason); };
   sink.on_error = [&live](const Status& status) { live.failure = error_of(status, "grammar"); };
   sink.on_rows = [&live](int64_t rows) { live.step_rows += rows; };
-  sink.on_start = [&job = live.job, &choice](int64_t cached) {
+  sink.on_start = [this, &live, &job = live.job, &choice](int64_t cached) {
+    if (!std::exchange(live.scheduled, true)) {
+      metrics_.queued(seconds_of(Clock::now() - job.arrival));
+    }
     if (choice.index % job.n != 0) return;  // choices of one prompt share it
     const Prompt& prompt = job.prompts[static_cast<size_t>(choice.index / job.n)];
     job.channel->count_prompt(static_cast<int64_t>(prompt.ids.size()), cached);
@@ -312,20 +298,20 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
     request.shares_prompt_with = live.choices[static_cast<size_t>(first)]->id;
   }
   const Status constrained =
-      constrain(request, model_, prompt, form_of(job, prompt), job.grammar, job.thought);
+      constrain(request, model_, prompt, job.form_of(prompt), job.grammar, job.thought);
   if (!constrained.is_ok()) {
     live.failure = error_of(constrained, "thinking_budget");
     return false;
   }
   if (job.mark) {
-    request.keyed = make_mark(model_.tokenizer(), form_of(job, prompt), *job.mark, job.sampling);
+    request.keyed = make_mark(model_.tokenizer(), job.form_of(prompt), *job.mark, job.sampling);
   } else if (options_.marks_required && !job.pooling) {  // an embedding has no words to mark
     live.failure = api_error(500, "unmarked", "the answer would not have been watermarked");
     return false;
   }
   const Result<int64_t> id = engine_.submit(std::move(request), sink_of(choice));
   if (!id) {
-    live.failure = error_of(id.status(), field_of(job));
+    live.failure = error_of(id.status(), job.field());
     return false;
   }
   choice.id = *id;
@@ -344,7 +330,7 @@ void EngineLoop::give_up_the_abandoned() {
   const Clock::time_point now = Clock::now();
   for (const auto& live : jobs_) {
     if (live->given_up) continue;
-    const double age = seconds_of(now - live->arrival);
+    const double age = seconds_of(now - live->job.arrival);
     if (!live->started && age > options_.queue_seconds) {
       live->failure = overloaded("the queue was too long for this request", retry_after());
     } else if (age > options_.request_seconds) {
@@ -370,7 +356,7 @@ bool EngineLoop::take_token(Choice& choice, int32_t id) {
   Live& live = *choice.job;
   const Clock::time_point now = Clock::now();
   if (choice.text.tokens() == 0) {
-    metrics_.first_token(seconds_of(now - live.arrival));
+    metrics_.first_token(seconds_of(now - live.job.arrival));
   } else {
     metrics_.next_token(seconds_of(now - choice.last_token));
   }
@@ -440,7 +426,7 @@ void EngineLoop::end(Live& live) {
     metrics_.cancelled(abandon_name(abandoned), usage);
     live.job.channel->fail(given_up(abandoned), usage);
   } else {
-    metrics_.completed(usage, seconds_of(now - live.arrival));
+    metrics_.completed(usage, seconds_of(now - live.job.arrival));
     live.job.channel->finish(usage);
   }
   const double gap = seconds_of(now - last_end_);

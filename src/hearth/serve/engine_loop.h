@@ -15,45 +15,14 @@
 #include <thread>
 #include <vector>
 
-#include "hearth/engine/answer_mark.h"
 #include "hearth/engine/engine.h"
-#include "hearth/engine/pooling.h"
 #include "hearth/engine/text_model.h"
-#include "hearth/engine/thought_limit.h"
 #include "hearth/host/machine_watch.h"
-#include "hearth/serve/answer_channel.h"
 #include "hearth/serve/cost_meter.h"
+#include "hearth/serve/generation_job.h"
 #include "hearth/serve/metrics.h"
 
 namespace hearth::serve {
-
-// A request in tokens. Choice i answers prompt i / n.
-struct GenerationJob {
-  std::vector<Prompt> prompts;
-  int64_t n = 1;
-  SamplingParams sampling;  // the seed is that of choice 0
-  int64_t max_tokens = 0;
-  std::vector<std::string> stop;
-  std::optional<Pooling> pooling;  // set: embeddings of the prompts, instead of answers
-  std::shared_ptr<grammar::CompiledGrammar> grammar;  // of the answers; null: none
-  uint64_t tenant = 0;               // only its own requests share cached prompts with it
-  bool raw = false;                  // a completion: no thought is split off
-  std::optional<ToolDialect> tools;  // calls of tools are read from the reply
-  ThoughtOptions thought;
-  std::optional<watermark::Mark> mark;  // how the answers are drawn; absent: by the seed
-  bool single_call = false;             // the first of them ends it
-  bool resumable = false;  // its channel is told the tokens, too: another replica may go on with it
-  std::vector<int32_t> generated;          // another one did: the beginning of the one answer
-  std::optional<int64_t> logprobs;         // how many alternatives; absent: none are wanted
-  std::shared_ptr<const Adapter> adapter;  // null: the bare model
-  std::optional<std::chrono::steady_clock::time_point> deadline;  // the client's
-  std::shared_ptr<AnswerChannel> channel;
-  std::function<void(const Usage&)> on_end;  // told by the engine's thread; may be empty
-  int64_t at_once = 0;  // choices in the engine at the same time; set by the loop
-
-  int64_t choices() const { return n * static_cast<int64_t>(prompts.size()); }
-  int64_t prompt_tokens() const;  // of all choices
-};
 
 struct LoopOptions {
   int64_t sequences_max = 1024;           // waiting and running

@@ -1,4 +1,5 @@
-// See metrics.h. Buckets are vLLM's.
+// See metrics.h. Buckets are vLLM's, but for queue times, where those begin at 0.3 s: too late to
+// show a wait of a step or two.
 #include "hearth/serve/metrics.h"
 
 #include <prometheus/counter.h>
@@ -132,6 +133,8 @@ struct Metrics::Series {
       gauges("hearth_device_reading_age_seconds", "How old the last reading is, by device");
   Gauge& open = gauge("hearth_connections_open", "HTTP connections");
   Gauge& calls = gauge("hearth_grpc_calls_open", "gRPC calls");
+  Histogram& queue = histogram("hearth_request_queue_time_seconds",
+                               "From admission to the first step", kFirstToken);
   Histogram& first = histogram("hearth_time_to_first_token_seconds",
                                "From admission to the first token", kFirstToken);
   Histogram& next =
@@ -184,6 +187,10 @@ void Metrics::cancelled(std::string_view reason, const Usage& usage) {
 
 void Metrics::choice_finished(std::string_view reason) {
   series_->success.Add({{"finished_reason", std::string(reason)}}).Increment();
+}
+
+void Metrics::queued(double seconds_since_arrival) {
+  series_->queue.Observe(seconds_since_arrival);
 }
 
 void Metrics::first_token(double seconds_since_arrival) {

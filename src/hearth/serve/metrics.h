@@ -29,6 +29,7 @@ class Metrics {
   void cancelled(std::string_view reason, const Usage& usage);
   void choice_finished(std::string_view reason);
 
+  void queued(double seconds_since_arrival);  // its first step begins
   void first_token(double seconds_since_arrival);
   void next_token(double seconds_since_last);
   void step(int64_t sequences, double seconds);

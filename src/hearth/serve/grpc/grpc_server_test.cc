@@ -87,6 +87,9 @@ TEST(Grpc, AStreamIsHttpsAnswerTokenForToken) {
     for (const Json& token : choice["logprobs"][list]) told += token["token"].get<std::string>();
   }
   EXPECT_EQ(text, told);
+  for (const char* histogram : {"request_queue_time", "time_to_first_token"}) {
+    EXPECT_EQ(server.metric(fmt::format("hearth_{}_seconds_count", histogram)), 2) << histogram;
+  }
 }
 
 TEST(Grpc, GenerateTakesTextAndTokens) {
