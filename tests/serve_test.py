@@ -96,6 +96,49 @@ class Protocol(unittest.TestCase):
         self.assertEqual(judged["choices"][0]["message"], cold["choices"][0]["message"])
         self.assertGreater(self.server.metric("prefix_cache_hits_total"), 0)
 
+    def test_turns_share_what_they_have_in_common(self):
+        """The template drops earlier thoughts: a turn's prompt goes with the last one's up to its
+        answer, where the thought stood."""
+        def prompt_of(messages):
+            return self.server.ask("POST", "/tokenize", {"messages": messages})[2]["tokens"]
+
+        def in_common(a, b):
+            return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+
+        def ask(server, messages):
+            return server.ask("POST", "/v1/chat/completions",
+                              {"messages": messages, "temperature": 0, "max_tokens": 200})[2]
+
+        for how in ("left out", "beside the answer", "in the answer"):
+            messages, known, hits = [], [], []
+            for turn in range(3):
+                question = f"{how}: " + "".join(f"{n}+{n * 7 + turn}=? " for n in range(40))
+                messages.append({"role": "user", "content": question})
+                prompt = prompt_of(messages)
+                # Whole blocks of 64; the last token is computed whatever is known.
+                expected = max((min(in_common(prompt, p), len(prompt) - 1) // 64 * 64
+                                for p in known), default=0)
+                reply = ask(self.server, messages)
+                self.assertEqual(reply["usage"]["prompt_tokens"], len(prompt))
+                hits.append(reply["usage"]["prompt_cache_hit_tokens"])
+                self.assertEqual(hits[-1], expected, (how, turn))
+                with Server("--no-log-requests") as fresh:
+                    cold = ask(fresh, messages)
+                self.assertEqual(cold["usage"]["prompt_cache_hit_tokens"], 0)
+                self.assertEqual(cold["choices"], reply["choices"])
+                known.append(prompt)
+                message = reply["choices"][0]["message"]
+                thought, content = message["reasoning_content"], message["content"] or ""
+                self.assertTrue(thought)
+                told = {"left out": {"content": content},
+                        "beside the answer": {"content": content, "reasoning_content": thought},
+                        "in the answer": {"content": f"<think>{thought}</think>{content}"}}[how]
+                messages.append({"role": "assistant", **told})
+                plain = [*messages[:-1], {"role": "assistant", "content": content}]
+                self.assertEqual(prompt_of(messages), prompt_of(plain), "a thought stayed")
+            self.assertGreater(hits[1], 128)
+            self.assertGreater(hits[2], hits[1] + 128)
+
     def test_completions_and_tokens(self):
         _, _, tokens = self.server.ask("POST", "/tokenize", {"prompt": "12+30"})
         _, _, text = self.server.ask("POST", "/detokenize", {"tokens": tokens["tokens"][1:]})
@@ -198,9 +241,9 @@ class Protocol(unittest.TestCase):
 
     def test_the_memory_is_stated(self):
         stated = self.server.announced["memory"]
-        parts = ("weights", "kv_cache", "scratch", "adapters")
+        parts = ("weights", "kv_cache", "scratch", "adapters", "process", "connections")
         self.assertEqual(stated["total_bytes"], sum(stated[f"{p}_bytes"] for p in parts))
-        self.assertGreater(min(stated[f"{p}_bytes"] for p in parts[:3]), 0)
+        self.assertGreater(min(stated[f"{p}_bytes"] for p in parts if p != "adapters"), 0)
         self.assertEqual(self.server.ask("GET", "/health?verbose")[2]["memory"], stated)
         self.assertEqual(self.server.metric("memory_budget_bytes"), stated["total_bytes"])
         run = subprocess.run([BINARY, "serve", "--model", MINI, "--port", "0",

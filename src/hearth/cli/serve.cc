@@ -266,6 +266,17 @@ GrpcOptions grpc_options(const Options& options) {
 }
 #endif
 
+// What is known once everything is loaded. gRPC lets as many calls in as HTTP connections.
+Status complete_budget(const Options& options, const OpenedText& opened, int64_t adapters,
+                       int64_t mapped_before, MemoryBudget& out) {
+  out.adapters = adapters;
+  out.process =
+      process_bytes(opened.model->loaded(), adapters, opened.backend->name(), mapped_before);
+  const int64_t protocols = options.grpc_port ? 2 : 1;
+  out.connections = protocols * options.http.connections_max * kConnectionBytes;
+  return check_serve_budget(out, opened.backend->name());
+}
+
 Status run_serve(Options& options, const Session& session) {
   if (!options.new_api_key.empty()) return print_new_key(options.new_api_key, session);
   if (options.model.model.empty()) options.model.model = "mini";
@@ -282,6 +293,7 @@ Status run_serve(Options& options, const Session& session) {
   options.gate.costs_known = costs != nullptr;
   TRY_ASSIGN(const std::unique_ptr<Gate> gate, Gate::open(options.gate));
   raise_file_limit();
+  const int64_t mapped = mapped_now();
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
   const TextModel& model = *opened.model;
   TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, opened));
@@ -307,8 +319,7 @@ Status run_serve(Options& options, const Session& session) {
   EngineLoop loop(model, engine, metrics, limits);
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
-  memory.adapters = adapters.bytes();
-  TRY(check_serve_budget(memory, opened.backend->name()));
+  TRY(complete_budget(options, opened, adapters.bytes(), mapped, memory));
   metrics.memory(memory);
   Admission admission(model, loop, adapters, *gate, metrics, std::move(settings));
   ServiceOptions answers = service_options(options, memory);

@@ -89,6 +89,23 @@ serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& 
   return out;
 }
 
+int64_t mapped_now() {
+  const auto memory = read_process_memory();
+  return memory ? memory->mapped_bytes : 0;
+}
+
+// A device holds weights and adapters itself. Pages of the model's files come and go, and count as
+// weights.
+int64_t process_bytes(const LoadedModel& model, int64_t adapters, std::string_view backend,
+                      int64_t mapped_before) {
+  const auto memory = read_process_memory();
+  if (!memory) return 0;
+  const bool here = backend != "cuda";
+  const int64_t owned = here ? model.weight_bytes - model.mapped_bytes + adapters : 0;
+  const int64_t files = std::max(mapped_before, memory->mapped_bytes - model.mapped_bytes);
+  return std::max<int64_t>(0, memory->resident_bytes - memory->mapped_bytes - owned) + files;
+}
+
 Status check_serve_budget(const serve::MemoryBudget& budget, std::string_view backend) {
   const auto memory = read_memory();
   if (!memory || backend == "cuda") return Status::ok();

@@ -216,5 +216,40 @@ TEST(GrammarCacheTest, KeepsAboutAsManyAsItMay) {
   EXPECT_FALSE(cache.get({OutputFormat::Kind::regex, "("}, 0).has_value());
 }
 
+// Ten thousand schemas, each another one: the cache stays within its bytes, and holds none of the
+// grammars that it dropped.
+TEST(GrammarCacheTest, TenThousandSchemasTakeTheMemoryOfAFew) {
+  std::vector<std::string> tokens;
+  for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
+  const auto trie =
+      std::make_shared<const grammar::TokenTrie>(grammar::TokenTrie::of(std::move(tokens)));
+  const auto schema = [](int i) {
+    return OutputFormat{
+        OutputFormat::Kind::json_schema,
+        fmt::format(R"({{"type":"object","properties":{{"m{}":{{"type":"integer"}}}},)"
+                    R"("required":["m{}"]}})",
+                    i, i)};
+  };
+  GrammarCache whole(trie);
+  ASSERT_TRUE(whole.get(schema(0), 0).has_value());
+  const int64_t one = whole.bytes();
+  ASSERT_GT(one, 0);
+  const int64_t bound = 8 * one + one / 2;  // the members' names differ in length by little
+  GrammarCache cache(trie, std::nullopt, bound);
+  std::vector<std::weak_ptr<grammar::CompiledGrammar>> made;
+  size_t most = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    const auto grammar = cache.get(schema(i), 0);
+    ASSERT_TRUE(grammar.has_value()) << grammar.status().message();
+    made.push_back(*grammar);
+    ASSERT_LE(cache.bytes(), bound) << i;
+    most = std::max(most, cache.size());
+  }
+  EXPECT_GE(most, 4u);
+  EXPECT_LT(most, GrammarCache::kGrammarsMax) << "the number was reached before the bytes";
+  const auto alive = std::ranges::count_if(made, [](const auto& g) { return !g.expired(); });
+  EXPECT_EQ(static_cast<size_t>(alive), cache.size());
+}
+
 }  // namespace
 }  // namespace hearth

@@ -81,10 +81,26 @@ Result<std::shared_ptr<grammar::CompiledGrammar>> compile_format(
   return made(loose);
 }
 
-void GrammarCache::drop_the_oldest() {
+int64_t GrammarCache::bytes() const {
+  std::lock_guard lock(mutex_);
+  return sum_of_bytes();
+}
+
+size_t GrammarCache::size() const {
+  std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+// Both under the mutex. A grammar grows while it is used.
+int64_t GrammarCache::sum_of_bytes() const {
   int64_t bytes = 0;
   for (const auto& [key, entry] : entries_) bytes += entry.grammar->bytes();
-  while (entries_.size() > 1 && (entries_.size() > kGrammarsMax || bytes > kBytesMax)) {
+  return bytes;
+}
+
+void GrammarCache::drop_the_oldest() {
+  int64_t bytes = sum_of_bytes();
+  while (entries_.size() > 1 && (entries_.size() > kGrammarsMax || bytes > bytes_max_)) {
     const auto oldest = entries_.find(used_.back());
     bytes -= oldest->second.grammar->bytes();
     entries_.erase(oldest);

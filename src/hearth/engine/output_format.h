@@ -47,11 +47,15 @@ class GrammarCache {
   static constexpr int64_t kBytesMax = int64_t{256} << 20;
 
   explicit GrammarCache(std::shared_ptr<const grammar::TokenTrie> tokens,
-                        std::optional<ToolManner> manner = std::nullopt)
-      : tokens_(std::move(tokens)), manner_(std::move(manner)) {}
+                        std::optional<ToolManner> manner = std::nullopt,
+                        int64_t bytes_max = kBytesMax)
+      : tokens_(std::move(tokens)), manner_(std::move(manner)), bytes_max_(bytes_max) {}
 
   Result<std::shared_ptr<grammar::CompiledGrammar>> get(const OutputFormat& format,
                                                         uint64_t tenant);
+  // Of what is kept: at most bytes_max, or one grammar that is larger.
+  int64_t bytes() const;
+  size_t size() const;
 
  private:
   using Key = std::tuple<uint64_t, OutputFormat::Kind, std::string, std::string>;
@@ -59,11 +63,13 @@ class GrammarCache {
     std::shared_ptr<grammar::CompiledGrammar> grammar;
     std::list<Key>::iterator used;
   };
+  int64_t sum_of_bytes() const;
   void drop_the_oldest();
 
   const std::shared_ptr<const grammar::TokenTrie> tokens_;
   const std::optional<ToolManner> manner_;
-  std::mutex mutex_;
+  const int64_t bytes_max_;
+  mutable std::mutex mutex_;
   std::map<Key, Entry> entries_;
   std::list<Key> used_;  // the last used in front
 };

@@ -220,6 +220,69 @@ void add_drafter(EngineOptions& options, Random& random, const Model& model,
   }
 }
 
+// What one schedule gave.
+struct Outcome {
+  std::vector<Answer> answers;
+  size_t widest = 0;  // most answers that one step went on with
+  SchedulerStats stats;
+  DraftStats drafts;
+};
+
+// Requests arrive at random, about arrivals - 1 a step, and few are cancelled, while the engine
+// steps on `backend`.
+Outcome run_schedule(Network& n, Backend& backend, const EngineOptions& options,
+                     const std::vector<TokenRequest>& requests, int64_t arrivals, Random& random) {
+  Outcome out;
+  Engine engine(n.model(), backend, options, {});
+  out.answers.resize(requests.size());
+  std::vector<int64_t> ids;
+  std::vector<size_t> before(requests.size());
+  while (ids.size() < requests.size() || !engine.idle()) {
+    while (ids.size() < requests.size() && random.below(arrivals)) {
+      const auto id = engine.submit(requests[ids.size()], into(out.answers[ids.size()]));
+      CHECK(id.has_value());
+      ids.push_back(*id);
+    }
+    if (!ids.empty() && random.below(60) == 0) {
+      engine.cancel(ids[static_cast<size_t>(random.below(static_cast<int64_t>(ids.size())))]);
+    }
+    engine.step();
+    expect_exact_accounts(engine);
+    size_t went_on = 0;
+    for (size_t i = 0; i < before.size(); ++i) {
+      const size_t tokens = out.answers[i].tokens.size();
+      went_on += tokens > std::exchange(before[i], tokens) ? 1 : 0;
+    }
+    out.widest = std::max(out.widest, went_on);
+  }
+  EXPECT_EQ(engine.stats().blocks_held, 0);
+  out.stats = engine.stats();
+  out.drafts = engine.draft_stats();
+  return out;
+}
+
+// Requests, what each gets alone, and both as one text each, for who guesses.
+struct Expected {
+  Expected(Network& n, std::vector<TokenRequest> asked) : requests(std::move(asked)) {
+    for (const TokenRequest& r : requests) {
+      answers.push_back(alone(n, r));
+      texts.push_back(r.prompt);
+      texts.back().insert(texts.back().end(), answers.back().tokens.begin(),
+                          answers.back().tokens.end());
+    }
+  }
+  void hold(const Outcome& found) const {
+    for (size_t i = 0; i < answers.size(); ++i) {
+      SCOPED_TRACE(i);
+      ASSERT_NO_FATAL_FAILURE(expect_same(found.answers[i], answers[i]));
+    }
+  }
+
+  std::vector<TokenRequest> requests;
+  std::vector<Answer> answers;
+  std::vector<std::vector<int32_t>> texts;
+};
+
 class Schedules : public testing::TestWithParam<const char*> {};
 
 TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
@@ -228,49 +291,52 @@ TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
   auto requests = random_requests(random, n.model().info().vocab_size, 18, n.some_adapters());
   requests[2].hidden = requests[11].hidden = Hidden::every;
   requests[5].hidden = requests[14].hidden = Hidden::last;
-  std::vector<Answer> expected;
-  std::vector<std::vector<int32_t>> texts;
-  for (const TokenRequest& r : requests) {
-    expected.push_back(alone(n, r));
-    texts.push_back(r.prompt);
-    texts.back().insert(texts.back().end(), expected.back().tokens.begin(),
-                        expected.back().tokens.end());
-  }
+  const Expected expected(n, std::move(requests));
   SchedulerStats total;
   DraftStats drafts;
   for (int schedule = 0; schedule < 9; ++schedule) {
     SCOPED_TRACE(schedule);
     EngineOptions options = random_options(random);
-    add_drafter(options, random, n.model(), texts);
-    Engine engine(n.model(), n.backend, options, {});
-    std::vector<Answer> found(requests.size());
-    std::vector<int64_t> ids;
-    while (ids.size() < requests.size() || !engine.idle()) {
-      while (ids.size() < requests.size() && random.below(2)) {
-        const auto id = engine.submit(requests[ids.size()], into(found[ids.size()]));
-        ASSERT_TRUE(id.has_value()) << id.status().message();
-        ids.push_back(*id);
-      }
-      if (!ids.empty() && random.below(60) == 0) {
-        engine.cancel(ids[static_cast<size_t>(random.below(static_cast<int64_t>(ids.size())))]);
-      }
-      engine.step();
-      ASSERT_NO_FATAL_FAILURE(expect_exact_accounts(engine));
-    }
-    for (size_t i = 0; i < found.size(); ++i) {
-      SCOPED_TRACE(i);
-      ASSERT_NO_FATAL_FAILURE(expect_same(found[i], expected[i]));
-    }
-    EXPECT_EQ(engine.stats().blocks_held, 0);
-    total.preemptions += engine.stats().preemptions;
-    total.cached_tokens += engine.stats().cached_tokens;
-    drafts.drafted += engine.draft_stats().drafted;
-    drafts.accepted += engine.draft_stats().accepted;
+    add_drafter(options, random, n.model(), expected.texts);
+    const Outcome found = run_schedule(n, n.backend, options, expected.requests, 2, random);
+    ASSERT_NO_FATAL_FAILURE(expected.hold(found));
+    total.preemptions += found.stats.preemptions;
+    total.cached_tokens += found.stats.cached_tokens;
+    drafts.drafted += found.drafts.drafted;
+    drafts.accepted += found.drafts.accepted;
   }
   EXPECT_GT(drafts.accepted, 200) << "nothing was guessed";
   EXPECT_GT(drafts.drafted, drafts.accepted + 100) << "no guess was wrong";
   EXPECT_GT(total.preemptions, 5) << "the pools were too large to test anything";
   EXPECT_GT(total.cached_tokens, 500) << "nothing was shared";
+}
+
+// Thirty-two and more answers in one step meet other kernels than eight do, on each number of
+// threads: rows that are decoded together, chunks of prompts beside them, prefixes that are known.
+TEST_P(Schedules, BesideThirtyOneOthersOnAnyNumberOfThreads) {
+  Network n(GetParam());
+  Random random{std::mt19937(13)};
+  auto requests = random_requests(random, n.model().info().vocab_size, 40, n.some_adapters());
+  for (TokenRequest& r : requests) r.max_tokens = 24 + random.below(16);
+  const Expected expected(n, std::move(requests));
+  int64_t cached = 0;
+  for (const int threads : {1, 2, 3}) {
+    CpuBackend backend(threads, *cpu::available_tables().front());
+    for (int schedule = 0; schedule < 2; ++schedule) {
+      SCOPED_TRACE(fmt::format("{} threads, schedule {}", threads, schedule));
+      EngineOptions options = random_options(random);
+      options.kv_blocks = 160;  // no one makes way
+      options.limits.sequences_max = 32 + random.below(9);
+      options.limits.batch_tokens_max = 96 + random.below(300);
+      if (schedule == 1) add_drafter(options, random, n.model(), expected.texts);
+      const Outcome found = run_schedule(n, backend, options, expected.requests, 16, random);
+      ASSERT_NO_FATAL_FAILURE(expected.hold(found));
+      EXPECT_GE(found.widest, schedule == 0 ? 32u : 16u) << "too few ran at once to test anything";
+      EXPECT_EQ(found.stats.preemptions, 0);
+      cached += found.stats.cached_tokens;
+    }
+  }
+  EXPECT_GT(cached, 500) << "nothing was shared";
 }
 
 // A stream that broke off after any number of tokens goes on as if it hadn't.

@@ -70,7 +70,10 @@ class WeightLoader {
     loaded_.weight_bytes += slot.bytes();
     done_ += found->foreign ? found->foreign->stored_bytes() : stored.bytes();
     if (options_.progress) options_.progress(done_, checkpoint_.tensor_bytes());
+    const int64_t bytes = slot.bytes();
     TRY_ASSIGN(slot, backend_.prepare(std::move(slot), weight_use(spec.kind)));
+    const bool is_view = slot.tensor.data && slot.tensor.data == stored.data;
+    loaded_.mapped_bytes += is_view ? bytes : 0;
     return Status::ok();
   }
 

@@ -57,6 +57,7 @@ Result<ProcessMemory> read_process_memory(const SystemRoot& root) {
   TRY_ASSIGN(const std::string text, root.read(kFile));
   ProcessMemory memory;
   TRY_ASSIGN(memory.resident_bytes, required(kFile, text, "VmRSS"));
+  memory.mapped_bytes = bytes_field(text, "RssFile").value_or(0);
   struct rusage usage {};  // for kernels that leave VmHWM out (gVisor)
   ::getrusage(RUSAGE_SELF, &usage);
   const int64_t peak = bytes_field(text, "VmHWM").value_or(int64_t{usage.ru_maxrss} * 1024);

@@ -22,6 +22,7 @@ Result<MemoryInfo> read_memory(const SystemRoot& root = {});
 struct ProcessMemory {
   int64_t resident_bytes = 0;
   int64_t peak_resident_bytes = 0;  // since the process began, or forget_peak_memory
+  int64_t mapped_bytes = 0;         // of the resident ones, pages of files; 0 where it isn't told
 };
 
 Result<ProcessMemory> read_process_memory(const SystemRoot& root = {});

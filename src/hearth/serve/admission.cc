@@ -39,6 +39,18 @@ uint64_t tenant_of(const Caller& caller) {
   return caller.name.empty() ? 0 : std::hash<std::string>()(caller.name);
 }
 
+// A key's own priority is the first in rank that its requests may name.
+std::optional<ApiError> check_priority(const Caller& caller, std::optional<int64_t> asked) {
+  if (!asked || !caller.priority || *asked >= *caller.priority) return std::nullopt;
+  ApiError error = api_error(
+      403, "priority_not_allowed",
+      fmt::format(
+          "`priority`: expected at least {}, as the API key says (lower goes first), found {}",
+          *caller.priority, *asked));
+  error.param = "priority";
+  return error;
+}
+
 }  // namespace
 
 Admission::Admission(const TextModel& model, EngineLoop& loop, Adapters& adapters, Gate& gate,
@@ -102,6 +114,7 @@ ThoughtOptions Admission::thought_of(const GenerationRequest& request) const {
 std::optional<ApiError> Admission::receive(const Caller& caller, GenerationRequest& request,
                                            NamedModel& named, GuardedRequest& out) {
   if (auto error = find_model(request.model, named)) return error;
+  if (auto error = check_priority(caller, request.priority)) return error;
   if (options_.label.placement != label::Placement::off) remove_explicit_labels(request);
   const PersonalDataPolicy& policy = options_.personal_data;
   const pii::Mode mode = caller.personal_data.value_or(policy.mode);
@@ -157,6 +170,7 @@ void Admission::assign(const GenerationRequest& request, const Caller& caller,
                        const NamedModel& named, GenerationJob& job, Admitted& out) const {
   job.adapter = named.adapter;
   job.tenant = tenant_of(caller);
+  job.priority = request.priority.value_or(caller.priority.value_or(0));
   RequestFacts& facts = out.facts;
   facts.model = named.name;
   if (named.adapter) facts.adapter_hash = adapters_.hash_of(*named.adapter);
@@ -241,6 +255,7 @@ std::optional<ApiError> Admission::embed(
   texts.endpoint = Endpoint::completion;
   texts.prompts = std::move(request.inputs);
   texts.user = std::move(request.user);
+  texts.priority = request.priority;
   NamedModel named;
   if (auto error = receive(caller, texts, named, out.guarded)) return error;
   const int64_t texts_max = kEmbeddingValuesMax / model_.model().info().hidden_size;

@@ -259,7 +259,8 @@ TokenSink EngineLoop::sink_of(Choice& choice) {
     const Prompt& prompt = job.prompts[static_cast<size_t>(choice.index / job.n)];
     job.channel->count_prompt(static_cast<int64_t>(prompt.ids.size()), cached);
   };
-  sink.on_prompt = [&live, &choice](int64_t computed) {
+  sink.on_prompt = [this, &live, &choice](int64_t computed) {
+    step_had_prompts_ = true;
     live.prompt_done += computed - std::exchange(choice.prompt_done, computed);
     live.job.channel->set_prompt_progress(live.prompt_done, live.job.prompt_tokens());
   };
@@ -292,6 +293,7 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   request.stop_ids = model_.stop_ids();
   request.scope.tenant = job.tenant;
   request.adapter = job.adapter;
+  request.priority = static_cast<int32_t>(-job.priority);  // the engine's higher ones go first
   if (job.pooling) request.hidden = hidden_of(*job.pooling);
   const int64_t first = index - index % job.n;  // of the choices with this prompt
   if (first != index) {
@@ -452,10 +454,11 @@ void EngineLoop::share_costs(double seconds) {
 void EngineLoop::step() {
   const Clock::time_point start = Clock::now();
   if (options_.costs) options_.costs->begin_step();
+  step_had_prompts_ = false;
   engine_.step();
   last_step_ms_ = milliseconds_now();
   const double seconds = seconds_of(Clock::now() - start);
-  metrics_.step(live_, seconds);
+  metrics_.step(live_, seconds, step_had_prompts_);
   share_costs(seconds);
   for (const auto& live : jobs_) {
     begin_choices(*live);

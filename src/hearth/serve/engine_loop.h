@@ -97,6 +97,7 @@ class EngineLoop {
   const LoopOptions options_;
   std::vector<std::unique_ptr<Live>> jobs_;  // of the engine's thread
   Clock::time_point last_end_;
+  bool step_had_prompts_ = false;
 
   std::mutex mutex_;
   std::condition_variable wake_;

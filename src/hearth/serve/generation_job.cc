@@ -1,6 +1,8 @@
 // See generation_job.h.
 #include "hearth/serve/generation_job.h"
 
+#include "hearth/engine/constrain.h"
+
 namespace hearth::serve {
 
 int64_t GenerationJob::prompt_tokens() const {

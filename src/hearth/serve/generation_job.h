@@ -27,6 +27,7 @@ struct GenerationJob {
   std::vector<std::string> stop;
   std::optional<Pooling> pooling;  // set: embeddings of the prompts, instead of answers
   std::shared_ptr<grammar::CompiledGrammar> grammar;  // of the answers; null: none
+  int64_t priority = 0;                               // lower goes first
   uint64_t tenant = 0;               // only its own requests share cached prompts with it
   bool raw = false;                  // a completion: no thought is split off
   std::optional<ToolDialect> tools;  // calls of tools are read from the reply

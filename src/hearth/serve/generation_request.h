@@ -47,6 +47,7 @@ struct GenerationRequest {
   bool logprobs = false;
   int64_t top_logprobs = 0;
   std::optional<int64_t> max_tokens;
+  std::optional<int64_t> priority;  // lower goes first; absent: as the caller's key says
   std::vector<std::string> stop;
   SamplingOverrides sampling;
   OutputFormat format;

@@ -148,6 +148,9 @@ struct Metrics::Series {
   Histogram& together =
       histogram("hearth_step_sequences", "Sequences in the engine during a step", kSequences);
   Histogram& steps = histogram("hearth_step_seconds", "Duration of a step", kFirstToken);
+  Histogram& prompt_steps =
+      histogram("hearth_prompt_step_seconds",
+                "Duration of a step that computed a chunk of a prompt", kFirstToken);
 
   void count_tokens(const Usage& usage) {
     prompt_tokens.Increment(static_cast<double>(usage.prompt_tokens));
@@ -201,9 +204,10 @@ void Metrics::next_token(double seconds_since_last) {
   series_->next.Observe(seconds_since_last);
 }
 
-void Metrics::step(int64_t sequences, double seconds) {
+void Metrics::step(int64_t sequences, double seconds, bool prompts) {
   series_->together.Observe(static_cast<double>(sequences));
   series_->steps.Observe(seconds);
+  if (prompts) series_->prompt_steps.Observe(seconds);
 }
 
 void Metrics::adapters(int64_t loaded, int64_t bytes) {
@@ -212,11 +216,11 @@ void Metrics::adapters(int64_t loaded, int64_t bytes) {
 }
 
 void Metrics::memory(const MemoryBudget& budget) {
-  const std::pair<const char*, int64_t> parts[] = {{"weights", budget.weights},
-                                                   {"kv_cache", budget.kv_cache},
-                                                   {"scratch", budget.scratch},
-                                                   {"adapters", budget.adapters},
-                                                   {"expert_cache", budget.experts}};
+  const std::pair<const char*, int64_t> parts[] = {
+      {"weights", budget.weights},        {"kv_cache", budget.kv_cache},
+      {"scratch", budget.scratch},        {"adapters", budget.adapters},
+      {"expert_cache", budget.experts},   {"process", budget.process},
+      {"connections", budget.connections}};
   for (const auto& [part, bytes] : parts) {
     series_->memory.Add({{"part", part}}).Set(static_cast<double>(bytes));
   }

@@ -32,7 +32,8 @@ class Metrics {
   void queued(double seconds_since_arrival);  // its first step begins
   void first_token(double seconds_since_arrival);
   void next_token(double seconds_since_last);
-  void step(int64_t sequences, double seconds);
+  // `prompts`: among its rows were some of prompts.
+  void step(int64_t sequences, double seconds, bool prompts);
   // `waiting`: choices that were taken and don't run.
   void in_engine(const SchedulerStats& stats, int64_t waiting);
   void drafts(const DraftStats& stats);

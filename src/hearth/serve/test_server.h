@@ -25,6 +25,7 @@ struct TestSettings {
   pii::Mode personal_data = pii::Mode::off;
   watermark::Policy watermark = {};
   ResumePolicy resume = {};
+  Backend* backend = nullptr;  // the engine's; null: the shared one
 };
 
 struct TestServer {
@@ -32,7 +33,7 @@ struct TestServer {
     auto opened = Gate::open(settings.access);
     CHECK(opened.has_value());
     gate = *std::move(opened);
-    engine = mini_engine(kContext, 4);
+    engine = mini_engine(kContext, 4, settings.backend ? *settings.backend : mini_backend());
     loop = std::make_unique<EngineLoop>(mini(), *engine, metrics, settings.loop);
     adapters = std::make_unique<Adapters>(mini().loaded(), mini_backend(), *loop, metrics,
                                           folder.path().string());

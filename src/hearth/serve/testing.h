@@ -15,12 +15,14 @@ inline const TextModel& mini() {
   return *test::Mini::get().model;
 }
 
-inline std::unique_ptr<Engine> mini_engine(int64_t context, int64_t sequences) {
+// `backend`: another one of the model's kind, for its steps.
+inline std::unique_ptr<Engine> mini_engine(int64_t context, int64_t sequences,
+                                           Backend& backend = mini_backend()) {
   EngineOptions options;
   options.context = context;
   options.limits.sequences_max = sequences;
   options.kv_blocks = sequences * Scheduler::blocks_for(context);
-  return std::make_unique<Engine>(mini().model(), mini_backend(), options, mini().banned());
+  return std::make_unique<Engine>(mini().model(), backend, options, mini().banned());
 }
 
 }  // namespace hearth::serve

@@ -16,14 +16,16 @@ std::string hash_of(std::string_view key) {
 TEST(ApiKeys, ReadsItsOwnLines) {
   const auto made = make_api_key("alice");
   ASSERT_TRUE(made.has_value());
-  const auto keys =
-      ApiKeys::parse("# ours\n\n" + made->line + " rpm=60 tpm=1000\nbob sha256:" + hash_of("b") +
-                     " scopes=generate,metrics\r\n");
+  const auto keys = ApiKeys::parse("# ours\n\n" + made->line +
+                                   " rpm=60 tpm=1000 priority=-7\nbob sha256:" + hash_of("b") +
+                                   " scopes=generate,metrics\r\n");
   ASSERT_TRUE(keys.has_value()) << keys.status().message();
   ASSERT_EQ(keys->all().size(), 2u);
   EXPECT_EQ(keys->find(made->key)->name, "alice");
   EXPECT_EQ(keys->find(made->key)->requests_per_minute, 60);
+  EXPECT_EQ(keys->find(made->key)->priority, -7);
   EXPECT_EQ(keys->find("b")->name, "bob");
+  EXPECT_EQ(keys->find("b")->priority, 0);
   EXPECT_TRUE(keys->find("b")->scopes.contains(Scope::metrics));
   EXPECT_FALSE(keys->find("b")->scopes.contains(Scope::admin));
   for (const char* other : {"", "a", "alice", "B"}) EXPECT_EQ(keys->find(other), nullptr);
@@ -38,7 +40,10 @@ TEST(ApiKeys, RefusesOtherLinesByNumber) {
         "alice sha256:" + std::string(64, 'G'), "../x " + good, "alice " + good + " scopes=all",
         "alice " + good + " scopes=", "alice " + good + " rpm=0", "alice " + good + " rpm=-1",
         "alice " + good + " tpm=1e9", "alice " + good + " rpm", "alice " + good + " color=red",
-        "alice " + good + "\nbob " + good, "alice " + good + "\nalice sha256:" + hash_of("b")}) {
+        "alice " + good + " priority=", "alice " + good + " priority=101",
+        "alice " + good + " priority=-101", "alice " + good + " priority=1.5",
+        "alice " + good + " priority=first", "alice " + good + "\nbob " + good,
+        "alice " + good + "\nalice sha256:" + hash_of("b")}) {
     const auto keys = ApiKeys::parse("# first\n" + line);
     ASSERT_FALSE(keys.has_value()) << line;
     EXPECT_TRUE(keys.status().message().starts_with("line ")) << keys.status().message();

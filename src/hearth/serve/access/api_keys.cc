@@ -76,6 +76,18 @@ Status read_budget(std::string_view value, ApiKey& key) {
                excerpt(value));
 }
 
+bool read_whole(std::string_view value, int64_t low, int64_t high, int64_t& out) {
+  const char* const end = value.data() + value.size();
+  const auto [stop, failure] = std::from_chars(value.data(), end, out);
+  return failure == std::errc() && stop == end && out >= low && out <= high;
+}
+
+Status read_priority(std::string_view value, ApiKey& key) {
+  if (read_whole(value, kPriorityFirst, kPriorityLast, key.priority)) return Status::ok();
+  return error(Code::corrupt, "priority: expected a number of {} (first) to {} (last), found `{}`",
+               kPriorityFirst, kPriorityLast, excerpt(value));
+}
+
 Status read_setting(std::string_view word, ApiKey& key) {
   const size_t equals = std::min(word.find('='), word.size());
   const std::string_view name = word.substr(0, equals);
@@ -83,17 +95,17 @@ Status read_setting(std::string_view word, ApiKey& key) {
   if (name == "scopes") return read_scopes(value, key.scopes);
   if (name == "pii") return read_personal_data(value, key);
   if (name == "budget") return read_budget(value, key);
+  if (name == "priority") return read_priority(value, key);
   const bool tokens = name == "token-budget";
   if (name != "rpm" && name != "tpm" && !tokens) {
     return error(Code::corrupt,
-                 "expected scopes=, rpm=, tpm=, pii=, token-budget= or budget=, found `{}`",
+                 "expected scopes=, rpm=, tpm=, pii=, token-budget=, budget= or priority=, found "
+                 "`{}`",
                  excerpt(word));
   }
   const int64_t most = tokens ? 1'000'000'000'000'000 : 1'000'000'000;
   int64_t number = 0;
-  const char* const end = value.data() + value.size();
-  const auto [stop, failure] = std::from_chars(value.data(), end, number);
-  if (failure != std::errc() || stop != end || number < 1 || number > most) {
+  if (!read_whole(value, 1, most, number)) {
     return error(Code::corrupt, "{}: expected a number of 1 to {}, found `{}`", name, most,
                  excerpt(value));
   }

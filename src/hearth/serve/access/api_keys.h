@@ -3,7 +3,7 @@
 // constant time.
 //
 //   NAME sha256:HEX [scopes=generate,metrics,admin] [rpm=N] [tpm=N]
-//     [pii=off|log_only|mask|block] [token-budget=N] [budget=X]
+//     [pii=off|log_only|mask|block] [token-budget=N] [budget=X] [priority=N]
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,10 @@
 
 namespace hearth::serve {
 
+// Of requests and keys, as vLLM's clients know them: lower numbers go first.
+inline constexpr int64_t kPriorityFirst = -100;
+inline constexpr int64_t kPriorityLast = 100;
+
 enum class Scope : uint8_t { generate, metrics, admin };
 
 struct ApiKey {
@@ -29,6 +33,7 @@ struct ApiKey {
   int64_t token_budget = 0;                // of a calendar month; 0: no limit
   double budget = 0;                       // the same in the currency of the prices
   std::optional<pii::Mode> personal_data;  // absent: as the server does it
+  int64_t priority = 0;  // of requests that name none, and the first in rank that one may name
 };
 
 class ApiKeys {

@@ -174,6 +174,7 @@ std::optional<ApiError> Gate::check_key(std::string_view presented, Scope scope,
   caller.name = key->name;
   caller.key_id = key->hash.substr(0, kKeyIdDigits);
   caller.personal_data = key->personal_data;
+  caller.priority = key->priority;
   caller.administers = key->scopes.contains(Scope::admin);
   if (!key->scopes.contains(scope)) {
     return api_error(403, "missing_scope", "the API key may not do this");

@@ -30,6 +30,9 @@ struct Caller {
   std::string key_id;                      // the first digits of its hash
   std::optional<pii::Mode> personal_data;  // what the key says
   bool administers = false;                // by the scope of its key
+  // Of its requests that name none, and the first in rank that one may name; absent: there are no
+  // keys, and every caller may name any.
+  std::optional<int64_t> priority;
 };
 
 // Thread-safe.

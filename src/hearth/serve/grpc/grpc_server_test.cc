@@ -37,11 +37,13 @@ GateOptions access_with_keys() {
   return access;
 }
 
-grpc::Status chat_with(v1::Hearth::Stub& stub, const std::string& authorization) {
+grpc::Status chat_with(v1::Hearth::Stub& stub, const std::string& authorization,
+                       std::optional<int64_t> priority = std::nullopt) {
   grpc::ClientContext context;
   if (!authorization.empty()) context.AddMetadata("authorization", authorization);
   v1::ChatRequest request = question("1+2=?");
   request.mutable_options()->set_max_tokens(2);
+  if (priority) request.mutable_options()->set_priority(*priority);
   return read_all(*stub.Chat(&context, request)).status;
 }
 
@@ -245,6 +247,10 @@ TEST(Grpc, KeysScopesAndRates) {
   EXPECT_EQ(server.stub->ListModels(&context, {}, &models).error_code(),
             grpc::StatusCode::UNAUTHENTICATED);
   EXPECT_EQ(server.metric("hearth_requests_admitted_total"), 2);
+  EXPECT_EQ(chat_with(*server.stub, "Bearer right", -1).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_TRUE(chat_with(*server.stub, "Bearer right", 7).ok());
+  EXPECT_EQ(wrong_field(chat_with(*server.stub, "Bearer right", 101)), "priority");
 }
 
 TEST(Grpc, ACancelFreesTheEngine) {

@@ -71,6 +71,7 @@ std::optional<ApiError> read_embeddings_fields(const Json& object, int64_t vocab
   }
   read_format(fields, out.base64);
   read_dimensions(fields, width);
+  read_priority(fields, out.priority);
   read_user(fields, out.user);
   out.ignored = fields.unasked();
   return fields.error();

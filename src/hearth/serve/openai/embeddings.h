@@ -22,6 +22,7 @@ struct EmbeddingRequest {
   std::string model;  // "": the one that is served
   std::vector<RawPrompt> inputs;
   bool base64 = false;               // little-endian f32 in base64, else numbers
+  std::optional<int64_t> priority;   // as of a generation
   std::string user;                  // who asks through the caller, for the audit log
   std::vector<std::string> ignored;  // names of fields that mean nothing here
 };

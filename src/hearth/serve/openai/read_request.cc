@@ -5,6 +5,7 @@
 #include <charconv>
 #include <limits>
 
+#include "hearth/serve/access/api_keys.h"
 #include "hearth/serve/openai/fields.h"
 #include "hearth/serve/openai/output_fields.h"
 
@@ -94,6 +95,16 @@ void refuse_what_is_missing(Fields& fields) {
     fields.fail(key, "unsupported_parameter", "this server does not offer it");
   };
   if (const Json* suffix = fields.any("suffix"); suffix && *suffix != "") refuse("suffix");
+}
+
+// A template is a program, and the model's own the only one that runs here: who brings another, or
+// asks to leave it out, must not believe that it was heard.
+void refuse_other_templates(Fields& fields) {
+  for (std::string_view key : {"chat_template", "tokenize"}) {
+    if (fields.any(key)) {
+      fields.fail(key, "unsupported_parameter", "only the model's own chat template is offered");
+    }
+  }
 }
 
 void read_sampling(Fields& fields, int64_t vocab_size, GenerationRequest& out) {
@@ -233,6 +244,10 @@ void read_texts(Fields& fields, std::string_view key, int64_t vocab_size, int64_
   }
 }
 
+void read_priority(Fields& fields, std::optional<int64_t>& out) {
+  fields.integer("priority", kPriorityFirst, kPriorityLast, out);
+}
+
 void read_user(Fields& fields, std::string& out) {
   for (std::string_view key : {"safety_identifier", "user"}) {
     const Json* const user = fields.any(key);
@@ -274,7 +289,9 @@ std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& ob
   read_sampling(fields, vocab_size, out);
   read_logprobs(fields, out);
   refuse_what_is_missing(fields);
+  refuse_other_templates(fields);
   read_output_format(fields, out);
+  read_priority(fields, out.priority);
   read_user(fields, out.user);
   for (std::string_view key : kWithoutEffect) fields.skip(key);
   out.ignored = fields.unasked();
@@ -297,6 +314,7 @@ std::optional<ApiError> read_tokenize_fields(const Json& object, TokenizeRequest
   } else if (!json_find(object, "prompt") && !json_find(object, "content")) {
     fields.fail("prompt", "missing", "expected a text, found nothing");
   }
+  refuse_other_templates(fields);
   fields.string("content", out.text);
   fields.string("prompt", out.text);
   fields.boolean("add_special", out.add_special);

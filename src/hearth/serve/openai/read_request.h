@@ -25,6 +25,9 @@ std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& ob
 void read_texts(Fields& fields, std::string_view key, int64_t vocab_size, int64_t count_max,
                 std::vector<RawPrompt>& out);
 
+// `priority`, as vLLM's: lower numbers go first.
+void read_priority(Fields& fields, std::optional<int64_t>& out);
+
 // Who asks through the caller: OpenAI's newer name for it, then the older one. Only the audit log
 // is told.
 void read_user(Fields& fields, std::string& out);

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
+
+#include "hearth/serve/openai/embeddings.h"
 
 namespace hearth::serve {
 namespace {
@@ -25,6 +28,15 @@ std::string refused_with(const std::string& members) {
   return refused(Endpoint::chat,
                  R"({"messages":[{"role":"user","content":"hi"}],)" + members + "}");
 }
+// Of a completion, and of a request for embeddings.
+std::string completion_refused_with(const std::string& members) {
+  return refused(Endpoint::completion, R"({"prompt":"hi",)" + members + "}");
+}
+std::string embeddings_refused_with(const std::string& members) {
+  EmbeddingRequest out;
+  const auto error = read_embeddings(R"({"input":"hi",)" + members + "}", kVocab, 8, out);
+  return error ? error->param : "accepted";
+}
 std::string refused_messages(const std::string& messages) {
   return refused(Endpoint::chat, R"({"messages":)" + messages + "}");
 }
@@ -42,7 +54,8 @@ TEST(ReadRequest, EveryFieldOfAChat) {
       R"("temperature":0.5,"top_p":0.9,"top_k":-1,"min_p":0.1,"repetition_penalty":1.1,)"
       R"("frequency_penalty":-2,"presence_penalty":2,"logit_bias":{"7":-100},"logprobs":true,)"
       R"("top_logprobs":5,"max_tokens":4,"max_completion_tokens":9,"user":"u","novelty":1,)"
-      R"("tools":[],"response_format":{"type":"text"},"chat_template_kwargs":{"thinking":true}})";
+      R"("priority":-3,"tools":[],"response_format":{"type":"text"},)"
+      R"("chat_template_kwargs":{"thinking":true}})";
   ASSERT_FALSE(read_generation(Endpoint::chat, body, kVocab, r).has_value());
   EXPECT_EQ(r.model, "m");
   EXPECT_EQ(r.chat.messages[0]["role"], "system");
@@ -54,6 +67,7 @@ TEST(ReadRequest, EveryFieldOfAChat) {
   EXPECT_EQ(r.sampling.seed, ~uint64_t{0});
   EXPECT_EQ(r.stop, (std::vector<std::string>{"x", "y"}));
   EXPECT_EQ(r.max_tokens, 9);
+  EXPECT_EQ(r.priority, -3);
   EXPECT_EQ(r.top_logprobs, 5);
   EXPECT_EQ(r.ignored, std::vector<std::string>{"novelty"});
   const SamplingParams p = r.sampling.over({});
@@ -128,42 +142,74 @@ TEST(ReadRequest, Messages) {
   EXPECT_EQ(refused_messages(many), "messages");
 }
 
-// Each numeric field times the numbers and kinds that break arithmetic: read, or refused by name.
-TEST(ReadRequest, EveryNumberAtItsEdges) {
-  const char* const values[] = {"-9223372036854775808",
-                                "-1",
-                                "0",
-                                "1",
-                                "2147483647",
-                                "2147483648",
-                                "4294967296",
-                                "9223372036854775807",
-                                "9223372036854775808",
-                                "18446744073709551615",
-                                "1e308",
-                                "-1e308",
-                                "0.5",
-                                "-0",
-                                "\"5\"",
-                                "true",
-                                "[]",
-                                "{}"};
-  for (const char* field : {"temperature", "top_p", "top_k", "min_p", "repetition_penalty",
-                            "frequency_penalty", "presence_penalty", "n", "seed", "max_tokens",
-                            "max_completion_tokens", "top_logprobs", "best_of"}) {
-    for (const char* value : values) {
-      const std::string member = std::string("\"") + field + "\":" + value;
-      const std::string named = refused_with(member);
-      EXPECT_TRUE(named == "accepted" || named == field) << member << " named " << named;
-      if (value[0] == '"' || value[0] == 't' || value[0] == '[' || value[0] == '{') {
-        EXPECT_EQ(named, field) << member;
-      }
-      EXPECT_EQ(refused_with(std::string("\"") + field + "\":null"), "accepted");
+constexpr const char* kEdges[] = {"-9223372036854775808",
+                                  "-1",
+                                  "0",
+                                  "1",
+                                  "2147483647",
+                                  "2147483648",
+                                  "4294967296",
+                                  "9223372036854775807",
+                                  "9223372036854775808",
+                                  "18446744073709551615",
+                                  "1e308",
+                                  "-1e308",
+                                  "0.5",
+                                  "-0",
+                                  "\"5\"",
+                                  "true",
+                                  "[]",
+                                  "{}"};
+
+// `refused` tells the field that a body with this member is refused for.
+void expect_read_or_named(const char* field,
+                          const std::function<std::string(const std::string&)>& refused) {
+  const std::string name = std::string("\"") + field + "\":";
+  for (const std::string value : kEdges) {
+    const std::string named = refused(name + value);
+    EXPECT_TRUE(named == "accepted" || named == field) << name << value << " named " << named;
+    if (std::string("\"t[{").find(value[0]) != std::string::npos) {
+      EXPECT_EQ(named, field) << name << value;
     }
+  }
+  EXPECT_EQ(refused(name + "null"), "accepted");
+  EXPECT_EQ(refused(name + "NaN"), "") << "no JSON";
+}
+
+// Each numeric field of each request times the numbers and kinds that break arithmetic: read, or
+// refused by name.
+TEST(ReadRequest, EveryNumberAtItsEdges) {
+  const std::vector<const char*> common = {"temperature",
+                                           "top_p",
+                                           "top_k",
+                                           "min_p",
+                                           "repetition_penalty",
+                                           "frequency_penalty",
+                                           "presence_penalty",
+                                           "n",
+                                           "seed",
+                                           "max_tokens",
+                                           "max_completion_tokens",
+                                           "best_of",
+                                           "priority"};
+  for (const char* field : common) {
+    expect_read_or_named(field, refused_with);
+    expect_read_or_named(field, completion_refused_with);
+  }
+  for (const char* field : {"top_logprobs", "thinking_budget"}) {
+    expect_read_or_named(field, refused_with);
+  }
+  expect_read_or_named("logprobs", completion_refused_with);
+  for (const char* field : {"dimensions", "priority"}) {
+    expect_read_or_named(field, embeddings_refused_with);
   }
   EXPECT_EQ(refused_with(R"("n":1000000)"), "n");
   EXPECT_EQ(refused_with(R"("max_tokens":2147483648)"), "max_tokens");
   EXPECT_EQ(refused_with(R"("logprobs":true,"top_logprobs":1000000)"), "top_logprobs");
+  EXPECT_EQ(completion_refused_with(R"("logprobs":21)"), "logprobs");
+  for (const char* priority : {"-101", "101", "0.5"}) {
+    EXPECT_EQ(refused_with(std::string(R"("priority":)") + priority), "priority");
+  }
 }
 
 TEST(ReadRequest, OtherFieldsOfWrongKinds) {
@@ -193,6 +239,18 @@ TEST(ReadRequest, OtherFieldsOfWrongKinds) {
   for (const char* name : {"chat_template", "messages", "tokenize", "bos_token"}) {
     EXPECT_EQ(refused_with(std::string(R"("chat_template_kwargs":{")") + name + R"(":"x"})"),
               "chat_template_kwargs");
+  }
+  for (const char* field : {"chat_template", "tokenize"}) {
+    for (const char* value : {"\"{{ messages }}\"", "true", "false", "{}"}) {
+      const std::string member = std::string("\"") + field + "\":" + value;
+      EXPECT_EQ(refused_with(member), field);
+      EXPECT_EQ(refused(Endpoint::completion, R"({"prompt":"a",)" + member + "}"), field);
+      TokenizeRequest tokens;
+      const auto error = read_tokenize(R"({"prompt":"a",)" + member + "}", tokens);
+      ASSERT_TRUE(error.has_value()) << member;
+      EXPECT_EQ(error->param, field);
+    }
+    EXPECT_EQ(refused_with(std::string("\"") + field + "\":null"), "accepted");
   }
 }
 

@@ -215,6 +215,32 @@ TEST(JsonSchema, ManyValuesAndMembersTakeNoTime) {
   EXPECT_LT(took.count(), 2);
 }
 
+// What a schema may say is bounded before it is built: a million values, a hundred thousand
+// references one behind the other, as many levels.
+TEST(JsonSchema, WhatIsTooMuchIsRefusedSoon) {
+  std::string values = R"({"enum":[0)";
+  for (int i = 1; i < 1'000'000; ++i) values += fmt::format(",{}", i);
+  std::string chain = R"({"$ref":"#/$defs/r0","$defs":{)";
+  for (int i = 0; i < 100'000; ++i) {
+    chain += fmt::format(R"("r{}":{{"$ref":"#/$defs/r{}"}},)", i, i + 1);
+  }
+  chain += R"("r100000":{"type":"null"}}})";
+  std::string deep, closing;
+  for (int i = 0; i < 100'000; ++i) {
+    deep += R"({"items":)";
+    closing += '}';
+  }
+  const std::pair<std::string, const char*> cases[] = {
+      {values + "]}", "?"}, {chain, "?"}, {deep + "{}" + closing, "?"}};
+  for (const auto& [schema, message] : cases) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto g = compile_schema(schema);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    EXPECT_EQ(g ? "accepted" : g.status().message(), message) << schema.substr(0, 40);
+    EXPECT_LT(took.count(), 5) << schema.substr(0, 40);
+  }
+}
+
 TEST(JsonSchema, SixteenThousandMembersTakeNoTime) {
   std::string members = R"({"type":"object","properties":{)";
   for (int i = 0; i < 16'000; ++i) members += fmt::format(R"("p{}":{{"type":"null"}},)", i);

@@ -1,0 +1,95 @@
+// The server over real sockets, and a client that sends and reads bytes.
+#pragma once
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "hearth/serve/http/http_server.h"
+#include "hearth/serve/test_server.h"
+
+namespace hearth::serve {
+
+// A connection to this machine; what is read ends with the peer's close, or after seconds.
+class Client {
+ public:
+  explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    const timeval patience{20, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  }
+  ~Client() { ::close(fd_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  bool send(std::string_view bytes) const {
+    return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
+  }
+  // At most `count` bytes, or all until the end.
+  std::string read(size_t count = std::string::npos) const {
+    std::string out;
+    char piece[4096];
+    while (out.size() < count) {
+      const ssize_t got = ::recv(fd_, piece, std::min(sizeof piece, count - out.size()), 0);
+      if (got <= 0) break;
+      out.append(piece, static_cast<size_t>(got));
+    }
+    return out;
+  }
+  // Nothing more will be sent: a client that asks no more, and is taken for one that left.
+  void half_close() const { ::shutdown(fd_, SHUT_WR); }
+  // Gone without a word: the peer gets a reset.
+  void reset() const {
+    const linger now{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+
+ private:
+  int fd_;
+};
+
+struct HttpTestServer : TestServer {
+  explicit HttpTestServer(HttpOptions options = {}) {
+    auto opened = HttpServer::open(*service, *gate, log, std::move(options));
+    CHECK(opened.has_value());
+    http = *std::move(opened);
+    thread = std::thread([this] { http->run(); });
+  }
+  ~HttpTestServer() {
+    http->stop();
+    thread.join();
+    http.reset();
+  }
+  std::string status_of(const std::string& answer) const {
+    return answer.starts_with("HTTP/1.1 ") ? answer.substr(9, 3) : "none: " + answer;
+  }
+  void expect_alive() const {
+    const Client client(http->port());
+    client.send("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(status_of(client.read()), "200");
+  }
+
+  RequestLog log{false, false};
+  std::unique_ptr<HttpServer> http;
+  std::thread thread;
+};
+
+inline std::string http_request(const std::string& method, const std::string& path,
+                                const std::string& body, const std::string& headers = "") {
+  return fmt::format(
+      "{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n{}",
+      method, path, headers, body.size(), body);
+}
+
+}  // namespace hearth::serve
