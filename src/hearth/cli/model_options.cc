@@ -238,12 +238,17 @@ Status check_mtp(const ModelOptions& options, const std::string& path, const Loa
 
 Status open_draft_model(const ModelOptions& options, OpenedText& opened, const Session& session) {
   TRY_ASSIGN(const std::string path, resolve_model(options.draft_model, session));
-  PlanOptions plan;
-  plan.context = options.context;
-  plan.kv_format = kv_format_of(options);
-  auto fits = fit_model(path, plan, options.memory);
-  if (!fits) return std::move(fits).status().at("--draft-model");
   LoadOptions load;
+  // It stays in memory whole, beside what a cache of the model's experts will take.
+  ModelOptions resident = options;
+  resident.needs_all_weights = true;
+  resident.expert_memory = 0;
+  if (const auto available = available_memory(options.memory)) {
+    const int64_t to_come = opened.backend->expert_cache_stats().to_come_bytes();
+    resident.memory = std::max<int64_t>(1, *available - to_come);
+  }
+  const auto fits = check_memory(resident, path, load);
+  if (!fits) return Status(fits.status()).at("--draft-model");
   Progress progress(session.say("loading the draft model", "加载草稿模型中"));
   load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   TRY_ASSIGN(opened.draft_model, TextModel::load(path, *opened.backend, load));
