@@ -81,7 +81,8 @@ class Commands(unittest.TestCase):
             text = hearth(name, "--help").stdout
             self.assertIn("Example:", text)
             self.assertIn(f"hearth {name}", page)
-            for flag in {w.strip(",") for w in text.split() if w.startswith("--")}:
+            flags = {f for w in text.split() if w.startswith("--") for f in w.strip(",").split(",")}
+            for flag in flags:
                 self.assertIn(flag.split("=")[0], page, f"{flag} of {name} is not in docs/cli.md")
 
 

@@ -143,7 +143,7 @@ class BadInput(unittest.TestCase):
                 ("guided_grammar", ""), ("guided_grammar", "root ::= ["),
                 ("guided_grammar", chain(30000, ' "x"')), ("grammar", "root ::= {2}"),
                 ("guided_grammar", 'root ::= "a"' + "+" * 60000),
-                ("guided_regex", "(" * 60000), ("guided_regex", "(?<=x)*"), ("guided_regex", "[^]"),
+                ("guided_regex", "(" * 60000), ("guided_regex", "(?<=x)*"),
                 ("guided_regex", "*a"), ("guided_regex", "a{2147483648}"),
                 ("guided_json", '{"items":' * 100000 + "{}" + "}" * 100000),
                 ("guided_json", '{"$ref":"#"}'), ("guided_json", {"$ref": "http://x/"}),

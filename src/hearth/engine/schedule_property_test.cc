@@ -325,7 +325,7 @@ TEST_P(Schedules, BesideThirtyOneOthersOnAnyNumberOfThreads) {
     for (int schedule = 0; schedule < 2; ++schedule) {
       SCOPED_TRACE(fmt::format("{} threads, schedule {}", threads, schedule));
       EngineOptions options = random_options(random);
-      options.kv_blocks = 160;  // no one makes way
+      options.kv_blocks = 400;  // no one makes way
       options.limits.sequences_max = 32 + random.below(9);
       options.limits.batch_tokens_max = 96 + random.below(300);
       if (schedule == 1) add_drafter(options, random, n.model(), expected.texts);
