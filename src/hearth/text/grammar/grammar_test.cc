@@ -221,7 +221,7 @@ TEST(HostileGrammar, AnswersWithinASecond) {
       {"root ::= [^\\x00-\\U0010FFFF]", ""},
   };
   for (const auto& [text, expected] : gbnf) {
-    const Timed t = timed([&] { return compile_gbnf(text); });
+    const Timed t = timed([&text = text] { return compile_gbnf(text); });
     EXPECT_LT(t.seconds, 1) << text.substr(0, 60);
     EXPECT_TRUE(expected.empty() || t.message == expected) << t.message << text.substr(0, 60);
   }

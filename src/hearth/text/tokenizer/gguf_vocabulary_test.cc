@@ -203,7 +203,7 @@ TEST(GgufVocabulary, RefusesEveryKeyOfAnotherType) {
       Metadata m = name == "scores" ? spm() : Metadata();
       m.without = key;
       const auto more = m.more;
-      m.more = [&](GgufHeader& header) {
+      m.more = [&, &name = name](GgufHeader& header) {
         if (name != "scores") more(header);
         set(header, key);
       };
