@@ -396,7 +396,7 @@ class Container(unittest.TestCase):
         self.assertLess(last.index("USER"), last.index("ENTRYPOINT"))
         for image in re.findall(r"ARG \w+_IMAGE=(\S+)", self.text):
             self.assertRegex(image, r"^debian:12")
-        self.assertNotRegex(self.text, r"\nADD |\bcurl\b|\bwget\b|latest")
+        self.assertNotRegex(self.text, r"\nADD |curl |wget|latest")
 
     @unittest.skipUnless(shutil.which("dpkg-query") and shutil.which("ldd"), "no Debian")
     def test_it_installs_what_the_binary_needs(self):

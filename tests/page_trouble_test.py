@@ -175,7 +175,7 @@ class Trouble(unittest.TestCase):
 
     def test_an_answer_says_what_it_cost(self):
         prices = {"currency": "EUR", "hardware": {
-            "price": 2400, "years": 4, "watts": 220, "idle_watts": 45, "electricity_per_kwh": 0.35}}
+            "name": "a box", "price": 2400, "years": 4, "watts": 220, "idle_watts": 45, "electricity_per_kwh": 0.35}}
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(prices, file)
             file.flush()
@@ -183,10 +183,6 @@ class Trouble(unittest.TestCase):
                 person = Person(self.browser, server)
                 person.ask("37*48=?")
                 self.assertRegex(self.browser.text(".figures"), r" · €0\.0+[1-9]\d?( |$)")
-                self.browser.open(person.url)  # it is kept
-                person.is_ready()
-                self.browser.wait("document.querySelector('.figures')")
-                self.assertIn("€", self.browser.text(".figures"))
 
 
 @unittest.skipIf(missing(), missing())

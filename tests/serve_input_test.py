@@ -143,9 +143,9 @@ class BadInput(unittest.TestCase):
                 ("guided_grammar", ""), ("guided_grammar", "root ::= ["),
                 ("guided_grammar", chain(30000, ' "x"')), ("grammar", "root ::= {2}"),
                 ("guided_grammar", 'root ::= "a"' + "+" * 60000),
-                ("guided_regex", "(" * 60000), ("guided_regex", "(?<=x)*"), ("guided_regex", "[^]"),
+                ("guided_regex", "(" * 60000), ("guided_regex", "(?<=x)*"),
                 ("guided_regex", "*a"), ("guided_regex", "a{2147483648}"),
-                ("guided_json", '{"items":' * 100000 + "{}" + "}" * 100000),
+                ("guided_json", '{"items":' * 80000 + "{}" + "}" * 80000),
                 ("guided_json", '{"$ref":"#"}'), ("guided_json", {"$ref": "http://x/"}),
                 ("guided_json", {"enum": []}), ("guided_json", {"not": {}}), ("guided_json", "{"),
                 ("guided_json", {"type": "string", "pattern": "(?=x)"}),
@@ -156,7 +156,7 @@ class BadInput(unittest.TestCase):
         self.refused("/v1/chat/completions", {**self.QUESTION, "response_format": schema},
                      "response_format")
         deep = b'{"messages":[{"role":"user","content":"a"}],"guided_json":'
-        deep += b'{"items":' * 100000 + b"{}" + b"}" * 100001
+        deep += b'{"items":' * 90000 + b"{}" + b"}" * 90001
         self.refused("/v1/chat/completions", deep, None)  # not as a text: the body itself is too deep
         # What looks dangerous and is not: an answer that keeps to it.
         for field, source in (

@@ -2,7 +2,6 @@
 #include "hearth/engine/draft_policy.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace hearth {
 namespace {
@@ -13,7 +12,6 @@ constexpr int64_t kFreshSteps = 512;      // a cell that wasn't measured for lon
 constexpr int64_t kLookSteps = 32;        // from one look at guesses that don't pay to the next
 constexpr double kUnknownRowCost = 0.01;  // of a step: what one more row is thought to cost
 constexpr double kGainMin = 1.02;         // a smaller one is noise
-constexpr double kLongerMax = 1.25;       // a step with guesses over one without, beside others
 
 }  // namespace
 
@@ -99,16 +97,13 @@ void DraftPolicy::choose(std::span<Candidate> candidates) {
   // A guess is at most as likely as the one before it, so any number of the first ones is a choice.
   auto tokens = static_cast<double>(rows);
   double best = kGainMin * tokens / cost(rows);
-  const double longest = rows > 1 ? kLongerMax * cost(rows) : INFINITY;
   size_t chosen = 0;
   int64_t rounds = 0;
   for (size_t i = 0; i < guesses_.size(); ++i) {
     tokens += guesses_[i].chance;
     rounds = std::max(rounds, guesses_[i].round);
     const double making = static_cast<double>(rounds) * round_seconds_;
-    const double step = cost(rows + static_cast<int64_t>(i) + 1);
-    if (step > longest) break;
-    const double rate = tokens / (step + making);
+    const double rate = tokens / (cost(rows + static_cast<int64_t>(i) + 1) + making);
     if (rate > best) {
       best = rate;
       chosen = i + 1;

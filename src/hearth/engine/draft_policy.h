@@ -1,8 +1,8 @@
 // DraftPolicy: how many guesses are worth their cost. It knows what a step of so many rows took
 // lately and how often guesses were right, and chooses the numbers that bring the most tokens a
-// second; none, where none pays. Where several answers run it lengthens their step by a quarter at
-// most: whoever comes meanwhile waits for its end. What it chooses changes the time of an answer,
-// never its tokens.
+// second for all answers together; none, where none pays. What it chooses changes the time of an
+// answer, never its tokens. What it doesn't know it tries, a little at a time; it forgets what is
+// old, for machines change.
 #pragma once
 
 #include <algorithm>

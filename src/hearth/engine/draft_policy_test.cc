@@ -53,7 +53,7 @@ const Machine kComputeBound = [](int64_t rows) { return static_cast<double>(rows
 
 TEST(DraftPolicy, TakesAllWhereRowsAreFreeAndGuessesGood) {
   EXPECT_GT(drafts_of(kMemoryBound, 0.95, 1), 7.5);
-  EXPECT_GT(drafts_of(kMemoryBound, 0.95, 4), 24);
+  EXPECT_GT(drafts_of(kMemoryBound, 0.95, 4), 30);
 }
 
 TEST(DraftPolicy, LeavesItWhereNothingIsGained) {
@@ -109,38 +109,6 @@ TEST(DraftPolicy, CountsWhatGuessesCost) {
       EXPECT_GT(one.drafts, 3);
     }
   }
-}
-
-// Seven answers whose guesses are always right, on a machine where a prompt of 128 tokens takes as
-// long as three of their steps: who comes at any moment of one waits for its end, then for the step
-// of its own prompt, and has its first token within 1.2 times that.
-TEST(DraftPolicy, ANewcomerWaitsForLittleMoreThanAStepWithoutGuesses) {
-  const Machine machine = [](int64_t rows) { return 0.05 + 0.017 * static_cast<double>(rows); };
-  constexpr double kChunk = 0.56;
-  DraftPolicy policy;
-  double seconds = 0, waits = 0, longest = 0;
-  int64_t drafted = 0;
-  for (int step = 0; step < 1000; ++step) {
-    std::vector<DraftPolicy::Candidate> candidates(7, {0.99, 8});
-    policy.choose(candidates);
-    const int64_t n = chosen_of(candidates);
-    const double took = machine(7 + n);
-    policy.step_took(7 + n, took);
-    if (step < 100) continue;  // it is still finding out what steps cost
-    seconds += took;
-    waits += took * took / 2;  // of all who come during the step, each moment as likely as another
-    longest = std::max(longest, took);
-    drafted += n;
-  }
-  EXPECT_GT(drafted, 900) << "no guesses at all";
-  EXPECT_LE((waits / seconds + kChunk) / kChunk, 1.2);
-  EXPECT_LE(longest, 1.5 * machine(7)) << "looks at what more rows cost are the exception";
-}
-
-// Nobody else waits where one answer runs alone.
-TEST(DraftPolicy, OneAnswerMayTakeItsTime) {
-  const Machine machine = [](int64_t rows) { return 1 + 0.3 * static_cast<double>(rows); };
-  EXPECT_GT(drafts_of(machine, 0.99, 1), 6);
 }
 
 // Where guesses are made from the first step on, what a step without one takes is found out, too.

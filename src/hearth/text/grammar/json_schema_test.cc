@@ -231,7 +231,9 @@ TEST(JsonSchema, WhatIsTooMuchIsRefusedSoon) {
     closing += '}';
   }
   const std::pair<std::string, const char*> cases[] = {
-      {values + "]}", "?"}, {chain, "?"}, {deep + "{}" + closing, "?"}};
+      {values + "]}", "expected at most 1000000 bytes of literal text, found 5888890"},
+      {chain, "#/$defs/r4095: expected at most 4096 schemas for one value"},
+      {deep + "{}" + closing, "expected a nesting of at most 64, found more"}};
   for (const auto& [schema, message] : cases) {
     const auto start = std::chrono::steady_clock::now();
     const auto g = compile_schema(schema);
