@@ -270,8 +270,7 @@ GrpcOptions grpc_options(const Options& options) {
 Status complete_budget(const Options& options, const OpenedText& opened, int64_t adapters,
                        int64_t mapped_before, MemoryBudget& out) {
   out.adapters = adapters;
-  out.process =
-      process_bytes(opened.model->loaded(), adapters, opened.backend->name(), mapped_before);
+  out.process = process_bytes(opened, adapters, mapped_before);
   const int64_t protocols = options.grpc_port ? 2 : 1;
   out.connections = protocols * options.http.connections_max * kConnectionBytes;
   return check_serve_budget(out, opened.backend->name());

@@ -96,13 +96,18 @@ int64_t mapped_now() {
 
 // A device holds weights and adapters itself. Pages of the model's files come and go, and count as
 // weights.
-int64_t process_bytes(const LoadedModel& model, int64_t adapters, std::string_view backend,
-                      int64_t mapped_before) {
+int64_t process_bytes(const OpenedText& opened, int64_t adapters, int64_t mapped_before) {
   const auto memory = read_process_memory();
   if (!memory) return 0;
-  const bool here = backend != "cuda";
-  const int64_t owned = here ? model.weight_bytes - model.mapped_bytes + adapters : 0;
-  const int64_t files = std::max(mapped_before, memory->mapped_bytes - model.mapped_bytes);
+  int64_t mapped = 0;
+  int64_t owned = adapters;
+  for (const auto* text : {opened.model.get(), opened.draft_model.get()}) {
+    if (!text) continue;
+    mapped += text->loaded().mapped_bytes;
+    owned += text->loaded().weight_bytes - text->loaded().mapped_bytes;
+  }
+  if (opened.backend->name() == "cuda") owned = 0;
+  const int64_t files = std::max(mapped_before, memory->mapped_bytes - mapped);
   return std::max<int64_t>(0, memory->resident_bytes - memory->mapped_bytes - owned) + files;
 }
 

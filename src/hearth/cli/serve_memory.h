@@ -12,11 +12,10 @@ namespace hearth::cli {
 // are not counted yet.
 serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& settings);
 
-// What the process holds beside its model and adapters, which are loaded by now; the KV cache and
+// What the process holds beside its models and adapters, which are loaded by now; the KV cache and
 // scratch are empty yet. `mapped_before`: pages of files, before the model's were opened. 0 where
 // the system doesn't tell.
-int64_t process_bytes(const LoadedModel& model, int64_t adapters, std::string_view backend,
-                      int64_t mapped_before);
+int64_t process_bytes(const OpenedText& opened, int64_t adapters, int64_t mapped_before);
 int64_t mapped_now();
 
 // With weights and adapters loaded: no_memory, in one line that says what would fit, where the KV
