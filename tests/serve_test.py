@@ -241,11 +241,19 @@ class Protocol(unittest.TestCase):
 
     def test_the_memory_is_stated(self):
         stated = self.server.announced["memory"]
-        parts = ("weights", "kv_cache", "scratch", "adapters", "process", "connections")
+        parts = ("weights", "kv_cache", "scratch", "adapters", "expert_cache", "process",
+                 "connections")
         self.assertEqual(stated["total_bytes"], sum(stated[f"{p}_bytes"] for p in parts))
-        self.assertGreater(min(stated[f"{p}_bytes"] for p in parts if p != "adapters"), 0)
+        self.assertGreater(min(stated[f"{p}_bytes"] for p in parts
+                               if p not in ("adapters", "expert_cache")), 0)
         self.assertEqual(self.server.ask("GET", "/health?verbose")[2]["memory"], stated)
         self.assertEqual(self.server.metric("memory_budget_bytes"), stated["total_bytes"])
+        with Server("--no-log-requests", "--kv-memory", "400", "--max-connections", "8") as large:
+            found = large.announced["memory"]
+        self.assertGreater(found["kv_cache_bytes"], 390_000_000)
+        self.assertEqual(found["connections_bytes"], 8 * 65536)
+        # The program is no larger for it: nothing is stated twice.
+        self.assertLess(abs(found["process_bytes"] - stated["process_bytes"]), 20_000_000)
         run = subprocess.run([BINARY, "serve", "--model", MINI, "--port", "0",
                               "--kv-memory", "900000000"],
                              capture_output=True, text=True, timeout=60, check=False)

@@ -268,12 +268,11 @@ GrpcOptions grpc_options(const Options& options) {
 
 // What is known once everything is loaded. gRPC lets as many calls in as HTTP connections.
 Status complete_budget(const Options& options, const OpenedText& opened, int64_t adapters,
-                       int64_t mapped_before, MemoryBudget& out) {
+                       MemoryBudget& out) {
   out.adapters = adapters;
-  out.process = process_bytes(opened, adapters, mapped_before);
   const int64_t protocols = options.grpc_port ? 2 : 1;
   out.connections = protocols * options.http.connections_max * kConnectionBytes;
-  return check_serve_budget(out, opened.backend->name());
+  return check_serve_budget(out, true, opened.backend->name());
 }
 
 Status run_serve(Options& options, const Session& session) {
@@ -296,8 +295,8 @@ Status run_serve(Options& options, const Session& session) {
   TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
   const TextModel& model = *opened.model;
   TRY_ASSIGN(const EngineOptions engine_settings, engine_options(options, opened));
-  MemoryBudget memory = serve_budget(opened, engine_settings);
-  TRY(check_serve_budget(memory, opened.backend->name()));
+  MemoryBudget memory = serve_budget(opened, engine_settings, mapped);
+  TRY(check_serve_budget(memory, false, opened.backend->name()));
   Engine engine(model.model(), *opened.backend, engine_settings, model.banned());
   TRY(engine.health());
   AdmissionOptions settings = admission_options(options, model, engine.context());
@@ -318,7 +317,7 @@ Status run_serve(Options& options, const Session& session) {
   EngineLoop loop(model, engine, metrics, limits);
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
-  TRY(complete_budget(options, opened, adapters.bytes(), mapped, memory));
+  TRY(complete_budget(options, opened, adapters.bytes(), memory));
   metrics.memory(memory);
   Admission admission(model, loop, adapters, *gate, metrics, std::move(settings));
   ServiceOptions answers = service_options(options, memory);

@@ -11,8 +11,6 @@
 namespace hearth::cli {
 namespace {
 
-constexpr int64_t kMegabyte = 1'000'000;
-
 // The end of a context: `rows` of as few prompts as have them, or one row of each of `rows`
 // answers.
 Batch fullest_step(const EngineOptions& settings, int64_t rows, Role role) {
@@ -72,9 +70,27 @@ int64_t draft_scratch(const Model& model, const EngineOptions& settings) {
   return scratch;
 }
 
+// A device holds weights itself. Pages of the model's files come and go, and count as
+// weights.
+int64_t process_bytes(const OpenedText& opened, int64_t mapped_before) {
+  const auto memory = read_process_memory();
+  if (!memory) return 0;
+  int64_t mapped = 0;
+  int64_t owned = 0;
+  for (const auto* text : {opened.model.get(), opened.draft_model.get()}) {
+    if (!text) continue;
+    mapped += text->loaded().mapped_bytes;
+    owned += text->loaded().weight_bytes - text->loaded().mapped_bytes;
+  }
+  if (opened.backend->name() == "cuda") owned = 0;
+  const int64_t files = std::max(mapped_before, memory->mapped_bytes - mapped);
+  return std::max<int64_t>(0, memory->resident_bytes - memory->mapped_bytes - owned) + files;
+}
+
 }  // namespace
 
-serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& settings) {
+serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& settings,
+                                 int64_t mapped_before) {
   const Model& model = opened.model->model();
   const KvSpec kv = model.kv_spec(settings.kv_format);
   serve::MemoryBudget out;
@@ -86,6 +102,7 @@ serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& 
     out.weights += opened.draft_model->loaded().weight_bytes;
     out.scratch = std::max(out.scratch, draft_scratch(*settings.draft_model, settings));
   }
+  out.process = process_bytes(opened, mapped_before);
   return out;
 }
 
@@ -94,40 +111,11 @@ int64_t mapped_now() {
   return memory ? memory->mapped_bytes : 0;
 }
 
-// A device holds weights and adapters itself. Pages of the model's files come and go, and count as
-// weights.
-int64_t process_bytes(const OpenedText& opened, int64_t adapters, int64_t mapped_before) {
-  const auto memory = read_process_memory();
-  if (!memory) return 0;
-  int64_t mapped = 0;
-  int64_t owned = adapters;
-  for (const auto* text : {opened.model.get(), opened.draft_model.get()}) {
-    if (!text) continue;
-    mapped += text->loaded().mapped_bytes;
-    owned += text->loaded().weight_bytes - text->loaded().mapped_bytes;
-  }
-  if (opened.backend->name() == "cuda") owned = 0;
-  const int64_t files = std::max(mapped_before, memory->mapped_bytes - mapped);
-  return std::max<int64_t>(0, memory->resident_bytes - memory->mapped_bytes - owned) + files;
-}
-
-Status check_serve_budget(const serve::MemoryBudget& budget, std::string_view backend) {
+Status check_serve_budget(const serve::MemoryBudget& budget, bool cache_held,
+                          std::string_view backend) {
   const auto memory = read_memory();
   if (!memory || backend == "cuda") return Status::ok();
-  const int64_t available = memory->usable_available_bytes();
-  // The cache of experts fills when requests come.
-  if (budget.kv_cache + budget.scratch + budget.experts <= available) return Status::ok();
-  const int64_t room = (available - budget.scratch - budget.experts) / kMegabyte;
-  const std::string experts =
-      budget.experts > 0 ? fmt::format(", a cache of experts of {}", bytes_text(budget.experts))
-                         : "";
-  return error(Code::no_memory,
-               "a KV cache of {} and scratch of {} do not fit beside weights of {}{} and adapters "
-               "of {}: {} are available; {}",
-               bytes_text(budget.kv_cache), bytes_text(budget.scratch), bytes_text(budget.weights),
-               experts, bytes_text(budget.adapters), bytes_text(available),
-               room > 0 ? fmt::format("--kv-memory {} would fit, if --ctx is short enough", room)
-                        : "choose a shorter --ctx or smaller --max-batch-tokens");
+  return serve::check_room(budget, memory->usable_available_bytes(), cache_held);
 }
 
 }  // namespace hearth::cli

@@ -312,30 +312,31 @@ TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
 }
 
 // Thirty-two and more answers in one step meet other kernels than eight do, on each number of
-// threads: rows that are decoded together, chunks of prompts beside them, prefixes that are known.
+// threads: rows that are decoded together, chunks of prompts beside them, prefixes that are known
+// or not, guesses or none.
 TEST_P(Schedules, BesideThirtyOneOthersOnAnyNumberOfThreads) {
   Network n(GetParam());
   Random random{std::mt19937(13)};
   auto requests = random_requests(random, n.model().info().vocab_size, 40, n.some_adapters());
-  for (TokenRequest& r : requests) r.max_tokens = 24 + random.below(16);
+  for (TokenRequest& r : requests) r.max_tokens = 14 + random.below(10);
   const Expected expected(n, std::move(requests));
-  int64_t cached = 0;
   for (const int threads : {1, 2, 3}) {
+    SCOPED_TRACE(fmt::format("{} threads", threads));
     CpuBackend backend(threads, *cpu::available_tables().front());
-    for (int schedule = 0; schedule < 2; ++schedule) {
-      SCOPED_TRACE(fmt::format("{} threads, schedule {}", threads, schedule));
-      EngineOptions options = random_options(random);
-      options.kv_blocks = 400;  // no one makes way, but for a seat of higher priority
-      options.limits.sequences_max = 32 + random.below(9);
-      options.limits.batch_tokens_max = 96 + random.below(300);
-      if (schedule == 1) add_drafter(options, random, n.model(), expected.texts);
-      const Outcome found = run_schedule(n, backend, options, expected.requests, 16, random);
-      ASSERT_NO_FATAL_FAILURE(expected.hold(found));
-      EXPECT_GE(found.widest, schedule == 0 ? 32u : 16u) << "too few ran at once to test anything";
-      cached += found.stats.cached_tokens;
+    EngineOptions options = random_options(random);
+    options.kv_blocks = 400;  // no one makes way, but for a seat of higher priority
+    options.limits.prefix_cache = threads != 1;
+    options.limits.sequences_max = 32 + random.below(4);
+    options.limits.batch_tokens_max = 96 + random.below(300);
+    if (threads == 3) add_drafter(options, random, n.model(), expected.texts);
+    const Outcome found = run_schedule(n, backend, options, expected.requests, 16, random);
+    ASSERT_NO_FATAL_FAILURE(expected.hold(found));
+    // With guesses some are ahead of the others, and fewer meet.
+    EXPECT_GE(found.widest, threads == 3 ? 16u : 32u) << "too few ran at once to test anything";
+    if (threads != 1) {
+      EXPECT_GT(found.stats.cached_tokens, 64) << "nothing was shared";
     }
   }
-  EXPECT_GT(cached, 500) << "nothing was shared";
 }
 
 // A stream that broke off after any number of tokens goes on as if it hadn't.

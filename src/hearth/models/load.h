@@ -31,8 +31,8 @@ struct LoadedModel {
   std::vector<std::string> notices;                    // lines that the user should read
   int64_t parameters = 0;
   int64_t weight_bytes = 0;  // as held, mapped or owned
-  int64_t disk_bytes = 0;    // of experts that stay in their files
   int64_t mapped_bytes = 0;  // of these, views of the checkpoint's files
+  int64_t disk_bytes = 0;    // of experts that stay in their files
 };
 
 // The architectures Hearth knows, by model_type or GGUF's general.architecture.
