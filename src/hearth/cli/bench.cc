@@ -4,6 +4,7 @@
 
 #include "hearth/backend/make_backend.h"
 #include "hearth/bench/report.h"
+#include "hearth/cli/expert_cache_json.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/progress.h"
 #include "hearth/cli/store_options.h"
@@ -255,13 +256,7 @@ std::optional<SpeedForetold> foretell(const Subject& subject, const SpeedTest& t
 void add_expert_cache(Json& line, const Backend& backend) {
   const ExpertCacheStats stats = backend.expert_cache_stats();
   if (!stats.active()) return;
-  line["expert_cache"] = {{"hits", stats.hits},
-                          {"misses", stats.misses},
-                          {"ahead_reads", stats.ahead_reads},
-                          {"ahead_used", stats.ahead_used},
-                          {"bytes_read", stats.bytes_read},
-                          {"wait_ms", stats.wait_seconds * 1e3},
-                          {"cache_bytes", stats.budget_bytes}};
+  line["expert_cache"] = expert_cache_json(stats);
 }
 
 Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,

@@ -4,6 +4,7 @@
 
 #include "hearth/base/mapped_file.h"
 #include "hearth/cli/chat_file.h"
+#include "hearth/cli/expert_cache_json.h"
 #include "hearth/cli/interrupt.h"
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/sampling_options.h"
@@ -69,16 +70,6 @@ Result<Prompt> prompt_of(const Options& options, const TextModel& model) {
   return model.chat(one_message(options.prompt));
 }
 
-Json expert_json(const ExpertCacheStats& stats) {
-  return {{"hits", stats.hits},
-          {"misses", stats.misses},
-          {"ahead_reads", stats.ahead_reads},
-          {"ahead_used", stats.ahead_used},
-          {"bytes_read", stats.bytes_read},
-          {"wait_ms", stats.wait_seconds * 1e3},
-          {"cache_bytes", stats.budget_bytes}};
-}
-
 Json to_json(const TextReply& reply, const std::vector<int32_t>& prompt_ids, const Timings& t,
              double load_ms) {
   return {{"prompt_ids", prompt_ids},
@@ -137,7 +128,7 @@ Status run_generate(const Options& options, const Session& session) {
   if (session.json) {
     Json out = to_json(replies[0], prompt_ids, timings, load.count());
     const ExpertCacheStats experts = opened.backend->expert_cache_stats();
-    if (experts.active()) out["expert_cache"] = expert_json(experts);
+    if (experts.active()) out["expert_cache"] = expert_cache_json(experts);
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {
     fmt::print("\n");

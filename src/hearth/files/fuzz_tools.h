@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "hearth/base/check.h"
+#include "hearth/base/status.h"
+#include "hearth/files/outside_bytes.h"
 
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
 
@@ -54,6 +56,13 @@ class FuzzRandom {
 
 inline std::string_view text_of(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
+}
+
+// An error is one line that can be shown, whatever the bytes were.
+inline void check_message(const Status& status) {
+  CHECK(!status.message().empty());
+  CHECK(is_utf8(status.message()));
+  CHECK(status.message().find('\n') == std::string::npos);
 }
 
 // Hands `bytes` to libFuzzer, cut to what it takes.

@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace hearth;
   const auto index = parse_shard_index(text_of(data, size));
   if (!index) {
-    CHECK(is_utf8(index.status().message()));
+    check_message(index.status());
     return 0;
   }
   CHECK(!index->items.empty());

@@ -152,17 +152,28 @@ TEST(Forecast, AddsWeightsAndAttention) {
   EXPECT_NEAR(forecast_step(both, speed).seconds, 0.45, 1e-6);
 }
 
-TEST(Family, GrowsFromTheSmallestToR1) {
-  BackendOptions on_cpu;
-  on_cpu.device = "cpu";
-  const auto backend = make_backend(on_cpu);
-  ASSERT_TRUE(backend.has_value());
-  auto speedometer = Speedometer::open(**backend, 1);
-  ASSERT_TRUE(speedometer.has_value()) << speedometer.status().message();
+class Family : public testing::Test {
+ protected:
+  void SetUp() override {
+    BackendOptions on_cpu;
+    on_cpu.device = "cpu";
+    auto made = make_backend(on_cpu);
+    ASSERT_TRUE(made.has_value());
+    backend_ = *std::move(made);
+    auto opened = Speedometer::open(*backend_, 1);
+    ASSERT_TRUE(opened.has_value()) << opened.status().message();
+    speedometer_.emplace(*std::move(opened));
+  }
+
+  std::unique_ptr<Backend> backend_;
+  std::optional<Speedometer> speedometer_;
+};
+
+TEST_F(Family, GrowsFromTheSmallestToR1) {
   FamilyOptions options;
   options.available_bytes = 3'000'000'000;
   options.gpu_bytes = 24'000'000'000;
-  const auto rows = plan_family(*speedometer, options);
+  const auto rows = plan_family(*speedometer_, options);
   ASSERT_TRUE(rows.has_value()) << rows.status().message();
   ASSERT_EQ(rows->size(), 25u);
   for (const FamilyRow& row : *rows) {
@@ -180,19 +191,13 @@ TEST(Family, GrowsFromTheSmallestToR1) {
 }
 
 // R1 in 64 GB: the rest in memory, experts from disk as fast as that reads.
-TEST(Family, LeavesExpertsOnDiskWhereThatHelps) {
-  BackendOptions on_cpu;
-  on_cpu.device = "cpu";
-  const auto backend = make_backend(on_cpu);
-  ASSERT_TRUE(backend.has_value());
-  auto speedometer = Speedometer::open(**backend, 1);
-  ASSERT_TRUE(speedometer.has_value()) << speedometer.status().message();
+TEST_F(Family, LeavesExpertsOnDiskWhereThatHelps) {
   FamilyOptions options;
   options.available_bytes = 64'000'000'000;
   double before = 0;
   for (const double disk_gb_s : {1.0, 4.0}) {
     options.disk_gb_s = disk_gb_s;
-    const auto rows = plan_family(*speedometer, options);
+    const auto rows = plan_family(*speedometer_, options);
     ASSERT_TRUE(rows.has_value()) << rows.status().message();
     const FamilyRow& r1 = rows->back();
     EXPECT_EQ(r1.format, Format::iq1_s);

@@ -4,7 +4,6 @@
 
 #include "hearth/base/check.h"
 #include "hearth/files/fuzz_tools.h"
-#include "hearth/files/outside_bytes.h"
 #include "hearth/models/gguf_keys.h"
 #include "hearth/models/load.h"
 
@@ -13,11 +12,6 @@ namespace {
 
 constexpr int64_t kElementsMax = int64_t{1} << 44;  // 2^20 wide, a vocabulary of 2^24
 constexpr int64_t kTensorsMax = 500'000;
-
-void check_line(const Status& status) {
-  CHECK(is_utf8(status.message()));
-  CHECK(status.message().find('\n') == std::string::npos);
-}
 
 void check_tensors(Model& model) {
   int64_t tensors = 0;
@@ -42,15 +36,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto model = make_model(*config);
   GgufHeader header;
   if (!model) {
-    check_line(model.status());
+    check_message(model.status());
     const Status written = write_gguf_keys(*config, "any", 0, header);
     CHECK(!written.is_ok());
     return 0;
   }
   check_tensors(**model);
-  check_line(write_gguf_keys(*config, "any", 0, header));
+  if (const Status written = write_gguf_keys(*config, "any", 0, header); !written.is_ok()) {
+    check_message(written);
+  }
   const auto factors = gguf_rope_factors(*config);
-  if (!factors) check_line(factors.status());
+  if (!factors) check_message(factors.status());
   return 0;
 }
 

@@ -1,8 +1,6 @@
 // Bytes that are not gRPC, or too much of it: each ends as one clear status or a closed connection,
 // with the server alive and a neighbour's stream unbroken.
-#include <arpa/inet.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +8,7 @@
 
 #include "hearth/serve/grpc/read_messages.h"
 #include "hearth/serve/grpc/testing.h"
+#include "hearth/serve/loopback.h"
 
 namespace hearth::serve {
 namespace {
@@ -45,15 +44,7 @@ std::string call_headers() {
 
 // Sends the bytes as fast as they are taken, reads what comes back and hangs up.
 void send_raw(uint16_t port, const std::string& bytes) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  const timeval patience{2, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(port);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  const int fd = connect_to_loopback(port, 2);
   size_t sent = 0;
   while (sent < bytes.size()) {
     const ssize_t n = ::send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);

@@ -1,7 +1,6 @@
 // The server over real sockets, and a client that sends and reads bytes.
 #pragma once
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "hearth/serve/http/http_server.h"
+#include "hearth/serve/loopback.h"
 #include "hearth/serve/test_server.h"
 
 namespace hearth::serve {
@@ -19,15 +19,7 @@ namespace hearth::serve {
 // A connection to this machine; what is read ends with the peer's close, or after seconds.
 class Client {
  public:
-  explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval patience{20, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    CHECK_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
-  }
+  explicit Client(uint16_t port) : fd_(connect_to_loopback(port, 20)) {}
   ~Client() { ::close(fd_); }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
