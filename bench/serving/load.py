@@ -12,7 +12,7 @@ table shows the median of the ratios with their ends. Workloads:
   trace    requests at the times of --trace FILE (Azure's TIMESTAMP,ContextTokens,GeneratedTokens),
            --trace-speed times as fast, lengths cut to 1,024 and 64 tokens
   behind   a prompt of 128 tokens behind seven busy streams, beside the same prompt alone; of Hearth
-           also over the time of the step that computed it, as the server's metrics tell: the
+           also over the time of the steps that computed it, as the server's metrics tell: the
            bound is 1.2
   prefix   a prompt of 1,000 tokens again: time to its first token when it is known, and when not
 
@@ -123,15 +123,15 @@ def prompt_steps(server: Server) -> tuple[float, float]:
 
 
 async def over_its_chunk(asker: Asker, server: Server) -> tuple[Answer, float | None]:
-    """An answer, and its time to the first token over that of the step that computed its prompt, by
+    """An answer, and its time to the first token over that of the steps that computed its prompt, by
     the server's own clock; None where the server doesn't tell. Only decoding may run beside it."""
     if server.name != "hearth":
         return await asker.ask(asker.prompt(PROMPT), 2), None
     count, seconds = await asyncio.to_thread(prompt_steps, server)
     answer = await asker.ask(asker.prompt(PROMPT), 2)
     steps, chunks = await asyncio.to_thread(prompt_steps, server)
-    if steps - count != 1:
-        raise RuntimeError(f"expected one step with a prompt, found {steps - count:.0f}")
+    if not 1 <= steps - count <= PROMPT / 32:
+        raise RuntimeError(f"expected the steps of one prompt, found {steps - count:.0f}")
     return answer, checked([answer])[0].first / (chunks - seconds)
 
 

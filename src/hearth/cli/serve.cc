@@ -46,6 +46,7 @@ struct Options {
   int64_t sequences = 16;
   int64_t queue = 1024;
   int64_t batch_tokens = 512;
+  int64_t step_ms = 500;
   int64_t kv_megabytes = 0;
   int64_t body_megabytes = 8;
   std::string reserve = "auto";
@@ -105,28 +106,17 @@ Status check_options(const Options& options) {
   return Status::ok();
 }
 
-Result<int64_t> kv_blocks(const Options& options, int64_t block_bytes, int64_t context,
-                          int64_t to_come) {
-  if (options.kv_megabytes == 0) {
-    return affordable_kv_blocks(options.sequences, block_bytes, context, to_come);
-  }
-  const int64_t least = Scheduler::blocks_for(context);
-  const int64_t blocks = options.kv_megabytes * kMegabyte / block_bytes;
-  if (blocks >= least) return blocks;
-  return error(Code::no_memory, "--kv-memory: a context of {} tokens needs {} MB, found {}",
-               context, least * block_bytes / kMegabyte + 1, options.kv_megabytes);
-}
-
 Result<EngineOptions> engine_options(const Options& options, const OpenedText& opened) {
   const Model& model = opened.model->model();
   EngineOptions out = engine_options_of(options.model, opened);
   out.context = std::min(out.context, model.info().max_position_embeddings);
   out.limits.sequences_max = options.sequences;
   out.limits.batch_tokens_max = options.batch_tokens;
+  out.step_seconds_max = 1e-3 * static_cast<double>(options.step_ms);
   out.limits.queue_max = options.sequences + options.queue + 1;  // and the probe
   if (options.reserve == "full") out.limits.reserve = Reserve::full;
-  TRY_ASSIGN(out.kv_blocks, kv_blocks(options, kv_block_bytes(out, model), out.context,
-                                      opened.backend->expert_cache_stats().to_come_bytes()));
+  TRY(set_kv_blocks(out, options.kv_megabytes, kv_block_bytes(out, model),
+                    opened.backend->expert_cache_stats().to_come_bytes()));
   return out;
 }
 
@@ -373,6 +363,11 @@ void declare_limits(CLI::App& verb, Options& options) {
       ->capture_default_str();
   verb.add_option("--max-batch-tokens", options.batch_tokens, "tokens of one step")
       ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  verb.add_option(
+          "--max-step-ms", options.step_ms,
+          "how long new prompts may hold up answers at a time, if that is cheap; 0: any time")
+      ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
   verb.add_option("--kv-memory", options.kv_megabytes,
                   "MB of KV cache; 0: a context for each sequence, at most half of free memory")

@@ -87,7 +87,23 @@ int64_t process_bytes(const OpenedText& opened, int64_t mapped_before) {
   return std::max<int64_t>(0, memory->resident_bytes - memory->mapped_bytes - owned) + files;
 }
 
+constexpr int64_t kMegabyte = 1'000'000;
+
 }  // namespace
+
+Status set_kv_blocks(EngineOptions& settings, int64_t megabytes, int64_t block_bytes,
+                     int64_t to_come) {
+  if (megabytes == 0) {
+    settings.kv_blocks =
+        affordable_kv_blocks(settings.limits.sequences_max, block_bytes, settings.context, to_come);
+    return Status::ok();
+  }
+  const int64_t least = Scheduler::blocks_for(settings.context);
+  settings.kv_blocks = megabytes * kMegabyte / block_bytes;
+  if (settings.kv_blocks >= least) return Status::ok();
+  return error(Code::no_memory, "--kv-memory: a context of {} tokens needs {} MB, found {}",
+               settings.context, least * block_bytes / kMegabyte + 1, megabytes);
+}
 
 serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& settings,
                                  int64_t mapped_before) {

@@ -16,6 +16,11 @@ serve::MemoryBudget serve_budget(const OpenedText& opened, const EngineOptions& 
                                  int64_t mapped_before);
 int64_t mapped_now();
 
+// As many blocks of so many bytes as `megabytes` have; 0: see affordable_kv_blocks. Of an engine
+// whose context and sequences are set. no_memory: they hold no whole context.
+Status set_kv_blocks(EngineOptions& settings, int64_t megabytes, int64_t block_bytes,
+                     int64_t to_come);
+
 // check_room() in what this machine has available. A device's own memory is its backend's to check;
 // a machine whose memory can't be read refuses nothing.
 Status check_serve_budget(const serve::MemoryBudget& budget, bool cache_held,

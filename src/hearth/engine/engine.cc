@@ -73,6 +73,7 @@ Engine::Engine(const Model& model, Backend& backend, const EngineOptions& option
       banned_(std::move(banned)),
       cache_(make_cache()),
       scheduler_(options_.limits, options_.kv_blocks),
+      chunk_policy_(options_.limits.batch_tokens_max, options_.step_seconds_max),
       draft_policy_(options_.drafts_always) {
   together_ = make_batch_drafter();
 }
@@ -446,7 +447,7 @@ Outputs Engine::forward(const Scheduler::Plan& plan) {
   return model_.forward(adapted_, plan.batch, cache_);
 }
 
-// What steps that only generate take is told to whom it may concern.
+// What steps take is told to whom it may concern.
 Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
   const auto start = std::chrono::steady_clock::now();
   backend_.begin_forward(plan.batch, cache_);
@@ -454,13 +455,19 @@ Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   const bool generates = std::ranges::all_of(
       plan.batch.sequences, [](const SequenceRows& s) { return s.role == Role::generated; });
-  if (computed && generates) draft_policy_.step_took(plan.batch.rows(), took.count());
+  if (!computed) return computed;
+  if (generates) {
+    draft_policy_.step_took(plan.batch.rows(), took.count());
+  } else {
+    chunk_policy_.step_took(plan.batch.rows(), took.count());
+  }
   return computed;
 }
 
 void Engine::step() {
   apply_cancellations();
   draft();
+  scheduler_.set_chunk_rows(chunk_policy_.rows());
   const Scheduler::Plan& plan = scheduler_.plan();
   if (plan.owners.empty()) return;
   for (const Sequence* s : plan.owners) {

@@ -16,6 +16,7 @@
 #include "hearth/backend/adapted/adapted_backend.h"
 #include "hearth/backend/backend.h"
 #include "hearth/engine/batch_drafter.h"
+#include "hearth/engine/chunk_policy.h"
 #include "hearth/engine/draft_policy.h"
 #include "hearth/engine/drafter.h"
 #include "hearth/engine/keyed_sampler.h"
@@ -100,6 +101,9 @@ struct EngineOptions {
   bool mtp = false;  // guesses come from the model's own layer, which it must have, instead
   // Or from this smaller one with the same vocabulary, on the same backend; outlives the engine.
   const Model* draft_model = nullptr;
+  // What a step may take in which some sequences generate while prompts are computed, as far as
+  // ChunkPolicy can have it; 0: no bound.
+  double step_seconds_max = 0;
   int64_t drafts_max = 8;      // guesses for one sequence in a step
   bool drafts_always = false;  // all of them run, whatever they cost: to test and to measure
 };
@@ -172,6 +176,7 @@ class Engine {
   Status failure_;
   KvCache cache_;
   Scheduler scheduler_;
+  ChunkPolicy chunk_policy_;
   DraftPolicy draft_policy_;
   DraftStats draft_stats_;
   std::vector<DraftPolicy::Candidate> candidates_;  // of one step; kept for its memory

@@ -41,6 +41,11 @@ void Scheduler::set_share(double share) {
   share_ = share;
 }
 
+void Scheduler::set_chunk_rows(int64_t rows) {
+  CHECK_GE(rows, 1);
+  chunk_rows_ = rows;
+}
+
 int64_t Scheduler::seats() const {
   return share_of(limits_.sequences_max, share_);
 }
@@ -275,6 +280,7 @@ void Scheduler::add_chunks() {
     return a->pending() < b->pending();
   });
   int64_t room = rows_max() - plan_.batch.rows();
+  if (plan_.batch.rows() > 0) room = std::min(room, chunk_rows_);
   int64_t of_first = std::min(first->pending(), ceil_div(room, 2));
   room -= of_first;
   for (Sequence* s : chunked_) {

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -70,6 +71,9 @@ class Scheduler {
   // From now on plan() keeps to this share of the limits on sequences and rows, in (0, 1]: a
   // machine that is too warm does less at once. What runs already goes on.
   void set_share(double share);
+  // From now on plan() gives prompts no more rows than this, all together, in a step in which other
+  // sequences decode.
+  void set_chunk_rows(int64_t rows);
 
   // One step of work; empty when there is none. `owners[i]` is the sequence of batch.sequences[i],
   // `outputs[i]` of batch.logits_rows are its, or of batch.hidden_rows where it wants those. Valid
@@ -106,6 +110,7 @@ class Scheduler {
 
   SchedulerLimits limits_;
   double share_ = 1;
+  int64_t chunk_rows_ = std::numeric_limits<int64_t>::max();
   BlockPool pool_;
   PrefixHasher hasher_;
   std::deque<Sequence*> waiting_;  // both in the order of rank

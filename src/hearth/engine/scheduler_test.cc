@@ -41,6 +41,7 @@ struct Traffic {
   std::map<int64_t, std::unique_ptr<Sequence>> live;
   int64_t next_id = 1;
   int64_t steps = 0;
+  int64_t chunk_rows = 0;
 
   Traffic(const SchedulerLimits& l, int64_t b, uint32_t seed)
       : limits(l),
@@ -146,10 +147,25 @@ struct Traffic {
     }
   }
 
+  // Beside sequences that decode the others have no more rows than they may.
+  void check_chunks(const Scheduler::Plan& plan) {
+    int64_t rows = 0;
+    bool decoding = false;
+    for (size_t i = 0; i < plan.owners.size(); ++i) {
+      const bool decodes = !plan.owners[i]->in_prompt() && plan.owners[i]->pending() == 1;
+      decoding = decoding || decodes;
+      rows += decodes ? 0 : plan.batch.sequences[i].rows;
+    }
+    if (decoding) {
+      ASSERT_LE(rows, chunk_rows);
+    }
+  }
+
   // What must hold for a plan, before anything is computed.
   void check(const Scheduler::Plan& plan) {
     ASSERT_LE(plan.batch.rows(), limits.batch_tokens_max);
     ASSERT_LE(static_cast<int64_t>(plan.owners.size()), limits.sequences_max);
+    ASSERT_NO_FATAL_FAILURE(check_chunks(plan));
     ASSERT_EQ(plan.owners.size(), plan.batch.sequences.size());
     std::set<const Sequence*> owners;
     int64_t row = 0;
@@ -187,6 +203,8 @@ struct Traffic {
   void step() {
     ++steps;
     scheduler.set_share(1.0 / static_cast<double>(1 + steps / 7 % 4));  // warm now and then
+    chunk_rows = 1 + below(limits.batch_tokens_max);
+    scheduler.set_chunk_rows(chunk_rows);
     const Scheduler::Plan& plan = scheduler.plan();
     ASSERT_NO_FATAL_FAILURE(check(plan));
     ASSERT_EQ(plan.owners.empty(), live.empty()) << "work is waiting and nothing runs";

@@ -1,13 +1,20 @@
 // See http_server.h: accepting, signals, the drain. A connection's life is in connection.cc.
 #include "hearth/serve/http/http_server.h"
 
+#include <array>
 #include <chrono>
 #include <utility>
 
+#include "hearth/serve/api_error.h"
 #include "hearth/serve/http/connection.h"
 #include "hearth/serve/http/wire.h"
 
 namespace hearth::serve {
+namespace {
+constexpr int kRefusingMax = 64;
+constexpr int kRefusedReadsMax = 16;
+}  // namespace
+
 class HttpServer::Impl {
  public:
   Impl(HttpHandler& handler, Gate& gate, RequestLog& log, HttpOptions options)
@@ -30,9 +37,11 @@ class HttpServer::Impl {
   void await_signal();
   void drain_tick();
   void add(tcp::socket socket);
+  net::awaitable<void> refuse(tcp::socket accepted);
 
   HttpShared shared_;
   bool cutting_ = false;
+  int refusing_ = 0;  // connections too many that are being told so
   Clock::time_point drain_until_;
   tcp::acceptor acceptor_;
   net::signal_set signals_;
@@ -77,17 +86,49 @@ Status HttpServer::Impl::listen() {
   return Status::ok();
 }
 
+// A connection too many is told so. A close with bytes unread would reset it, and its client might
+// never see the reply: so what it sends is read for a while.
+net::awaitable<void> HttpServer::Impl::refuse(tcp::socket accepted) {
+  ++refusing_;
+  const auto socket = std::make_shared<tcp::socket>(std::move(accepted));
+  net::steady_timer patience(shared_.io);
+  patience.expires_after(duration_of(1));
+  patience.async_wait([socket](const error_code& error) {
+    error_code ignored;
+    if (!error) socket->close(ignored);
+  });
+  const ApiError too_many =
+      api_error(503, "overloaded",
+                fmt::format("{} connections are open, as many as may be: try again in a second",
+                            shared_.options.connections_max),
+                1);
+  const std::string body = error_json(too_many);
+  WireHead head;
+  head.status = too_many.status;
+  head.content_type = "application/json";
+  head.headers = {{"Retry-After", fmt::format("{}", too_many.retry_after)}};
+  head.length = body.size();
+  head.keep_alive = false;
+  const std::string reply = head_text(head) + body;
+  error_code error;
+  co_await net::async_write(*socket, net::buffer(reply),
+                            net::redirect_error(net::use_awaitable, error));
+  if (!error) socket->shutdown(tcp::socket::shutdown_send, error);
+  std::array<char, 4096> unread;
+  for (int reads = 0; !error && reads < kRefusedReadsMax; ++reads) {
+    co_await socket->async_read_some(net::buffer(unread),
+                                     net::redirect_error(net::use_awaitable, error));
+  }
+  patience.cancel();
+  --refusing_;
+}
+
 void HttpServer::Impl::add(tcp::socket socket) {
   if (static_cast<int64_t>(shared_.connections.size()) >= shared_.options.connections_max) {
-    WireHead head;
-    head.status = 503;
-    head.length = 0;
-    head.headers = {{"Retry-After", "1"}};
-    head.keep_alive = false;
-    error_code ignored;
-    socket.non_blocking(true, ignored);
-    socket.write_some(net::buffer(head_text(head)), ignored);
     shared_.handler.count_refused_connection();
+    // Before a handshake nothing can be said.
+    if (shared_.tls || refusing_ >= kRefusingMax) return;
+    net::co_spawn(shared_.io, refuse(std::move(socket)), net::detached);
     return;
   }
   auto connection = std::make_shared<Connection>(shared_, std::move(socket));

@@ -71,6 +71,37 @@ TEST(HttpServer, TellsAClientThatAsksToContinue) {
   EXPECT_NE(answer.find("HTTP/1.1 408 "), answer.npos) << answer;
 }
 
+// Told so in full, although most of what they send is never read as a request.
+TEST(HttpServer, ConnectionsTooManyAreToldSo) {
+  HttpOptions options;
+  options.connections_max = 2;
+  HttpTestServer server(options);
+  {
+    const Client first(server.http->port()), second(server.http->port());
+    for (const Client* client : {&first, &second}) {
+      client->send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      ASSERT_EQ(server.status_of(client->read(12)), "200");
+    }
+    for (int i = 0; i < 20; ++i) {
+      const Client one_more(server.http->port());
+      one_more.send(http_request("POST", "/v1/chat/completions", std::string(40'000, ' ')));
+      const std::string answer = one_more.read();
+      EXPECT_EQ(server.status_of(answer), "503");
+      EXPECT_NE(answer.find("Retry-After: 1\r\n"), answer.npos) << answer;
+      EXPECT_NE(answer.find(R"("code":"overloaded")"), answer.npos) << answer;
+    }
+    EXPECT_EQ(server.metric("hearth_requests_rejected_total"), 20);
+  }
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  std::string status;
+  while (status != "200" && std::chrono::steady_clock::now() < end) {
+    const Client next(server.http->port());
+    next.send("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    status = server.status_of(next.read());
+  }
+  EXPECT_EQ(status, "200");
+}
+
 // Whatever was taken of an answer: its request ends, is counted once, and others go on.
 TEST(HttpServer, ClientsThatLeaveAtEachByte) {
   HttpTestServer server;
