@@ -48,16 +48,16 @@ void print_result(const EvalReport& report, const Session& session) {
 Status evaluate(Options options, const Session& session) {
   if (!options.report.empty()) TRY(check_report_path(options.report));
   TRY_ASSIGN(const EvalTask task, open_suite(options.suite, options.run, session));
-  EvalSettings settings = eval_settings(options.run, task.suite);
+  EngineReplies replies = replies_of(options.run, task.suite);
   ModelOptions& model = options.run.model;
-  if (model.context == 0) model.context = settings.max_tokens + kEvalPromptTokens;
+  if (model.context == 0) model.context = replies.max_tokens + kEvalPromptTokens;
   TRY_ASSIGN(const OpenedText opened, open_text_model(model, session));
   const int64_t longest = opened.model->model().info().max_position_embeddings;
   model.context = std::min(model.context, longest);
-  TRY_ASSIGN(settings.adapter, open_adapter(options.run.adapter, opened));
-  const Json run = eval_run(options.run, task, settings);
+  TRY_ASSIGN(replies.adapter, open_adapter(options.run.adapter, opened));
+  const Json run = eval_run(options.run, task, replies);
   TRY_ASSIGN(const EvalResult result,
-             evaluate_on(opened, options.run, task, std::move(settings), task.suite.name));
+             evaluate_on(opened, options.run, task, std::move(replies), task.suite.name));
   const EvalReport report = {task.suite.name, run, &result, options.run.items_file};
   print_result(report, session);
   return options.report.empty() ? Status::ok() : write_report(report, options.report);

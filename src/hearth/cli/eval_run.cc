@@ -60,18 +60,16 @@ Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
   return task;
 }
 
-EvalSettings eval_settings(const EvalOptions& options, const Suite& suite) {
-  EvalSettings settings;
-  settings.batch = options.batch;
-  settings.samples = options.samples;
-  settings.max_tokens = options.max_tokens > 0 ? options.max_tokens : suite.max_tokens;
-  settings.sampling.temperature = options.temperature.value_or(suite.temperature);
-  settings.sampling.top_p = options.top_p.value_or(suite.top_p);
-  settings.sampling.seed = options.seed;
-  return settings;
+EngineReplies replies_of(const EvalOptions& options, const Suite& suite) {
+  EngineReplies replies;
+  replies.batch = options.batch;
+  replies.max_tokens = options.max_tokens > 0 ? options.max_tokens : suite.max_tokens;
+  replies.sampling.temperature = options.temperature.value_or(suite.temperature);
+  replies.sampling.top_p = options.top_p.value_or(suite.top_p);
+  return replies;
 }
 
-Json eval_run(const EvalOptions& options, const EvalTask& task, const EvalSettings& settings) {
+Json eval_run(const EvalOptions& options, const EvalTask& task, const EngineReplies& replies) {
   Json run = {{"suite", task.suite.name},
               {"model", options.model.model},
               {"dtype", options.model.load_in_8bit ? "int8" : options.model.dtype},
@@ -79,27 +77,36 @@ Json eval_run(const EvalOptions& options, const EvalTask& task, const EvalSettin
               {"kv_format", options.model.kv_format},
               {"ctx", options.model.context},
               {"items", task.items.size()},
-              {"samples", settings.samples},
-              {"max_tokens", settings.max_tokens},
-              {"temperature", settings.sampling.temperature},
-              {"top_p", settings.sampling.top_p},
-              {"seed", settings.sampling.seed}};
+              {"samples", options.samples},
+              {"max_tokens", replies.max_tokens},
+              {"temperature", replies.sampling.temperature},
+              {"top_p", replies.sampling.top_p},
+              {"seed", options.seed}};
   if (!options.adapter.empty()) run["adapter"] = options.adapter;
   if (!task.suite.scorer.empty()) run["scorer"] = task.suite.scorer;
   return run;
 }
 
 Result<EvalResult> evaluate_on(const OpenedText& opened, const EvalOptions& options,
-                               const EvalTask& task, EvalSettings settings,
+                               const EvalTask& task, EngineReplies replies,
                                const std::string& title) {
   EngineOptions engine_options = engine_options_of(options.model, opened);
   engine_options.limits.sequences_max = options.batch;
   engine_options.kv_blocks = affordable_kv_blocks(
       options.batch, kv_block_bytes(engine_options, opened.model->model()), options.model.context);
   Engine engine(opened.model->model(), *opened.backend, engine_options, opened.model->banned());
+  // The CPUs' counters don't see what a GPU takes; many machines have none that may be read.
+  std::optional<RaplCounter> energy;
+  if (opened.backend->name() != "cuda") {
+    if (auto counter = RaplCounter::open()) energy = *std::move(counter);
+  }
+  replies.energy = energy ? &*energy : nullptr;
+  EvalSettings settings;
+  settings.seed = options.seed;
+  settings.samples = options.samples;
   std::optional<RecordFile> file;
   if (!options.items_file.empty()) {
-    const Json run = eval_run(options, task, settings);
+    const Json run = eval_run(options, task, replies);
     TRY_ASSIGN(RecordFile records, RecordFile::open(options.items_file, run, task.items));
     settings.earlier = records.earlier();
     file.emplace(std::move(records));
@@ -110,7 +117,8 @@ Result<EvalResult> evaluate_on(const OpenedText& opened, const EvalOptions& opti
     progress.update(done, total, running_score(score));
     return true;
   };
-  return run_suite(task.suite, task.items, *opened.model, engine, std::move(settings));
+  return run_suite(task.suite, task.items, engine_replies(*opened.model, engine, replies),
+                   std::move(settings));
 }
 
 void EvalOptions::declare_replies(CLI::App& verb) {

@@ -38,12 +38,13 @@ struct EvalTask {
 // --data, or else from where the YAML file or Hearth itself has them.
 Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
                             const Session& session);
-EvalSettings eval_settings(const EvalOptions& options, const Suite& suite);
+// How replies are drawn, as the options say or else the suite. The adapter isn't opened here.
+EngineReplies replies_of(const EvalOptions& options, const Suite& suite);
 // What must be the same for records to belong to one run.
-Json eval_run(const EvalOptions& options, const EvalTask& task, const EvalSettings& settings);
+Json eval_run(const EvalOptions& options, const EvalTask& task, const EngineReplies& replies);
 // Goes on from options.items_file, where that is named and there. `title` stands before the bar.
 Result<EvalResult> evaluate_on(const OpenedText& opened, const EvalOptions& options,
-                               const EvalTask& task, EvalSettings settings,
+                               const EvalTask& task, EngineReplies replies,
                                const std::string& title);
 
 }  // namespace hearth::cli
