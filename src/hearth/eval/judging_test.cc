@@ -59,7 +59,8 @@ TEST(Judging, PuttingInWaitsOnlyAtTheBound) {
     return judgement_of(true);
   };
   std::atomic<int> put = 0;
-  Judging judging(judge, [](const EvalRecord&) { return Status::ok(); }, 1, 8);
+  Judging judging(
+      judge, [](const EvalRecord&) { return Status::ok(); }, 1, 8);
   std::thread writer([&] {
     for (int64_t i = 0; i < 9; ++i) {
       EXPECT_TRUE(judging.put(numbered_record(i)));
@@ -104,7 +105,8 @@ TEST(Judging, LeavingDropsWhatIsNotJudged) {
       ++judged;
       return judgement_of(true);
     };
-    Judging judging(judge, [](const EvalRecord&) { return Status::ok(); }, 1);
+    Judging judging(
+        judge, [](const EvalRecord&) { return Status::ok(); }, 1);
     for (int64_t i = 0; i < 1000; ++i) judging.put(numbered_record(i));
   }
   EXPECT_LT(judged, 1000);
@@ -150,8 +152,8 @@ TEST(Run, RepliesNeverWaitForTheirScores) {
   EXPECT_EQ(result->new_tokens, 200);
   ASSERT_EQ(recorded.size(), 100u);
   for (size_t i = 0; i < 100; ++i) {  // as the replies ended
-    EXPECT_EQ(recorded[i], std::pair(static_cast<int64_t>(99 - i) / 2,
-                                     static_cast<int64_t>(99 - i) % 2));
+    EXPECT_EQ(recorded[i],
+              std::pair(static_cast<int64_t>(99 - i) / 2, static_cast<int64_t>(99 - i) % 2));
     EXPECT_EQ(result->records[i].item, static_cast<int64_t>(i) / 2);  // by item
   }
 }

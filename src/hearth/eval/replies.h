@@ -34,9 +34,9 @@ using TakeReply = std::function<bool(size_t task, MadeReply reply)>;
 
 // Makes a reply for each task, in any order, and returns when the last was taken.
 // cancelled: `take` said that it has enough.
-using ReplySource = std::function<Status(const std::vector<EvalItem>& items,
-                                         const std::vector<ReplyTask>& tasks,
-                                         const TakeReply& take)>;
+using ReplySource =
+    std::function<Status(const std::vector<EvalItem>& items, const std::vector<ReplyTask>& tasks,
+                         const TakeReply& take)>;
 
 struct EngineReplies {
   SamplingParams sampling;                 // its seed is each task's own
