@@ -45,19 +45,36 @@ void print_result(const EvalReport& report, const Session& session) {
              json["tok_s"].get<double>());
 }
 
-Status evaluate(Options options, const Session& session) {
-  if (!options.report.empty()) TRY(check_report_path(options.report));
-  TRY_ASSIGN(const EvalTask task, open_suite(options.suite, options.run, session));
-  EvalSettings settings = eval_settings(options.run, task.suite);
+// On the model that the options open.
+Result<EvalResult> evaluate_here(Options& options, const EvalTask& task, Json& run,
+                                 const Session& session) {
+  EngineReplies replies = replies_of(options.run, task.suite);
   ModelOptions& model = options.run.model;
-  if (model.context == 0) model.context = settings.max_tokens + kEvalPromptTokens;
+  if (model.context == 0) model.context = replies.max_tokens + kEvalPromptTokens;
   TRY_ASSIGN(const OpenedText opened, open_text_model(model, session));
   const int64_t longest = opened.model->model().info().max_position_embeddings;
   model.context = std::min(model.context, longest);
-  TRY_ASSIGN(settings.adapter, open_adapter(options.run.adapter, opened));
-  const Json run = eval_run(options.run, task, settings);
-  TRY_ASSIGN(const EvalResult result,
-             evaluate_on(opened, options.run, task, std::move(settings), task.suite.name));
+  TRY_ASSIGN(replies.adapter, open_adapter(options.run.adapter, opened));
+  run = eval_run(options.run, task, replies);
+  return evaluate_on(opened, options.run, task, std::move(replies), task.suite.name);
+}
+
+// On the server that they name.
+Result<EvalResult> evaluate_there(const Options& options, const EvalTask& task, Json& run,
+                                  const CLI::App& verb, const Session& session) {
+  TRY_ASSIGN(EndpointReplies replies, endpoint_of(options.run, task.suite, verb, session));
+  run = eval_run(options.run, task, replies_of(options.run, task.suite));
+  return evaluate_source(endpoint_replies(std::move(replies)), run, options.run, task,
+                         task.suite.name);
+}
+
+Status evaluate(Options options, const CLI::App& verb, const Session& session) {
+  if (!options.report.empty()) TRY(check_report_path(options.report));
+  TRY_ASSIGN(const EvalTask task, open_suite(options.suite, options.run, session));
+  Json run;
+  const bool here = options.run.endpoint.empty();
+  TRY_ASSIGN(const EvalResult result, here ? evaluate_here(options, task, run, session)
+                                           : evaluate_there(options, task, run, verb, session));
   const EvalReport report = {task.suite.name, run, &result, options.run.items_file};
   print_result(report, session);
   return options.report.empty() ? Status::ok() : write_report(report, options.report);
@@ -75,6 +92,7 @@ void declare(CLI::App& verb, Options& options, bool names_suite) {
   verb.add_option("--items", run.items_file,
                   "one JSON line for each reply; a run that broke off goes on from it");
   verb.add_option("--report", options.report, "a report: FILE.html (with plots), .md or .json");
+  run.declare_endpoint(verb);
   run.declare_replies(verb);
 }
 
@@ -89,10 +107,11 @@ void add_eval(CLI::App& app, Session& session) {
     auto options = std::make_shared<Options>();
     if (!names_suite) options->suite = name;
     const std::string words = names_suite ? "run arithmetic" : name;
-    CLI::App* verb =
+    const auto verb = std::make_shared<CLI::App*>();
+    *verb =
         add_verb(*group, session, name, about, fmt::format("hearth eval {} --model mini", words),
-                 [options, &session] { return evaluate(*options, session); });
-    declare(*verb, *options, names_suite);
+                 [options, verb, &session] { return evaluate(*options, **verb, session); });
+    declare(**verb, *options, names_suite);
   };
   add("run", "run a suite by its name", true);
   for (const Suite* suite : all_suites()) {

@@ -192,7 +192,7 @@ Status score(const OpenedText& opened, const Work& work, const std::string& mode
     run.model.model = model_path;
     run.items_file = work.records_path(row.format, task);
     TRY_ASSIGN(const EvalResult result,
-               evaluate_on(opened, run, task, eval_settings(run, task.suite),
+               evaluate_on(opened, run, task, replies_of(run, task.suite),
                            fmt::format("{} {}", row.format, task.suite.name)));
     CardScore score = {task.suite.name, result.all, std::nullopt};
     if (row.format != kBase) {
@@ -232,7 +232,7 @@ Result<Work> prepare(const Options& options, const Session& session) {
   int64_t longest = 0;
   for (const std::string& name : options.suites) {
     TRY_ASSIGN(EvalTask task, open_suite(name, options.run, session));
-    longest = std::max(longest, eval_settings(options.run, task.suite).max_tokens);
+    longest = std::max(longest, replies_of(options.run, task.suite).max_tokens);
     work.tasks.push_back(std::move(task));
   }
   if (!options.imatrix.empty()) {

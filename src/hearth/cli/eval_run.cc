@@ -1,10 +1,13 @@
 // See eval_run.h.
 #include "hearth/cli/eval_run.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "hearth/base/mapped_file.h"
 #include "hearth/cli/progress.h"
 #include "hearth/eval/own/own_suite.h"
 #include "hearth/eval/record.h"
@@ -13,6 +16,8 @@ namespace hearth::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int64_t kKeyBytesMax = 4096;
 
 Result<Suite> find_or_open(const std::string& name) {
   if (name.ends_with(".yaml") || name.ends_with(".yml")) return own::open_suite(name);
@@ -60,46 +65,112 @@ Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
   return task;
 }
 
-EvalSettings eval_settings(const EvalOptions& options, const Suite& suite) {
-  EvalSettings settings;
-  settings.batch = options.batch;
-  settings.samples = options.samples;
-  settings.max_tokens = options.max_tokens > 0 ? options.max_tokens : suite.max_tokens;
-  settings.sampling.temperature = options.temperature.value_or(suite.temperature);
-  settings.sampling.top_p = options.top_p.value_or(suite.top_p);
-  settings.sampling.seed = options.seed;
-  return settings;
+namespace {
+
+// Options that say how a model of this process computes. A file of settings may give them to all
+// commands; who types one beside --endpoint expects it to count.
+Status check_beside_endpoint(const CLI::App& verb, const Session& session) {
+  for (const char* name :
+       {"--adapter", "--dtype", "--load-in-8bit", "--activations", "--kv-format", "--ctx",
+        "--threads", "--device", "--gpu-memory", "--weights", "--memory", "--expert-memory",
+        "--draft", "--draft-model", "--draft-max"}) {
+    const CLI::Option* const option = verb.get_option_no_throw(name);
+    if (option == nullptr || option->count() == 0 || session.configured.contains(name)) continue;
+    return error(Code::invalid, "{}: expected no such option beside --endpoint: the server decides",
+                 name);
+  }
+  return Status::ok();
 }
 
-Json eval_run(const EvalOptions& options, const EvalTask& task, const EvalSettings& settings) {
-  Json run = {{"suite", task.suite.name},
-              {"model", options.model.model},
-              {"dtype", options.model.load_in_8bit ? "int8" : options.model.dtype},
-              {"activations", options.model.activations},
-              {"kv_format", options.model.kv_format},
-              {"ctx", options.model.context},
-              {"items", task.items.size()},
-              {"samples", settings.samples},
-              {"max_tokens", settings.max_tokens},
-              {"temperature", settings.sampling.temperature},
-              {"top_p", settings.sampling.top_p},
-              {"seed", settings.sampling.seed}};
+Result<std::string> key_of(const std::string& path) {
+  TRY_ASSIGN(const std::string content, read_file(path, kKeyBytesMax));
+  const std::string key = content.substr(0, content.find_first_of("\r\n"));
+  const bool printable =
+      std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+  if (!key.empty() && printable) return key;
+  return error(Code::invalid, "{}: expected a key alone on the first line", path);
+}
+
+}  // namespace
+
+Result<EndpointReplies> endpoint_of(const EvalOptions& options, const Suite& suite,
+                                    const CLI::App& verb, const Session& session) {
+  TRY(check_beside_endpoint(verb, session));
+  const EngineReplies replies = replies_of(options, suite);
+  EndpointReplies out;
+  out.url = options.endpoint;
+  out.model = options.model.model;
+  out.sampling = replies.sampling;
+  out.max_tokens = replies.max_tokens;
+  out.together = options.batch;
+  out.retries = options.retries;
+  out.http.stall_seconds = 0;  // a server thinks for minutes before its first byte
+  out.http.whole_seconds = options.timeout_seconds;
+  if (const char* certificates = std::getenv("SSL_CERT_FILE")) out.http.certificates = certificates;
+  out.notice = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
+  if (!options.key_file.empty()) {
+    TRY_ASSIGN(out.key, key_of(options.key_file));
+  }
+  TRY(check_endpoint(out));
+  return out;
+}
+
+EngineReplies replies_of(const EvalOptions& options, const Suite& suite) {
+  EngineReplies replies;
+  replies.batch = options.batch;
+  replies.max_tokens = options.max_tokens > 0 ? options.max_tokens : suite.max_tokens;
+  replies.sampling.temperature = options.temperature.value_or(suite.temperature);
+  replies.sampling.top_p = options.top_p.value_or(suite.top_p);
+  return replies;
+}
+
+Json eval_run(const EvalOptions& options, const EvalTask& task, const EngineReplies& replies) {
+  Json run = {{"suite", task.suite.name}, {"model", options.model.model}};
+  if (options.endpoint.empty()) {
+    run["dtype"] = options.model.load_in_8bit ? "int8" : options.model.dtype;
+    run["activations"] = options.model.activations;
+    run["kv_format"] = options.model.kv_format;
+    run["ctx"] = options.model.context;
+  } else {
+    run["endpoint"] = options.endpoint;
+  }
+  run["items"] = task.items.size();
+  run["samples"] = options.samples;
+  run["max_tokens"] = replies.max_tokens;
+  run["temperature"] = replies.sampling.temperature;
+  run["top_p"] = replies.sampling.top_p;
+  run["seed"] = options.seed;
   if (!options.adapter.empty()) run["adapter"] = options.adapter;
   if (!task.suite.scorer.empty()) run["scorer"] = task.suite.scorer;
   return run;
 }
 
 Result<EvalResult> evaluate_on(const OpenedText& opened, const EvalOptions& options,
-                               const EvalTask& task, EvalSettings settings,
+                               const EvalTask& task, EngineReplies replies,
                                const std::string& title) {
   EngineOptions engine_options = engine_options_of(options.model, opened);
   engine_options.limits.sequences_max = options.batch;
   engine_options.kv_blocks = affordable_kv_blocks(
       options.batch, kv_block_bytes(engine_options, opened.model->model()), options.model.context);
   Engine engine(opened.model->model(), *opened.backend, engine_options, opened.model->banned());
+  // The CPUs' counters don't see what a GPU takes; many machines have none that may be read.
+  std::optional<RaplCounter> energy;
+  if (opened.backend->name() != "cuda") {
+    if (auto counter = RaplCounter::open()) energy = *std::move(counter);
+  }
+  replies.energy = energy ? &*energy : nullptr;
+  return evaluate_source(engine_replies(*opened.model, engine, replies),
+                         eval_run(options, task, replies), options, task, title);
+}
+
+Result<EvalResult> evaluate_source(const ReplySource& source, const Json& run,
+                                   const EvalOptions& options, const EvalTask& task,
+                                   const std::string& title) {
+  EvalSettings settings;
+  settings.seed = options.seed;
+  settings.samples = options.samples;
   std::optional<RecordFile> file;
   if (!options.items_file.empty()) {
-    const Json run = eval_run(options, task, settings);
     TRY_ASSIGN(RecordFile records, RecordFile::open(options.items_file, run, task.items));
     settings.earlier = records.earlier();
     file.emplace(std::move(records));
@@ -110,7 +181,21 @@ Result<EvalResult> evaluate_on(const OpenedText& opened, const EvalOptions& opti
     progress.update(done, total, running_score(score));
     return true;
   };
-  return run_suite(task.suite, task.items, *opened.model, engine, std::move(settings));
+  return run_suite(task.suite, task.items, source, std::move(settings));
+}
+
+void EvalOptions::declare_endpoint(CLI::App& verb) {
+  verb.add_option(
+      "--endpoint", endpoint,
+      "a server that speaks the OpenAI API (https://host/v1) writes the replies; --model "
+      "is its name for a model");
+  verb.add_option("--api-key-file", key_file, "file whose first line is the server's key");
+  verb.add_option("--timeout", timeout_seconds, "of a server's reply, in seconds")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
+  verb.add_option("--retries", retries, "how often in a row a busy server is asked again")
+      ->check(CLI::Range(0, 20))
+      ->capture_default_str();
 }
 
 void EvalOptions::declare_replies(CLI::App& verb) {

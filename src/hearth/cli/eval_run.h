@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hearth/cli/model_options.h"
+#include "hearth/eval/endpoint.h"
 #include "hearth/eval/run.h"
 
 namespace hearth::cli {
@@ -22,7 +23,12 @@ struct EvalOptions {
   int64_t max_tokens = 0;
   std::optional<double> temperature, top_p;  // else the suite's
   uint64_t seed = 0;
+  std::string endpoint;  // of another server, which writes the replies; "": a model of this process
+  std::string key_file;  // whose line is its key; "": none
+  int retries = 5;
+  int timeout_seconds = 3600;  // for a reply
 
+  void declare_endpoint(CLI::App& verb);
   void declare_replies(CLI::App& verb);  // how many, how long, how drawn
 };
 
@@ -38,12 +44,21 @@ struct EvalTask {
 // --data, or else from where the YAML file or Hearth itself has them.
 Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
                             const Session& session);
-EvalSettings eval_settings(const EvalOptions& options, const Suite& suite);
+// How replies are drawn, as the options say or else the suite. The adapter isn't opened here.
+EngineReplies replies_of(const EvalOptions& options, const Suite& suite);
+// The same from options.endpoint, where options.model.model is the server's name for a model.
+// invalid: options that only a model of this process has, an address that is none.
+Result<EndpointReplies> endpoint_of(const EvalOptions& options, const Suite& suite,
+                                    const CLI::App& verb, const Session& session);
 // What must be the same for records to belong to one run.
-Json eval_run(const EvalOptions& options, const EvalTask& task, const EvalSettings& settings);
+Json eval_run(const EvalOptions& options, const EvalTask& task, const EngineReplies& replies);
 // Goes on from options.items_file, where that is named and there. `title` stands before the bar.
 Result<EvalResult> evaluate_on(const OpenedText& opened, const EvalOptions& options,
-                               const EvalTask& task, EvalSettings settings,
+                               const EvalTask& task, EngineReplies replies,
                                const std::string& title);
+// The same of replies that come from elsewhere; `run` is as eval_run has it.
+Result<EvalResult> evaluate_source(const ReplySource& source, const Json& run,
+                                   const EvalOptions& options, const EvalTask& task,
+                                   const std::string& title);
 
 }  // namespace hearth::cli

@@ -108,7 +108,7 @@ TEST(DeviceFailure, AStumpIsNoReply) {
     stream.next = [&]() -> Result<std::optional<TextRequest>> {
       return asked++ < 3 ? std::optional(request) : std::nullopt;
     };
-    stream.on_reply = [&](int64_t, const TextReply&) { return ++replies > 0; };
+    stream.on_reply = [&](int64_t, const TextReply&, const ReplyCost&) { return ++replies > 0; };
     EXPECT_EQ(generate_each(**model, engine, 2, stream).code(), code);
     EXPECT_EQ(replies, 0);
     EXPECT_TRUE(engine.idle());

@@ -33,6 +33,7 @@ class Answer {
     sink.on_finish = [this](FinishReason reason) { finish(reason); };
     sink.on_error = [this](Status status) { failure_ = std::move(status); };
     sink.on_prompt = request_.on_prompt;
+    sink.on_rows = [this](int64_t rows) { step_rows_ += rows; };
     return sink;
   }
   Result<TokenRequest> token_request() const {
@@ -55,6 +56,8 @@ class Answer {
   bool done() const { return done_; }
   bool started() const { return !reply_.output_ids.empty() || done_; }
   TextReply take_reply() { return std::move(reply_); }
+  // Tokens that were computed for it since the last call.
+  int64_t take_step_rows() { return std::exchange(step_rows_, 0); }
 
  private:
   bool take(int32_t id) {
@@ -90,6 +93,7 @@ class Answer {
   AnswerStream stream_;
   TextReply reply_;
   Status failure_;
+  int64_t step_rows_ = 0;
   bool done_ = false;
 };
 
@@ -156,13 +160,34 @@ Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
   return replies;
 }
 
+namespace {
+
+struct Running {
+  int64_t index;
+  int64_t id;
+  std::unique_ptr<Answer> answer;
+  Clock::time_point begun;
+  double joules = 0;
+};
+
+// One step, its energy shared by those that it computed tokens for.
+void step_metered(Engine& engine, std::vector<Running>& running, const RequestStream& stream) {
+  const double before = stream.joules ? stream.joules() : 0;
+  engine.step();
+  if (!stream.joules) return;
+  const double spent = stream.joules() - before;
+  std::vector<int64_t> rows;
+  int64_t all = 0;
+  for (const Running& r : running) all += rows.emplace_back(r.answer->take_step_rows());
+  for (size_t i = 0; i < running.size() && all > 0; ++i) {
+    running[i].joules += spent * static_cast<double>(rows[i]) / static_cast<double>(all);
+  }
+}
+
+}  // namespace
+
 Status generate_each(const TextModel& model, Engine& engine, int64_t together,
                      const RequestStream& stream) {
-  struct Running {
-    int64_t index;
-    int64_t id;
-    std::unique_ptr<Answer> answer;
-  };
   std::vector<Running> running;
   int64_t given = 0;
   bool more = true;
@@ -176,7 +201,7 @@ Status generate_each(const TextModel& model, Engine& engine, int64_t together,
       auto answer = std::make_unique<Answer>(model, engine, *std::move(request));
       TRY_ASSIGN(TokenRequest tokens, answer->token_request());
       TRY_ASSIGN(const int64_t id, engine.submit(std::move(tokens), answer->sink()));
-      running.push_back({given++, id, std::move(answer)});
+      running.push_back({given++, id, std::move(answer), Clock::now()});
     }
     return Status::ok();
   };
@@ -189,16 +214,17 @@ Status generate_each(const TextModel& model, Engine& engine, int64_t together,
   for (;;) {
     if (Status filled = fill(); !filled.is_ok()) return stop(std::move(filled));
     if (running.empty()) return Status::ok();
-    engine.step();
+    step_metered(engine, running, stream);
     for (size_t i = 0; i < running.size();) {
       if (!running[i].answer->done()) {
         ++i;
         continue;
       }
-      const Running ended = std::move(running[i]);
+      Running ended = std::move(running[i]);
       running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
       if (!ended.answer->failure().is_ok()) return stop(ended.answer->failure());
-      if (stream.on_reply(ended.index, ended.answer->take_reply())) continue;
+      const ReplyCost cost = {milliseconds(Clock::now() - ended.begun) / 1e3, ended.joules};
+      if (stream.on_reply(ended.index, ended.answer->take_reply(), cost)) continue;
       return stop(error(Code::cancelled, "stopped after {} requests", given));
     }
   }

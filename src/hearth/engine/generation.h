@@ -60,12 +60,19 @@ Result<std::vector<TextReply>> generate(const TextModel& model, Engine& engine,
                                         Timings* timings = nullptr,
                                         const std::function<bool()>& each_step = {});
 
+// What one answer took.
+struct ReplyCost {
+  double seconds = 0;  // from when it joined the batch to its end
+  double joules = 0;   // of each step its share, by the tokens that were computed for it
+};
+
 // Where the requests of a long run come from and where their replies go. All on the caller's
 // thread.
 struct RequestStream {
   std::function<Result<std::optional<TextRequest>>()> next;  // nullopt: there are no more
   // `index` counts what `next` gave. Replies come as they end, in any order. False: stop.
-  std::function<bool(int64_t index, TextReply reply)> on_reply;
+  std::function<bool(int64_t index, TextReply reply, const ReplyCost& cost)> on_reply;
+  std::function<double()> joules;  // a meter, read before and after each step; empty: none
 };
 
 // Keeps `together` requests running: as one ends the next takes its place, so that the batch stays

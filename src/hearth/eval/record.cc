@@ -24,6 +24,19 @@ constexpr int64_t kSamplesMax = 1 << 16;
 
 constexpr int64_t kItemsMax = int64_t{1} << 32;
 
+// A time or an energy; nullopt: null, or not there.
+Result<std::optional<double>> amount_or_null(const Json& line, const char* name) {
+  const Json* found = json_find(line, name);
+  if (found == nullptr || found->is_null()) return std::optional<double>();
+  TRY_ASSIGN(const double amount,
+             json_number_or(line, name, 0, 0, std::numeric_limits<double>::max()));
+  return std::optional<double>(amount);
+}
+
+Json or_null(const std::optional<double>& amount) {
+  return amount ? Json(*amount) : Json(nullptr);
+}
+
 Result<EvalRecord> record_from(const Json& line) {
   EvalRecord record;
   TRY_ASSIGN(record.item, json_int(line, "item", 0, kItemsMax));
@@ -36,6 +49,8 @@ Result<EvalRecord> record_from(const Json& line) {
   TRY_ASSIGN(record.reasoning, json_string(line, "reasoning"));
   TRY_ASSIGN(record.finish_reason, json_string(line, "finish_reason"));
   TRY_ASSIGN(record.tokens, json_int(line, "tokens", 0, std::numeric_limits<int64_t>::max()));
+  TRY_ASSIGN(record.seconds, amount_or_null(line, "seconds"));
+  TRY_ASSIGN(record.joules, amount_or_null(line, "joules"));
   TRY_ASSIGN(const bool right, json_bool(line, "right"));
   TRY_ASSIGN(record.judgement.value, json_number_or(line, "value", right ? 1 : 0, 0, 1));
   TRY_ASSIGN(record.judgement.note, json_string_or(line, "note", ""));
@@ -112,7 +127,7 @@ Status failed(const std::string& path) {
 
 }  // namespace
 
-EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, TextReply reply) {
+EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, MadeReply reply) {
   EvalRecord record;
   record.item = index;
   record.sample = sample;
@@ -120,10 +135,12 @@ EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, TextRe
   record.group = item.group;
   record.prompt = item.prompt;
   record.answer = item.answer;
-  record.tokens = static_cast<int64_t>(reply.output_ids.size());
+  record.tokens = reply.tokens;
+  record.seconds = reply.seconds;
+  record.joules = reply.joules;
   record.reply = std::move(reply.text);
   record.reasoning = std::move(reply.reasoning);
-  record.finish_reason = finish_reason_name(reply.finish_reason);
+  record.finish_reason = std::move(reply.finish_reason);
   return record;
 }
 
@@ -137,6 +154,8 @@ Json to_json(const EvalRecord& r) {
           {"reply", r.reply},
           {"reasoning", r.reasoning},
           {"tokens", r.tokens},
+          {"seconds", or_null(r.seconds)},
+          {"joules", or_null(r.joules)},
           {"finish_reason", r.finish_reason},
           {"right", r.judgement.right()},
           {"value", r.judgement.value},

@@ -2,10 +2,11 @@
 // one reply each, written as they come. A run that was killed goes on from it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "hearth/engine/generation.h"
+#include "hearth/eval/replies.h"
 #include "hearth/eval/suite.h"
 #include "hearth/files/json.h"
 
@@ -17,10 +18,12 @@ struct EvalRecord {
   std::string id, group, prompt, answer;
   std::string reply, reasoning, finish_reason;
   int64_t tokens = 0;
+  // As MadeReply has them; nullopt: not known (energy without a counter, a file of an older build).
+  std::optional<double> seconds, joules;
   Judgement judgement;
 };
 
-EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, TextReply reply);
+EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, MadeReply reply);
 Json to_json(const EvalRecord& record);
 
 // A file of records as it lies there, to be looked at: the run's description and the whole lines.

@@ -3,34 +3,21 @@
 
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "hearth/base/random.h"
+#include "hearth/eval/judging.h"
 
 namespace hearth {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Task {
-  int64_t item;
-  int64_t sample;
-};
-
-// The run's seed mixed with the place of the reply: what is drawn for a reply depends
-// neither on what runs beside it nor on what was done before a break.
-uint64_t seed_of(uint64_t seed, const Task& task) {
-  return splitmix64(seed + kSplitMixStep * (1 + (static_cast<uint64_t>(task.item) << 16) +
-                                            static_cast<uint64_t>(task.sample)));
-}
-
-Result<TextRequest> request_for(const EvalItem& item, const TextModel& model) {
-  TextRequest request;
-  ChatRequest chat;
-  chat.messages = Json::array({{{"role", "user"}, {"content", item.prompt}}});
-  TRY_ASSIGN(request.prompt, model.chat(chat));
-  return request;
+// The run's seed mixed with the place of the reply: what is drawn for a reply depends neither
+// on what runs beside it nor on what was done before a break.
+uint64_t seed_of(uint64_t seed, int64_t item, int64_t sample) {
+  return splitmix64(seed + kSplitMixStep * (1 + (static_cast<uint64_t>(item) << 16) +
+                                            static_cast<uint64_t>(sample)));
 }
 
 void add(Score& score, const EvalRecord& record) {
@@ -81,7 +68,7 @@ std::map<int64_t, double> pass_at(const std::vector<EvalRecord>& records, int64_
 }
 
 Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& items,
-                             const TextModel& model, Engine& engine, EvalSettings settings) {
+                             const ReplySource& replies, EvalSettings settings) {
   EvalResult result;
   std::set<std::pair<int64_t, int64_t>> done;
   for (EvalRecord& record : settings.earlier) {
@@ -89,48 +76,38 @@ Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& it
     add(result.all, record);
     result.records.push_back(std::move(record));
   }
-  std::vector<Task> tasks;
-  for (int64_t item = 0; item < static_cast<int64_t>(items.size()); ++item) {
+  std::vector<ReplyTask> tasks;
+  for (int64_t item = 0; item < std::ssize(items); ++item) {
     for (int64_t sample = 0; sample < settings.samples; ++sample) {
-      if (!done.contains({item, sample})) tasks.push_back({item, sample});
+      if (done.contains({item, sample})) continue;
+      tasks.push_back({item, sample, seed_of(settings.seed, item, sample)});
     }
   }
   const auto total = static_cast<int64_t>(tasks.size() + done.size());
-  const Clock::time_point start = Clock::now();
-  Status recorded;
-  size_t next = 0;
-  RequestStream stream;
-  stream.next = [&]() -> Result<std::optional<TextRequest>> {
-    if (next == tasks.size()) return std::optional<TextRequest>();
-    const Task task = tasks[next++];
-    TRY_ASSIGN(TextRequest request, request_for(items[static_cast<size_t>(task.item)], model));
-    request.sampling = settings.sampling;
-    request.adapter = settings.adapter;
-    request.sampling.seed = seed_of(settings.sampling.seed, task);
-    request.max_tokens = settings.max_tokens > 0 ? settings.max_tokens : suite.max_tokens;
-    return std::optional<TextRequest>(std::move(request));
+  const auto item_of = [&](int64_t item) -> const EvalItem& {
+    return items[static_cast<size_t>(item)];
   };
-  stream.on_reply = [&](int64_t index, TextReply reply) {
-    const Task task = tasks[static_cast<size_t>(index)];
-    const EvalItem& item = items[static_cast<size_t>(task.item)];
-    EvalRecord record = record_of(task.item, task.sample, item, std::move(reply));
-    auto judged = suite.judge(item, record.reply);
-    if (!judged) {
-      recorded = std::move(judged).status();
-      return false;
-    }
-    record.judgement = *std::move(judged);
+  const auto judge = [&](const EvalRecord& record) {
+    return suite.judge(item_of(record.item), record.reply);
+  };
+  const auto deliver = [&](EvalRecord record) -> Status {
     add(result.all, record);
     result.new_tokens += record.tokens;
-    if (settings.on_record) recorded = settings.on_record(record);
+    if (settings.on_record) TRY(settings.on_record(record));
     result.records.push_back(std::move(record));
-    if (!recorded.is_ok()) return false;
-    const auto so_far = static_cast<int64_t>(result.records.size());
-    return !settings.progress || settings.progress(so_far, total, result.all);
+    const int64_t so_far = std::ssize(result.records);
+    if (!settings.progress || settings.progress(so_far, total, result.all)) return Status::ok();
+    return error(Code::cancelled, "stopped after {} replies", so_far);
   };
-  Status ran = generate_each(model, engine, settings.batch, stream);
-  if (!recorded.is_ok()) return recorded;
-  if (!ran.is_ok()) return ran;
+  const Clock::time_point start = Clock::now();
+  Judging judging(judge, deliver, settings.judges > 0 ? settings.judges : judging_threads());
+  const Status made = replies(items, tasks, [&](size_t index, MadeReply reply) {
+    const ReplyTask& task = tasks[index];
+    return judging.put(record_of(task.item, task.sample, item_of(task.item), std::move(reply)));
+  });
+  // What ended before an error is judged and recorded all the same.
+  TRY(judging.finish());
+  TRY(made);
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   summarise(result, items);
   if (suite.measures) result.measures = suite.measures(result.records);

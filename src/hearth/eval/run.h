@@ -1,15 +1,14 @@
-// Runs a suite on a model: each item in one or several samples through the engine, whose batch
-// stays full; a record for each reply, scores with confidence intervals.
+// Runs a suite: one or several replies to each item, from the engine or from elsewhere (replies.h),
+// judged on threads of their own; a record for each reply, scores with confidence intervals.
 #pragma once
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "hearth/engine/generation.h"
 #include "hearth/eval/record.h"
+#include "hearth/eval/replies.h"
 #include "hearth/eval/statistics.h"
 #include "hearth/eval/suite.h"
 
@@ -26,15 +25,14 @@ struct Score {
 };
 
 struct EvalSettings {
-  SamplingParams sampling;  // the seed of a reply is drawn from this seed, its item and its sample
-  int64_t max_tokens = 0;   // of a reply; 0: the suite's
-  int64_t samples = 1;      // of each item
-  int64_t batch = 16;       // replies that are written together
-  std::shared_ptr<const Adapter> adapter;  // that writes them; null: the bare model
+  uint64_t seed = 0;                // of a reply is drawn from this one, its item and its sample
+  int64_t samples = 1;              // of each item
   std::vector<EvalRecord> earlier;  // records of this run from before it broke off: not redone
-  // Each new record as it comes. An error ends the run.
+  // Each new record once it is judged, in the order in which the replies ended; on another thread
+  // than the caller's, one at a time. An error ends the run.
   std::function<Status(const EvalRecord&)> on_record;
   std::function<bool(int64_t done, int64_t total, const Score& score)> progress;  // false: stop
+  int judges = 0;  // threads that score; 0: judging_threads()
 };
 
 struct EvalResult {
@@ -45,7 +43,7 @@ struct EvalResult {
   std::vector<Measure> measures;         // of the suite
   int64_t tokens = 0;                    // of all replies
   int64_t new_tokens = 0;                // of those written now
-  double seconds = 0;                    // that they took
+  double seconds = 0;                    // that they took, their scores included
 };
 
 // pass@k of records by item: the chance that of k replies to an item one is right, by the unbiased
@@ -55,6 +53,6 @@ std::map<int64_t, double> pass_at(const std::vector<EvalRecord>& records, int64_
 double pass_at_k(int64_t n, int64_t c, int64_t k);
 
 Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& items,
-                             const TextModel& model, Engine& engine, EvalSettings settings);
+                             const ReplySource& replies, EvalSettings settings);
 
 }  // namespace hearth

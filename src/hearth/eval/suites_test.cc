@@ -113,9 +113,11 @@ TEST(PublicSuites, EveryItemIsRead) {
 }
 
 EvalRecord record(const std::vector<EvalItem>& items, int64_t index) {
-  TextReply reply;
+  MadeReply reply;
   reply.text = "reply\n" + std::to_string(index);
-  reply.output_ids = {1, 2, 3};
+  reply.tokens = 3;
+  reply.seconds = 0.1 * static_cast<double>(index);
+  if (index != 1) reply.joules = 2.5;
   return record_of(index, 0, items[static_cast<size_t>(index)], std::move(reply));
 }
 

@@ -155,7 +155,7 @@ HttpOutcome Transfer::attempt(HttpClient& client, const std::string& url,
                               const std::string& token) {
   if (bytes() == file_.bytes) return {Status::ok()};
   const HttpRequest request{url, token, bytes(), 0, etag_};
-  HttpOutcome outcome = client.get(
+  HttpOutcome outcome = client.send(
       request, [&](const HttpHead& head) { return take_head(head); },
       [&](std::span<const std::byte> bytes) { return take_body(bytes); });
   if (outcome.status.is_ok() && bytes() < file_.bytes) {
@@ -274,7 +274,7 @@ Result<std::string> download_range(HttpClient& client, const std::string& url,
     return out.size() == static_cast<size_t>(bytes) ? error(Code::cancelled, "full") : Status::ok();
   };
   const auto attempt = [&]() -> HttpOutcome {
-    HttpOutcome outcome = client.get({url, token, begin, begin + bytes, ""}, take_head, take_body);
+    HttpOutcome outcome = client.send({url, token, begin, begin + bytes, ""}, take_head, take_body);
     if (out.size() == static_cast<size_t>(bytes)) return {Status::ok()};
     if (outcome.status.is_ok()) {
       return {error(Code::internal, "the connection ended too early"), true, 0};

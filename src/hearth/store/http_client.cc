@@ -8,6 +8,7 @@
 #ifdef HEARTH_HTTP
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <cctype>
 #include <optional>
 
@@ -17,6 +18,7 @@ namespace {
 constexpr int kRedirectsMax = 5;
 constexpr int64_t kHeaderBytesMax = 64 << 10;
 constexpr int64_t kOtherBodyMax = 256 << 10;  // of a reply that is not what was asked for
+constexpr size_t kSaidBytes = 4 << 10;        // of it, that the caller is told
 constexpr long kBufferBytes = 512 << 10;
 constexpr long kStallBytesPerSecond = 1024;
 
@@ -66,6 +68,7 @@ struct HttpClient::State {
   double retry_after = 0;
   int64_t header_bytes = 0;
   int64_t other_bytes = 0;
+  std::string said;       // the beginning of such a reply's body
   int nearness_max = -1;  // of the first hop
   bool head_done = false;
   bool wanted = false;  // status 200 or 206: the body goes to on_body
@@ -105,6 +108,8 @@ struct HttpClient::State {
   bool body(std::span<const std::byte> bytes) {
     if (wanted) return take((*on_body)(bytes));
     other_bytes += static_cast<int64_t>(bytes.size());
+    const size_t kept = std::min(bytes.size(), kSaidBytes - said.size());
+    said.append(reinterpret_cast<const char*>(bytes.data()), kept);
     return other_bytes <= kOtherBodyMax;
   }
 
@@ -205,8 +210,11 @@ void set_bounds(CURL* curl, const HttpOptions& options) {
   curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(curl, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_seconds));
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, kStallBytesPerSecond);
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_seconds));
+  if (options.stall_seconds > 0) {
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, kStallBytesPerSecond);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_seconds));
+  }
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(options.whole_seconds));
   curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, kBufferBytes);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "hearth");
   if (!options.certificates.empty()) {
@@ -231,6 +239,13 @@ Result<std::optional<std::string>> HttpClient::State::hop(const std::string& url
     headers.add(fmt::format("Range: bytes={}-", request.from));
   }
   if (request.from > 0 && !request.if_range.empty()) headers.add("If-Range: " + request.if_range);
+  if (!request.json.empty()) {
+    headers.add("Content-Type: application/json");
+    headers.add("Expect:");  // one round trip less: nobody asks whether the body may come
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.json.size()));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.json.data());
+  }
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.list);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(
@@ -263,6 +278,7 @@ Result<std::optional<std::string>> HttpClient::State::hop(const std::string& url
       });
   head = HttpHead();
   header_bytes = other_bytes = 0;
+  said.clear();
   wanted = head_done = false;
   const CURLcode code = curl_easy_perform(curl);
   if (!failure.is_ok()) return std::move(failure);
@@ -280,9 +296,9 @@ Result<std::optional<std::string>> HttpClient::State::hop(const std::string& url
   return std::optional<std::string>(target);
 }
 
-HttpOutcome HttpClient::get(const HttpRequest& request,
-                            FunctionRef<Status(const HttpHead&)> on_head,
-                            FunctionRef<Status(std::span<const std::byte>)> on_body) {
+HttpOutcome HttpClient::send(const HttpRequest& request,
+                             FunctionRef<Status(const HttpHead&)> on_head,
+                             FunctionRef<Status(std::span<const std::byte>)> on_body) {
   State& s = *state_;
   s.on_head = &on_head;
   s.on_body = &on_body;
@@ -307,7 +323,11 @@ HttpOutcome HttpClient::get(const HttpRequest& request,
     if (!*next) {
       if (s.wanted) return {Status::ok()};
       const bool again = s.head.status == 408 || s.head.status == 429 || s.head.status >= 500;
-      return {of_http_status(s.head, url), again, s.retry_after};
+      return {of_http_status(s.head, url), again, s.retry_after, s.head.status, std::move(s.said)};
+    }
+    if (!request.json.empty()) {
+      return {error(Code::invalid, "{}: a redirect (HTTP {}), which a POST doesn't follow",
+                    excerpt(request.url, 200), s.status())};
     }
     const std::string target = origin_of(**next);
     const std::string shown = excerpt((*next)->substr(0, (*next)->find('?')), 200);
@@ -344,8 +364,8 @@ const HttpOptions& HttpClient::options() const {
   return state_->options;
 }
 
-HttpOutcome HttpClient::get(const HttpRequest&, FunctionRef<Status(const HttpHead&)>,
-                            FunctionRef<Status(std::span<const std::byte>)>) {
+HttpOutcome HttpClient::send(const HttpRequest&, FunctionRef<Status(const HttpHead&)>,
+                             FunctionRef<Status(std::span<const std::byte>)>) {
   return {error(Code::unsupported, "this build has no HTTP client (libcurl)")};
 }
 

@@ -1,7 +1,9 @@
-// HTTP GET for downloads, on libcurl: the one place of Hearth that opens a connection of its own to
-// the Internet. What a server may do is bounded here:
-//   - http and https only; five redirects; none from https to http, none to an address nearer to
-//     this machine than the first (a public server can't send us to 127.0.0.1)
+// HTTP GET for downloads, and POST for questions to another model's server, on libcurl: the one
+// place of Hearth that opens a connection of its own to the Internet. What a server may do is
+// bounded here:
+//   - http and https only; five redirects of a GET, none of a POST; none from https to http, none
+//     to an address nearer to this machine than the first (a public server can't send us to
+//     127.0.0.1)
 //   - a token goes to the scheme, host and port that it was given for, across no redirect
 //   - 64 KiB of headers; no content encoding is asked for or accepted (decompression bombs)
 //   - a connection that brings next to nothing is given up
@@ -22,17 +24,19 @@ namespace hearth::store {
 
 struct HttpOptions {
   int connect_seconds = 20;
-  int stall_seconds = 30;         // below 1 KiB/s for so long: given up
+  int stall_seconds = 30;         // below 1 KiB/s for so long: given up; 0: never
+  int whole_seconds = 0;          // for all of a transfer; 0: no bound
   std::string certificates;       // PEM file of whom to trust; "": the system's
   std::function<bool()> stopped;  // asked several times a second; empty: never
 };
 
 struct HttpRequest {
   std::string url;
-  std::string token;     // "": none
-  int64_t from = 0;      // of a range
-  int64_t until = 0;     // its end, exclusive; 0: that of the file
-  std::string if_range;  // the ETag of what is here already; "": unconditional
+  std::string token;      // "": none
+  int64_t from = 0;       // of a range
+  int64_t until = 0;      // its end, exclusive; 0: that of the file
+  std::string if_range;   // the ETag of what is here already; "": unconditional
+  std::string json = "";  // a POST of this body; "": a GET
 };
 
 // Of the reply that is not a redirect.
@@ -48,6 +52,8 @@ struct HttpOutcome {
   Status status;
   bool may_retry = false;  // the network's or the server's trouble, not ours
   double retry_after = 0;  // seconds, as the server asks
+  int http_status = 0;     // of a reply that was refused; 0: none came
+  std::string said = "";   // the first kilobytes of that reply's body
 };
 
 // One thread at a time; connections are kept between calls.
@@ -60,8 +66,8 @@ class HttpClient {
 
   // The head (status 200 or 206), then the body in pieces; an error of either ends the transfer and
   // is the outcome. Other statuses are errors: not_found, invalid (401, 403), else internal.
-  HttpOutcome get(const HttpRequest& request, FunctionRef<Status(const HttpHead&)> on_head,
-                  FunctionRef<Status(std::span<const std::byte>)> on_body);
+  HttpOutcome send(const HttpRequest& request, FunctionRef<Status(const HttpHead&)> on_head,
+                   FunctionRef<Status(std::span<const std::byte>)> on_body);
 
   const HttpOptions& options() const;
 

@@ -33,7 +33,7 @@ Result<std::string> fetch_text(HttpClient& client, const std::string& url, const
   TRY(with_retries(
       client, options, events, "listing",
       [&] {
-        return client.get({url, token, 0, 0, ""}, take_head, take_body);
+        return client.send({url, token, 0, 0, ""}, take_head, take_body);
       },
       [] { return int64_t{0}; }));
   return text;

@@ -13,7 +13,7 @@
 namespace hearth::code {
 
 struct SandboxLimits {
-  double seconds = 10;                      // on the clock; processor time of a process too
+  double seconds = 10;                      // of processors; three times that on the clock
   int64_t memory_bytes = int64_t{1} << 30;  // of a process, and of all together
   int64_t file_bytes = int64_t{64} << 20;   // of the folder, all files together
   int64_t processes = 16;                   // threads count

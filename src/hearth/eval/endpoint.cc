@@ -1,0 +1,216 @@
+// See endpoint.h. Each thread has a client of its own and asks one question at a time.
+#include "hearth/eval/endpoint.h"
+
+#include <atomic>
+#include <chrono>
+#include <limits>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "hearth/files/json.h"
+#include "hearth/files/outside_bytes.h"
+#include "hearth/store/download.h"
+
+namespace hearth {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kReplyBytesMax = int64_t{16} << 20;
+constexpr size_t kReasonBytes = 300;
+constexpr std::string_view kThoughtBegins = "<think>";
+constexpr std::string_view kThoughtEnds = "</think>";
+
+std::string question_json(const EndpointReplies& options, const EvalItem& item, uint64_t seed) {
+  Json body = {{"model", options.model},
+               {"messages", Json::array({{{"role", "user"}, {"content", item.prompt}}})},
+               {"max_tokens", options.max_tokens},
+               {"temperature", options.sampling.temperature},
+               {"top_p", options.sampling.top_p},
+               // Other servers read a signed number.
+               {"seed", seed & static_cast<uint64_t>(std::numeric_limits<int64_t>::max())}};
+  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const size_t begin = text.find_first_not_of(kSpace);
+  if (begin == text.npos) return "";
+  return std::string(text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin));
+}
+
+// Of a server that doesn't tell thought and answer apart.
+void split_thought(MadeReply& reply) {
+  const size_t end = reply.text.rfind(kThoughtEnds);
+  if (end == reply.text.npos) return;
+  std::string_view thought = std::string_view(reply.text).substr(0, end);
+  const size_t begin = thought.find(kThoughtBegins);
+  if (begin != thought.npos) thought.remove_prefix(begin + kThoughtBegins.size());
+  reply.reasoning = trimmed(thought);
+  reply.text = trimmed(std::string_view(reply.text).substr(end + kThoughtEnds.size()));
+}
+
+// One thread's way to the server.
+class Asker {
+ public:
+  Asker(const EndpointReplies& options, std::function<bool()> stopped)
+      : options_(options), client_(with_stop(options.http, std::move(stopped))) {}
+
+  Result<MadeReply> ask(const EvalItem& item, uint64_t seed) {
+    store::HttpRequest request;
+    request.url = options_.url + "/chat/completions";
+    request.token = options_.key;
+    request.json = question_json(options_, item, seed);
+    std::string body;
+    Clock::time_point sent;
+    const auto take = [&](std::span<const std::byte> bytes) -> Status {
+      if (std::ssize(body) + std::ssize(bytes) > kReplyBytesMax) {
+        return error(Code::corrupt, "expected a reply of at most {} MiB", kReplyBytesMax >> 20);
+      }
+      body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      return Status::ok();
+    };
+    const auto attempt = [&] {
+      body.clear();
+      sent = Clock::now();
+      store::HttpOutcome outcome = client_.send(
+          request, [](const store::HttpHead&) { return Status::ok(); }, take);
+      if (outcome.http_status > 0) outcome.status = refused(outcome);
+      return outcome;
+    };
+    store::TransferOptions retries;
+    retries.retries = options_.retries;
+    store::TransferEvents events;
+    events.notice = options_.notice;
+    const std::string what = fmt::format("{}: item {}", excerpt(options_.url, 200), item.id);
+    TRY(store::with_retries(client_, retries, events, what, attempt, [] { return int64_t{0}; }));
+    auto reply = read_completion(body);
+    if (!reply) return std::move(reply).status().at(what);
+    reply->seconds = std::chrono::duration<double>(Clock::now() - sent).count();
+    return reply;
+  }
+
+ private:
+  static store::HttpOptions with_stop(store::HttpOptions options, std::function<bool()> stopped) {
+    options.stopped = [first = std::move(options.stopped), stopped = std::move(stopped)] {
+      return stopped() || (first && first());
+    };
+    return options;
+  }
+
+  static Status refused(const store::HttpOutcome& outcome) {
+    const Code code =
+        outcome.may_retry || outcome.http_status >= 500 ? Code::internal : Code::invalid;
+    return error(code, "the server answers HTTP {}: {}", outcome.http_status,
+                 refusal_text(outcome.said));
+  }
+
+  const EndpointReplies& options_;
+  store::HttpClient client_;
+};
+
+// The threads of one run and what they share.
+class Asking {
+ public:
+  Asking(const EndpointReplies& options, const std::vector<EvalItem>& items,
+         const std::vector<ReplyTask>& tasks, const TakeReply& take)
+      : options_(options), items_(items), tasks_(tasks), take_(take) {}
+
+  Status run() {
+    std::vector<std::thread> threads;
+    const auto wanted = std::min<size_t>(static_cast<size_t>(options_.together), tasks_.size());
+    for (size_t i = 0; i < wanted; ++i) threads.emplace_back([this] { work(); });
+    for (std::thread& thread : threads) thread.join();
+    return failure_;
+  }
+
+ private:
+  void work() {
+    Asker asker(options_, [this] { return stopped_.load(); });
+    while (!stopped_) {
+      const size_t index = next_++;
+      if (index >= tasks_.size()) return;
+      const ReplyTask& task = tasks_[index];
+      auto reply = asker.ask(items_[static_cast<size_t>(task.item)], task.seed);
+      if (!reply) return stop(std::move(reply).status());
+      if (!take_(index, *std::move(reply))) return stop(error(Code::cancelled, "stopped"));
+    }
+  }
+
+  // The first reason counts: the other threads stop because of it.
+  void stop(Status why) {
+    const std::lock_guard lock(mutex_);
+    if (failure_.is_ok()) failure_ = std::move(why);
+    stopped_ = true;
+  }
+
+  const EndpointReplies& options_;
+  const std::vector<EvalItem>& items_;
+  const std::vector<ReplyTask>& tasks_;
+  const TakeReply& take_;
+  std::atomic<size_t> next_ = 0;
+  std::atomic<bool> stopped_ = false;
+  std::mutex mutex_;
+  Status failure_;
+};
+
+}  // namespace
+
+std::string refusal_text(std::string_view body) {
+  const auto json = parse_json(body);
+  if (json) {
+    const Json* const refusal = json_find(*json, "error");
+    const auto message = json_string(refusal != nullptr ? *refusal : *json, "message");
+    if (message && !message->empty()) return excerpt(*message, kReasonBytes);
+  }
+  const std::string text = trimmed(body);
+  return text.empty() ? "no reason given"
+                      : excerpt(text.substr(0, text.find_first_of("\r\n")), kReasonBytes);
+}
+
+Result<MadeReply> read_completion(std::string_view body) {
+  JsonLimits limits;
+  limits.bytes_max = kReplyBytesMax;
+  TRY_ASSIGN(const Json json, parse_json(body, limits));
+  TRY_ASSIGN(const Json* choices, json_array(json, "choices"));
+  if (choices->empty()) return error(Code::corrupt, "`choices`: expected one, found none");
+  TRY_ASSIGN(const Json* message, json_object((*choices)[0], "message"));
+  MadeReply reply;
+  TRY_ASSIGN(reply.text, json_string_or(*message, "content", ""));
+  TRY_ASSIGN(reply.reasoning, json_string_or(*message, "reasoning_content", ""));
+  if (reply.reasoning.empty()) {
+    TRY_ASSIGN(reply.reasoning, json_string_or(*message, "reasoning", ""));
+  }
+  if (reply.reasoning.empty()) split_thought(reply);
+  TRY_ASSIGN(reply.finish_reason, json_string_or((*choices)[0], "finish_reason", "stop"));
+  if (const Json* usage = json_find(json, "usage")) {
+    TRY_ASSIGN(reply.tokens,
+               json_int_or(*usage, "completion_tokens", 0, 0, std::numeric_limits<int64_t>::max()));
+  }
+  return reply;
+}
+
+Status check_endpoint(const EndpointReplies& options) {
+  if (store::origin_of(options.url).empty()) {
+    return error(Code::invalid,
+                 "--endpoint: expected an address such as https://host/v1, without a user's name, "
+                 "found `{}`",
+                 excerpt(options.url, 200));
+  }
+  if (!options.key.empty() && !store::is_private_channel(options.url)) {
+    return error(Code::invalid,
+                 "--endpoint: expected https, or this machine, for a key to be sent, found `{}`",
+                 excerpt(options.url, 200));
+  }
+  return Status::ok();
+}
+
+ReplySource endpoint_replies(EndpointReplies options) {
+  while (options.url.ends_with('/')) options.url.pop_back();
+  return [options = std::move(options)](
+             const std::vector<EvalItem>& items, const std::vector<ReplyTask>& tasks,
+             const TakeReply& take) { return Asking(options, items, tasks, take).run(); };
+}
+
+}  // namespace hearth
