@@ -85,7 +85,8 @@ void ChatHistory::load() {
     ++lines_;
     if (may_be_kept(line)) entries_.emplace_back(line);
   }
-  if (std::ssize(entries_) > kEntriesMax) entries_.erase(entries_.begin(), entries_.end() - kEntriesMax);
+  if (std::ssize(entries_) > kEntriesMax)
+    entries_.erase(entries_.begin(), entries_.end() - kEntriesMax);
   if (lines_ > kLinesMax) shorten();
 }
 

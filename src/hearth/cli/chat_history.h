@@ -12,11 +12,12 @@ class ChatHistory {
   static constexpr int kEntriesMax = 1000;
   static constexpr size_t kEntryBytesMax = 4096;  // a longer line is not kept
 
-  // $XDG_STATE_HOME/hearth/chat_history, else ~/.local/state/hearth/chat_history; "" without a home.
+  // $XDG_STATE_HOME/hearth/chat_history, else ~/.local/state/hearth/chat_history; "" without a
+  // home.
   static std::string usual_path();
 
-  // `path` "": nothing is read or kept. What can't be read or written is said on standard error once,
-  // and the chat goes on without.
+  // `path` "": nothing is read or kept. What can't be read or written is said on standard error
+  // once, and the chat goes on without.
   explicit ChatHistory(std::string path);
 
   const std::vector<std::string>& entries() const { return entries_; }
