@@ -111,7 +111,7 @@ rings:  ## the slow rings whole: all unit tests under the sanitizers, clang, 64-
 
 soak: rings  ## what .ci/run has no time for: the slow rings, a crowd of streams, hours of fuzzing
 	@python3 tests/serve_test.py build/hearth . 1000
-	@build/src/hearth/text/text_test --gtest_also_run_disabled_tests --gtest_filter='*DISABLED_TenThousand*'
+	@python3 tests/schema_property_test.py build/tests/schema_walks . 1000
 	@build/src/hearth/engine/engine_test --gtest_also_run_disabled_tests --gtest_filter="*DISABLED_TenThousand*"
 	@build/src/hearth/guard/guard_test --gtest_also_run_disabled_tests --gtest_filter='*DISABLED_AThousandKills*'
 	@bench/serving/soak.py --streams 1000 --seconds 600

@@ -2,20 +2,24 @@
 // under their schema, and before each token the mask is made and laid over a row of bans. Prints the
 // mean and the largest time, of a new grammar and of one that an answer has warmed; one thread.
 //   cmake --build build --target grammar_masks && build/bench/grammar_masks MODEL_OR_TIKTOKEN_FILE
+// --cases: the JSON schemas alone, a line of JSON each with its document's tokens, for
+// bench/peers/grammar_masks.py.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "hearth/base/mapped_file.h"
 #include "hearth/engine/answer_constraint.h"
 #include "hearth/engine/output_format.h"
 #include "hearth/engine/text_model.h"
-#include "hearth/text/tokenizer/byte_alphabet.h"
+#include "hearth/text/grammar/model_vocabulary.h"
 
 namespace hearth {
 namespace {
@@ -34,17 +38,18 @@ struct Case {
 
 std::vector<Case> cases() {
   using Kind = OutputFormat::Kind;
+  // Required members first, as llama.cpp's converter orders them.
   const std::string person =
       R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"},)"
-      R"("email":{"type":"string","maxLength":60},"tags":{"type":"array","items":{"type":"string"}},)"
       R"("address":{"type":"object","properties":{"street":{"type":"string"},"city":{"enum":)"
       R"(["Berlin","Paris","Tokyo"]},"geo":{"type":"array","items":{"type":"number"},"minItems":2,)"
-      R"("maxItems":2}},"required":["street","city"],"additionalProperties":false}},)"
+      R"("maxItems":2}},"required":["street","city"],"additionalProperties":false},)"
+      R"("email":{"type":"string","maxLength":60},"tags":{"type":"array","items":{"type":"string"}}},)"
       R"("required":["name","age","address"],"additionalProperties":false})";
   const std::string document =
-      R"({"name": "Ada Lovelace", "age": 36, "email": "ada@example.com", "tags": ["mathematics", )"
-      R"("first programmer", "analytical engine"], "address": {"street": "12 St James's Square, )"
-      R"(second floor", "city": "Paris", "geo": [51.5074, -0.1334]}})";
+      R"({"name": "Ada Lovelace", "age": 36, "address": {"street": "12 St James's Square, )"
+      R"(second floor", "city": "Paris", "geo": [51.5074, -0.1334]}, "email": "ada@example.com", )"
+      R"("tags": ["mathematics", "first programmer", "analytical engine"]})";
   return {{"json_schema, a person", {Kind::json_schema, person}, document},
           {"json_object", {Kind::json_object, ""}, document},
           {"json_schema, a tree",
@@ -58,39 +63,8 @@ std::vector<Case> cases() {
            "ada.lovelace@analytical.engine.example.org"}};
 }
 
-// A vocabulary's file of tokens: base64 of the byte alphabet and rank, one a line.
-Result<std::vector<std::string>> read_tiktoken(const std::string& path) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  TRY_ASSIGN(const std::string text, read_file(path, 64 << 20));
-  std::vector<std::string> tokens;
-  uint32_t bits = 0, count = 0;
-  std::string token;
-  bool in_rank = false;
-  for (char c : text) {
-    if (c == '\n') {
-      // Control tokens are spelled in other characters: they are left out.
-      tokens.push_back(bytes_from_alphabet(std::exchange(token, "")).value_or(""));
-      bits = count = 0;
-      in_rank = false;
-    }
-    const size_t digit = kDigits.find(c);
-    in_rank = in_rank || c == ' ';
-    if (digit == kDigits.npos || in_rank) continue;
-    bits = bits << 6 | static_cast<uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    token += static_cast<char>(bits >> count & 0xFF);
-  }
-  return tokens;
-}
-
 Result<grammar::TokenTrie> read_vocabulary(const std::string& path) {
-  if (path.ends_with(".tiktoken")) {
-    TRY_ASSIGN(std::vector<std::string> tokens, read_tiktoken(path));
-    return grammar::TokenTrie::of(std::move(tokens));
-  }
+  if (path.ends_with(".tiktoken")) return grammar::read_tiktoken_vocabulary(path);
   TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
   TRY_ASSIGN(const Tokenizer tokenizer, load_tokenizer(checkpoint));
   return grammar::TokenTrie::of(tokenizer, tokenizer.vocab_size());
@@ -132,15 +106,40 @@ std::vector<double> written(const std::shared_ptr<grammar::CompiledGrammar>& gra
   return times;
 }
 
-std::string shown(std::vector<double> times) {
+// Mean, median, largest.
+std::array<double, 3> of(std::vector<double> times) {
   double sum = 0;
   for (double t : times) sum += t;
   std::ranges::sort(times);
-  return fmt::format("{:8.1f} {:8.1f} {:8.1f}", sum / static_cast<double>(times.size()),
-                     times[times.size() / 2], times.back());
+  return {sum / static_cast<double>(times.size()), times[times.size() / 2], times.back()};
 }
 
-int run(const std::string& path) {
+std::string shown(const std::array<double, 3>& of) {
+  return fmt::format("{:8.1f} {:8.1f} {:8.1f}", of[0], of[1], of[2]);
+}
+
+// A schema, also of what json_object says, in a line; "": the case is none.
+std::string schema_of(const OutputFormat& format) {
+  if (format.kind == OutputFormat::Kind::json_object) return R"({"type":"object"})";
+  return format.kind == OutputFormat::Kind::json_schema ? format.source : "";
+}
+
+int print_cases(const std::shared_ptr<const grammar::TokenTrie>& tokens) {
+  for (const Case& c : cases()) {
+    const std::string schema = schema_of(c.format);
+    if (schema.empty()) continue;
+    const auto grammar = compile_format(c.format, tokens);
+    CHECK(grammar.has_value());
+    const std::vector<int32_t> ids = encoded(*tokens, c.document);
+    Json line = {{"name", c.name}, {"schema", schema}, {"ids", ids}};
+    line["new"] = of(written(*grammar, ids));
+    line["warm"] = of(written(*grammar, ids));
+    fmt::print("{}\n", line.dump());
+  }
+  return 0;
+}
+
+int run(const std::string& path, bool cases_only) {
   const Clock::time_point start = Clock::now();
   auto read = read_vocabulary(path);
   if (!read) {
@@ -148,6 +147,7 @@ int run(const std::string& path) {
     return 2;
   }
   const auto tokens = std::make_shared<const grammar::TokenTrie>(*std::move(read));
+  if (cases_only) return print_cases(tokens);
   fmt::print("{} tokens, read into their tree in {:.0f} ms\n", tokens->vocab_size(),
              us_since(start) / 1000);
   fmt::print("{:<24} {:>10} {:>7} {:>27} {:>27}\n", "us a mask", "compiling", "tokens",
@@ -158,8 +158,8 @@ int run(const std::string& path) {
     const double compile_us = us_since(compiling);
     CHECK(grammar.has_value());
     const std::vector<int32_t> ids = encoded(*tokens, c.document);
-    const std::string cold = shown(written(*grammar, ids));
-    const std::string warm = shown(written(*grammar, ids));
+    const std::string cold = shown(of(written(*grammar, ids)));
+    const std::string warm = shown(of(written(*grammar, ids)));
     fmt::print("{:<24} {:>10.0f} {:>7} {:>27} {:>27}\n", c.name, compile_us, ids.size(), cold,
                warm);
   }
@@ -170,5 +170,6 @@ int run(const std::string& path) {
 }  // namespace hearth
 
 int main(int argc, char** argv) {
-  return hearth::run(argc > 1 ? argv[1] : "assets/mini");
+  return hearth::run(argc > 1 ? argv[1] : "assets/mini",
+                     argc > 2 && std::string_view(argv[2]) == "--cases");
 }

@@ -10,6 +10,7 @@ import re
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,10 +18,16 @@ import unittest
 
 from command import BINARY, MINI, REPO
 from recorded import run_script
+from serve_client import write_adapter
 
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 SPEED = r"\d+\.\d tokens/s, \d+ \+ \d+ tokens"
+PASTE = "\x1b[200~", "\x1b[201~"  # how a terminal marks what is pasted
+UP = "\x1b[A"
 ENDLESS = ("--temperature", "100")  # draws tokens almost evenly: an answer goes on and on
+
+
+STATE = tempfile.TemporaryDirectory()  # of the chats whose history no test looks at
 
 
 class Terminal:
@@ -28,7 +35,7 @@ class Terminal:
 
     def __init__(self, *args: str, **variables: str):
         env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "HEARTH_LANG")}
-        env.update({"LC_ALL": "C.UTF-8", "TERM": "xterm"}, **variables)
+        env.update({"LC_ALL": "C.UTF-8", "TERM": "xterm", "XDG_STATE_HOME": STATE.name}, **variables)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             model = () if "--model" in args else ("--model", MINI)
@@ -37,7 +44,8 @@ class Terminal:
 
     @property
     def shown(self) -> str:
-        return self.bytes.decode(errors="replace").replace("\r\n", "\n")
+        text = self.bytes.decode(errors="replace").replace("\r\n", "\n")
+        return re.sub(r"\x1b\[\?2004[hl]", "", text)  # asks for the marks of pasted text
 
     def wait_for(self, pattern: str, since: int = 0, seconds: float = 60) -> int:
         """Reads on until the pattern shows after `since`; the place behind it."""
@@ -192,6 +200,117 @@ class Chat(unittest.TestCase):
             self.assertIn("expected a file", say("/save", "expected"))
             chat.type("/bye\n")
             self.assertEqual(chat.leave(), 0)
+
+    def test_a_paste_is_one_message(self):
+        with tempfile.TemporaryDirectory() as folder:
+            kept = pathlib.Path(folder, "kept.json")
+            chat = Terminal("--max-tokens", "8")
+            chat.wait_for("/help.*> $")
+            self.assertIn(b"\x1b[?2004h", chat.bytes)
+            start = chat.type(PASTE[0] + "12+\r\t日=\n\x1b[31m\x07?\n\n" + PASTE[1])
+            chat.wait_for("12\\+⏎.*日=⏎.*31m\\?", start)
+            time.sleep(0.3)
+            chat.read()
+            self.assertNotIn("tokens/s", chat.shown)  # it waits for Enter
+            self.assertNotIn("\x07", chat.shown[start:])
+            start = chat.type("!\n")
+            chat.wait_for(SPEED + ".*> $", start)
+            self.assertTrue(chat.bytes.count(b"\x1b[?2004l") >= 1)
+            start = chat.type(UP)
+            chat.wait_for("12\\+⏎.*\\?!", start)  # and called back as one line
+            time.sleep(0.2)
+            chat.wait_for("\n> $", chat.type("\x03"))
+            chat.wait_for("> $", chat.type(f"/save {kept}\n"))
+            chat.type("/bye\n")
+            self.assertEqual(chat.leave(), 0)
+            first = json.loads(kept.read_text())["messages"][0]
+            self.assertEqual(first, {"role": "user", "content": "12+\n\t日=\n[31m?!"})
+
+    def test_history_over_sessions(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "state/hearth/chat_history")
+            own = {"XDG_STATE_HOME": f"{folder}/state"}
+
+            def say(*lines: str, flags=(), see: str = "") -> str:
+                chat = Terminal("--max-tokens", "4", *flags, **own)
+                chat.wait_for("Ctrl-D leaves.*> $")
+                for line in lines:
+                    start = chat.type(line)
+                    chat.wait_for(see or re.escape(line), start)
+                    start = chat.type("\n")
+                    chat.wait_for("\n> $", start)
+                chat.type("\x04")
+                self.assertEqual(chat.leave(), 0)
+                return chat.shown
+
+            say("7+8=?", "/system 你好", "/system 你好")
+            self.assertEqual(file.read_text(), "7+8=?\n/system 你好\n")
+            self.assertEqual((file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777),
+                             (0o600, 0o700))
+            shown = say(UP + UP, see=re.escape("7+8=?"))  # the second line of all, in a new session
+            self.assertIn("tokens/s", shown)
+            before = file.read_bytes()
+            say("/set top_p 0.5", flags=("--no-history",))
+            self.assertEqual(file.read_bytes(), before)
+            # Bounded, and what was never typed is no harm.
+            file.write_bytes(b"\x00\xff\n" + b"x" * 5000 + b"\n\x1b[31m\n"
+                             + b"".join(b"/set seed %d\n" % i for i in range(2500)))
+            say(UP, see="seed 2499")
+            lines = file.read_text().splitlines()
+            self.assertEqual((len(lines), lines[-1]), (1000, "/set seed 2499"))
+            file.unlink()
+            file.mkdir()
+            self.assertIn("history: ", say("/set top_p 0.5"))
+
+    def test_a_long_prompt_shows_how_far_it_is(self):
+        chat = Terminal("--max-tokens", "4")
+        chat.wait_for("/help.*> $")
+        chat.type(PASTE[0] + "12+30=? " * 200 + PASTE[1])
+        start = chat.type("\n")
+        chat.wait_for(r"reading \[=+ *\] \d+ / \d+", start)
+        end = chat.wait_for(SPEED + r" of 4096 \(\d+ %\).*\n> $", start)
+        told = [(int(a), int(b)) for a, b in
+                re.findall(r"reading \[[= ]{30}\] (\d+) / (\d+)", chat.shown[start:end])]
+        self.assertGreater(len(told), 1)
+        self.assertEqual(told, sorted(told))
+        self.assertEqual(*told[-1])
+        chat.type("\x04")
+        self.assertEqual(chat.leave(), 0)
+
+    def test_an_adapter_comes_and_goes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write_adapter(f"{folder}/one", 0.5)
+            chat = Terminal("--max-tokens", "12", "--temperature", "0")
+            chat.wait_for("/help.*> $")
+
+            def say(line: str, reaction: str = "") -> str:
+                start = chat.type(line + "\n")
+                end = chat.wait_for(reaction + r".*\n> $", start)
+                return chat.shown[start:end]
+
+            def answer() -> str:
+                say("/new")
+                return say("12+30=?", SPEED).split(DIM)[1]
+
+            plain = answer()
+            say(f"/adapter {folder}/one")
+            self.assertNotEqual(answer(), plain)
+            self.assertIn("nowhere", say("/adapter /nowhere", "nowhere"))
+            say("/adapter")
+            self.assertEqual(answer(), plain)
+            chat.type("/bye\n")
+            self.assertEqual(chat.leave(), 0)
+
+    def test_a_pipe(self):
+        done = subprocess.run(f"echo '12+30=?' | {BINARY} run mini", shell=True, timeout=120,
+                              capture_output=True, text=True, env=dict(os.environ, LC_ALL="C.UTF-8"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?s)^<think>\n.*\n</think>\n.*42")
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+        self.assertRegex(done.stderr, SPEED)
+        empty = subprocess.run([BINARY, "run", "mini"], input="", capture_output=True, text=True)
+        self.assertEqual((empty.returncode, empty.stderr.count("\n")), (2, 1))
+        self.assertIn("standard input", empty.stderr)
 
     def test_weights_that_shrink_under_a_chat(self):
         """Embeddings stay views of the mapped file: the next question reads a page that is gone."""

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -131,6 +132,45 @@ TEST(GrpcEndToEnd, AnswersAndDrains) {
   EXPECT_TRUE(whole.status.ok()) << whole.status.error_message();
   EXPECT_EQ(whole.finish, hearth::v1::FINISH_REASON_LENGTH);
   EXPECT_EQ(server.wait(), 0);
+}
+
+// The thought would never end: each effort ends it at the tokens that it stands for.
+TEST(GrpcEndToEnd, EffortsAreBudgetsOfThoughts) {
+  Server server("0", {"--effort-budgets", "5,20,70"});
+  ASSERT_TRUE(server.announced().contains("grpc_port"));
+  const auto stub = hearth::v1::Hearth::NewStub(
+      grpc::CreateChannel(server.address("127.0.0.1"), grpc::InsecureChannelCredentials()));
+  const nlohmann::json tokenizer =
+      nlohmann::json::parse(text_of(HEARTH_SOURCE_DIR "/assets/mini/tokenizer.json"));
+  hearth::v1::ChatRequest endless = question();
+  for (const auto& token : tokenizer["added_tokens"]) {
+    if (token["content"] != "</think>") continue;
+    (*endless.mutable_options()->mutable_logit_bias())[token["id"].get<int32_t>()] = -100;
+  }
+  ASSERT_EQ(endless.options().logit_bias_size(), 1);
+  (*endless.mutable_options()->mutable_logit_bias())[1] = -100;  // the end of an answer
+  endless.mutable_options()->set_temperature(0);
+  endless.mutable_options()->set_max_tokens(400);
+  const auto tokens_of_thought = [&](const hearth::v1::ChatRequest& request) {
+    grpc::ClientContext context;
+    const auto reader = stub->Chat(&context, request);
+    int64_t tokens = -1;
+    for (hearth::v1::GenerateResponse part; reader->Read(&part);) {
+      if (part.has_usage()) tokens = part.usage().reasoning_tokens();
+    }
+    EXPECT_TRUE(reader->Finish().ok());
+    return tokens;
+  };
+  hearth::v1::ChatRequest none = endless;
+  none.set_thinking_budget(0);
+  const int64_t closing = tokens_of_thought(none);
+  EXPECT_GT(closing, 0);
+  for (const auto& [effort, budget] : {std::pair("low", 5), {"medium", 20}, {"high", 70}}) {
+    hearth::v1::ChatRequest request = endless;
+    request.set_reasoning_effort(effort);
+    EXPECT_EQ(tokens_of_thought(request), budget + closing) << effort;
+  }
+  EXPECT_EQ(tokens_of_thought(endless), 400);
 }
 
 TEST(GrpcEndToEnd, ServesOverTlsWithTheCertificateOfHttp) {

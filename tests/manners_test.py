@@ -108,8 +108,6 @@ class Manners(unittest.TestCase):
             self.assertNotIn("think>", text)
         if thought == "none":
             self.assertEqual(reasoning, "")
-        if reason == "length":
-            return  # a thought without a bound may take all there is
         self.assertEqual(reason, "tool_calls" if kind == "tools" else "stop")
         if kind == "schema":
             self.assertTrue(is_right(json.loads(text)), text)
@@ -120,8 +118,11 @@ class Manners(unittest.TestCase):
             self.assertEqual(calls, [])
 
     def ask(self, kind: str, thought: str, stream: bool) -> tuple:
-        fields = {**KINDS[kind], **THOUGHTS[thought], "seed": 1, "temperature": 1.2,
-                  "max_tokens": 400}
+        # Hot where a constraint must come to its end all the same; what the model ends by itself, a
+        # text or a thought without a bound, is drawn as it was trained.
+        hot = kind != "text" and thought != "free"
+        fields = {**KINDS[kind], **THOUGHTS[thought], "seed": 1, "temperature": 1.2 if hot else 0,
+                  "max_tokens": 1000}
         if stream:
             return shape(joined(self.server.events(**fields)))
         reply = self.whole(**fields)
@@ -136,8 +137,6 @@ class Manners(unittest.TestCase):
         for (kind, thought, _), seen in alone.items():
             with self.subTest(kind=kind, thought=thought):
                 self.check(kind, thought, seen)
-        bounded = [seen for key, seen in alone.items() if key[1] != "free" and key[0] != "text"]
-        self.assertTrue(all(seen[3] != "length" for seen in bounded))
         for kind, thought in itertools.product(KINDS, THOUGHTS):
             self.assertEqual(alone[kind, thought, True], alone[kind, thought, False])
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -231,6 +230,58 @@ class Manners(unittest.TestCase):
             self.assertIn(word, reply["error"]["message"])
         unpromised = self.server.chat(tools=[tool("f", parameters=unique)], max_tokens=5)
         self.assertEqual(unpromised[0], 200)
+
+
+class Thoughts(unittest.TestCase):
+    """A thought that would never end is ended by the server: at the tokens that an effort stands for,
+    or because it goes round in circles. The answer follows."""
+    BUDGETS = {"low": 5, "medium": 20, "high": 70}
+
+    @classmethod
+    def setUpClass(cls):
+        budgets = ",".join(str(b) for b in cls.BUDGETS.values())
+        cls.server = cls.enterClassContext(Server("--no-log-requests", "--effort-budgets", budgets))
+        tokens = json.loads((REPO / "assets/mini/tokenizer.json").read_text())
+        ids = {t["content"]: t["id"] for t in tokens["added_tokens"]}
+        cls.endless = {"logit_bias": {str(ids["</think>"]): -100, "1": -100}, "temperature": 0,
+                       "max_tokens": 600}
+        seven = tokens["model"]["vocab"]["7"]
+        cls.circles = {"logit_bias": {str(seven): 100}, "temperature": 0, "max_tokens": 600}
+
+    def ask(self, stream: bool, **fields) -> tuple[str, str, int]:
+        """Thought, answer and the tokens of the thought."""
+        if stream:
+            events = self.server.events(stream_options={"include_usage": True}, **fields)
+            choice, usage = joined(events), events[-1]["usage"]
+        else:
+            status, _, reply = self.server.chat(**fields)
+            self.assertEqual(status, 200, reply)
+            choice, usage = reply["choices"][0], reply["usage"]
+        reasoning, text, _, _ = shape(choice)
+        return reasoning, text, usage["completion_tokens_details"]["reasoning_tokens"]
+
+    def test_efforts(self):
+        closing = self.ask(False, thinking_budget=0, **self.endless)[2]
+        self.assertLessEqual(closing, CLOSING_TOKENS)
+        for (effort, budget), stream in itertools.product(self.BUDGETS.items(), (False, True)):
+            reasoning, text, tokens = self.ask(stream, reasoning_effort=effort, **self.endless)
+            self.assertEqual(tokens, budget + closing, effort)
+            self.assertTrue(reasoning.endswith("will answer now."), reasoning)
+            self.assertTrue(text)
+        # A budget in tokens says more than a word; without either the thought takes all there is.
+        self.assertEqual(self.ask(False, reasoning_effort="high", thinking_budget=9,
+                                  **self.endless)[2], 9 + closing)
+        self.assertEqual(self.ask(False, **self.endless)[1:], ("", 600))
+        status, _, reply = self.server.chat(reasoning_effort="utmost")
+        self.assertEqual((status, reply["error"]["param"]), (400, "reasoning_effort"))
+
+    def test_circles(self):
+        for stream in (False, True):
+            reasoning, text, tokens = self.ask(stream, end_thought_loops=True, **self.circles)
+            self.assertTrue(reasoning.endswith("will answer now."), reasoning[-80:])
+            self.assertLess(tokens, 192 + 64 + CLOSING_TOKENS)
+            self.assertTrue(text)
+            self.assertEqual(self.ask(stream, **self.circles)[1:], ("", 600))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 """bench/peers/compare.py with stand-ins for the engines: what it asks them, and what it makes of
 their answers. Standard library only."""
 
+import importlib.util
 import json
 import os
 import pathlib
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -88,6 +90,35 @@ class Compare(unittest.TestCase):
         self.compare("a.gguf", code=1, peers=())
         self.compare("--tests", "speed", "a.gguf", code=1)
         self.compare("--pairs", "0", "a.gguf", code=2)
+
+
+class Masks(unittest.TestCase):
+    """bench/peers/grammar_masks.py, as far as it goes without llama.cpp."""
+    SCRIPT = COMPARE.parent / "grammar_masks.py"
+
+    def test_a_missing_peer_is_said(self):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("HEARTH_PEER")}
+        for peer, says in (({}, "found nothing"), ({"HEARTH_PEER_LLAMA": "/nowhere"}, "/nowhere")):
+            done = subprocess.run([sys.executable, self.SCRIPT, "x.tiktoken"], env={**env, **peer},
+                                  capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("HEARTH_PEER_LLAMA: expected a build folder of llama.cpp", done.stderr)
+            self.assertIn(says, done.stderr)
+
+    def test_the_vocabulary_it_writes(self):
+        loader = importlib.util.spec_from_file_location("grammar_masks", self.SCRIPT)
+        masks = importlib.util.module_from_spec(loader)
+        loader.loader.exec_module(masks)
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = pathlib.Path(folder, "v.tiktoken"), pathlib.Path(folder, "v.gguf")
+            source.write_text("PGE+ 0\nPGI+ 1\nPGM+ 2\nIQ== 3\nxKAh 4\n")  # <a> <b> <c> ! Ġ!
+            masks.write_vocabulary(source, target)
+            data = target.read_bytes()
+        self.assertEqual((data[:4], len(data) % 32), (b"GGUF", 0))
+        self.assertEqual(struct.unpack_from("<IQQ", data, 4), (3, 0, 8))
+        at = data.index(b"tokenizer.ggml.tokens") + len(b"tokenizer.ggml.tokens")
+        self.assertEqual(struct.unpack_from("<IIQ", data, at), (9, 8, 5))
+        self.assertIn(struct.pack("<Q", 3) + "Ġ!".encode(), data[at:])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 // See chat_view.h.
 #include "hearth/cli/chat_view.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -12,6 +14,7 @@ constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kPlain = "\x1b[0m";
 constexpr std::string_view kRestOfLine = "\x1b[K";  // is cleared
 constexpr int64_t kLongPrompt = 512;
+constexpr int64_t kBarWidth = 30;
 
 Json to_json(const TextReply& reply, const Timings& t, int64_t prompt_tokens) {
   const auto output = static_cast<int64_t>(reply.output_ids.size());
@@ -37,8 +40,9 @@ ChatView::ChatView(const Session& session, const ChatViewOptions& options)
 
 void ChatView::show_prompt(int64_t computed) {
   if (session_.json || !stderr_is_terminal() || options_.prompt_tokens < kLongPrompt) return;
-  fmt::print(stderr, "\r{} {} / {}{}", session_.say("reading", "读取中"), computed,
-             options_.prompt_tokens, kRestOfLine);
+  const int64_t filled = kBarWidth * computed / options_.prompt_tokens;
+  fmt::print(stderr, "\r{} [{:=<{}}{:>{}}] {} / {}{}", session_.say("reading", "读取中"), "",
+             filled, "", kBarWidth - filled, computed, options_.prompt_tokens, kRestOfLine);
   prompt_shown_ = true;
 }
 
@@ -92,13 +96,15 @@ void ChatView::finish(const TextReply& reply, const Timings& timings) {
     fmt::print("\n");
   }
   std::fflush(stdout);
+  const int64_t used = options_.prompt_tokens + std::ssize(reply.output_ids);
   const std::string_view cut = reply.finish_reason == FinishReason::length
                                    ? session_.say(" (cut: length)", "（已达长度上限）")
                                    : std::string_view();
-  fmt::print(stderr, "{}{:.1f} {}, {} + {} {} {}{}{}\n", colour_ ? kDim : std::string_view(),
+  fmt::print(stderr, "{}{:.1f} {}, {} + {} {} {} ({} %){}{}\n", colour_ ? kDim : std::string_view(),
              timings.decode_tokens_per_second(), session_.say("tokens/s", "词元/秒"),
              options_.prompt_tokens, reply.output_ids.size(), session_.say("tokens of", "词元，共"),
-             options_.context, cut, colour_ ? kPlain : std::string_view());
+             options_.context, 100 * used / std::max<int64_t>(options_.context, 1), cut,
+             colour_ ? kPlain : std::string_view());
 }
 
 }  // namespace hearth::cli

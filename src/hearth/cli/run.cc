@@ -16,6 +16,7 @@ namespace {
 struct Options : ChatSetup {
   std::vector<std::string> words;  // [MODEL] [PROMPT]
   std::string prompt;
+  bool no_history = false;
 };
 
 // With one word it may be either: it is a model when it looks like a path or exists as one.
@@ -44,12 +45,13 @@ Status place_words(Options& options, const Session& session) {
   return Status::ok();
 }
 
-Status converse(TerminalChat& chat, const Session& session) {
+Status converse(TerminalChat& chat, const Session& session, bool no_history) {
   fmt::print(
       stderr, "{}\n",
       session.say("Ask something. /help lists commands, Ctrl-C stops an answer, Ctrl-D leaves.",
                   "请输入问题。/help 显示命令，Ctrl-C 停止回答，Ctrl-D 退出。"));
-  LineInput input;
+  ChatHistory history(no_history ? "" : ChatHistory::usual_path());
+  LineInput input(history);
   while (const std::optional<std::string> line = input.read_message("> ")) {
     if (line->find_first_not_of(" \t") == std::string::npos) continue;
     if (is_command(*line)) {
@@ -71,7 +73,7 @@ Status run(Options options, const Session& session) {
   TRY_ASSIGN(auto adapter, open_adapter(options.adapter, opened));
   TerminalChat chat(options, session, std::move(opened), std::move(adapter));
   if (!options.prompt.empty()) return chat.answer(options.prompt);
-  if (stdin_is_terminal()) return converse(chat, session);
+  if (stdin_is_terminal()) return converse(chat, session, options.no_history);
   const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
   if (text.empty()) return error(Code::invalid, "expected a prompt on standard input, found none");
   return chat.answer(text);
@@ -94,6 +96,8 @@ void add_run(CLI::App& app, Session& session) {
   options->sampling.declare(*verb);
   options->watermark.declare(*verb);
   verb->add_option("--system", options->system, "a system message before the conversation");
+  verb->add_flag("--no-history", options->no_history,
+                 "what is typed in a chat is not read from or kept in a file");
 }
 
 }  // namespace hearth::cli

@@ -1,6 +1,7 @@
 // See thought_limit.h.
 #include "hearth/engine/thought_limit.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -30,15 +31,29 @@ void ThoughtLimit::read(std::span<const int32_t> answer) {
   if (thought_ == tokens_max_ || (end_loops_ && repeats(answer))) closing_from_ = answer.size();
 }
 
+// For each period, how many of the last tokens equal those one period before: the Z array of the
+// tokens from the last to the first (D. Gusfield, "Algorithms on Strings, Trees and Sequences",
+// 1997, section 1.4), in time linear in what is looked at.
 bool ThoughtLimit::repeats(std::span<const int32_t> answer) {
-  bool found = false;
-  for (size_t period = 1; period <= kPeriodMax && period < answer.size(); ++period) {
-    const bool same = answer.back() == answer[answer.size() - 1 - period];
-    same_[period] = same ? same_[period] + 1 : 0;
-    const auto rounds = kLoopRounds * static_cast<int64_t>(period);
-    found = found || same_[period] >= std::max(kLoopTokens, rounds);
+  if (answer.size() % kLoopCheck != 0) return false;
+  const std::span<const int32_t> window = answer.last(std::min(answer.size(), 3 * kPeriodMax));
+  const auto from_end = [&](size_t i) { return window[window.size() - 1 - i]; };
+  const size_t periods = std::min(kPeriodMax + 1, window.size());
+  same_.assign(periods, 0);
+  size_t left = 0, right = 0;  // the span [left, right) that equals the beginning and ends last
+  for (size_t period = 1; period < periods; ++period) {
+    size_t same = period < right ? std::min(right - period, same_[period - left]) : 0;
+    while (period + same < window.size() && from_end(same) == from_end(period + same)) ++same;
+    same_[period] = same;
+    if (period + same > right) {
+      left = period;
+      right = period + same;
+    }
+    const size_t needed = period <= kShortPeriod ? std::max(kLoopTokens, 4 * period)
+                                                 : std::max(kLongLoopTokens, 2 * period);
+    if (same >= needed) return true;
   }
-  return found;
+  return false;
 }
 
 Result<ForcedToken> make_thought_limit(const TextModel& model, AnswerStream::Form form,

@@ -3,7 +3,6 @@
 // answer so far, so that an answer that is resumed ends its thought at the same place.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -38,11 +37,14 @@ class ThoughtLimit {
   std::optional<int32_t> next(std::span<const int32_t> answer);
 
  private:
-  // A thought repeats itself when its last kLoopTokens equal those one period before, kLoopRounds
-  // times over.
-  static constexpr size_t kPeriodMax = 128;
-  static constexpr int64_t kLoopTokens = 192;
-  static constexpr int64_t kLoopRounds = 4;
+  // A thought repeats itself when its last tokens equal those one period before: as many as four
+  // rounds of a short period and kLoopTokens make, or two of a long one, which stand behind a
+  // first. Looked at every kLoopCheck tokens, so that a token's part of the work stays small.
+  static constexpr size_t kPeriodMax = 4096;
+  static constexpr size_t kShortPeriod = 128;
+  static constexpr size_t kLoopTokens = 192;
+  static constexpr size_t kLongLoopTokens = 512;
+  static constexpr size_t kLoopCheck = 64;
 
   void read(std::span<const int32_t> answer);
   bool repeats(std::span<const int32_t> answer);
@@ -51,10 +53,10 @@ class ThoughtLimit {
   const std::vector<int32_t> closing_;
   const int64_t tokens_max_;  // -1: no bound
   const bool end_loops_;
-  size_t read_ = 0;                                // tokens of the answer
-  int64_t thought_ = 0;                            // its tokens
-  std::optional<size_t> closing_from_;             // place in the answer
-  std::array<int64_t, kPeriodMax + 1> same_ = {};  // tokens that equal those `period` before
+  size_t read_ = 0;                     // tokens of the answer
+  int64_t thought_ = 0;                 // its tokens
+  std::optional<size_t> closing_from_;  // place in the answer
+  std::vector<size_t> same_;            // of repeats(), kept between calls
 };
 
 // For an answer of this form. unsupported: the model's vocabulary has no tokens <think> and

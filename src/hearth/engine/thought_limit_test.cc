@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace hearth {
@@ -96,19 +97,67 @@ TEST(ThoughtLimit, AResumedAnswerEndsItsThoughtAtTheSamePlace) {
   }
 }
 
+// Periods as models fall into them, from one token to pages; behind a beginning that goes nowhere.
 TEST(ThoughtLimit, LoopsEnd) {
-  for (int32_t period : {1, 7, 100, 128}) {
-    std::vector<int32_t> said;
-    for (int32_t i = 0; i < 1200; ++i) said.push_back(10 + i % period);
+  std::mt19937 random(11);
+  for (size_t period : {1, 7, 100, 128, 129, 500, 1000, 2500, 4096}) {
+    std::vector<int32_t> round(period), said;
+    for (int32_t& id : round) id = static_cast<int32_t>(10 + random() % 40);
+    for (size_t i = random() % 300; i > 0; --i)
+      said.push_back(static_cast<int32_t>(60 + random() % 9));
+    const size_t begun = said.size();
+    while (said.size() < begun + 4 * period + 1200) {
+      said.push_back(round[(said.size() - begun) % period]);
+    }
     const auto given = answer(limit(true, std::nullopt, true), said);
-    const auto end = std::find(given.begin(), given.end(), kEnd) - given.begin();
-    EXPECT_LE(end, std::max(192, 4 * period) + period + 2) << period;
+    const auto end = static_cast<size_t>(std::ranges::find(given, kEnd) - given.begin());
+    const size_t needed =
+        period <= 128 ? std::max<size_t>(192, 4 * period) : std::max<size_t>(512, 2 * period);
+    EXPECT_GE(end, begun + needed) << period;
+    EXPECT_LE(end, begun + needed + period + 64 + 2) << period;
     EXPECT_EQ(answer(limit(true, std::nullopt), said), said) << "nobody asked for it";
   }
+}
+
+// What the Z array says is what counting for each period says.
+TEST(ThoughtLimit, LoopsEndWhereCountingSaysSo) {
+  std::mt19937 random(13);
+  for (int trial = 0; trial < 60; ++trial) {
+    std::vector<int32_t> said;
+    while (said.size() < 3000) {  // pieces, each some rounds of a period of its own
+      const size_t period = 1 + random() % 400, rounds = 1 + random() % 4;
+      const size_t from = said.size();
+      for (size_t i = 0; i < period; ++i) said.push_back(static_cast<int32_t>(10 + random() % 2));
+      for (size_t i = 0; i < period * rounds; ++i) said.push_back(said[from + i]);
+    }
+    const auto loops_at = [&](size_t size) {
+      for (size_t period = 1; period < size; ++period) {
+        size_t same = 0;
+        while (same + period < size && said[size - 1 - same] == said[size - 1 - same - period])
+          ++same;
+        if (same >= (period <= 128 ? std::max<size_t>(192, 4 * period)
+                                   : std::max<size_t>(512, 2 * period))) {
+          return true;
+        }
+      }
+      return false;
+    };
+    size_t expected = 64;
+    while (expected < said.size() && !loops_at(expected)) expected += 64;
+    const auto given = answer(limit(true, std::nullopt, true), said);
+    const auto end = static_cast<size_t>(std::ranges::find(given, kEnd) - given.begin());
+    EXPECT_EQ(end, expected < said.size() ? expected + 1 : said.size()) << trial;
+  }
+}
+
+TEST(ThoughtLimit, WhatGoesOnIsNoLoop) {
   std::mt19937 random(7);
-  std::vector<int32_t> lively(3000);
+  std::vector<int32_t> lively(20'000);
   for (int32_t& id : lively) id = static_cast<int32_t>(10 + random() % 50);
   EXPECT_EQ(answer(limit(true, std::nullopt, true), lively), lively);
+  std::vector<int32_t> twice(lively.begin(), lively.begin() + 1000);  // once more is no loop yet
+  twice.insert(twice.end(), lively.begin(), lively.begin() + 1900);
+  EXPECT_EQ(answer(limit(true, std::nullopt, true), twice), twice);
 }
 
 }  // namespace

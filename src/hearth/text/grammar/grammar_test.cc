@@ -1,16 +1,13 @@
-// GBNF and regexes: what they match, and that hostile ones are refused or answered quickly.
+// GBNF and regexes: what they match, what is refused, and that masks are exact. Hostile ones:
+// hostile_test.cc.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
-#include <functional>
 
 #include "hearth/text/grammar/testing.h"
 
 namespace hearth::grammar {
 namespace {
-
-using Compiled = std::shared_ptr<CompiledGrammar>;
 
 TEST(Gbnf, MatchesWhatItSays) {
   const auto g = compile_gbnf(
@@ -150,87 +147,6 @@ TEST(Grammar, MasksAreExact) {
         ASSERT_TRUE(*matcher.advance(tokens.bytes(ids[random() % ids.size()])));
       }
     }
-  }
-}
-
-struct Timed {
-  std::string message;  // "accepted"
-  double seconds;
-};
-
-Timed timed(const std::function<Result<Compiled>()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  Result<Compiled> g = work();
-  std::string message = g ? "accepted" : g.status().message();
-  if (g) {
-    std::mt19937_64 random(1);
-    draw(*g, random, 20);
-  }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  return {message, took.count()};
-}
-
-std::string repeated(std::string_view text, size_t times) {
-  std::string out;
-  for (size_t i = 0; i < times; ++i) out += text;
-  return out;
-}
-
-std::string chain(size_t rules, std::string_view after) {
-  std::string out = "root ::= r0\n";
-  for (size_t i = 0; i < rules; ++i) out += fmt::format("r{} ::= r{} {}\n", i, i + 1, after);
-  return out + fmt::format("r{} ::= \"x\"\n", rules);
-}
-
-TEST(HostileGrammar, AnswersWithinASecond) {
-  const std::string open = repeated("(", 60'000);
-  const std::string many = "root ::= " + repeated("[a-z] | ", 30'000) + "\"x\"";
-  const std::string nullable = "root ::= " + repeated("a ", 20'000) + "\na ::= \"a\"?";
-  const std::string empty = "r ::= \"\"\nroot ::= " + repeated("r ", 100'000) + "\"x\"";
-  const std::pair<std::string, std::string_view> gbnf[] = {
-      {"root ::= " + open, "byte 210: expected groups nested at most 200 deep, found more"},
-      {"root ::= (\"a\"*)*", "accepted"},
-      {"root ::= ((\"a\"*)*)*{3,7}", "accepted"},
-      {"root ::= (\"a\"?){0,2147483647}",
-       "expected at most 100 repetitions of what may be empty, found 2147483647"},
-      {"root ::= \"a\"{0,2147483647}", "accepted"},
-      {"root ::= (\"a\"{0,2147483647}){0,2147483647}", ""},
-      {"root ::= (\"a\"+){0,5000}{0,5000}", ""},
-      {"root ::= " + repeated("(", 150) + "\"a\"+" + repeated("){0,9}", 150), ""},
-      {"root ::= \"a\"" + repeated("+", 150), "accepted"},
-      {"root ::= \"a\"" + repeated("{2,3}", 150), ""},
-      {"root ::= \"a\"" + repeated("+", 60'000), ""},
-      {"root ::= " + repeated("(", 199) + "\"a\"" + repeated(repeated("?", 200) + ")", 199),
-       "rule root: expected parts nested at most 2000 deep"},
-      {chain(50'000, ""), "accepted"},
-      {chain(100'000, ""), "expected at most 1048576 bytes, found 1877813"},
-      {chain(40'000, "\"x\""),
-       "nothing matches: no finite text follows the rules with calls nested up to 300"},
-      {chain(200, "\"x\""), "accepted"},
-      {"root ::= root", "rule root: expected it to read something before it calls itself"},
-      {many, "accepted"},
-      {nullable, "accepted"},
-      {empty, ""},
-      {"root ::= a a a a a a a a\na ::= \"x\" a | a2\na2 ::= \"x\" a2 | \"x\" a | \"x\"",
-       "accepted"},
-      {"root ::= \"" + std::string(900'000, 'y') + "\"", "accepted"},
-      {"root ::= \"a", ""},
-      {"root ::= |", "accepted"},
-      {"", "expected a rule `root`, found none"},
-      {"root ::= [", ""},
-      {"root ::= [^\\x00-\\U0010FFFF]", ""},
-  };
-  for (const auto& [text, expected] : gbnf) {
-    const Timed t = timed([&text = text] { return compile_gbnf(text); });
-    EXPECT_LT(t.seconds, 1) << text.substr(0, 60);
-    EXPECT_TRUE(expected.empty() || t.message == expected) << t.message << text.substr(0, 60);
-  }
-  for (const std::string& text :
-       {open, std::string("(a*)*"), std::string("(a+)+$"), std::string("(a|a)*b"),
-        repeated("(a*)*", 1000), repeated("a?", 20'000), std::string("(.*.*){3,50}x"),
-        std::string("[^]"), std::string("(?<=x)*"), std::string("a{0,2147483647}"),
-        std::string("(a|aa){900}"), std::string(".*a.{300}")}) {
-    EXPECT_LT(timed([&] { return compile_regex(text); }).seconds, 1) << text.substr(0, 60);
   }
 }
 

@@ -53,7 +53,8 @@ class SchemaCompiler {
   }
 
  private:
-  RuleId rule_of(const Conjunction& schemas) {
+  RuleId rule_of(const Conjunction& all) {
+    const Conjunction schemas = referred(all);
     const auto [at, fresh] = rules_.emplace(schemas, 0);
     if (fresh) {
       // No name: errors give places, and what a schema makes always reads before it calls itself.
@@ -245,9 +246,17 @@ class SchemaCompiler {
     return out;
   }
 
-  Result<bool> possible(const Conjunction& schemas) const {
+  Conjunction referred(const Conjunction& schemas) const {
+    Conjunction out;
+    for (const Json* schema : schemas) add_to(out, reader_.referred(schema));
+    return out;
+  }
+
+  Result<bool> possible(const Conjunction& all) {
+    const Conjunction schemas = referred(all);
+    if (const auto known = possible_.find(schemas); known != possible_.end()) return known->second;
     TRY_ASSIGN(const std::vector<Facts> ways, reader_.alternatives(schemas));
-    return !ways.empty();
+    return possible_.emplace(schemas, !ways.empty()).first->second;
   }
 
   Result<ExprId> array(const Facts& facts) {
@@ -437,6 +446,7 @@ class SchemaCompiler {
   Grammar g_;
   JsonPieces json_;
   std::map<Conjunction, RuleId> rules_;
+  std::map<Conjunction, bool> possible_;
   std::vector<std::pair<RuleId, Conjunction>> pending_;
   std::set<std::string> noted_;  // of named_members
 };

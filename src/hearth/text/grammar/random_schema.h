@@ -46,7 +46,7 @@ class RandomSchema {
   static std::string text_of(const Json& value) { return value.dump(); }
 
   Node node(int depth) {
-    switch (below(depth > 0 ? 15 : 8)) {
+    switch (below(depth > 0 ? 20 : 11)) {
       case 0:
         return {{{"type", "boolean"}}, [this](int) { return once_in(2) ? "true" : "false"; }};
       case 1:
@@ -62,14 +62,22 @@ class RandomSchema {
       case 7:
         return string();
       case 8:
+        return of_types();
       case 9:
-        return array(depth);
+        return one_of_types();
       case 10:
-        return any_of(depth);
+        return narrowed();
       case 11:
-        return one_of(depth);
       case 12:
+        return array(depth);
+      case 13:
+        return any_of(depth);
+      case 14:
+        return one_of(depth);
+      case 15:
         return reference();
+      case 16:
+        return counted_object(depth);
       default:
         return object(depth);
     }
@@ -156,6 +164,48 @@ class RandomSchema {
             }};
   }
 
+  // A list of types; a bound holds for those it speaks of.
+  Node of_types() {
+    const auto low = static_cast<int64_t>(below(50));
+    return {{{"type", {"integer", "null", "string"}}, {"minimum", low}, {"maxLength", 3}},
+            [this, low](int) -> std::string {
+              const std::array<std::string, 4> texts = {"null", "\"\"", "\"ab \"",
+                                                        std::to_string(low + 7)};
+              return texts[below(texts.size())];
+            }};
+  }
+
+  // Branches that their types tell apart.
+  Node one_of_types() {
+    const Node a = once_in(2) ? integer() : number(), b = once_in(2) ? string() : pattern();
+    return {{{"oneOf", {a.schema, b.schema, {{"type", "null"}}}}}, [this, a, b](int d) {
+              return once_in(4) ? std::string("null") : (once_in(2) ? a : b).sample(d);
+            }};
+  }
+
+  // allOf of conditions that hold for one value.
+  Node narrowed() {
+    const auto low = static_cast<int64_t>(below(900)), high = low + static_cast<int64_t>(below(90));
+    switch (below(3)) {
+      case 0:
+        return {{{"allOf",
+                  {{{"type", "integer"}, {"minimum", low - 5}},
+                   {{"maximum", high}},
+                   {{"exclusiveMinimum", low - 1}}}}},
+                [this, low, high](int) {
+                  const auto span = static_cast<uint64_t>(high - low + 1);
+                  return std::to_string(low + static_cast<int64_t>(below(span)));
+                }};
+      case 1:
+        return {{{"type", "string"}, {"allOf", {{{"pattern", "^[a-z]"}}, {{"maxLength", 4}}}}},
+                [this](int) { return once_in(2) ? "\"x\"" : "\"a\\n\\u001f日\""; }};
+      default:
+        return {{{"enum", {low, -1, "x", "yes", nullptr}},
+                 {"allOf", {{{"minimum", 0}}, {{"type", {"string", "integer"}}}}}},
+                [this, low](int) { return once_in(2) ? "\"yes\"" : std::to_string(low); }};
+    }
+  }
+
   Node array(int depth) {
     Json schema = {{"type", "array"}};
     std::vector<Node> prefix;
@@ -167,6 +217,10 @@ class RandomSchema {
     max = std::max(max, min);
     for (const Node& n : prefix) schema["prefixItems"].push_back(n.schema);
     schema["items"] = rest.schema;
+    if (min <= prefix.size() && !prefix.empty() && once_in(3)) {
+      schema["items"] = false;
+      max = std::min<uint64_t>(max, prefix.size());
+    }
     return {schema, [this, prefix, rest, min, max](int d) {
               const uint64_t count = d > 0 ? min + below(max - min + 1) : min;
               std::string text = "[" + gap();
@@ -249,6 +303,30 @@ class RandomSchema {
     const Node a = node(depth - 1), b = node(depth - 1);
     return {{{"anyOf", {a.schema, b.schema}}},
             [this, a, b](int d) { return (once_in(2) ? a : b).sample(d); }};
+  }
+
+  // Members of any names, or of names by a pattern, and their number.
+  Node counted_object(int depth) {
+    const Node other = node(depth - 1);
+    const bool patterned = once_in(3);
+    Json schema = {{"type", "object"}};
+    uint64_t min = 0, max = 3;
+    if (patterned) {
+      schema["patternProperties"] = {{"^x_[a-z]*$", other.schema}};
+      schema["additionalProperties"] = false;
+    } else {
+      schema["additionalProperties"] = other.schema;
+      schema["minProperties"] = min = below(2);
+      schema["maxProperties"] = max = min + below(3);
+    }
+    return {schema, [this, other, min, max](int d) {
+              std::vector<std::string> all;
+              for (uint64_t i = d > 0 ? min + below(max - min + 1) : min; i > 0; --i) {
+                const char name = static_cast<char>('a' + i);
+                all.push_back("\"x_" + std::string(1, name) + "\": " + other.sample(d - 1));
+              }
+              return written({}, d, all);
+            }};
   }
 
   // Branches that a constant tells apart.

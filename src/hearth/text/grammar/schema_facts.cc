@@ -218,6 +218,18 @@ Status SchemaReader::spread(Open open, std::vector<Facts>& out) const {
   return Status::ok();
 }
 
+const Json* SchemaReader::referred(const Json* schema) const {
+  constexpr int kStepsMax = 64;  // references may lead in circles
+  for (int i = 0; i < kStepsMax && schema->is_object() && schema->size() == 1; ++i) {
+    const Json* reference = json_find(*schema, "$ref");
+    if (!reference) break;
+    const auto target = resolve(*reference);
+    if (!target) break;
+    schema = *target;
+  }
+  return schema;
+}
+
 // The last choice, spread out; the others follow in each of its branches.
 Status SchemaReader::spread_choice(const Open& open, std::vector<Facts>& out) const {
   const Open::Choice choice = open.choices.back();

@@ -80,6 +80,9 @@ class SchemaReader {
   Result<std::vector<Facts>> alternatives(const Conjunction& schemas) const {
     return alternatives(schemas, 0);
   }
+  // What a schema that is nothing but a reference stands for, else itself: so that equal references
+  // are one schema. A wrong reference is itself, too: reading it says what is wrong.
+  const Json* referred(const Json* schema) const;
   // Where `schema` stands in the document: "#/properties/name".
   std::string place(const Json* schema) const;
   // The place put before a message that has none yet.

@@ -49,28 +49,34 @@ inline std::shared_ptr<const TokenTrie> small_vocabulary() {
   return trie;
 }
 
-inline Result<std::shared_ptr<CompiledGrammar>> compile(Grammar grammar) {
-  return CompiledGrammar::compile(std::move(grammar), small_vocabulary());
+using Vocabulary = std::shared_ptr<const TokenTrie>;
+
+inline Result<std::shared_ptr<CompiledGrammar>> compile(
+    Grammar grammar, const Vocabulary& vocabulary = small_vocabulary()) {
+  return CompiledGrammar::compile(std::move(grammar), vocabulary);
 }
 
-inline Result<std::shared_ptr<CompiledGrammar>> compile_gbnf(std::string_view text) {
+inline Result<std::shared_ptr<CompiledGrammar>> compile_gbnf(
+    std::string_view text, const Vocabulary& vocabulary = small_vocabulary()) {
   TRY_ASSIGN(Grammar grammar, parse_gbnf(text));
-  return compile(std::move(grammar));
+  return compile(std::move(grammar), vocabulary);
 }
 
 inline Result<std::shared_ptr<CompiledGrammar>> compile_regex(
-    std::string_view text, Anchoring anchoring = Anchoring::whole) {
+    std::string_view text, Anchoring anchoring = Anchoring::whole,
+    const Vocabulary& vocabulary = small_vocabulary()) {
   Grammar grammar;
   TRY_ASSIGN(const ExprId body, parse_regex(text, anchoring, grammar));
   grammar.root = grammar.declare("regex");
   grammar.define(grammar.root, body);
-  return compile(std::move(grammar));
+  return compile(std::move(grammar), vocabulary);
 }
 
-inline Result<std::shared_ptr<CompiledGrammar>> compile_schema(std::string_view text) {
+inline Result<std::shared_ptr<CompiledGrammar>> compile_schema(
+    std::string_view text, const Vocabulary& vocabulary = small_vocabulary()) {
   TRY_ASSIGN(const Json schema, parse_json(text));
   TRY_ASSIGN(Grammar grammar, grammar_of_schema(schema));
-  return compile(std::move(grammar));
+  return compile(std::move(grammar), vocabulary);
 }
 
 inline bool matches(const std::shared_ptr<CompiledGrammar>& grammar, std::string_view text) {
