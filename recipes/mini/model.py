@@ -218,8 +218,11 @@ class Mini(nn.Module):
         return [layer.mlp for layer in self.layers if isinstance(layer.mlp, MoE)]
 
     def load_checkpoint(self, folder: Path) -> None:
-        """Take the weights of an exported checkpoint, its experts stacked again."""
-        stored = load_file(folder / "model.safetensors")
+        """Take the weights of an exported checkpoint, its experts stacked again; a layer behind
+        the last one (mtp.py) is left out."""
+        beyond = f"model.layers.{self.s.num_hidden_layers}."
+        stored = {n: t for n, t in load_file(folder / "model.safetensors").items()
+                  if not n.startswith(beyond)}
         state = {n.removeprefix("model."): t.float() for n, t in stored.items()
                  if ".experts." not in n}
         for i, layer in enumerate(self.layers):
