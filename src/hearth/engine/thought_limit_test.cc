@@ -100,7 +100,7 @@ TEST(ThoughtLimit, AResumedAnswerEndsItsThoughtAtTheSamePlace) {
 // Periods as models fall into them, from one token to pages; behind a beginning that goes nowhere.
 TEST(ThoughtLimit, LoopsEnd) {
   std::mt19937 random(11);
-  for (size_t period : {1, 7, 100, 128, 129, 500, 1000, 2500, 4096}) {
+  for (const size_t period : {1u, 7u, 100u, 128u, 129u, 500u, 1000u, 2500u, 4096u}) {
     std::vector<int32_t> round(period), said;
     for (int32_t& id : round) id = static_cast<int32_t>(10 + random() % 40);
     for (size_t i = random() % 300; i > 0; --i)

@@ -2,7 +2,6 @@
 // a second, and so each of the tokens behind it; at the vocabulary of the bundled model and, where
 // its file is there, at the 128,000 tokens of DeepSeek-R1.
 #include <gtest/gtest.h>
-#include <time.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "hearth/base/thread_clock.h"
 #include "hearth/text/grammar/model_vocabulary.h"
 #include "hearth/text/grammar/testing.h"
 
@@ -18,22 +18,15 @@ namespace {
 
 using Compiled = std::shared_ptr<CompiledGrammar>;
 
-// Of this thread: what others make of the machine is no part of an answer's time.
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 struct Timed {
   std::string message;  // "accepted"
   double seconds;       // until the first token, or for the one after it that took longest
 };
 
 Timed timed(const std::function<Result<Compiled>()>& work) {
-  double start = cpu_seconds(), longest = 0;
+  double start = thread_seconds(), longest = 0;
   const Result<Compiled> g = work();
-  if (!g) return {g.status().message(), cpu_seconds() - start};
+  if (!g) return {g.status().message(), thread_seconds() - start};
   const TokenTrie& tokens = (*g)->tokens();
   std::mt19937_64 random(1);
   Matcher matcher(*g, false);
@@ -46,9 +39,9 @@ Timed timed(const std::function<Result<Compiled>()>& work) {
     }
     const bool went_on =
         !ids.empty() && matcher.advance(tokens.bytes(ids[random() % ids.size()])).has_value();
-    longest = std::max(longest, cpu_seconds() - start);
+    longest = std::max(longest, thread_seconds() - start);
     if (!went_on) break;
-    start = cpu_seconds();
+    start = thread_seconds();
   }
   return {"accepted", longest};
 }
