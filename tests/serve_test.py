@@ -197,6 +197,11 @@ class Life(unittest.TestCase):
         self.assertEqual(hits[:2], [0, 0])
         self.assertGreater(min(hits[2:]), 0)
 
+    def test_it_may_be_ended_as_soon_as_it_is_announced(self):
+        for _ in range(10):
+            with Server("--no-log-requests"):
+                pass  # its end insists on exit code 0
+
     def test_the_drain(self):
         with Server("--no-log-requests") as server:
             running = server.start_stream(**ENDLESS)

@@ -102,8 +102,9 @@ class Asker {
   static Status refused(const store::HttpOutcome& outcome) {
     const Code code =
         outcome.may_retry || outcome.http_status >= 500 ? Code::internal : Code::invalid;
-    return error(code, "the server answers HTTP {}: {}", outcome.http_status,
-                 refusal_text(outcome.said));
+    return error(code, "the server answers HTTP {}: {}{}", outcome.http_status,
+                 refusal_text(outcome.said),
+                 outcome.http_status == 404 ? " (such addresses end with /v1 as a rule)" : "");
   }
 
   const EndpointReplies& options_;

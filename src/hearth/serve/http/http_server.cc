@@ -83,6 +83,8 @@ Status HttpServer::Impl::listen() {
   if (failure) return failed("cannot bind");
   acceptor_.listen(tcp::acceptor::max_listen_connections, failure);
   if (failure) return failed("cannot listen");
+  // From now on: whoever is told that there is a server may end it.
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
   return Status::ok();
 }
 
@@ -197,7 +199,6 @@ void HttpServer::Impl::drain_tick() {
 }
 
 void HttpServer::Impl::run() {
-  for (int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
   await_signal();
   net::co_spawn(
       shared_.io, [this]() -> net::awaitable<void> { co_await accept_all(); }, net::detached);
