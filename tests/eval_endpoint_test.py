@@ -14,6 +14,7 @@ import time
 import unittest
 
 from command import MINI, REPO, as_json, hearth
+from http_reply import reply
 from recorded import run_script
 from serve_client import Server
 
@@ -53,12 +54,7 @@ class Fake:
 
             def give(self, status: int, body, **headers):
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name.replace("_", "-"), value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                reply(self, status, data, **headers)
 
         self.lock = threading.Lock()
         self.requests = []

@@ -8,6 +8,8 @@ import threading
 import urllib.parse
 from collections.abc import Callable
 
+from http_reply import reply
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -90,13 +92,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_text(200, json.dumps(value))
 
     def send_text(self, status: int, text: str, **headers: str):
-        data = text.encode()
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        reply(self, status, text.encode(), **headers)
 
     def send_file(self, name: str, commit: str, path: str):
         repo = self.server.hub.repos[name]
