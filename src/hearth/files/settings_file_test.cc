@@ -14,6 +14,13 @@ std::string message_of(std::string_view text) {
   return settings ? "accepted" : settings.status().message();
 }
 
+// Of a code point from U+0080 to U+FFFF.
+std::string utf8_of(uint32_t code) {
+  const auto tail = [](uint32_t bits) { return static_cast<char>(0x80 | (bits & 0x3F)); };
+  if (code < 0x800) return {static_cast<char>(0xC0 | (code >> 6)), tail(code)};
+  return {static_cast<char>(0xE0 | (code >> 12)), tail(code >> 6), tail(code)};
+}
+
 TEST(SettingsFile, SectionsKindsAndLines) {
   const auto settings = parse_settings(
       "threads = 4\n"
@@ -58,6 +65,20 @@ TEST(SettingsFile, WrongFilesAreOneLineWithTheirPlace) {
     const std::string message = message_of(text);
     EXPECT_NE(message.find(begin), std::string::npos) << text.substr(0, 40) << ": " << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  }
+}
+
+// A run over all of the basic plane, where toml++'s tables of white space end. Found by fuzzing.
+TEST(SettingsFile, NoCharacterOutsideAsciiIsAKeyOrWhiteSpace) {
+  for (uint32_t code = 0xA0; code <= 0xFFFF; ++code) {
+    if ((code >= 0xD800 && code <= 0xDFFF) || code == 0xFEFF)
+      continue;  // halves; a mark at the begin
+    const std::string character = utf8_of(code);
+    EXPECT_NE(message_of("[serve]" + character + "\n"), "accepted") << code;
+    EXPECT_NE(message_of(character + "a = 1\n"), "accepted") << code;
+    const auto settings = parse_settings("a = \"\"\"\\\n" + character + "b\"\"\" # " + character);
+    ASSERT_TRUE(settings.has_value()) << code << settings.status().message();
+    EXPECT_TRUE(settings->at(0).values[0].ends_with("b"));
   }
 }
 
