@@ -1,5 +1,6 @@
-// See thread_pool.h. A loop is published by raising `loop_`; every worker takes part in every loop
-// and signs off in `working_`, so that no worker can see a half-written loop.
+// See thread_pool.h. A loop is published by raising `loop_`. A part is claimed by one exchange that
+// fails where the loop is another, so a claim says that its loop still runs: `body_` is the loop's,
+// and the caller is in parallel_for until the part is done.
 #include "hearth/base/thread_pool.h"
 
 #include "hearth/base/check.h"
@@ -34,70 +35,82 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-// The thread's own run first, then what is left of the others'.
-void ThreadPool::work(int thread, FunctionRef<void(int64_t)> body) {
-  for (int i = 0; i < threads(); ++i) {
-    Run& run = runs_[static_cast<size_t>((thread + i) % threads())];
-    for (int64_t part; (part = run.next.fetch_add(1, std::memory_order_relaxed)) < run.end;) {
-      body(part);
-    }
-  }
+int64_t ThreadPool::Run::claim(uint32_t loop) {
+  uint64_t at = next.load(std::memory_order_acquire);
+  do {
+    const uint64_t limit = end.load(std::memory_order_acquire);
+    if (at >> 32 != loop || limit >> 32 != loop || at >= limit) return -1;
+  } while (!next.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel));
+  return static_cast<int64_t>(at & UINT32_MAX);
 }
 
-void ThreadPool::parallel_for(int64_t parts, FunctionRef<void(int64_t)> body) {
-  if (parts <= 0) return;
-  if (workers_.empty() || parts == 1 || running_.exchange(true)) {
-    for (int64_t part = 0; part < parts; ++part) body(part);
-    return;
+// The thread's own run first, then what is left of the others'.
+void ThreadPool::work_on(int thread, uint32_t loop) {
+  int64_t done = 0;
+  for (int i = 0; i < threads(); ++i) {
+    Run& run = runs_[static_cast<size_t>((thread + i) % threads())];
+    for (int64_t part; (part = run.claim(loop)) >= 0; ++done) (*body_)(part);
   }
+  if (done > 0) left_.fetch_sub(done, std::memory_order_acq_rel);
+}
+
+void ThreadPool::publish(int64_t parts, const FunctionRef<void(int64_t)>& body) {
+  const uint64_t number = loop_.load(std::memory_order_relaxed) + 1;
+  const uint64_t loop = (number & UINT32_MAX) << 32;
+  body_ = &body;
+  left_.store(parts, std::memory_order_relaxed);
   const int64_t all = threads();
   for (int64_t i = 0; i < all; ++i) {
     Run& run = runs_[static_cast<size_t>(i)];
-    run.next.store(parts * i / all, std::memory_order_relaxed);
-    run.end = parts * (i + 1) / all;
+    run.end.store(loop | static_cast<uint64_t>(parts * (i + 1) / all), std::memory_order_release);
+    run.next.store(loop | static_cast<uint64_t>(parts * i / all), std::memory_order_release);
   }
-  body_ = &body;
-  working_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  loop_.fetch_add(1, std::memory_order_seq_cst);
-  bool asleep;
-  {
-    std::lock_guard lock(mutex_);
-    asleep = sleeping_ > 0;
+  // With the load of `sleeping_` in one order with a worker's: it sees the loop or is seen asleep.
+  loop_.store(static_cast<uint32_t>(number), std::memory_order_seq_cst);
+  if (sleeping_.load(std::memory_order_seq_cst) == 0) return;
+  { const std::lock_guard lock(mutex_); }
+  wake_.notify_all();
+}
+
+void ThreadPool::parallel_for(int64_t parts, FunctionRef<void(int64_t)> body, int64_t work) {
+  if (parts <= 0) return;
+  CHECK_LE(parts, INT32_MAX);
+  if (workers_.empty() || parts == 1 || work < kWorkWorthSharing || running_.exchange(true)) {
+    for (int64_t part = 0; part < parts; ++part) body(part);
+    return;
   }
-  if (asleep) wake_.notify_all();
-  work(0, body);
-  for (int spins = 0; working_.load(std::memory_order_acquire) > 0; ++spins) {
+  publish(parts, body);
+  work_on(0, loop_.load(std::memory_order_relaxed));
+  for (int spins = 0; left_.load(std::memory_order_acquire) > 0; ++spins) {
     if (spins < kSpins) {
       pause();
     } else {
       std::this_thread::yield();
     }
   }
-  body_ = nullptr;
   running_.store(false);
 }
 
-uint64_t ThreadPool::wait_for_loop(uint64_t seen) {
+uint32_t ThreadPool::wait_for_loop(uint32_t seen) {
   for (int spins = 0; spins < kSpins; ++spins) {
-    const uint64_t loop = loop_.load(std::memory_order_acquire);
+    const uint32_t loop = loop_.load(std::memory_order_acquire);
     if (loop != seen || stop_.load(std::memory_order_relaxed)) return loop;
     pause();
   }
   std::unique_lock lock(mutex_);
-  ++sleeping_;
-  wake_.wait(lock, [&] { return stop_ || loop_.load(std::memory_order_acquire) != seen; });
-  --sleeping_;
+  sleeping_.fetch_add(1, std::memory_order_seq_cst);
+  wake_.wait(lock, [&] { return stop_ || loop_.load(std::memory_order_seq_cst) != seen; });
+  sleeping_.fetch_sub(1, std::memory_order_relaxed);
   return loop_.load(std::memory_order_acquire);
 }
 
 void ThreadPool::worker_loop(int thread) {
-  uint64_t seen = 0;
+  uint32_t seen = 0;
   for (;;) {
-    const uint64_t loop = wait_for_loop(seen);
+    const uint32_t loop = wait_for_loop(seen);
     if (loop == seen) return;  // stopped
     seen = loop;
-    work(thread, *body_);
-    working_.fetch_sub(1, std::memory_order_release);
+    work_on(thread, loop);
   }
 }
 

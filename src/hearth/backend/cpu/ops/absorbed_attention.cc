@@ -73,10 +73,12 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
                             const Batch& batch, const KvCache& cache) {
   rows_.clear();
   row_of_segment_.clear();
+  int64_t positions = 0;
   for (const SequenceRows& rows : batch.sequences) {
     if (rows.role != Role::generated) continue;
     for (int64_t i = 0; i < rows.rows; ++i) {
       const auto segment = static_cast<int64_t>(row_of_segment_.size());
+      positions += rows.start + i + 1;
       rows_.push_back({&rows, rows.start + i, rows.first_row + i, segment});
       row_of_segment_.resize(
           row_of_segment_.size() + static_cast<size_t>(ceil_div(rows.start + i + 1, kSegment)),
@@ -88,20 +90,27 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
   const auto segments = static_cast<int64_t>(row_of_segment_.size());
   resized(queries_, count * head_groups(a) * latent_width(a) * kLanes);
   resized(states_, segments * head_groups(a) * LaneSoftmax::floats(kLanes, mix_width(a)));
-  pool.parallel_for(count * head_groups(a) * kLanes, [&](int64_t task) {
-    absorb(kernels, a, task / (head_groups(a) * kLanes), task % (head_groups(a) * kLanes),
-           cache.spec().in_blocks());
-  });
+  pool.parallel_for(
+      count * head_groups(a) * kLanes,
+      [&](int64_t task) {
+        absorb(kernels, a, task / (head_groups(a) * kLanes), task % (head_groups(a) * kLanes),
+               cache.spec().in_blocks());
+      },
+      count * a.heads * a.qk_nope_head_dim * a.kv_lora_rank);
   // A block is opened once for all heads, unless threads would have nothing to do.
   const int64_t shares =
       std::clamp<int64_t>(ceil_div(2 * pool.threads(), segments), 1, head_groups(a));
-  pool.parallel_for(segments * shares, [&](int64_t task) {
-    const int64_t share = task % shares;
-    attend(kernels, a, task / shares, head_groups(a) * share / shares,
-           head_groups(a) * (share + 1) / shares, cache);
-  });
-  pool.parallel_for(count * a.heads,
-                    [&](int64_t task) { merge(kernels, a, task / a.heads, task % a.heads); });
+  pool.parallel_for(
+      segments * shares,
+      [&](int64_t task) {
+        const int64_t share = task % shares;
+        attend(kernels, a, task / shares, head_groups(a) * share / shares,
+               head_groups(a) * (share + 1) / shares, cache);
+      },
+      positions * head_groups(a) * kLanes * latent_width(a));
+  pool.parallel_for(
+      count * a.heads, [&](int64_t task) { merge(kernels, a, task / a.heads, task % a.heads); },
+      count * a.heads * a.v_head_dim * a.kv_lora_rank);
 }
 
 // A lane of the row's queries: keys^T q, then the rotated part; lanes without a head are zero.

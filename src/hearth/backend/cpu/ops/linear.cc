@@ -18,12 +18,15 @@ Activations CpuBackend::activations(Tensor x, const Norm& norm, bool quantized) 
                                   scratch_bytes(quantized_bytes(x.rows(), x.columns())));
   }
   if (out.f32.data == x.data && !quantized) return out;
-  pool_.parallel_for(x.rows(), [&](int64_t t) {
-    if (norm.weight.present()) {
-      reference::rms_norm(x.f32_row(t), x.columns(), norm, out.f32.f32_row(t));
-    }
-    if (quantized) quantize(out, t);
-  });
+  pool_.parallel_for(
+      x.rows(),
+      [&](int64_t t) {
+        if (norm.weight.present()) {
+          reference::rms_norm(x.f32_row(t), x.columns(), norm, out.f32.f32_row(t));
+        }
+        if (quantized) quantize(out, t);
+      },
+      4 * x.rows() * x.columns());
   return out;
 }
 
@@ -43,22 +46,27 @@ void CpuBackend::norm_linear(Tensor x, const Norm& norm, std::span<const LinearO
   if (x.rows() == 0) return;  // no logits wanted
   bool quantized = false;
   int64_t tasks = 0;
+  int64_t work = 0;
   for (const LinearOut& to : outs) {
     quantized = quantized || cpu::wants_eight_bits(to.linear->weight);
     tasks += cut(to.linear->weight).count();
+    work += cpu::work_of(to.linear->weight, x.rows());
   }
   const Activations n = activations(x, norm, quantized);
-  pool_.parallel_for(tasks, [&](int64_t task) {
-    size_t i = 0;
-    while (task >= cut(outs[i].linear->weight).count())
-      task -= cut(outs[i++].linear->weight).count();
-    const Linear& linear = *outs[i].linear;
-    cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), cut(linear.weight), task,
-                       [&](const ResultTile& tile) {
-                         cpu::add_bias(linear, tile);
-                         cpu::store(tile, outs[i].out);
-                       });
-  });
+  pool_.parallel_for(
+      tasks,
+      [&](int64_t task) {
+        size_t i = 0;
+        while (task >= cut(outs[i].linear->weight).count())
+          task -= cut(outs[i++].linear->weight).count();
+        const Linear& linear = *outs[i].linear;
+        cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), cut(linear.weight), task,
+                           [&](const ResultTile& tile) {
+                             cpu::add_bias(linear, tile);
+                             cpu::store(tile, outs[i].out);
+                           });
+      },
+      work);
 }
 
 void CpuBackend::qk_norm(Tensor x, const Norm& norm, int64_t head_dim) {
@@ -72,13 +80,16 @@ void CpuBackend::qk_norm(Tensor x, const Norm& norm, int64_t head_dim) {
 void CpuBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {
   const Activations n = activations(x, Norm{}, cpu::wants_eight_bits(linear.weight));
   const cpu::TaskCut rows = cut(linear.weight);
-  pool_.parallel_for(rows.count(), [&](int64_t task) {
-    cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), rows, task,
-                       [&](const ResultTile& tile) {
-                         cpu::add_bias(linear, tile);
-                         cpu::add(tile, residual);
-                       });
-  });
+  pool_.parallel_for(
+      rows.count(),
+      [&](int64_t task) {
+        cpu::multiply_task(kernels_, linear.weight, n, 0, x.rows(), rows, task,
+                           [&](const ResultTile& tile) {
+                             cpu::add_bias(linear, tile);
+                             cpu::add(tile, residual);
+                           });
+      },
+      cpu::work_of(linear.weight, x.rows()));
 }
 
 void CpuBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& gate,
@@ -86,9 +97,10 @@ void CpuBackend::norm_linear_swiglu(Tensor x, const Norm& norm, const Linear& ga
   const bool quantized = cpu::wants_eight_bits(gate.weight) || cpu::wants_eight_bits(up.weight);
   const Activations n = activations(x, norm, quantized);
   const cpu::TaskCut rows = cut(gate.weight);
-  pool_.parallel_for(rows.count(), [&](int64_t task) {
-    cpu::swiglu_task(kernels_, gate, up, n, 0, x.rows(), rows, task, out);
-  });
+  pool_.parallel_for(
+      rows.count(),
+      [&](int64_t task) { cpu::swiglu_task(kernels_, gate, up, n, 0, x.rows(), rows, task, out); },
+      2 * cpu::work_of(gate.weight, x.rows()));
 }
 
 void CpuBackend::gather_rows(Tensor x, std::span<const int64_t> rows, Tensor out) {

@@ -90,6 +90,11 @@ struct TaskCut {
   int64_t count() const { return ceil_div(out, rows); }
 };
 
+// Multiply-adds of a matrix and so many rows.
+inline int64_t work_of(const Weight& weight, int64_t rows) {
+  return weight.out() * weight.in() * rows;
+}
+
 // A task's results, tile by tile, to `emit(ResultTile)`. Tokens [begin, begin + tokens) of x.
 template <typename Emit>
 void multiply_task(const KernelTable& kernels, const Weight& weight, const Activations& x,

@@ -48,37 +48,56 @@ void CpuBackend::quantize_pair(const Activations& x, const ExpertGroup& group, i
                         row - first);
 }
 
+namespace {
+
+// From the first of the groups to the last.
+int64_t pairs_of(std::span<const ExpertGroup> groups) {
+  return groups.back().first + groups.back().count - groups.front().first;
+}
+
+}  // namespace
+
 void CpuBackend::run_experts(std::span<const ExpertGroup> groups, const cpu::PairRows& rows) {
   const auto count = std::ssize(groups);
+  const int64_t work = pairs_of(groups) * rows.hidden.f32.columns() * rows.y.columns();
   const TaskCut into(rows.hidden.f32.columns(), pool_.threads());
-  pool_.parallel_for(count * into.count(), [&](int64_t task) {
-    const ExpertGroup& group = groups[static_cast<size_t>(task / into.count())];
-    cpu::swiglu_task(kernels_, group.expert->gate_proj, group.expert->up_proj, rows.x, group.first,
-                     group.count, into, task % into.count(), rows.hidden.f32);
-  });
+  pool_.parallel_for(
+      count * into.count(),
+      [&](int64_t task) {
+        const ExpertGroup& group = groups[static_cast<size_t>(task / into.count())];
+        cpu::swiglu_task(kernels_, group.expert->gate_proj, group.expert->up_proj, rows.x,
+                         group.first, group.count, into, task % into.count(), rows.hidden.f32);
+      },
+      2 * work);
   if (rows.hidden.q.rows > 0) {
-    const int64_t pairs = groups.back().first + groups.back().count - groups.front().first;
+    const int64_t pairs = pairs_of(groups);
     thread_local std::vector<const ExpertGroup*> of_this_thread;
     std::vector<const ExpertGroup*>& of_pair = of_this_thread;
     of_pair.assign(static_cast<size_t>(pairs), nullptr);
     for (const ExpertGroup& group : groups) {
       std::fill_n(of_pair.begin() + (group.first - groups.front().first), group.count, &group);
     }
-    pool_.parallel_for(pairs, [&](int64_t i) {
-      const ExpertGroup* group = of_pair[static_cast<size_t>(i)];
-      if (group) quantize_pair(rows.hidden, *group, groups.front().first + i);
-    });
+    pool_.parallel_for(
+        pairs,
+        [&](int64_t i) {
+          const ExpertGroup* group = of_pair[static_cast<size_t>(i)];
+          if (group) quantize_pair(rows.hidden, *group, groups.front().first + i);
+        },
+        4 * pairs * rows.hidden.f32.columns());
   }
   const TaskCut back(rows.y.columns(), pool_.threads());
-  pool_.parallel_for(count * back.count(), [&](int64_t task) {
-    const ExpertGroup& group = groups[static_cast<size_t>(task / back.count())];
-    const Linear& down = group.expert->down_proj;
-    cpu::multiply_task(kernels_, down.weight, rows.hidden, group.first, group.count, back,
-                       task % back.count(), [&](const ResultTile& tile) {
-                         cpu::add_bias(down, tile);
-                         cpu::store(tile, rows.y);
-                       });
-  });
+  pool_.parallel_for(
+      count * back.count(),
+      [&](int64_t task) {
+        const ExpertGroup& group = groups[static_cast<size_t>(task / back.count())];
+        const Linear& down = group.expert->down_proj;
+        cpu::multiply_task(kernels_, down.weight, rows.hidden, group.first, group.count, back,
+                           task % back.count(), [&](const ResultTile& tile) {
+                             cpu::add_bias(down, tile);
+                             cpu::store(tile, rows.y);
+                           });
+      },
+      work);
 }
 
 void CpuBackend::moe_ffn(const MoeFfn& args) {
@@ -96,20 +115,27 @@ void CpuBackend::moe_ffn(const MoeFfn& args) {
       cpu::wants_eight_bits(any.gate_proj.weight) || cpu::wants_eight_bits(any.up_proj.weight));
   rows.hidden = pair_rows(groups.pairs(), inter, cpu::wants_eight_bits(any.down_proj.weight));
   rows.y = scratch({groups.pairs(), dim});
-  pool_.parallel_for(groups.pairs(), [&](int64_t p) {
-    std::copy_n(n.f32_row(groups.slot(p) / k), dim, rows.x.f32.f32_row(p));
-    if (rows.x.q.rows > 0) quantize_pair(rows.x, groups.of_pair(p), p);
-  });
+  pool_.parallel_for(
+      groups.pairs(),
+      [&](int64_t p) {
+        std::copy_n(n.f32_row(groups.slot(p) / k), dim, rows.x.f32.f32_row(p));
+        if (rows.x.q.rows > 0) quantize_pair(rows.x, groups.of_pair(p), p);
+      },
+      4 * groups.pairs() * dim);
   if (experts_ && cpu::file_matrix(any.gate_proj.weight)) {
     if (!run_stored_experts(args, groups, rows)) return;  // end_forward says why
   } else {
     run_experts(groups.all(), rows);
   }
-  pool_.parallel_for(args.x.rows(), [&](int64_t t) {
-    for (int64_t slot = t * k; slot < (t + 1) * k; ++slot) {
-      kernels_.axpy(args.weights[slot], rows.y.f32_row(groups.pair(slot)), args.x.f32_row(t), dim);
-    }
-  });
+  pool_.parallel_for(
+      args.x.rows(),
+      [&](int64_t t) {
+        for (int64_t slot = t * k; slot < (t + 1) * k; ++slot) {
+          kernels_.axpy(args.weights[slot], rows.y.f32_row(groups.pair(slot)), args.x.f32_row(t),
+                        dim);
+        }
+      },
+      args.x.rows() * k * dim);
 }
 
 }  // namespace hearth
