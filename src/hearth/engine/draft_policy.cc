@@ -6,6 +6,7 @@
 namespace hearth {
 namespace {
 
+constexpr int64_t kTrials = 2;            // the first of its kind runs on cold memory
 constexpr double kPace = 0.25;            // of a cell towards what was measured last
 constexpr double kOutlier = 2.0;          // one step can't count for more than so many times usual
 constexpr int64_t kFreshSteps = 512;      // a cell that wasn't measured for longer is forgotten
@@ -15,33 +16,40 @@ constexpr double kGainMin = 1.02;         // a smaller one is noise
 
 }  // namespace
 
-bool DraftPolicy::known(int64_t rows) const {
-  const Cell& cell = cells_[static_cast<size_t>(rows)];
-  return cell.measured_at >= 0 && steps_ - cell.measured_at <= kFreshSteps;
+bool DraftPolicy::Measured::believed() const {
+  return times >= kTrials;
 }
 
-void DraftPolicy::adapt(double& known, double seconds) {
-  known += kPace * (std::min(seconds, kOutlier * known) - known);
+void DraftPolicy::Measured::add(double took) {
+  if (times == 0) {
+    seconds = took;
+  } else if (!believed()) {
+    seconds = std::min(seconds, took);
+  } else {
+    seconds += kPace * (std::min(took, kOutlier * seconds) - seconds);
+  }
+  ++times;
+}
+
+bool DraftPolicy::known(int64_t rows) const {
+  const Cell& cell = cells_[static_cast<size_t>(rows)];
+  return cell.step.believed() && steps_ - cell.measured_at <= kFreshSteps;
 }
 
 void DraftPolicy::step_took(int64_t rows, double seconds) {
   ++steps_;
   if (rows < 1 || rows > kRowsMax) return;
   Cell& cell = cells_[static_cast<size_t>(rows)];
-  if (known(rows)) {
-    adapt(cell.seconds, seconds);
+  if (steps_ - cell.measured_at > kFreshSteps && cell.step.believed()) {
+    cell.step.seconds = seconds;  // what is old counts for nothing, but cold it is no more
   } else {
-    cell.seconds = seconds;
+    cell.step.add(seconds);
   }
   cell.measured_at = steps_;
 }
 
 void DraftPolicy::round_took(double seconds) {
-  if (round_seconds_ > 0) {
-    adapt(round_seconds_, seconds);
-  } else {
-    round_seconds_ = seconds;
-  }
+  round_.add(seconds);
 }
 
 bool DraftPolicy::wants_a_look() {
@@ -56,16 +64,16 @@ bool DraftPolicy::wants_a_look() {
 double DraftPolicy::cost(int64_t rows) const {
   int64_t below = std::min(rows, kRowsMax);
   while (below > 0 && !known(below)) --below;
-  const double step = below > 0 ? cells_[static_cast<size_t>(below)].seconds : 1;
+  const double step = below > 0 ? cells_[static_cast<size_t>(below)].step.seconds : 1;
   const auto more = static_cast<double>(rows - below);
   if (more == 0) return step;
   for (int64_t above = rows + 1; above <= kRowsMax; ++above) {
     if (!known(above)) continue;
     if (below == 0) {
       const double share = static_cast<double>(rows) / static_cast<double>(above);
-      return cells_[static_cast<size_t>(above)].seconds * share;
+      return cells_[static_cast<size_t>(above)].step.seconds * share;
     }
-    const double difference = cells_[static_cast<size_t>(above)].seconds - step;
+    const double difference = cells_[static_cast<size_t>(above)].step.seconds - step;
     return step + std::max(0.0, difference) * more / static_cast<double>(above - below);
   }
   return step * (1 + kUnknownRowCost * more);
@@ -99,10 +107,11 @@ void DraftPolicy::choose(std::span<Candidate> candidates) {
   double best = kGainMin * tokens / cost(rows);
   size_t chosen = 0;
   int64_t rounds = 0;
+  const double round_seconds = round_.believed() ? round_.seconds : 0;
   for (size_t i = 0; i < guesses_.size(); ++i) {
     tokens += guesses_[i].chance;
     rounds = std::max(rounds, guesses_[i].round);
-    const double making = static_cast<double>(rounds) * round_seconds_;
+    const double making = static_cast<double>(rounds) * round_seconds;
     const double rate = tokens / (cost(rows + static_cast<int64_t>(i) + 1) + making);
     if (rate > best) {
       best = rate;

@@ -58,19 +58,23 @@ class DraftPolicy {
 
  private:
   static constexpr int64_t kRowsMax = 64;  // larger steps carry no guesses
-  struct Cell {
+  struct Measured {
     double seconds = 0;
-    int64_t measured_at = -1;  // in steps; -1: never
+    int64_t times = 0;
+    void add(double took);
+    bool believed() const;
+  };
+  struct Cell {
+    Measured step;
+    int64_t measured_at = 0;  // in steps
   };
   bool known(int64_t rows) const;
   int64_t room(int64_t rows) const;
 
-  static void adapt(double& known, double seconds);
-
   const bool always_;
   int64_t steps_ = 0;
   std::array<Cell, kRowsMax + 1> cells_;  // by rows
-  double round_seconds_ = 0;              // 0: guesses cost nothing
+  Measured round_;                        // guesses cost nothing until it is believed
   int64_t steps_without_ = 0;             // guesses, of those that cost
   struct Guess {
     double chance;  // that it and all before it are right

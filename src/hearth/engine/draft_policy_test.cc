@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <utility>
 
 namespace hearth {
 namespace {
@@ -17,6 +19,17 @@ using Machine = std::function<double(int64_t rows)>;
 int64_t chosen_of(std::span<const DraftPolicy::Candidate> candidates) {
   return std::accumulate(candidates.begin(), candidates.end(), int64_t{0},
                          [](int64_t n, const auto& c) { return n + c.drafts; });
+}
+
+// Nothing is believed that was seen once.
+void learn_steps(DraftPolicy& policy, int64_t rows_max, const Machine& machine) {
+  for (int i = 0; i < 2; ++i) {
+    for (int64_t rows = 1; rows <= rows_max; ++rows) policy.step_took(rows, machine(rows));
+  }
+}
+
+void learn_round(DraftPolicy& policy, double seconds) {
+  for (int i = 0; i < 2; ++i) policy.round_took(seconds);
 }
 
 // Drafts per step, after the policy has seen the machine for a while.
@@ -84,7 +97,7 @@ TEST(DraftPolicy, ChoosesTheBestNumber) {
   };
   for (const double chance : {0.3, 0.6, 0.8, 0.9, 0.97}) {
     DraftPolicy policy;
-    for (int64_t rows = 1; rows <= 9; ++rows) policy.step_took(rows, machine(rows));
+    learn_steps(policy, 9, machine);
     DraftPolicy::Candidate one{chance, 8};
     policy.choose({&one, 1});
     EXPECT_GE(rate_of(machine, chance, 0, one.drafts), best_rate(machine, chance, 0) / 1.02)
@@ -97,8 +110,8 @@ TEST(DraftPolicy, CountsWhatGuessesCost) {
   for (const double round : {0.02, 0.1, 0.3, 0.8, 2.0}) {
     SCOPED_TRACE(round);
     DraftPolicy policy;
-    for (int64_t rows = 1; rows <= 9; ++rows) policy.step_took(rows, kMemoryBound(rows));
-    policy.round_took(round);
+    learn_steps(policy, 9, kMemoryBound);
+    learn_round(policy, round);
     DraftPolicy::Candidate one{0.8, 8};
     policy.choose({&one, 1});
     EXPECT_GE(rate_of(kMemoryBound, 0.8, round, one.drafts),
@@ -125,11 +138,28 @@ TEST(DraftPolicy, TriesStepsWithoutGuesses) {
   EXPECT_LT(drafted, 5);
 }
 
+// The first step of a size and the first round of guesses run on cold memory and tell nothing.
+TEST(DraftPolicy, AColdStartIsNotBelieved) {
+  DraftPolicy policy;
+  std::array<int, 10> seen = {};
+  int64_t drafted = 0;
+  bool first_round = true;
+  for (int step = 0; step < 100; ++step) {
+    DraftPolicy::Candidate one{0.9, 1};
+    policy.choose({&one, 1});
+    const int64_t rows = 1 + one.drafts;
+    policy.step_took(rows, (seen[static_cast<size_t>(rows)]++ == 0 ? 4 : 1) * kMemoryBound(rows));
+    if (one.drafts > 0) policy.round_took(std::exchange(first_round, false) ? 5 : 0.2);
+    drafted += one.drafts;
+  }
+  EXPECT_GT(drafted, 90);
+}
+
 // One round guesses for all: what is too dear for one sequence pays for many.
 TEST(DraftPolicy, OneRoundIsForAllSequences) {
   DraftPolicy policy;
-  for (int64_t rows = 1; rows <= 32; ++rows) policy.step_took(rows, 1);
-  policy.round_took(0.7);
+  learn_steps(policy, 32, [](int64_t) { return 1.0; });
+  learn_round(policy, 0.7);
   std::vector<DraftPolicy::Candidate> few = {{0.3, 1}, {0.0, 0}, {0.0, 0}, {0.0, 0}};
   policy.choose(few);
   EXPECT_EQ(chosen_of(few), 0);
