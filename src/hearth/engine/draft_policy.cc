@@ -9,7 +9,8 @@ namespace {
 constexpr int64_t kTrials = 2;            // the first of its kind runs on cold memory
 constexpr double kPace = 0.25;            // of a cell towards what was measured last
 constexpr double kOutlier = 2.0;          // one step can't count for more than so many times usual
-constexpr int64_t kFreshSteps = 512;      // a cell that wasn't measured for longer is forgotten
+constexpr int64_t kFreshSteps = 512;      // a cell that wasn't measured for longer is forgotten,
+constexpr int64_t kFreshAtFirst = 32;     // and sooner, twice as late each time, one that is new
 constexpr int64_t kLookSteps = 32;        // from one look at guesses that don't pay to the next
 constexpr double kUnknownRowCost = 0.01;  // of a step: what one more row is thought to cost
 constexpr double kGainMin = 1.02;         // a smaller one is noise
@@ -18,6 +19,10 @@ constexpr double kGainMin = 1.02;         // a smaller one is noise
 
 bool DraftPolicy::Measured::believed() const {
   return times >= kTrials;
+}
+
+double DraftPolicy::Measured::seconds_or_nothing() const {
+  return believed() ? seconds : 0;
 }
 
 void DraftPolicy::Measured::add(double took) {
@@ -31,25 +36,33 @@ void DraftPolicy::Measured::add(double took) {
   ++times;
 }
 
+int64_t DraftPolicy::Cell::age_max() const {
+  int64_t steps = kFreshAtFirst;
+  for (int64_t i = kTrials; i < step.times && steps < kFreshSteps; ++i) steps *= 2;
+  return steps;
+}
+
 bool DraftPolicy::known(int64_t rows) const {
   const Cell& cell = cells_[static_cast<size_t>(rows)];
-  return cell.step.believed() && steps_ - cell.measured_at <= kFreshSteps;
+  return cell.step.believed() && steps_ - cell.measured_at <= cell.age_max();
 }
 
 void DraftPolicy::step_took(int64_t rows, double seconds) {
   ++steps_;
   if (rows < 1 || rows > kRowsMax) return;
   Cell& cell = cells_[static_cast<size_t>(rows)];
-  if (steps_ - cell.measured_at > kFreshSteps && cell.step.believed()) {
-    cell.step.seconds = seconds;  // what is old counts for nothing, but cold it is no more
-  } else {
-    cell.step.add(seconds);
-  }
+  const bool outdated = cell.step.believed() && steps_ - cell.measured_at > cell.age_max();
+  cell.step.add(seconds);
+  if (outdated) cell.step.seconds = seconds;
   cell.measured_at = steps_;
 }
 
 void DraftPolicy::round_took(double seconds) {
   round_.add(seconds);
+}
+
+void DraftPolicy::following_took(double seconds) {
+  following_.add(seconds);
 }
 
 bool DraftPolicy::wants_a_look() {
@@ -104,10 +117,10 @@ void DraftPolicy::choose(std::span<Candidate> candidates) {
   guesses_.resize(std::min(guesses_.size(), static_cast<size_t>(room(rows))));
   // A guess is at most as likely as the one before it, so any number of the first ones is a choice.
   auto tokens = static_cast<double>(rows);
-  double best = kGainMin * tokens / cost(rows);
+  double best = kGainMin * tokens / (cost(rows) + following_.seconds_or_nothing());
   size_t chosen = 0;
   int64_t rounds = 0;
-  const double round_seconds = round_.believed() ? round_.seconds : 0;
+  const double round_seconds = round_.seconds_or_nothing();
   for (size_t i = 0; i < guesses_.size(); ++i) {
     tokens += guesses_[i].chance;
     rounds = std::max(rounds, guesses_[i].round);

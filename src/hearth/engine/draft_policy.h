@@ -50,6 +50,8 @@ class DraftPolicy {
   // A round of guesses took this long: one more for each sequence that wants one. For guesses that
   // cost something; they are chosen before they are made.
   void round_took(double seconds);
+  // What guesses cost where none is made: their network reads along.
+  void following_took(double seconds);
   // Whether guesses should be made although none were chosen, for nothing but to learn how often
   // they are right: now and then.
   bool wants_a_look();
@@ -63,10 +65,12 @@ class DraftPolicy {
     int64_t times = 0;
     void add(double took);
     bool believed() const;
+    double seconds_or_nothing() const;  // until it is believed
   };
   struct Cell {
     Measured step;
     int64_t measured_at = 0;  // in steps
+    int64_t age_max() const;  // for which it is believed
   };
   bool known(int64_t rows) const;
   int64_t room(int64_t rows) const;
@@ -74,8 +78,9 @@ class DraftPolicy {
   const bool always_;
   int64_t steps_ = 0;
   std::array<Cell, kRowsMax + 1> cells_;  // by rows
-  Measured round_;                        // guesses cost nothing until it is believed
-  int64_t steps_without_ = 0;             // guesses, of those that cost
+  Measured round_;
+  Measured following_;
+  int64_t steps_without_ = 0;  // guesses, of those that cost
   struct Guess {
     double chance;  // that it and all before it are right
     int64_t round;  // that makes it, from 1

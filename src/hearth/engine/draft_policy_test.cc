@@ -155,6 +155,21 @@ TEST(DraftPolicy, AColdStartIsNotBelieved) {
   EXPECT_GT(drafted, 90);
 }
 
+// The network of a drafter reads along even where it doesn't guess: guesses that cost little more
+// than that are made, although they cost as much as they bring.
+TEST(DraftPolicy, CountsWhatNotGuessingCosts) {
+  DraftPolicy policy;
+  learn_steps(policy, 9, kMemoryBound);
+  learn_round(policy, 0.9);
+  DraftPolicy::Candidate one{0.8, 1};
+  policy.choose({&one, 1});
+  EXPECT_EQ(one.drafts, 0);
+  for (int i = 0; i < 2; ++i) policy.following_took(0.8);
+  one.drafts = 1;
+  policy.choose({&one, 1});
+  EXPECT_EQ(one.drafts, 1);
+}
+
 // One round guesses for all: what is too dear for one sequence pays for many.
 TEST(DraftPolicy, OneRoundIsForAllSequences) {
   DraftPolicy policy;

@@ -430,7 +430,13 @@ void Engine::take_predictions(double seconds) {
     const size_t checked = std::min(guesses.size(), static_cast<size_t>(candidates_[i].drafts));
     live.sequence.drafts.assign(guesses.begin(), guesses.begin() + static_cast<int64_t>(checked));
   }
-  if (rounds > 0) draft_policy_.round_took(seconds / static_cast<double>(rounds));
+  if (rounds > 0) {
+    draft_policy_.round_took(seconds / static_cast<double>(rounds));
+    return;
+  }
+  const bool generated = std::ranges::all_of(
+      parts_, [](const auto& part) { return part.rows->role == Role::generated; });
+  if (generated) draft_policy_.following_took(seconds);
 }
 
 // Steps without an adapter run on the backend itself.
