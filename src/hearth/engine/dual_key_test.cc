@@ -1,5 +1,5 @@
-// Two keys, one for guesses: over keys the tokens have the model's distribution, whatever the guesses
-// come from; guesses are kept as often as can be; the detector finds the answers.
+// Two keys, one for guesses: over keys the tokens have the model's distribution, whatever the
+// guesses come from; guesses are kept as often as can be; the detector finds the answers.
 #include "hearth/engine/dual_key.h"
 
 #include <gtest/gtest.h>
@@ -107,8 +107,8 @@ INSTANTIATE_TEST_SUITE_P(Networks, DualKey,
                                          Case{params(1.5, 1, 1.3), 1.0F},
                                          Case{params(1, 1), 0.0F}));
 
-// Two guesses, one behind the other, under one key and contexts of the answer itself: where the first
-// one falls, its successor was drawn for nothing, and the next token comes without a guess.
+// Two guesses, one behind the other, under one key and contexts of the answer itself: where the
+// first one falls, its successor was drawn for nothing, and the next token comes without a guess.
 TEST(DualKeys, OverKeysTwoTokensFitTogether) {
   constexpr int kDraws = 200'000;
   const SamplingParams p = params(2.5, 1);
@@ -166,7 +166,8 @@ struct Outcome {
 };
 
 // The bundled model, whose guesses come from itself in four bits; null: from nothing.
-Outcome answer_of(const Model* guessing, uint64_t key, bool dual_key, double temperature, int64_t tokens) {
+Outcome answer_of(const Model* guessing, uint64_t key, bool dual_key, double temperature,
+                  int64_t tokens) {
   auto& mini = test::Mini::get();
   TokenRequest r;
   r.prompt = mini.model->plain("12+30=", false).ids;
@@ -225,8 +226,10 @@ TEST(DualKeyEngine, TheModelsOwnGuessesAreAllKept) {
 
 // Without a network that guesses the second key does nothing.
 TEST(DualKeyEngine, WithoutGuessesItIsTheMarkOfOneKey) {
-  EXPECT_EQ(answer_of(nullptr, 9, true, 1.2, 100).tokens, answer_of(nullptr, 9, false, 1.2, 100).tokens);
-  EXPECT_EQ(answer_of(&coarse_mini(), 9, true, 0, 60).tokens, answer_of(nullptr, 9, false, 0, 60).tokens)
+  EXPECT_EQ(answer_of(nullptr, 9, true, 1.2, 100).tokens,
+            answer_of(nullptr, 9, false, 1.2, 100).tokens);
+  EXPECT_EQ(answer_of(&coarse_mini(), 9, true, 0, 60).tokens,
+            answer_of(nullptr, 9, false, 0, 60).tokens)
       << "greedy";
 }
 
@@ -249,7 +252,8 @@ TEST(DualKeyEngine, OverKeysAnswersHaveOneDistribution) {
       ++cells;
     }
     ASSERT_GT(cells, 8);
-    EXPECT_LT(sum, quantile(complement(boost::math::chi_squared_distribution<double>(cells), 1e-3)));
+    EXPECT_LT(sum,
+              quantile(complement(boost::math::chi_squared_distribution<double>(cells), 1e-3)));
   }
 }
 

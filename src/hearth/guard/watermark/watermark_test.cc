@@ -188,7 +188,7 @@ TEST(Detector, TailsAreTheLaws) {
 
 TEST(Detector, ATextTooShortSaysNothing) {
   const auto keys = some_keys(2);
-  for (const size_t length : {0, 1, 4}) {
+  for (const size_t length : {size_t{0}, size_t{1}, size_t{4}}) {
     const Detection found = detect(std::vector<int32_t>(length, 7), keys);
     EXPECT_EQ(found.tokens_scored, 0);
     EXPECT_EQ(found.p_value, 1);
