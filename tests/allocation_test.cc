@@ -89,7 +89,8 @@ void expect_no_allocations(const std::string& name, const SamplingParams& sampli
 // Of one answer, that is all marked.
 KeyedDraw by_a_key() {
   auto contexts = std::make_shared<watermark::Contexts>(watermark::kWindowDefault);
-  return [contexts, read = size_t{0}](std::span<const int32_t> answer) mutable {
+  return [contexts, read = size_t{0}](std::span<const int32_t> answer,
+                                      std::span<const int32_t> /*guesses*/) mutable {
     while (read < answer.size()) contexts->take(answer[read++]);
     const auto& here = contexts->here();
     return here ? std::optional(KeyedPlace{here->under({1, 2}), 2}) : std::nullopt;

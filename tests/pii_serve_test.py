@@ -3,9 +3,13 @@
 model, put back in what comes out, counted, or refused; no log, metric or error ever holds a value.
 Usage: tests/pii_serve_test.py BINARY REPO. Standard library only."""
 
+import contextlib
 import hashlib
 import json
 import os
+import pathlib
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -99,6 +103,37 @@ class Keys(unittest.TestCase):
                 self.assertEqual(
                     seen, {"off": (200, False), "log_only": (200, True), "block": (400, False)})
                 self.assertEqual(values(server.logged()), 0)
+
+
+class Crash(unittest.TestCase):
+    def crash(self, process: subprocess.Popen) -> bool:
+        """Whether it left a dump."""
+        os.kill(process.pid, signal.SIGSEGV)
+        _, status = os.waitpid(process.pid, 0)
+        process.returncode = 0  # as it was meant
+        self.assertEqual(os.WTERMSIG(status), signal.SIGSEGV)
+        return os.WCOREDUMP(status)
+
+    def test_a_server_that_crashes_leaves_no_dump(self):
+        limits = resource.getrlimit(resource.RLIMIT_CORE)
+        if limits[1] == 0:
+            self.skipTest("no process may dump here")
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            # What the children inherit: all may be dumped.
+            resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
+            try:
+                other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+                with other, Server("--pii", "mask") as server:
+                    status, _, _ = server.ask("POST", "/v1/completions",
+                                              {"prompt": TEXT, "max_tokens": 2})
+                    self.assertEqual(status, 200)
+                    limit = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
+                    self.assertRegex(limit, r"Max core file size +0 +0 ")
+                    self.assertFalse(self.crash(server.process))
+                    if not self.crash(other):
+                        self.skipTest("the system writes no dumps")
+            finally:
+                resource.setrlimit(resource.RLIMIT_CORE, limits)
 
 
 class Redact(unittest.TestCase):

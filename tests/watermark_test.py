@@ -65,6 +65,22 @@ class Watermark(unittest.TestCase):
         self.assertFalse(plain["watermarked"], plain)
         self.assertIsNone(plain["source_id"])
 
+    def test_guesses_may_have_a_key(self):
+        path = os.path.join(self.folder, "dual.key")
+        hearth("watermark", "key", path, "--source", "clinic/mini", "--dual-key")
+        made = json.loads(pathlib.Path(path).read_text())
+        self.assertIs(made["dual_key"], True)
+        self.assertNotIn("dual_key", json.loads(pathlib.Path(self.made).read_text()))
+        made["secret"] = "5a" * 32
+        pathlib.Path(path).write_text(json.dumps(made))
+        # Answers depend on the number of guesses, their marks don't.
+        marked = self.generate("--watermark", "require", "--watermark-key-file", path,
+                               "--draft-model", "mini", *HOT)
+        found = self.detect(marked, path)
+        self.assertTrue(found["watermarked"], found)
+        self.assertEqual(found["source_id"], "clinic/mini")
+        self.assertFalse(self.detect(self.generate(*HOT), path)["watermarked"])
+
     def test_what_cannot_be_marked_is_refused(self):
         require = ("--watermark", "require")
         self.assertIn("--watermark-key-file", self.generate(*require, code=2))

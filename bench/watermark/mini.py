@@ -17,13 +17,13 @@ LEVELS = (1e-2, 1e-3, 1e-5)
 def answers(server, count: int, length: int, temperature: float):
     """Texts of `length` tokens at most."""
     while count > 0:
-        body = {"prompt": f"{count}+{7 * count}=", "n": min(count, 16), "max_tokens": length,
+        body = {"prompt": f"{count}+{7 * count}=", "n": min(count, 4), "max_tokens": length,
                 "temperature": temperature, "seed": count}
         status, _, reply = server.ask("POST", "/v1/completions", body)
         if status != 200:
             raise SystemExit(f"mini.py: {reply}")
         yield from (choice["text"] for choice in reply["choices"])
-        count -= 16
+        count -= 4
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 // How often the watermark's detector is wrong: people's texts, cut into passages of 200 tokens of
 // MODEL, each under KEYS keys, none of which wrote it. Prints how many of the pairs fall below each
-// level, beside the middle 99 % of what is promised.
+// level, beside the middle 99 % of what is promised; for counts of green tokens, of the next step below.
 //   build/bench/watermark_null MODEL PASSAGES KEYS FILE...
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kTokens = 200;
 constexpr std::array<double, 4> kLevels = {1e-2, 1e-3, 1e-4, 1e-5};
-constexpr std::array<Scheme, 2> kSchemes = {Scheme::race, Scheme::green};
+constexpr std::array kSchemes = {Scheme::race, Scheme::green, Scheme::draft, Scheme::both};
 
 using Counts = std::array<std::array<int64_t, kLevels.size()>, kSchemes.size()>;
 
@@ -56,10 +56,24 @@ Counts count(const std::vector<std::vector<int32_t>>& passages, std::span<const 
   return counts;
 }
 
-void print(const Counts& counts, double pairs) {
+// Counts come in steps: the largest chance that is at most `level`, over the passages.
+double attained(const std::vector<std::vector<int32_t>>& passages, double level) {
+  double sum = 0;
+  for (const std::vector<int32_t>& passage : passages) {
+    const int64_t n = ExaminedText(passage, kWindowDefault).places();
+    int64_t greens = n / 2;
+    while (greens <= n && green_p_value(n, greens) > level) ++greens;
+    sum += greens <= n ? green_p_value(n, greens) : 0;
+  }
+  return sum / static_cast<double>(passages.size());
+}
+
+void print(const Counts& counts, const std::vector<std::vector<int32_t>>& passages, double pairs) {
   for (size_t s = 0; s < kSchemes.size(); ++s) {
     for (size_t l = 0; l < kLevels.size(); ++l) {
-      const boost::math::binomial_distribution<double> law(pairs, kLevels[l]);
+      const bool steps = kSchemes[s] == Scheme::green;
+      const boost::math::binomial_distribution<double> law(
+          pairs, steps ? attained(passages, kLevels[l]) : kLevels[l]);
       fmt::print("{:<6} p <= {:.0e}: {:>8} of {:.0f}, rate {:.3g}, band {:.0f} to {:.0f}\n",
                  scheme_name(kSchemes[s]), kLevels[l], counts[s][l], pairs,
                  static_cast<double>(counts[s][l]) / pairs, quantile(law, 0.005),
@@ -80,9 +94,9 @@ int run(int argc, char** argv) {
   }
   const auto wanted = static_cast<size_t>(std::atoll(argv[2]));
   const auto passages = passages_of(*tokenizer, argv + 4, argc - 4, wanted);
-  const auto keys = some_keys(static_cast<size_t>(std::atoll(argv[3])), 2026);
+  const auto keys = some_keys(static_cast<size_t>(std::atoll(argv[3])), 2026, true);
   fmt::print("{} passages, {} keys\n", passages.size(), keys.size());
-  print(count(passages, keys), static_cast<double>(passages.size() * keys.size()));
+  print(count(passages, keys), passages, static_cast<double>(passages.size() * keys.size()));
   return 0;
 }
 

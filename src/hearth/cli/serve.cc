@@ -1,4 +1,5 @@
 // hearth serve: the server of one model, OpenAI-compatible over HTTP, and over gRPC beside it.
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -209,10 +210,12 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// A core file would hold somebody's conversation.
+// A core file would hold somebody's conversation. The limit alone doesn't hold where the system
+// hands dumps to a program (core(5)): systemd-coredump, apport.
 void forbid_core_files() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 struct Ports {

@@ -49,7 +49,8 @@ Result<serve::ResumePolicy> open_resume(const std::string& key_path, const Model
     facts.emplace_back("watermark key", settings.watermark.ring()->id());
     facts.emplace_back("watermark source", watermark.source);
     facts.emplace_back("watermark manner",
-                       fmt::format("{} {}", watermark.greedy, watermark.thinking));
+                       fmt::format("{} {} {}", watermark.greedy, watermark.thinking,
+                                   settings.watermark.ring()->dual_key()));
   }
   out.numerics = serve::numerics_id(facts);
   return out;

@@ -23,6 +23,7 @@ struct KeyOptions {
   std::string path;
   std::vector<std::string> sources;
   int window = watermark::kWindowDefault;
+  bool dual_key = false;
 };
 
 struct DetectOptions {
@@ -39,7 +40,7 @@ Status make_key(const KeyOptions& options, const Session& session) {
     return error(Code::invalid, "{}: expected no such file, found one", options.path);
   }
   TRY_ASSIGN(const watermark::Keyring ring,
-             watermark::Keyring::make(options.sources, options.window));
+             watermark::Keyring::make(options.sources, options.window, options.dual_key));
   TRY(write_whole(options.path, ring.to_json(), S_IRUSR | S_IWUSR));
   if (session.json) {
     const Json out = {{"path", options.path}, {"id", ring.id()}, {"sources", ring.sources()}};
@@ -110,6 +111,10 @@ void add_watermark(CLI::App& app, Session& session) {
                    "tokens of context: fewer bear more edits and are easier to forge")
       ->check(CLI::Range(1, watermark::kWindowMax))
       ->capture_default_str();
+  verb->add_flag(
+      "--dual-key", options->dual_key,
+      "guesses of a draft model or of mtp are drawn by a key of their own: more are right, "
+      "marks are weaker, and the same request may get another answer");
 }
 
 void add_detect(CLI::App& app, Session& session) {

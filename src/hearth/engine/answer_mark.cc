@@ -9,6 +9,7 @@ AnswerMark::AnswerMark(const ThoughtTracker& tracker, const watermark::Mark& mar
     : tracker_(tracker),
       contexts_(mark.keys.window),
       key_(greedy ? mark.keys.green : mark.keys.race),
+      draft_key_(greedy ? std::nullopt : mark.keys.draft),
       green_bias_(greedy ? mark.green_bias : 0),
       thinking_(mark.thinking) {}
 
@@ -19,18 +20,30 @@ void AnswerMark::take(int32_t id) {
   contexts_.clear();  // what the opening of the thought left, at most
 }
 
-std::optional<KeyedPlace> AnswerMark::next(std::span<const int32_t> answer) {
-  while (read_ < answer.size()) take(answer[read_++]);
+std::optional<KeyedPlace> AnswerMark::here() const {
   const auto& context = contexts_.here();
   if (!context) return std::nullopt;
-  return KeyedPlace{context->under(key_), green_bias_};
+  KeyedPlace place{context->under(key_), green_bias_, {}};
+  if (draft_key_) place.draft = context->under(*draft_key_);
+  return place;
+}
+
+std::optional<KeyedPlace> AnswerMark::next(std::span<const int32_t> answer,
+                                           std::span<const int32_t> guesses) {
+  while (read_ < answer.size()) take(answer[read_++]);
+  if (guesses.empty()) return here();
+  AnswerMark ahead = *this;
+  for (const int32_t id : guesses) ahead.take(id);
+  return ahead.here();
 }
 
 KeyedDraw make_mark(const Tokenizer& tokenizer, AnswerStream::Form form,
                     const watermark::Mark& mark, const SamplingParams& sampling) {
   auto shared = std::make_shared<AnswerMark>(ThoughtTracker(tokenizer, form), mark,
                                              sampling.temperature == 0);
-  return [shared](std::span<const int32_t> answer) { return shared->next(answer); };
+  return [shared](std::span<const int32_t> answer, std::span<const int32_t> guesses) {
+    return shared->next(answer, guesses);
+  };
 }
 
 }  // namespace hearth

@@ -22,15 +22,19 @@ class AnswerMark {
   // `tracker`: of the answer, before its first token. `greedy`: at temperature 0.
   AnswerMark(const ThoughtTracker& tracker, const watermark::Mark& mark, bool greedy);
 
-  // The place behind `answer`, which only grows from one call to the next.
-  std::optional<KeyedPlace> next(std::span<const int32_t> answer);
+  // The place behind `answer`, which only grows from one call to the next, and then `guesses`,
+  // which may be others each time.
+  std::optional<KeyedPlace> next(std::span<const int32_t> answer,
+                                 std::span<const int32_t> guesses = {});
 
  private:
   void take(int32_t id);
+  std::optional<KeyedPlace> here() const;
 
   ThoughtTracker tracker_;
   watermark::Contexts contexts_;  // of what is marked
   const SipKey key_;
+  const std::optional<SipKey> draft_key_;
   const double green_bias_;
   const bool thinking_;
   size_t read_ = 0;  // tokens of the answer

@@ -82,7 +82,9 @@ TEST(AnswerMark, WithoutAPlaceTheBitsAreThoseOfTheSeed) {
   for (const double temperature : {0.0, 1.0}) {
     TokenRequest r = request_of(temperature, 60);
     const std::vector<int32_t> expected = run(r);
-    r.keyed = [](std::span<const int32_t>) { return std::optional<KeyedPlace>(); };
+    r.keyed = [](std::span<const int32_t>, std::span<const int32_t>) {
+      return std::optional<KeyedPlace>();
+    };
     EXPECT_EQ(run(r), expected);
   }
 }

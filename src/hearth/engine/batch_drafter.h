@@ -2,6 +2,8 @@
 // them. Like a Drafter's, its guesses cost time and never a token.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -20,6 +22,15 @@ class BatchDrafter {
     const Sequence* sequence = nullptr;
     int64_t wanted = 0;            // guesses of what follows its tokens
     std::vector<int32_t> guesses;  // out: as many, or fewer where there is no room or no time
+    // Makes the guess behind the tokens and these guesses of the network's logits; empty: the most
+    // likely token.
+    std::function<int32_t(std::span<const float> logits, std::span<const int32_t> guesses)> draw =
+        {};
+
+    void add_guess(std::span<const float> logits) {
+      const auto best = std::ranges::max_element(logits) - logits.begin();
+      guesses.push_back(draw ? draw(logits, guesses) : static_cast<int32_t>(best));
+    }
   };
   // To be called behind each step of the model, before the next; with all its sequences.
   virtual Status run(std::span<Part> parts) = 0;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 
+#include "hearth/engine/check_request.h"
 #include "hearth/engine/model_drafter.h"
 #include "hearth/engine/mtp_drafter.h"
 
@@ -31,6 +32,7 @@ struct Engine::Live {
   TokenSink sink;
   std::unique_ptr<Drafter> drafter;  // null: it gets no drafts
   Acceptance acceptance;
+  std::vector<Guess> guesses;    // with two keys: the drafts, and how they were drawn
   std::optional<int32_t> guess;  // of the next token, whether it is checked as a draft or not
   bool started = false;
   std::optional<FinishReason> finished;
@@ -51,15 +53,6 @@ EngineOptions resolved(EngineOptions options, const Model& model) {
   options.kv_blocks = options.kv_memory > 0 ? options.kv_memory / block_bytes
                                             : Scheduler::blocks_for(options.context);
   return options;
-}
-
-Status check_ids(std::string_view name, std::span<const int32_t> ids, int64_t vocab) {
-  for (int32_t id : ids) {
-    if (id < 0 || id >= vocab) {
-      return error(Code::invalid, "{}: expected token ids in [0, {}), found {}", name, vocab, id);
-    }
-  }
-  return Status::ok();
 }
 
 }  // namespace
@@ -112,38 +105,9 @@ std::unique_ptr<BatchDrafter> Engine::make_batch_drafter() {
   return nullptr;
 }
 
-Status Engine::check(const TokenRequest& request) const {
-  const int64_t vocab = model_.info().vocab_size;
-  const auto length = static_cast<int64_t>(request.prompt.size());
-  const auto generated = static_cast<int64_t>(request.generated.size());
-  if (length == 0) return error(Code::invalid, "prompt: expected at least one token, found none");
-  if (request.hidden == Hidden::none && length >= options_.context) {
-    return error(Code::invalid, "prompt: expected fewer than {} tokens (the context), found {}",
-                 options_.context, length);
-  }
-  if (length > options_.context) {
-    return error(Code::invalid, "prompt: expected at most {} tokens (the context), found {}",
-                 options_.context, length);
-  }
-  if (request.hidden != Hidden::none && generated > 0) {
-    return error(Code::invalid, "generated: expected none beside hidden states, found {} tokens",
-                 generated);
-  }
-  if (generated > options_.context - length) {
-    return error(Code::invalid, "generated: expected at most {} tokens (the context), found {}",
-                 options_.context - length, generated);
-  }
-  TRY(check_ids("prompt", request.prompt, vocab));
-  TRY(check_ids("generated", request.generated, vocab));
-  for (const LogitBias& b : request.sampling.logit_bias) {
-    TRY(check_ids("logit_bias", {&b.id, 1}, vocab));
-  }
-  return check_sampling(request.sampling);
-}
-
 Result<int64_t> Engine::submit(TokenRequest request, TokenSink sink) {
   if (!health_.is_ok()) return health_;
-  TRY(check(request));
+  TRY(check_request(request, model_.info().vocab_size, options_.context));
   if (scheduler_.full()) {
     return error(Code::busy, "the queue of {} requests is full", options_.limits.queue_max);
   }
@@ -226,19 +190,23 @@ Result<std::span<const uint8_t>> Engine::banned_for(const Live& live) {
 }
 
 int32_t Engine::draw(const Live& live, std::span<const float> logits,
-                     std::span<const uint8_t> banned) {
+                     std::span<const uint8_t> banned, const Guess* guess) {
   const TokenHistory history{live.sequence.tokens, live.sequence.prompt_length};
   const SamplingParams& sampling = live.request.sampling;
   if (live.request.keyed) {
     const auto answer = history.tokens.subspan(static_cast<size_t>(history.prompt_length));
-    const std::optional<KeyedPlace> place = live.request.keyed(answer);
+    const std::optional<KeyedPlace> place = live.request.keyed(answer, {});
+    if (place && place->draft && guess && !guess->drawn_from.empty()) {
+      return sample_checked(logits, sampling, history, banned, *place, *guess);
+    }
     if (place) return sample_keyed(logits, sampling, history, banned, *place);
   }
   return sample(logits, sampling, history, banned);
 }
 
 // nullopt: the answer ends, by a stop id or because nothing may come.
-Result<std::optional<int32_t>> Engine::next_token(const Live& live, std::span<const float> logits) {
+Result<std::optional<int32_t>> Engine::next_token(const Live& live, std::span<const float> logits,
+                                                  const Guess* guess) {
   const Sequence& s = live.sequence;
   const std::span<const int32_t> tokens(s.tokens);
   if (live.request.forced) {
@@ -249,7 +217,7 @@ Result<std::optional<int32_t>> Engine::next_token(const Live& live, std::span<co
   if (live.request.mask && std::ranges::find(banned, 0) == banned.end()) {
     return std::optional<int32_t>();
   }
-  const int32_t id = draw(live, logits, banned);
+  const int32_t id = draw(live, logits, banned, guess);
   const auto& stops = live.request.stop_ids;
   if (std::find(stops.begin(), stops.end(), id) != stops.end()) {
     return std::optional<int32_t>();
@@ -258,13 +226,13 @@ Result<std::optional<int32_t>> Engine::next_token(const Live& live, std::span<co
 }
 
 // Gives a sequence its next token and decides whether it goes on.
-void Engine::accept(Live& live, std::span<const float> logits) {
+void Engine::accept(Live& live, std::span<const float> logits, const Guess* guess) {
   Sequence& s = live.sequence;
   if (s.length() >= s.length_max) {
     live.finished = FinishReason::length;  // nothing was asked for, or all of it is there
     return;
   }
-  Result<std::optional<int32_t>> next = next_token(live, logits);
+  Result<std::optional<int32_t>> next = next_token(live, logits, guess);
   if (!next) {
     if (live.sink.on_error) live.sink.on_error(std::move(next).status());
     live.finished = FinishReason::failed;
@@ -322,7 +290,9 @@ void Engine::take_tokens(Live& live, const Tensor& logits, int64_t first_row) {
   const int64_t length = s.length();
   int64_t right = 0;  // drafts
   for (bool goes_on = true; goes_on;) {
-    accept(live, {logits.f32_row(first_row + right), vocab});
+    const bool drawn = right < std::ssize(live.guesses);  // behind these very tokens
+    accept(live, {logits.f32_row(first_row + right), vocab},
+           drawn ? &live.guesses[static_cast<size_t>(right)] : nullptr);
     if (s.length() == length + right) break;  // no token came
     const int32_t id = s.tokens.back();
     if (right == 0 && live.guess) live.acceptance.observe(id == *live.guess);
@@ -379,6 +349,20 @@ void Engine::take_outputs(const Scheduler::Plan& plan, const Outputs& outputs) {
   }
 }
 
+// With two keys a guess is drawn by its own, where the answer bears the mark.
+int32_t Engine::guess_for(Live& live, std::span<const float> logits,
+                          std::span<const int32_t> before) {
+  const auto answer =
+      std::span(live.sequence.tokens).subspan(static_cast<size_t>(live.sequence.prompt_length));
+  const std::optional<KeyedPlace> place = live.request.keyed(answer, before);
+  if (place && place->draft) {
+    live.guesses.push_back(draw_guess(logits, live.request.sampling, banned_, *place->draft));
+  } else {
+    live.guesses.push_back({greedy(logits, banned_), {}});
+  }
+  return live.guesses.back().id;
+}
+
 // Guesses that are made for all sequences together: the model's own layer goes along with each
 // step, a smaller model with those that it guesses for. One that fails is no loss: a device that
 // has failed says so in the next step.
@@ -403,7 +387,14 @@ void Engine::choose_predictions(const Scheduler::Plan& plan) {
   candidates_.clear();
   for (size_t i = 0; i < parts_.size(); ++i) {
     const Sequence& s = *plan.owners[i];
-    const Live& live = *live_.at(s.id);
+    Live& live = *live_.at(s.id);
+    live.guesses.clear();
+    parts_[i].draw = nullptr;
+    if (live.request.dual_key) {
+      parts_[i].draw = [this, &live](std::span<const float> row, std::span<const int32_t> before) {
+        return guess_for(live, row, before);
+      };
+    }
     parts_[i].wanted = live.finished || s.every_row || s.hidden ? 0 : options_.drafts_max;
     candidates_.push_back({live.acceptance.chance(), parts_[i].wanted});
   }

@@ -19,6 +19,7 @@
 #include "hearth/engine/chunk_policy.h"
 #include "hearth/engine/draft_policy.h"
 #include "hearth/engine/drafter.h"
+#include "hearth/engine/dual_key.h"
 #include "hearth/engine/keyed_sampler.h"
 #include "hearth/engine/sampler.h"
 #include "hearth/engine/scheduler.h"
@@ -41,9 +42,11 @@ using TokenMask = std::function<Status(std::span<const int32_t> answer, std::spa
 // before each token; `answer` is what was generated so far.
 using ForcedToken = std::function<std::optional<int32_t>(std::span<const int32_t> answer)>;
 
-// The place behind `answer`, where the next token is drawn by a key; nullopt: by the seed, as ever.
-// Asked before each token that is drawn; `answer` is what was generated so far.
-using KeyedDraw = std::function<std::optional<KeyedPlace>(std::span<const int32_t> answer)>;
+// The place behind `answer` and then `guesses`, where the next token is drawn by a key; nullopt: by
+// the seed, as ever. Asked before each token that is drawn; `answer` is what was generated so far,
+// `guesses` are not certain and mostly none.
+using KeyedDraw = std::function<std::optional<KeyedPlace>(std::span<const int32_t> answer,
+                                                          std::span<const int32_t> guesses)>;
 
 // Which positions' hidden states a request wants, instead of an answer.
 enum class Hidden : uint8_t { none, last, every };
@@ -60,6 +63,9 @@ struct TokenRequest {
   TokenMask mask;      // may be empty
   ForcedToken forced;  // may be empty; an id that it gives must be below the vocabulary's size
   KeyedDraw keyed;     // may be empty
+  // Its places have a key for guesses: those of a network are drawn by it, and kept or not by
+  // chance. Then the tokens depend on how many guesses were made (dual_key.h).
+  bool dual_key = false;
   // Of this engine's model, or null: the bare model. Held until the request ends, so that whoever
   // unloads it waits for nobody. Requests with different ones run in one step.
   std::shared_ptr<const Adapter> adapter;
@@ -143,7 +149,6 @@ class Engine {
 
  private:
   struct Live;
-  Status check(const TokenRequest& request) const;
   void draft();
   bool draft_for(Live& live);
   void predict(const Scheduler::Plan& plan);
@@ -153,10 +158,12 @@ class Engine {
   void take_logits(Live& live, const Tensor& logits, int64_t first_row, int64_t count);
   void take_hidden(Live& live, const Tensor& hidden, int64_t first_row, int64_t count);
   void take_outputs(const Scheduler::Plan& plan, const Outputs& outputs);
-  void accept(Live& live, std::span<const float> logits);
-  Result<std::optional<int32_t>> next_token(const Live& live, std::span<const float> logits);
+  void accept(Live& live, std::span<const float> logits, const Guess* guess);
+  Result<std::optional<int32_t>> next_token(const Live& live, std::span<const float> logits,
+                                            const Guess* guess);
+  int32_t guess_for(Live& live, std::span<const float> logits, std::span<const int32_t> before);
   static int32_t draw(const Live& live, std::span<const float> logits,
-                      std::span<const uint8_t> banned);
+                      std::span<const uint8_t> banned, const Guess* guess);
   Result<std::span<const uint8_t>> banned_for(const Live& live);
   void finish(int64_t id, FinishReason reason);
   void apply_cancellations();

@@ -46,6 +46,7 @@ class Answer {
     if (request_.mark) {
       out.keyed = make_mark(model_.tokenizer(), chat_form(request_.prompt), *request_.mark,
                             request_.sampling);
+      out.dual_key = request_.mark->keys.draft.has_value();
     }
     TRY(constrain(out, model_, request_.prompt, chat_form(request_.prompt), request_.grammar,
                   request_.thought));

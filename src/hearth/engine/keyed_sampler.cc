@@ -14,20 +14,8 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 constexpr double kGumbelMax = 36.75;
 
 // When the token crosses the line, at a rate of one.
-double waiting_time(const KeyedPlace& place, int32_t id) {
-  return -std::log(open_unit(watermark::number_of(place.state, id)));
-}
-
-int32_t race(std::span<const Candidate> runners, const KeyedPlace& place) {
-  int32_t best = runners.front().id;
-  double least = std::numeric_limits<double>::infinity();
-  for (const Candidate& c : runners) {
-    const double time = waiting_time(place, c.id) / c.probability;
-    if (time >= least) continue;
-    least = time;
-    best = c.id;
-  }
-  return best;
+double waiting_time(const SipHash& place, int32_t id) {
+  return -std::log(open_unit(watermark::number_of(place, id)));
 }
 
 // The race of the whole vocabulary, in logarithms: nothing is normalised, and whoever is too far
@@ -35,7 +23,7 @@ int32_t race(std::span<const Candidate> runners, const KeyedPlace& place) {
 int32_t race_all(std::span<const double> logits, std::span<const uint8_t> banned, int32_t likely,
                  const KeyedPlace& place) {
   const auto result = [&](size_t id) {
-    return logits[id] - std::log(waiting_time(place, static_cast<int32_t>(id)));
+    return logits[id] - std::log(waiting_time(place.state, static_cast<int32_t>(id)));
   };
   auto best = static_cast<size_t>(likely);
   double most = logits[best] == kNever ? kNever : result(best);
@@ -71,6 +59,18 @@ int32_t biased_argmax(std::span<const T> logits, std::span<const uint8_t> banned
 
 }  // namespace
 
+int32_t race(std::span<const Candidate> runners, const SipHash& place) {
+  int32_t best = runners.front().id;
+  double least = std::numeric_limits<double>::infinity();
+  for (const Candidate& c : runners) {
+    const double time = waiting_time(place, c.id) / c.probability;
+    if (time >= least) continue;
+    least = time;
+    best = c.id;
+  }
+  return best;
+}
+
 int32_t sample_keyed(std::span<const float> logits, const SamplingParams& params,
                      const TokenHistory& history, std::span<const uint8_t> banned,
                      const KeyedPlace& place) {
@@ -78,7 +78,7 @@ int32_t sample_keyed(std::span<const float> logits, const SamplingParams& params
     return biased_argmax(logits, banned, greedy(logits, banned), place);
   }
   if (params.temperature > 0 && filters(params)) {
-    return race(filtered(logits, params, history, banned), place);
+    return race(filtered(logits, params, history, banned), place.state);
   }
   const std::span<const double> adjusted = adjusted_logits(logits, params, history);
   const int32_t likely = greedy(adjusted, banned);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "hearth/base/siphash.h"
@@ -15,7 +16,13 @@ namespace hearth {
 struct KeyedPlace {
   SipHash state;
   double green_bias = 0;  // greedy: added to the logits of green tokens
+  // Where guesses have a key of their own (dual_key.h), under that key; never greedy.
+  std::optional<SipHash> draft = {};
 };
+
+// The winner of an exponential race by the numbers of a place. `runners`: at least one; their
+// probabilities need not add up to 1.
+int32_t race(std::span<const Candidate> runners, const SipHash& place);
 
 // One token, by an exponential race: the least -ln(u) / probability wins (Gumbel-max by another
 // name). At temperature 0 the largest logit after the bias, the lowest id among equals: that is

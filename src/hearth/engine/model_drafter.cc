@@ -73,8 +73,7 @@ Status ModelDrafter::compute() {
   TRY_ASSIGN(const Outputs out, backend_.end_forward(model_.forward(backend_, batch_, cache_)));
   for (size_t i = 0; i < guessing_.size(); ++i) {
     const float* row = out.logits.f32_row(static_cast<int64_t>(i));
-    guessing_[i]->guesses.push_back(
-        static_cast<int32_t>(std::max_element(row, row + vocab_size_) - row));
+    guessing_[i]->add_guess({row, static_cast<size_t>(vocab_size_)});
   }
   return Status::ok();
 }

@@ -77,8 +77,7 @@ Status MtpDrafter::compute() {
              backend_.end_forward(model_.forward_mtp(backend_, batch_, states_, cache_)));
   for (size_t i = 0; i < guessing_.size(); ++i) {
     const float* row = out.logits.f32_row(static_cast<int64_t>(i));
-    const float* best = std::max_element(row, row + out.logits.columns());
-    guessing_[i]->guesses.push_back(static_cast<int32_t>(best - row));
+    guessing_[i]->add_guess({row, static_cast<size_t>(out.logits.columns())});
   }
   return Status::ok();
 }

@@ -59,7 +59,7 @@ class Steps {
     std::vector<MtpDrafter::Part> parts(owners_.size());
     for (size_t i = 0; i < parts.size(); ++i) {
       owners_[i].sequence->computed += owners_[i].rows;
-      parts[i] = {&batch_.sequences[i], owners_[i].sequence, owners_[i].wanted, {7}};
+      parts[i] = {&batch_.sequences[i], owners_[i].sequence, owners_[i].wanted, {7}, {}};
     }
     EXPECT_TRUE(drafter_.run(parts).is_ok());
     std::vector<std::vector<int32_t>> guesses;

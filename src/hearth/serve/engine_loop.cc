@@ -307,6 +307,7 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   }
   if (job.mark) {
     request.keyed = make_mark(model_.tokenizer(), job.form_of(prompt), *job.mark, job.sampling);
+    request.dual_key = job.mark->keys.draft.has_value();
   } else if (options_.marks_required && !job.pooling) {  // an embedding has no words to mark
     live.failure = api_error(500, "unmarked", "the answer would not have been watermarked");
     return false;

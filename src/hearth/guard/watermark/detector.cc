@@ -1,6 +1,7 @@
 // See detector.h.
 #include "hearth/guard/watermark/detector.h"
 
+#include <array>
 #include <boost/math/special_functions/beta.hpp>
 #include <boost/math/special_functions/gamma.hpp>
 #include <cmath>
@@ -23,7 +24,22 @@ using Quiet = policies::policy<policies::domain_error<policies::ignore_error>,
 }  // namespace
 
 std::string_view scheme_name(Scheme scheme) {
-  return scheme == Scheme::race ? "race" : "green";
+  switch (scheme) {
+    case Scheme::race:
+      return "race";
+    case Scheme::green:
+      return "green";
+    case Scheme::draft:
+      return "draft";
+    case Scheme::both:
+      return "both";
+  }
+  return "unknown";
+}
+
+std::span<const Scheme> schemes_of(const SourceKeys& keys) {
+  static constexpr std::array kAll = {Scheme::race, Scheme::green, Scheme::draft, Scheme::both};
+  return keys.draft ? std::span(kAll) : std::span(kAll).first(2);
 }
 
 double race_p_value(int64_t places, double sum) {
@@ -49,19 +65,35 @@ ExaminedText::ExaminedText(std::span<const int32_t> tokens, int window) {
   }
 }
 
-double ExaminedText::p_value(const SourceKeys& keys, Scheme scheme) const {
+double ExaminedText::race_sum(const SipKey& key) const {
   double sum = 0;
-  int64_t greens = 0;
-  const SipKey& key = scheme == Scheme::race ? keys.race : keys.green;
   for (const Place& place : places_) {
-    const uint64_t number = number_of(place.context.under(key), place.token);
-    if (scheme == Scheme::race) {
-      sum -= std::log1p(-open_unit(number));
-    } else {
-      greens += is_green(number) ? 1 : 0;
-    }
+    sum -= std::log1p(-open_unit(number_of(place.context.under(key), place.token)));
   }
-  return scheme == Scheme::race ? race_p_value(places(), sum) : green_p_value(places(), greens);
+  return sum;
+}
+
+int64_t ExaminedText::greens(const SipKey& key) const {
+  int64_t count = 0;
+  for (const Place& place : places_) {
+    count += is_green(number_of(place.context.under(key), place.token)) ? 1 : 0;
+  }
+  return count;
+}
+
+double ExaminedText::p_value(const SourceKeys& keys, Scheme scheme) const {
+  CHECK(scheme == Scheme::race || scheme == Scheme::green || keys.draft);
+  switch (scheme) {
+    case Scheme::race:
+      return race_p_value(places(), race_sum(keys.race));
+    case Scheme::green:
+      return green_p_value(places(), greens(keys.green));
+    case Scheme::draft:
+      return race_p_value(places(), race_sum(*keys.draft));
+    case Scheme::both:
+      return race_p_value(2 * places(), race_sum(keys.race) + race_sum(*keys.draft));
+  }
+  return 1;
 }
 
 Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> sources) {
@@ -70,9 +102,11 @@ Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> so
   Detection best;
   best.tokens_scored = text.places();
   best.source = sources[0].source;
+  int64_t tests = 0;
   for (const SourceKeys& keys : sources) {
     CHECK_EQ(keys.window, sources[0].window);
-    for (const Scheme scheme : {Scheme::race, Scheme::green}) {
+    for (const Scheme scheme : schemes_of(keys)) {
+      ++tests;
       const double p_value = text.p_value(keys, scheme);
       if (p_value >= best.p_value) continue;
       best.p_value = p_value;
@@ -80,7 +114,7 @@ Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> so
       best.scheme = scheme;
     }
   }
-  best.p_value = sidak(best.p_value, 2 * static_cast<int64_t>(sources.size()));
+  best.p_value = sidak(best.p_value, tests);
   return best;
 }
 

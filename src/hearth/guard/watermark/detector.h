@@ -4,7 +4,12 @@
 // that the p-values are exact and need no calibration:
 //   race   the sum of -ln(1 - u) over n places is Gamma(n, 1)
 //   green  the count of green tokens among n places is Binomial(n, 1/2)
-// All sources are tried under both; the least of m p-values is corrected to 1 - (1 - p)^m (Sidak).
+// With two keys nobody can tell from the text which of them drew a token; so two sums more are
+// tried:
+//   draft  that of `race` under the key of guesses
+//   both   the sum of the two, Gamma(2n, 1)
+// All sources are tried under all of theirs; the least of m p-values is corrected to 1 - (1 - p)^m
+// (Sidak), which holds for sums that grow together, too.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +26,10 @@ namespace hearth::watermark {
 // Of the p-value at which a text is called watermarked: one unmarked text in a thousand.
 inline constexpr double kLevelDefault = 1e-3;
 
-enum class Scheme : uint8_t { race, green };
+enum class Scheme : uint8_t { race, green, draft, both };
 std::string_view scheme_name(Scheme scheme);
+// Those that a source may have marked by.
+std::span<const Scheme> schemes_of(const SourceKeys& keys);
 
 struct Detection {
   double p_value = 1;         // of the best source, corrected for all that were tried
@@ -40,7 +47,7 @@ class ExaminedText {
   ExaminedText(std::span<const int32_t> tokens, int window);
 
   int64_t places() const { return static_cast<int64_t>(places_.size()); }
-  // Of one source under one scheme, uncorrected.
+  // Of one source under one scheme, uncorrected; `draft` and `both`: of one with two keys.
   double p_value(const SourceKeys& keys, Scheme scheme) const;
 
  private:
@@ -48,6 +55,8 @@ class ExaminedText {
     Context context;
     int32_t token;
   };
+  double race_sum(const SipKey& key) const;
+  int64_t greens(const SipKey& key) const;
   std::vector<Place> places_;
 };
 

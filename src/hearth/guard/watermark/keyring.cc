@@ -94,6 +94,7 @@ Result<Keyring> Keyring::parse(std::string_view json) {
   TRY(parse_secret(secret, ring.secret_));
   TRY_ASSIGN(const int64_t window, json_int(file, "window", 1, kWindowMax));
   ring.window_ = static_cast<int>(window);
+  TRY_ASSIGN(ring.dual_key_, json_bool_or(file, "dual_key", false));
   TRY_ASSIGN(const Json* const list, json_array(file, "sources"));
   std::vector<std::string> sources;
   for (const Json& source : *list) {
@@ -114,10 +115,11 @@ Result<Keyring> Keyring::read(const std::string& path) {
   return ring;
 }
 
-Result<Keyring> Keyring::make(std::vector<std::string> sources, int window) {
+Result<Keyring> Keyring::make(std::vector<std::string> sources, int window, bool dual_key) {
   TRY(check_window(window));
   Keyring ring;
   ring.window_ = window;
+  ring.dual_key_ = dual_key;
   TRY(ring.add_sources(std::move(sources)));
   if (RAND_priv_bytes(ring.secret_.data(), static_cast<int>(ring.secret_.size())) != 1) {
     return error(Code::internal, "the system gave no random bytes for a key");
@@ -126,8 +128,9 @@ Result<Keyring> Keyring::make(std::vector<std::string> sources, int window) {
 }
 
 std::string Keyring::to_json() const {
-  const Json file = {
+  Json file = {
       {"format", kFormat}, {"secret", hex_of(secret_)}, {"window", window_}, {"sources", sources_}};
+  if (dual_key_) file["dual_key"] = true;
   return file.dump(2) + "\n";
 }
 
@@ -151,7 +154,9 @@ bool Keyring::has(std::string_view source) const {
 
 SourceKeys Keyring::derive(std::string_view source) const {
   const std::array<uint8_t, 32> keys = hmac(fmt::format("hearth watermark source {}", source));
-  return {std::string(source), window_, key_at(keys, 0), key_at(keys, 16)};
+  SourceKeys out{std::string(source), window_, key_at(keys, 0), key_at(keys, 16), {}};
+  if (dual_key_) out.draft = key_at(hmac(fmt::format("hearth watermark draft {}", source)), 0);
+  return out;
 }
 
 std::vector<SourceKeys> Keyring::derive_all() const {

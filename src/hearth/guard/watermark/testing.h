@@ -76,6 +76,29 @@ class Writer {
     return out;
   }
 
+  // With two keys: `guessed` of the places that bear a mark have a guess, drawn from what `choices`
+  // say but for a share of `wrong`, which likes other tokens; kept or not as in speculative
+  // sampling.
+  std::vector<int32_t> write_guessed(const std::vector<Choice>& choices, size_t tokens,
+                                     const SourceKeys& keys, double guessed, double wrong) {
+    std::vector<int32_t> out;
+    Contexts contexts(keys.window);
+    while (out.size() < tokens) {
+      const Choice& choice = pick(choices);
+      const auto first = static_cast<int32_t>(random_() % kVocabulary);
+      const auto& here = contexts.here();
+      if (!here) {
+        out.push_back(roll(choice, first));
+      } else if (unit() >= guessed) {
+        out.push_back(race(choice, first, here->under(keys.race)));
+      } else {
+        out.push_back(check(choice, first, *here, keys, wrong));
+      }
+      contexts.take(out.back());
+    }
+    return out;
+  }
+
   // At temperature 0, the logits of green tokens raised by `bias`.
   std::vector<int32_t> write_greedily(const std::vector<Choice>& choices, size_t tokens,
                                       const SourceKeys& keys, double bias) {
@@ -102,6 +125,8 @@ class Writer {
     return out;
   }
 
+  // Of all guesses so far, those that were kept.
+  double kept_share() const { return static_cast<double>(kept_) / static_cast<double>(guesses_); }
   double unit() { return std::uniform_real_distribution<double>()(random_); }
 
  private:
@@ -131,6 +156,25 @@ class Writer {
     }
     return best;
   }
+  int32_t check(const Choice& choice, int32_t first, const Context& here, const SourceKeys& keys,
+                double wrong) {
+    Choice guess = choice;
+    const size_t n = choice.p.size();
+    for (size_t i = 0; i < n; ++i) {
+      guess.p[i] = (1 - wrong) * choice.p[i] + wrong * choice.p[(i + n / 2) % n];
+    }
+    const SipHash draft = here.under(*keys.draft);
+    const int32_t id = race(guess, first, draft);
+    const auto i = static_cast<size_t>((id - first + kVocabulary) % kVocabulary);
+    ++guesses_;
+    if (open_unit(number_of(draft, -1)) * guess.p[i] < choice.p[i]) {
+      ++kept_;
+      return id;
+    }
+    Choice rest = choice;
+    for (size_t k = 0; k < n; ++k) rest.p[k] = std::max(choice.p[k] - guess.p[k], 0.0);
+    return race(rest, first, here.under(keys.race));
+  }
   static int32_t prefer(const Choice& choice, int32_t first, const SipHash& place, double bias) {
     double most = -std::numeric_limits<double>::infinity();
     int32_t best = first;
@@ -145,10 +189,12 @@ class Writer {
   }
 
   std::mt19937 random_;
+  int64_t guesses_ = 0, kept_ = 0;
 };
 
-// Keys of `count` sources, by number.
-inline std::vector<SourceKeys> some_keys(size_t count, uint64_t seed = 1) {
+// Keys of `count` sources, by number; the keys of guesses last, so that the others don't depend on
+// them.
+inline std::vector<SourceKeys> some_keys(size_t count, uint64_t seed = 1, bool dual_key = false) {
   std::vector<SourceKeys> keys(count);
   std::mt19937_64 random(seed);
   for (size_t i = 0; i < count; ++i) {
@@ -156,6 +202,7 @@ inline std::vector<SourceKeys> some_keys(size_t count, uint64_t seed = 1) {
     keys[i].race = {random(), random()};
     keys[i].green = {random(), random()};
   }
+  for (size_t i = 0; dual_key && i < count; ++i) keys[i].draft = SipKey{random(), random()};
   return keys;
 }
 
