@@ -3,6 +3,7 @@
 
 #include "hearth/cli/eval_parts.h"
 #include "hearth/cli/eval_run.h"
+#include "hearth/eval/choice_suites.h"
 #include "hearth/eval/report.h"
 
 namespace hearth::cli {
@@ -70,6 +71,7 @@ Result<EvalResult> evaluate_there(const Options& options, const EvalTask& task, 
 
 Status evaluate(Options options, const CLI::App& verb, const Session& session) {
   if (!options.report.empty()) TRY(check_report_path(options.report));
+  TRY(check_choices(options.run, verb, session));
   TRY_ASSIGN(const EvalTask task, open_suite(options.suite, options.run, session));
   Json run;
   const bool here = options.run.endpoint.empty();
@@ -81,6 +83,7 @@ Status evaluate(Options options, const CLI::App& verb, const Session& session) {
 }
 
 void declare(CLI::App& verb, Options& options, bool names_suite) {
+  const bool of_choices = likelihood_suite(options.suite) != nullptr;
   EvalOptions& run = options.run;
   run.model.context = 0;
   run.model.declare(verb, true);
@@ -94,6 +97,7 @@ void declare(CLI::App& verb, Options& options, bool names_suite) {
   verb.add_option("--report", options.report, "a report: FILE.html (with plots), .md or .json");
   run.declare_endpoint(verb);
   run.declare_replies(verb);
+  if (names_suite || of_choices) run.declare_choices(verb);
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ struct EvalItem {
   std::string detail;  // and each finer class, e.g. "add 5+5"
   std::string prompt;  // one user turn
   std::string answer;  // what the scorer holds the reply against
+  // Of a suite by log-likelihood: what may follow the prompt, which is no turn but plain text.
+  std::vector<std::string> continuations = {};
 };
 
 // What a scorer says of one reply.
