@@ -71,7 +71,15 @@ class Eval(unittest.TestCase):
             hearth(*args, "--items", b, "--max-tokens", "2")  # too short for any sum
             html = pathlib.Path(page).read_text()
             self.assertIn("<svg", html)
+            self.assertEqual(html.count("<circle") % 24, 0)  # a plot has a point for each reply
+            self.assertGreater(html.count("<circle"), 0)
             self.assertNotIn("<script", html)
+            lines = [json.loads(line) for line in pathlib.Path(a).read_text().splitlines()[1:]]
+            hearth(*args, "--items", a, "--report", page + ".json")  # nothing is written anew
+            costs = json.loads(pathlib.Path(page + ".json").read_text())
+            self.assertAlmostEqual(costs["seconds"]["sum"], sum(line["seconds"] for line in lines))
+            self.assertEqual({reply["id"]: reply["seconds"] for reply in costs["replies_each"]},
+                             {line["id"]: line["seconds"] for line in lines})
             same = as_json("eval", "compare", a, a)
             self.assertEqual((same["verdict"], same["mcnemar_p"]), ("no difference", 1))
             worse = json.loads(hearth("eval", "compare", a, b, "--gate", "--json", code=1).stdout)

@@ -24,6 +24,16 @@ void print_scores(const char* title, const std::map<std::string, Score>& scores)
   }
 }
 
+// `ci95`: [low, high], or null.
+void print_with_interval(const std::string& name, const char* unit, double value,
+                         const Json& ci95) {
+  fmt::print("{}: {:.2f}{}", name, 100 * value, unit);
+  if (!ci95.is_null()) {
+    fmt::print("   {:.2f} .. {:.2f}", 100 * ci95[0].get<double>(), 100 * ci95[1].get<double>());
+  }
+  fmt::print("\n");
+}
+
 void print_result(const EvalReport& report, const Session& session) {
   const EvalResult& result = *report.result;
   const Json json = to_json(report);
@@ -36,11 +46,18 @@ void print_result(const EvalReport& report, const Session& session) {
   print_scores("all", {{report.suite, result.all}});
   if (const Json* pass_at = json_find(json, "pass_at")) {
     for (const auto& [k, share] : pass_at->items()) {
-      fmt::print("pass@{}: {:.2f}%\n", k, 100 * share.get<double>());
+      print_with_interval(fmt::format("pass@{}", k), "%", share, json["pass_at_ci95"][k]);
     }
   }
   for (const Measure& measure : result.measures) {
-    fmt::print("{}: {:.2f}\n", measure.name, 100 * measure.value);
+    print_with_interval(measure.name, "", measure.value,
+                        measure.ci95 ? Json{measure.ci95->low, measure.ci95->high} : Json());
+  }
+  for (const char* cost : {"seconds", "joules"}) {
+    if (json[cost].is_null()) continue;
+    fmt::print("{}: {:.4g} in all; a reply's median {:.4g}, 90% {:.4g}, most {:.4g}\n", cost,
+               json[cost]["sum"].get<double>(), json[cost]["median"].get<double>(),
+               json[cost]["p90"].get<double>(), json[cost]["max"].get<double>());
   }
   fmt::print("{} of {} replies right; {:.1f} tokens/s\n", result.all.right, result.all.replies,
              json["tok_s"].get<double>());

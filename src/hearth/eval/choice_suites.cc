@@ -243,7 +243,8 @@ std::vector<Measure> by_bytes(const std::vector<EvalRecord>& records) {
     right += record.answer == std::string(1, letter_of(best)) ? 1 : 0;
   }
   if (!differ) return {};
-  return {{"likeliest by byte", right / static_cast<double>(records.size())}};
+  const double share = right / static_cast<double>(records.size());
+  return {{"likeliest by byte", share, wilson95_of_share(share, std::ssize(records))}};
 }
 
 using Load = Result<std::vector<EvalItem>> (*)(const std::string& path, Form form);

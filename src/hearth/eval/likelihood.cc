@@ -50,7 +50,8 @@ TokenRequest request_for(const Question& question, size_t of) {
 
 TokenSink sink_for(Question& question, size_t of, bool first) {
   TokenSink sink;
-  sink.on_token_logits = [&question, of, first, at = size_t{0}](std::span<const float> row) mutable {
+  sink.on_token_logits = [&question, of, first,
+                          at = size_t{0}](std::span<const float> row) mutable {
     const auto& ends = question.text.ends;
     if (at > 0) {
       question.choices[of].log_likelihood += log_probability(row, ends[of][at]);
@@ -146,8 +147,7 @@ class Run {
     TokenRequest request = request_for(question, of);
     request.adapter = options_.adapter;
     const bool first = question.requests.empty();
-    TRY_ASSIGN(const int64_t id,
-               engine_.submit(std::move(request), sink_for(question, of, first)));
+    TRY_ASSIGN(const int64_t id, engine_.submit(std::move(request), sink_for(question, of, first)));
     question.requests.push_back(id);
     ++question.running;
     return Status::ok();
@@ -204,9 +204,9 @@ Result<Continued> continued(const TextModel& model, const EvalItem& item) {
 }
 
 ReplySource likelihood_replies(const TextModel& model, Engine& engine, LikelihoodReplies options) {
-  return [&model, &engine, options = std::move(options)](
-             const std::vector<EvalItem>& items, const std::vector<ReplyTask>& tasks,
-             const TakeReply& take) -> Status {
+  return [&model, &engine, options = std::move(options)](const std::vector<EvalItem>& items,
+                                                         const std::vector<ReplyTask>& tasks,
+                                                         const TakeReply& take) -> Status {
     Run run(model, engine, options);
     for (size_t next = 0;;) {
       while (next < tasks.size() && run.has_room()) {

@@ -54,8 +54,7 @@ class Likelihood : public testing::Test {
     return sum;
   }
 
-  std::vector<MadeReply> replies(const std::vector<EvalItem>& items, int64_t batch,
-                                 int64_t chunk) {
+  std::vector<MadeReply> replies(const std::vector<EvalItem>& items, int64_t batch, int64_t chunk) {
     Engine engine(model_->model(), backend_, options(chunk), model_->banned());
     std::vector<ReplyTask> tasks(items.size());
     for (size_t i = 0; i < tasks.size(); ++i) tasks[i].item = static_cast<int64_t>(i);

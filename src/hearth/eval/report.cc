@@ -2,8 +2,10 @@
 #include "hearth/eval/report.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
+#include "hearth/eval/costs.h"
 #include "hearth/eval/interval_chart.h"
 #include "hearth/files/atomic_file.h"
 
@@ -40,26 +42,31 @@ int64_t samples_of(const EvalResult& result) {
 }
 
 // Replies in bins of about equal count, by their tokens, thought included. Replies of one length
-// stay together.
-std::vector<IntervalBar> by_length(const EvalResult& result) {
-  std::vector<const EvalRecord*> sorted;
-  for (const EvalRecord& record : result.records) sorted.push_back(&record);
+// stay together. None where no replies were written.
+std::vector<RecordRefs> by_length(const EvalResult& result) {
+  if (result.tokens == 0) return {};
+  RecordRefs sorted = refs_of(result.records);
   std::sort(sorted.begin(), sorted.end(), [](const EvalRecord* a, const EvalRecord* b) {
     return std::pair(a->tokens, a->item) < std::pair(b->tokens, b->item);
   });
-  std::vector<IntervalBar> bars;
+  std::vector<RecordRefs> bins;
   for (size_t begin = 0, bin = 1; begin < sorted.size(); ++bin) {
     size_t end = std::max(begin + 1, sorted.size() * bin / kLengthBins);
     while (end < sorted.size() && sorted[end]->tokens == sorted[end - 1]->tokens) ++end;
-    double sum = 0;
-    for (size_t i = begin; i < end; ++i) sum += sorted[i]->judgement.value;
-    const auto n = static_cast<int64_t>(end - begin);
-    const double share = sum / static_cast<double>(n);
-    bars.push_back({fmt::format("{}-{}", sorted[begin]->tokens, sorted[end - 1]->tokens), share,
-                    wilson95_of_share(share, n), n});
+    bins.emplace_back(sorted.begin() + static_cast<std::ptrdiff_t>(begin),
+                      sorted.begin() + static_cast<std::ptrdiff_t>(end));
     begin = end;
   }
-  return bars;
+  return bins;
+}
+
+IntervalBar bar_of(const RecordRefs& bin) {
+  double sum = 0;
+  for (const EvalRecord* record : bin) sum += record->judgement.value;
+  const auto n = std::ssize(bin);
+  const double share = sum / static_cast<double>(n);
+  return {fmt::format("{}-{}", bin.front()->tokens, bin.back()->tokens), share,
+          wilson95_of_share(share, n), n};
 }
 
 std::vector<IntervalBar> bars_of(const std::map<std::string, Score>& scores) {
@@ -69,6 +76,13 @@ std::vector<IntervalBar> bars_of(const std::map<std::string, Score>& scores) {
   }
   return bars;
 }
+
+struct Cost {
+  const char *name, *unit;
+  Amount amount;
+};
+constexpr std::array<Cost, 2> kCosts = {
+    {{"seconds", "s", &EvalRecord::seconds}, {"joules", "J", &EvalRecord::joules}}};
 
 // Names of files and groups may hold bytes that are no UTF-8.
 std::string indented(const Json& json) {
@@ -105,19 +119,72 @@ std::string excerpt(std::string_view text) {
   return std::string(text.substr(0, end)) + " ...";
 }
 
+std::string in_brackets(const Interval& ci) {
+  return fmt::format(" ({:.2f} to {:.2f})", 100 * ci.low, 100 * ci.high);
+}
+
+// Nothing where it says no more than the score.
+std::map<int64_t, Estimate> pass_at_of(const EvalResult& result) {
+  const int64_t samples = samples_of(result);
+  return samples > 1 ? pass_at(result.records, samples) : std::map<int64_t, Estimate>();
+}
+
 std::string summary(const EvalReport& report) {
   const EvalResult& result = *report.result;
   const Interval ci = result.all.ci95();
   std::string out =
       fmt::format("{:.2f} % (95 % interval {:.2f} to {:.2f}) of {} items", 100 * result.all.share(),
                   100 * ci.low, 100 * ci.high, result.all.n);
-  for (const auto& [k, share] : pass_at(result.records, samples_of(result))) {
-    if (k > 1) out += fmt::format("; pass@{} {:.2f} %", k, 100 * share);
+  for (const auto& [k, share] : pass_at_of(result)) {
+    if (k == 1) continue;
+    out += fmt::format("; pass@{} {:.2f} %{}", k, 100 * share.value, in_brackets(share.ci95));
   }
   for (const Measure& measure : result.measures) {
-    out += fmt::format("; {} {:.2f}", measure.name, 100 * measure.value);
+    out += fmt::format("; {} {:.2f}{}", measure.name, 100 * measure.value,
+                       measure.ci95 ? in_brackets(*measure.ci95) : "");
   }
-  return out + fmt::format("; {} tokens", result.tokens);
+  out += fmt::format("; {} tokens", result.tokens);
+  for (const Cost& cost : kCosts) {
+    const auto spread = spread_of(refs_of(result.records), cost.amount);
+    if (spread) out += fmt::format("; {:.4g} {}", spread->sum, cost.name);
+  }
+  return out;
+}
+
+// What replies took, all together and one by one.
+std::string markdown_costs(const EvalResult& result) {
+  std::string rows;
+  for (const Cost& cost : kCosts) {
+    const auto spread = spread_of(refs_of(result.records), cost.amount);
+    if (!spread) continue;
+    rows += fmt::format("| {} | {} | {:.4g} | {:.4g} | {:.4g} | {:.4g} | {:.4g} |\n", cost.name,
+                        spread->replies, spread->sum, spread->mean, spread->median, spread->p90,
+                        spread->max);
+  }
+  if (rows.empty()) return "";
+  return "\n| a reply's | replies | sum | mean | median | 90 % | most "
+         "|\n|---|---|---|---|---|---|---|\n" +
+         rows;
+}
+
+std::string mean_cell(const RecordRefs& bin, const Cost& cost) {
+  const auto spread = spread_of(bin, cost.amount);
+  return spread ? fmt::format("{:.4g}", spread->mean) : "";
+}
+
+std::string markdown_lengths(const EvalResult& result) {
+  const std::vector<RecordRefs> bins = by_length(result);
+  if (bins.empty()) return "";
+  std::string out =
+      "\n| tokens of the reply | replies | score | 95 % interval | mean seconds | mean joules |\n"
+      "|---|---|---|---|---|---|\n";
+  for (const RecordRefs& bin : bins) {
+    const IntervalBar bar = bar_of(bin);
+    out += fmt::format("| {} | {} | {:.2f} % | {:.2f} to {:.2f} | {} | {} |\n", bar.name, bar.n,
+                       100 * bar.value, 100 * bar.ci95.low, 100 * bar.ci95.high,
+                       mean_cell(bin, kCosts[0]), mean_cell(bin, kCosts[1]));
+  }
+  return out;
 }
 
 std::string markdown_table(const char* title, const std::map<std::string, Score>& scores) {
@@ -145,6 +212,49 @@ std::string html_table(const char* title, const std::map<std::string, Score>& sc
                     escaped(name), score.n, 100 * score.share(), 100 * ci.low, 100 * ci.high);
   }
   return out + "</table>\n";
+}
+
+std::string html_costs(const EvalResult& result) {
+  std::string rows, plots;
+  const RecordRefs records = refs_of(result.records);
+  for (const Cost& cost : kCosts) {
+    const auto spread = spread_of(records, cost.amount);
+    if (!spread) continue;
+    rows += fmt::format(
+        "<tr><td>{}</td><td>{}</td><td>{:.4g}</td><td>{:.4g}</td><td>{:.4g}</td><td>{:.4g}</td>"
+        "<td>{:.4g}</td></tr>\n",
+        cost.name, spread->replies, spread->sum, spread->mean, spread->median, spread->p90,
+        spread->max);
+    plots += fmt::format("<h3>{} of each reply (filled: right)</h3>\n", cost.name) +
+             cost_chart_svg(records, cost.amount, cost.unit);
+  }
+  if (rows.empty()) return "";
+  return "<h2>Latency and energy</h2>\n<table><tr><th>a reply's</th><th>replies</th><th>sum</th>"
+         "<th>mean</th><th>median</th><th>90 %</th><th>most</th></tr>\n" +
+         rows + "</table>\n" + plots;
+}
+
+std::string html_lengths(const EvalResult& result) {
+  std::vector<IntervalBar> bars;
+  for (const RecordRefs& bin : by_length(result)) bars.push_back(bar_of(bin));
+  if (bars.empty()) return "";
+  return "<h2>By the reply's length, in tokens</h2>\n" + interval_chart_svg(bars);
+}
+
+// Of each reply what it took, for whoever draws it anew.
+Json replies_of(const EvalResult& result) {
+  Json out = Json::array();
+  for (const EvalRecord& record : result.records) {
+    Json reply = {{"id", record.id},
+                  {"sample", record.sample},
+                  {"tokens", record.tokens},
+                  {"value", record.judgement.value}};
+    for (const Cost& cost : kCosts) {
+      if (record.*cost.amount) reply[cost.name] = *(record.*cost.amount);
+    }
+    out.push_back(std::move(reply));
+  }
+  return out;
 }
 
 std::string html_wrong(const EvalResult& result) {
@@ -178,17 +288,25 @@ Json to_json(const EvalReport& report) {
   const EvalResult& result = *report.result;
   Json out = {{"suite", report.suite}};
   out.update(to_json(result.all));
-  if (const int64_t samples = samples_of(result); samples > 1) {
-    for (const auto& [k, share] : pass_at(result.records, samples)) {
-      out["pass_at"][std::to_string(k)] = share;
+  for (const auto& [k, share] : pass_at_of(result)) {
+    out["pass_at"][std::to_string(k)] = share.value;
+    out["pass_at_ci95"][std::to_string(k)] = {share.ci95.low, share.ci95.high};
+  }
+  for (const Measure& measure : result.measures) {
+    out["measures"][measure.name] = measure.value;
+    if (measure.ci95) {
+      out["measures_ci95"][measure.name] = {measure.ci95->low, measure.ci95->high};
     }
   }
-  for (const Measure& measure : result.measures) out["measures"][measure.name] = measure.value;
   out["groups"] = to_json(result.groups);
   out["classes"] = to_json(result.details);
   out["items_file"] = report.items_file;
   out["tokens"] = result.tokens;
   out["tok_s"] = tokens_per_second(result);
+  for (const Cost& cost : kCosts) {
+    const auto spread = spread_of(refs_of(result.records), cost.amount);
+    out[cost.name] = spread ? hearth::to_json(*spread) : Json(nullptr);
+  }
   return out;
 }
 
@@ -198,12 +316,7 @@ std::string to_markdown(const EvalReport& report) {
                                 indented(report.run));
   out += markdown_table("group", result.groups);
   out += markdown_table("class", result.details);
-  out += "\n| tokens of the reply | replies | score | 95 % interval |\n|---|---|---|---|\n";
-  for (const IntervalBar& bar : by_length(result)) {
-    out += fmt::format("| {} | {} | {:.2f} % | {:.2f} to {:.2f} |\n", bar.name, bar.n,
-                       100 * bar.value, 100 * bar.ci95.low, 100 * bar.ci95.high);
-  }
-  return out;
+  return out + markdown_lengths(result) + markdown_costs(result);
 }
 
 std::string to_html(const EvalReport& report) {
@@ -217,7 +330,7 @@ std::string to_html(const EvalReport& report) {
     out += "<h2>By group</h2>\n" + interval_chart_svg(bars_of(result.groups)) +
            html_table("group", result.groups);
   }
-  out += "<h2>By the reply's length, in tokens</h2>\n" + interval_chart_svg(by_length(result));
+  out += html_lengths(result) + html_costs(result);
   if (!result.details.empty()) {
     out += "<h2>By class</h2>\n" + html_table("class", result.details);
   }
@@ -238,6 +351,7 @@ Status write_report(const EvalReport& report, const std::string& path) {
   if (path.ends_with(".md")) return write_whole(path, to_markdown(report));
   Json json = to_json(report);
   json["run"] = report.run;
+  json["replies_each"] = replies_of(*report.result);
   return write_whole(path, indented(json) + "\n");
 }
 

@@ -1,5 +1,5 @@
 // A run's report: JSON, Markdown, or one HTML page that needs no other file, with plots of the
-// score by group and by the length of the reply.
+// score by group and by the length of the reply, and of what each reply took.
 #pragma once
 
 #include <string>

@@ -52,17 +52,18 @@ double pass_at_k(int64_t n, int64_t c, int64_t k) {
   return 1 - none;
 }
 
-std::map<int64_t, double> pass_at(const std::vector<EvalRecord>& records, int64_t samples) {
+std::map<int64_t, Estimate> pass_at(const std::vector<EvalRecord>& records, int64_t samples) {
   std::map<int64_t, int64_t> right;  // by item
   for (const EvalRecord& record : records) {
     right[record.item] += record.judgement.right() ? 1 : 0;
   }
-  std::map<int64_t, double> out;
+  std::map<int64_t, Estimate> out;
   for (const int64_t k : {int64_t{1}, int64_t{2}, int64_t{5}, int64_t{10}, int64_t{100}, samples}) {
     if (k > samples || right.empty()) continue;
+    std::vector<double> of_items;
     double sum = 0;
-    for (const auto& [item, c] : right) sum += pass_at_k(samples, c, k);
-    out[k] = sum / static_cast<double>(right.size());
+    for (const auto& [item, c] : right) sum += of_items.emplace_back(pass_at_k(samples, c, k));
+    out[k] = {sum / static_cast<double>(right.size()), bootstrap95_of_mean(of_items)};
   }
   return out;
 }

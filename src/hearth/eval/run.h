@@ -46,10 +46,15 @@ struct EvalResult {
   double seconds = 0;                    // that they took, their scores included
 };
 
+struct Estimate {
+  double value;
+  Interval ci95;  // bootstrap over items
+};
+
 // pass@k of records by item: the chance that of k replies to an item one is right, by the unbiased
 // estimator 1 - C(n-c, k) / C(n, k) from n replies with c right (Chen et al. 2021), as a mean over
 // the items. For k = 1, 2, 5, 10, 100 and the number of samples, as far as there are samples.
-std::map<int64_t, double> pass_at(const std::vector<EvalRecord>& records, int64_t samples);
+std::map<int64_t, Estimate> pass_at(const std::vector<EvalRecord>& records, int64_t samples);
 double pass_at_k(int64_t n, int64_t c, int64_t k);
 
 Result<EvalResult> run_suite(const Suite& suite, const std::vector<EvalItem>& items,

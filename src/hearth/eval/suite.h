@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "hearth/base/status.h"
+#include "hearth/eval/statistics.h"
 
 namespace hearth {
 
@@ -38,6 +40,7 @@ struct EvalRecord;
 struct Measure {
   std::string name;
   double value;  // in [0, 1]
+  std::optional<Interval> ci95 = {};
 };
 
 struct Suite {
