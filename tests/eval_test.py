@@ -162,6 +162,33 @@ class Perplexity(unittest.TestCase):
         self.assertEqual((out["kld_mean"], out["same_top1"]), (0, 1))
         self.assertGreater(coarse["kld_mean"], 0)
 
+    def test_stored_logits_stand_for_their_model(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        text, stored = folder / "text", folder / "base.safetensors"
+        text.write_text("12+30=42\n" * 60 + "7*8=56\n")
+        args = ["perplexity", "--file", str(text), "--ctx", "128", "--model", MINI]
+        saved = as_json(*args, "--save-logits", str(stored))
+        self.assertNotIn("kld_mean", saved)
+        for dtype in ("auto", "q4_0"):
+            live = as_json(*args, "--dtype", dtype, "--against", MINI)
+            held = as_json(*args, "--dtype", dtype, "--against-logits", str(stored))
+            self.assertEqual(held, live)
+        self.assertGreater(held["kld_mean"], 0)
+        # Of another text, another cut, another file.
+        for more, words in [(["--ctx", "256"], "windows of 256 tokens, found 128"),
+                            (["--file", str(REPO / "README.md")], "this text"),
+                            (["--against-logits", str(pathlib.Path(MINI, "model.safetensors"))],
+                             "--save-logits"),
+                            (["--against-logits", str(folder / "none")], "none")]:
+            asked = [*args, "--against-logits", str(stored), *more]
+            for flag in more[::2]:  # the last one counts
+                at = asked.index(flag)
+                if asked.count(flag) > 1:
+                    del asked[at:at + 2]
+            error = hearth(*asked, code=2).stderr
+            self.assertEqual(error.count("\n"), 1, error)
+            self.assertIn(words, error)
+
     def test_an_eight_bit_cache_costs_little(self):
         readme = str(REPO / "README.md")
         out = as_json("perplexity", "--model", MINI, "--file", readme, "--against", MINI,

@@ -35,9 +35,6 @@ struct EvalOptions {
   bool by_likelihood() const { return choices == "likelihood"; }
 };
 
-// Room for the prompt beside the longest reply, in tokens.
-inline constexpr int64_t kEvalPromptTokens = 1024;
-
 struct EvalTask {
   Suite suite;
   std::vector<EvalItem> items;

@@ -185,6 +185,8 @@ TEST(Report, PassAtHasIntervals) {
   for (int i = 0; i < 20; ++i) of_items.push_back(i % 2 == 0 ? 1 : 0);
   EXPECT_EQ(pass.at(2).ci95.low, bootstrap95_of_mean(of_items).low);
   EXPECT_EQ(pass.at(2).ci95.high, bootstrap95_of_mean(of_items).high);
+  const auto all = pass_at(std::vector(result.records.begin(), result.records.begin() + 1), 1);
+  EXPECT_EQ(all.at(1).ci95.low, wilson95(1, 1).low);  // one problem solved says little of others
   const Json json = to_json(EvalReport{"s", Json::object(), &result, ""});
   EXPECT_EQ(json["pass_at_ci95"]["2"], Json({pass.at(2).ci95.low, pass.at(2).ci95.high}));
 }

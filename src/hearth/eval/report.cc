@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "hearth/eval/costs.h"
+#include "hearth/eval/html_text.h"
 #include "hearth/eval/interval_chart.h"
+#include "hearth/eval/score_table.h"
 #include "hearth/files/atomic_file.h"
 
 namespace hearth {
@@ -89,29 +91,6 @@ std::string indented(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string excerpt(std::string_view text) {
   if (text.size() <= kExcerptBytes) return std::string(text);
   size_t end = kExcerptBytes;
@@ -187,15 +166,19 @@ std::string markdown_lengths(const EvalResult& result) {
   return out;
 }
 
+std::string markdown_cell(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '|' ? "\\|" : std::string(1, c);
+  return out;
+}
+
 std::string markdown_table(const char* title, const std::map<std::string, Score>& scores) {
   if (scores.empty()) return "";
   std::string out =
       fmt::format("\n| {} | items | score | 95 % interval |\n|---|---|---|---|\n", title);
   for (const auto& [name, score] : scores) {
     const Interval ci = score.ci95();
-    std::string cell;
-    for (const char c : name) cell += c == '|' ? "\\|" : std::string(1, c);
-    out += fmt::format("| {} | {} | {:.2f} % | {:.2f} to {:.2f} |\n", cell, score.n,
+    out += fmt::format("| {} | {} | {:.2f} % | {:.2f} to {:.2f} |\n", markdown_cell(name), score.n,
                        100 * score.share(), 100 * ci.low, 100 * ci.high);
   }
   return out;
@@ -209,7 +192,7 @@ std::string html_table(const char* title, const std::map<std::string, Score>& sc
     const Interval ci = score.ci95();
     out +=
         fmt::format("<tr><td>{}</td><td>{}</td><td>{:.2f} %</td><td>{:.2f} to {:.2f}</td></tr>\n",
-                    escaped(name), score.n, 100 * score.share(), 100 * ci.low, 100 * ci.high);
+                    escaped_html(name), score.n, 100 * score.share(), 100 * ci.low, 100 * ci.high);
   }
   return out + "</table>\n";
 }
@@ -241,6 +224,34 @@ std::string html_lengths(const EvalResult& result) {
   return "<h2>By the reply's length, in tokens</h2>\n" + interval_chart_svg(bars);
 }
 
+Score clean_of(const EvalReport& report) {
+  return score_without(*report.contamination, report.result->records);
+}
+
+std::string markdown_contamination(const EvalReport& report) {
+  if (!report.contamination) return "";
+  std::string out =
+      fmt::format("\nContamination: {}\n", in_words(*report.contamination, clean_of(report)));
+  if (!report.contamination->items.empty()) out += "\n| item | overlap |\n|---|---|\n";
+  for (const Contamination::Item& item : report.contamination->items) {
+    out += fmt::format("| {} | {:.0f} % |\n", markdown_cell(item.id), 100 * item.share);
+  }
+  return out;
+}
+
+std::string html_contamination(const EvalReport& report) {
+  if (!report.contamination) return "";
+  std::string out = fmt::format("<h2>Contamination</h2>\n<p>{}</p>\n",
+                                in_words(*report.contamination, clean_of(report)));
+  if (report.contamination->items.empty()) return out;
+  out += "<table><tr><th>item</th><th>overlap</th></tr>\n";
+  for (const Contamination::Item& item : report.contamination->items) {
+    out += fmt::format("<tr><td>{}</td><td>{:.0f} %</td></tr>\n", escaped_html(item.id),
+                       100 * item.share);
+  }
+  return out + "</table>\n";
+}
+
 // Of each reply what it took, for whoever draws it anew.
 Json replies_of(const EvalResult& result) {
   Json out = Json::array();
@@ -266,8 +277,9 @@ std::string html_wrong(const EvalResult& result) {
     out += fmt::format(
         "<details><summary>{} {}</summary><h3>Prompt</h3><pre>{}</pre><h3>Expected</h3>"
         "<pre>{}</pre><h3>Reply</h3><pre>{}</pre></details>\n",
-        escaped(record.id), escaped(record.judgement.note), escaped(excerpt(record.prompt)),
-        escaped(excerpt(record.answer)), escaped(excerpt(record.reply)));
+        escaped_html(record.id), escaped_html(record.judgement.note),
+        escaped_html(excerpt(record.prompt)), escaped_html(excerpt(record.answer)),
+        escaped_html(excerpt(record.reply)));
   }
   if (out.empty()) return "";
   return fmt::format("<h2>Wrong replies (the first {})</h2>\n{}", shown, out);
@@ -300,6 +312,10 @@ Json to_json(const EvalReport& report) {
   }
   out["groups"] = to_json(result.groups);
   out["classes"] = to_json(result.details);
+  if (!result.table.cells.empty()) out["cells"] = table_json(result.table);
+  if (report.contamination) {
+    out["contamination"] = hearth::to_json(*report.contamination, clean_of(report));
+  }
   out["items_file"] = report.items_file;
   out["tokens"] = result.tokens;
   out["tok_s"] = tokens_per_second(result);
@@ -316,25 +332,27 @@ std::string to_markdown(const EvalReport& report) {
                                 indented(report.run));
   out += markdown_table("group", result.groups);
   out += markdown_table("class", result.details);
-  return out + markdown_lengths(result) + markdown_costs(result);
+  out += table_markdown(result.table);
+  return out + markdown_lengths(result) + markdown_costs(result) + markdown_contamination(report);
 }
 
 std::string to_html(const EvalReport& report) {
   const EvalResult& result = *report.result;
-  const std::string name = escaped(report.suite);
+  const std::string name = escaped_html(report.suite);
   std::string out = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>"
       "<style>{1}</style></head><body>\n<h1>{0}</h1>\n<p>{2}.</p>\n",
-      name, kStyle, escaped(summary(report)));
+      name, kStyle, escaped_html(summary(report)));
   if (!result.groups.empty()) {
     out += "<h2>By group</h2>\n" + interval_chart_svg(bars_of(result.groups)) +
            html_table("group", result.groups);
   }
-  out += html_lengths(result) + html_costs(result);
+  out += table_html(result.table) + html_lengths(result) + html_costs(result) +
+         html_contamination(report);
   if (!result.details.empty()) {
     out += "<h2>By class</h2>\n" + html_table("class", result.details);
   }
-  out += fmt::format("<h2>The run</h2>\n<pre>{}</pre>\n", escaped(indented(report.run)));
+  out += fmt::format("<h2>The run</h2>\n<pre>{}</pre>\n", escaped_html(indented(report.run)));
   return out + html_wrong(result) + "</body></html>\n";
 }
 
