@@ -2,7 +2,6 @@
 """`hearth eval --endpoint`: our own server scores as the model in this process does, and servers that
 are busy, wrong or slow. Usage: tests/eval_endpoint_test.py BINARY REPO. Standard library only."""
 
-import http.server
 import json
 import os
 import pathlib
@@ -14,7 +13,7 @@ import time
 import unittest
 
 from command import MINI, REPO, as_json, hearth
-from http_reply import reply
+from fake_endpoint import Fake, completion
 from recorded import run_script
 from serve_client import Server
 
@@ -26,56 +25,6 @@ def replies(path: str) -> dict:
     lines = [json.loads(line) for line in pathlib.Path(path).read_text().splitlines()[1:]]
     return {(r["id"], r["sample"]): (r["reply"], r["reasoning"], r["right"], r["finish_reason"])
             for r in lines}
-
-
-class Fake:
-    """A server on this machine whose answers `respond(handler, body)` gives."""
-
-    def __init__(self, respond):
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args):
-                pass
-
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with outer.lock:
-                    outer.requests.append((self.path, dict(self.headers), body, time.monotonic()))
-                    outer.now += 1
-                    outer.most = max(outer.most, outer.now)
-                try:
-                    respond(self, body)
-                finally:
-                    with outer.lock:
-                        outer.now -= 1
-
-            def give(self, status: int, body, **headers):
-                data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                reply(self, status, data, **headers)
-
-        self.lock = threading.Lock()
-        self.requests = []
-        self.now = self.most = 0
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-def completion(text: str, tokens: int = 3) -> dict:
-    return {"choices": [{"message": {"role": "assistant", "content": text},
-                         "finish_reason": "stop"}],
-            "usage": {"completion_tokens": tokens}}
 
 
 def right(body: dict) -> str:

@@ -71,7 +71,15 @@ class Eval(unittest.TestCase):
             hearth(*args, "--items", b, "--max-tokens", "2")  # too short for any sum
             html = pathlib.Path(page).read_text()
             self.assertIn("<svg", html)
+            self.assertEqual(html.count("<circle") % 24, 0)  # a plot has a point for each reply
+            self.assertGreater(html.count("<circle"), 0)
             self.assertNotIn("<script", html)
+            lines = [json.loads(line) for line in pathlib.Path(a).read_text().splitlines()[1:]]
+            hearth(*args, "--items", a, "--report", page + ".json")  # nothing is written anew
+            costs = json.loads(pathlib.Path(page + ".json").read_text())
+            self.assertAlmostEqual(costs["seconds"]["sum"], sum(line["seconds"] for line in lines))
+            self.assertEqual({reply["id"]: reply["seconds"] for reply in costs["replies_each"]},
+                             {line["id"]: line["seconds"] for line in lines})
             same = as_json("eval", "compare", a, a)
             self.assertEqual((same["verdict"], same["mcnemar_p"]), ("no difference", 1))
             worse = json.loads(hearth("eval", "compare", a, b, "--gate", "--json", code=1).stdout)
@@ -153,6 +161,33 @@ class Perplexity(unittest.TestCase):
                              "--against", MINI)
         self.assertEqual((out["kld_mean"], out["same_top1"]), (0, 1))
         self.assertGreater(coarse["kld_mean"], 0)
+
+    def test_stored_logits_stand_for_their_model(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        text, stored = folder / "text", folder / "base.safetensors"
+        text.write_text("12+30=42\n" * 60 + "7*8=56\n")
+        args = ["perplexity", "--file", str(text), "--ctx", "128", "--model", MINI]
+        saved = as_json(*args, "--save-logits", str(stored))
+        self.assertNotIn("kld_mean", saved)
+        for dtype in ("auto", "q4_0"):
+            live = as_json(*args, "--dtype", dtype, "--against", MINI)
+            held = as_json(*args, "--dtype", dtype, "--against-logits", str(stored))
+            self.assertEqual(held, live)
+        self.assertGreater(held["kld_mean"], 0)
+        # Of another text, another cut, another file.
+        for more, words in [(["--ctx", "256"], "windows of 256 tokens, found 128"),
+                            (["--file", str(REPO / "README.md")], "this text"),
+                            (["--against-logits", str(pathlib.Path(MINI, "model.safetensors"))],
+                             "--save-logits"),
+                            (["--against-logits", str(folder / "none")], "none")]:
+            asked = [*args, "--against-logits", str(stored), *more]
+            for flag in more[::2]:  # the last one counts
+                at = asked.index(flag)
+                if asked.count(flag) > 1:
+                    del asked[at:at + 2]
+            error = hearth(*asked, code=2).stderr
+            self.assertEqual(error.count("\n"), 1, error)
+            self.assertIn(words, error)
 
     def test_an_eight_bit_cache_costs_little(self):
         readme = str(REPO / "README.md")

@@ -3,15 +3,24 @@
 
 #include "hearth/cli/eval_parts.h"
 #include "hearth/cli/eval_run.h"
+#include "hearth/cli/store_options.h"
+#include "hearth/eval/choice_suites.h"
+#include "hearth/eval/needle.h"
 #include "hearth/eval/report.h"
+#include "hearth/eval/score_table.h"
 
 namespace hearth::cli {
 namespace {
+
+constexpr std::string_view kNeedle = "needle";
 
 struct Options {
   EvalOptions run;
   std::string suite;
   std::string report;
+  std::vector<std::string> tuning_sets;  // with which items may overlap
+  NeedleOptions needle;
+  std::string tokenizer;  // of the lengths of needles' texts; "": the model's
 };
 
 void print_scores(const char* title, const std::map<std::string, Score>& scores) {
@@ -23,6 +32,16 @@ void print_scores(const char* title, const std::map<std::string, Score>& scores)
   }
 }
 
+// `ci95`: [low, high], or null.
+void print_with_interval(const std::string& name, const char* unit, double value,
+                         const Json& ci95) {
+  fmt::print("{}: {:.2f}{}", name, 100 * value, unit);
+  if (!ci95.is_null()) {
+    fmt::print("   {:.2f} .. {:.2f}", 100 * ci95[0].get<double>(), 100 * ci95[1].get<double>());
+  }
+  fmt::print("\n");
+}
+
 void print_result(const EvalReport& report, const Session& session) {
   const EvalResult& result = *report.result;
   const Json json = to_json(report);
@@ -30,16 +49,29 @@ void print_result(const EvalReport& report, const Session& session) {
     fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
     return;
   }
+  if (!result.table.cells.empty()) fmt::print("{}\n", table_markdown(result.table));
   if (!result.groups.empty()) print_scores("group", result.groups);
   if (!result.details.empty()) print_scores("class", result.details);
   print_scores("all", {{report.suite, result.all}});
   if (const Json* pass_at = json_find(json, "pass_at")) {
     for (const auto& [k, share] : pass_at->items()) {
-      fmt::print("pass@{}: {:.2f}%\n", k, 100 * share.get<double>());
+      print_with_interval(fmt::format("pass@{}", k), "%", share, json["pass_at_ci95"][k]);
     }
   }
   for (const Measure& measure : result.measures) {
-    fmt::print("{}: {:.2f}\n", measure.name, 100 * measure.value);
+    print_with_interval(measure.name, "", measure.value,
+                        measure.ci95 ? Json{measure.ci95->low, measure.ci95->high} : Json());
+  }
+  for (const char* cost : {"seconds", "joules"}) {
+    if (json[cost].is_null()) continue;
+    fmt::print("{}: {:.4g} in all; a reply's median {:.4g}, 90% {:.4g}, most {:.4g}\n", cost,
+               json[cost]["sum"].get<double>(), json[cost]["median"].get<double>(),
+               json[cost]["p90"].get<double>(), json[cost]["max"].get<double>());
+  }
+  if (report.contamination) {
+    fmt::print(
+        "contamination: {}\n",
+        in_words(*report.contamination, score_without(*report.contamination, result.records)));
   }
   fmt::print("{} of {} replies right; {:.1f} tokens/s\n", result.all.right, result.all.replies,
              json["tok_s"].get<double>());
@@ -50,10 +82,14 @@ Result<EvalResult> evaluate_here(Options& options, const EvalTask& task, Json& r
                                  const Session& session) {
   EngineReplies replies = replies_of(options.run, task.suite);
   ModelOptions& model = options.run.model;
-  if (model.context == 0) model.context = replies.max_tokens + kEvalPromptTokens;
+  if (model.context == 0) model.context = replies.max_tokens + task.suite.prompt_tokens;
   TRY_ASSIGN(const OpenedText opened, open_text_model(model, session));
   const int64_t longest = opened.model->model().info().max_position_embeddings;
   model.context = std::min(model.context, longest);
+  if (!task.suite.load && model.context <= task.suite.prompt_tokens) {
+    return error(Code::invalid, "{}: expected a context of more than {} tokens, found {}",
+                 task.suite.name, task.suite.prompt_tokens, model.context);
+  }
   TRY_ASSIGN(replies.adapter, open_adapter(options.run.adapter, opened));
   run = eval_run(options.run, task, replies);
   return evaluate_on(opened, options.run, task, std::move(replies), task.suite.name);
@@ -68,19 +104,67 @@ Result<EvalResult> evaluate_there(const Options& options, const EvalTask& task, 
                          task.suite.name);
 }
 
+// Texts are made before the model is opened: its tokenizer alone says how long they are.
+Result<EvalTask> make_needles(Options& options, const Session& session) {
+  if (options.tokenizer.empty() && !options.run.endpoint.empty()) {
+    return error(
+        Code::invalid,
+        "needle: expected --tokenizer beside --endpoint: it counts the tokens of --lengths");
+  }
+  const std::string& model =
+      options.tokenizer.empty() ? options.run.model.model : options.tokenizer;
+  TRY_ASSIGN(const std::string path, resolve_model(model, session));
+  TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
+  TRY_ASSIGN(const Tokenizer tokenizer, load_tokenizer(checkpoint));
+  options.needle.seed = options.run.seed;
+  EvalTask task;
+  task.suite = needle_suite(options.needle);
+  TRY_ASSIGN(task.items, needle_items(options.needle, [&](std::string_view text) {
+               return std::ssize(tokenizer.encode(text, {.add_special_prefix_suffix = false}));
+             }));
+  if (options.run.limit > 0 && std::ssize(task.items) > options.run.limit) {
+    task.items.resize(static_cast<size_t>(options.run.limit));
+  }
+  return task;
+}
+
 Status evaluate(Options options, const CLI::App& verb, const Session& session) {
   if (!options.report.empty()) TRY(check_report_path(options.report));
-  TRY_ASSIGN(const EvalTask task, open_suite(options.suite, options.run, session));
+  TRY(check_choices(options.run, verb, session));
+  TRY_ASSIGN(const EvalTask task, options.suite == kNeedle
+                                      ? make_needles(options, session)
+                                      : open_suite(options.suite, options.run, session));
+  std::optional<Contamination> contamination;
+  if (!options.tuning_sets.empty()) {
+    TRY_ASSIGN(contamination, find_contamination(task.items, options.tuning_sets));
+  }
   Json run;
   const bool here = options.run.endpoint.empty();
   TRY_ASSIGN(const EvalResult result, here ? evaluate_here(options, task, run, session)
                                            : evaluate_there(options, task, run, verb, session));
-  const EvalReport report = {task.suite.name, run, &result, options.run.items_file};
+  const EvalReport report = {task.suite.name, run, &result, options.run.items_file,
+                             std::move(contamination)};
   print_result(report, session);
   return options.report.empty() ? Status::ok() : write_report(report, options.report);
 }
 
+void declare_needle(CLI::App& verb, Options& options) {
+  NeedleOptions& needle = options.needle;
+  verb.add_option("--lengths", needle.lengths, "of the prompts, in tokens, separated by commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb.add_option("--depths", needle.depths, "of the needles, in percent of the text before them")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb.add_option("--needles", needle.needles, "for each length and depth, each in another text")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb.add_option("--tokenizer", options.tokenizer,
+                  "model whose tokenizer counts --lengths; else --model");
+}
+
 void declare(CLI::App& verb, Options& options, bool names_suite) {
+  const bool of_choices = likelihood_suite(options.suite) != nullptr;
   EvalOptions& run = options.run;
   run.model.context = 0;
   run.model.declare(verb, true);
@@ -88,12 +172,19 @@ void declare(CLI::App& verb, Options& options, bool names_suite) {
   declare_adapter(verb, run.adapter);
   if (names_suite)
     verb.add_option("SUITE", options.suite, "name of the suite, or a YAML file")->required();
-  verb.add_option("--data", run.data, "public files of the suite, in their own format");
+  if (options.suite == kNeedle) {
+    declare_needle(verb, options);
+  } else {
+    verb.add_option("--data", run.data, "public files of the suite, in their own format");
+  }
   verb.add_option("--items", run.items_file,
                   "one JSON line for each reply; a run that broke off goes on from it");
+  verb.add_option("--contamination", options.tuning_sets,
+                  "JSON lines that the model was tuned on: items that overlap are named");
   verb.add_option("--report", options.report, "a report: FILE.html (with plots), .md or .json");
   run.declare_endpoint(verb);
   run.declare_replies(verb);
+  if (names_suite || of_choices) run.declare_choices(verb);
 }
 
 }  // namespace
@@ -117,6 +208,7 @@ void add_eval(CLI::App& app, Session& session) {
   for (const Suite* suite : all_suites()) {
     add(suite->name, suite->description, false);
   }
+  add(std::string(kNeedle), needle_suite({}).description, false);
   add_eval_card(*group, session);
   add_eval_compare(*group, session);
 }

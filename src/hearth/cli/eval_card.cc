@@ -232,7 +232,8 @@ Result<Work> prepare(const Options& options, const Session& session) {
   int64_t longest = 0;
   for (const std::string& name : options.suites) {
     TRY_ASSIGN(EvalTask task, open_suite(name, options.run, session));
-    longest = std::max(longest, replies_of(options.run, task.suite).max_tokens);
+    const int64_t reply = replies_of(options.run, task.suite).max_tokens;
+    longest = std::max(longest, reply + task.suite.prompt_tokens);
     work.tasks.push_back(std::move(task));
   }
   if (!options.imatrix.empty()) {
@@ -242,7 +243,7 @@ Result<Work> prepare(const Options& options, const Session& session) {
   work.threads = cpu.usable_threads();
   TRY(claim_folder(work, session));
   ModelOptions& model = work.options.run.model;
-  model.context = longest + kEvalPromptTokens;
+  model.context = longest;
   TRY_ASSIGN(work.base, open_text_model(model, session));
   const int64_t context = work.base.model->model().info().max_position_embeddings;
   model.context = std::min(model.context, context);

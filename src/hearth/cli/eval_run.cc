@@ -9,6 +9,8 @@
 
 #include "hearth/base/mapped_file.h"
 #include "hearth/cli/progress.h"
+#include "hearth/eval/choice_suites.h"
+#include "hearth/eval/likelihood.h"
 #include "hearth/eval/own/own_suite.h"
 #include "hearth/eval/record.h"
 
@@ -19,7 +21,14 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kKeyBytesMax = 4096;
 
-Result<Suite> find_or_open(const std::string& name) {
+Result<Suite> find_or_open(const std::string& name, bool by_likelihood) {
+  if (by_likelihood) {
+    if (const Suite* suite = likelihood_suite(name)) return *suite;
+    std::string names;
+    for (const Suite& s : choice_suites()) names += (names.empty() ? "" : ", ") + s.name;
+    return error(Code::invalid,
+                 "--choices likelihood: expected a suite of choices ({}), found `{}`", names, name);
+  }
   if (name.ends_with(".yaml") || name.ends_with(".yml")) return own::open_suite(name);
   if (const Suite* suite = find_suite(name)) return *suite;
   std::string names;
@@ -52,7 +61,7 @@ Result<std::vector<std::string>> data_paths(const std::string& name, const EvalO
 Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
                             const Session& session) {
   EvalTask task;
-  TRY_ASSIGN(task.suite, find_or_open(name));
+  TRY_ASSIGN(task.suite, find_or_open(name, options.by_likelihood()));
   if (task.suite.ready) TRY(task.suite.ready());
   TRY_ASSIGN(const std::vector<std::string> paths, data_paths(name, options, task.suite, session));
   for (const std::string& path : paths) {
@@ -67,19 +76,28 @@ Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
 
 namespace {
 
-// Options that say how a model of this process computes. A file of settings may give them to all
-// commands; who types one beside --endpoint expects it to count.
-Status check_beside_endpoint(const CLI::App& verb, const Session& session) {
-  for (const char* name :
-       {"--adapter", "--dtype", "--load-in-8bit", "--activations", "--kv-format", "--ctx",
-        "--threads", "--device", "--gpu-memory", "--weights", "--memory", "--expert-memory",
-        "--draft", "--draft-model", "--draft-max"}) {
+// The first of these options that was typed; nullptr: none. A file of settings may give them to all
+// commands; who types one expects it to count.
+const char* typed_option(std::initializer_list<const char*> names, const CLI::App& verb,
+                         const Session& session) {
+  for (const char* name : names) {
     const CLI::Option* const option = verb.get_option_no_throw(name);
-    if (option == nullptr || option->count() == 0 || session.configured.contains(name)) continue;
-    return error(Code::invalid, "{}: expected no such option beside --endpoint: the server decides",
-                 name);
+    const bool typed = option != nullptr && option->count() > 0;
+    if (typed && !session.configured.contains(name)) return name;
   }
-  return Status::ok();
+  return nullptr;
+}
+
+// Options that say how a model of this process computes.
+Status check_beside_endpoint(const CLI::App& verb, const Session& session) {
+  const char* const name =
+      typed_option({"--adapter", "--dtype", "--load-in-8bit", "--activations", "--kv-format",
+                    "--ctx", "--threads", "--device", "--gpu-memory", "--weights", "--memory",
+                    "--expert-memory", "--draft", "--draft-model", "--draft-max"},
+                   verb, session);
+  if (name == nullptr) return Status::ok();
+  return error(Code::invalid, "{}: expected no such option beside --endpoint: the server decides",
+               name);
 }
 
 Result<std::string> key_of(const std::string& path) {
@@ -92,6 +110,22 @@ Result<std::string> key_of(const std::string& path) {
 }
 
 }  // namespace
+
+Status check_choices(const EvalOptions& options, const CLI::App& verb, const Session& session) {
+  if (!options.by_likelihood()) return Status::ok();
+  if (!options.endpoint.empty()) {
+    return error(Code::invalid,
+                 "--choices likelihood: expected a model of this process, found --endpoint: chat "
+                 "completions give no log-probability of a text that is given");
+  }
+  const char* const name = typed_option({"--samples", "--max-tokens", "--temperature", "--top-p",
+                                         "--draft", "--draft-model", "--draft-max"},
+                                        verb, session);
+  if (name == nullptr) return Status::ok();
+  return error(Code::invalid,
+               "{}: expected no such option beside --choices likelihood: no reply is written",
+               name);
+}
 
 Result<EndpointReplies> endpoint_of(const EvalOptions& options, const Suite& suite,
                                     const CLI::App& verb, const Session& session) {
@@ -140,6 +174,7 @@ Json eval_run(const EvalOptions& options, const EvalTask& task, const EngineRepl
   run["temperature"] = replies.sampling.temperature;
   run["top_p"] = replies.sampling.top_p;
   run["seed"] = options.seed;
+  if (options.by_likelihood()) run["choices"] = options.choices;
   if (!options.adapter.empty()) run["adapter"] = options.adapter;
   if (!task.suite.scorer.empty()) run["scorer"] = task.suite.scorer;
   return run;
@@ -159,7 +194,9 @@ Result<EvalResult> evaluate_on(const OpenedText& opened, const EvalOptions& opti
     if (auto counter = RaplCounter::open()) energy = *std::move(counter);
   }
   replies.energy = energy ? &*energy : nullptr;
-  return evaluate_source(engine_replies(*opened.model, engine, replies),
+  const LikelihoodReplies scored = {replies.batch, replies.adapter, replies.energy};
+  return evaluate_source(options.by_likelihood() ? likelihood_replies(*opened.model, engine, scored)
+                                                 : engine_replies(*opened.model, engine, replies),
                          eval_run(options, task, replies), options, task, title);
 }
 
@@ -195,6 +232,13 @@ void EvalOptions::declare_endpoint(CLI::App& verb) {
       ->capture_default_str();
   verb.add_option("--retries", retries, "how often in a row a busy server is asked again")
       ->check(CLI::Range(0, 20))
+      ->capture_default_str();
+}
+
+void EvalOptions::declare_choices(CLI::App& verb) {
+  verb.add_option("--choices", choices,
+                  "how a suite of choices is scored: the reply's letter, or the likeliest choice")
+      ->check(CLI::IsMember({"generation", "likelihood"}))
       ->capture_default_str();
 }
 

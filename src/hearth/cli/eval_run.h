@@ -26,14 +26,14 @@ struct EvalOptions {
   std::string endpoint;  // of another server, which writes the replies; "": a model of this process
   std::string key_file;  // whose line is its key; "": none
   int retries = 5;
-  int timeout_seconds = 3600;  // for a reply
+  int timeout_seconds = 3600;          // for a reply
+  std::string choices = "generation";  // or "likelihood": how a suite of choices is scored
 
   void declare_endpoint(CLI::App& verb);
   void declare_replies(CLI::App& verb);  // how many, how long, how drawn
+  void declare_choices(CLI::App& verb);
+  bool by_likelihood() const { return choices == "likelihood"; }
 };
-
-// Room for the prompt beside the longest reply, in tokens.
-inline constexpr int64_t kEvalPromptTokens = 1024;
 
 struct EvalTask {
   Suite suite;
@@ -50,6 +50,8 @@ EngineReplies replies_of(const EvalOptions& options, const Suite& suite);
 // invalid: options that only a model of this process has, an address that is none.
 Result<EndpointReplies> endpoint_of(const EvalOptions& options, const Suite& suite,
                                     const CLI::App& verb, const Session& session);
+// invalid: typed options that say how replies are written, where none are (--choices likelihood).
+Status check_choices(const EvalOptions& options, const CLI::App& verb, const Session& session);
 // What must be the same for records to belong to one run.
 Json eval_run(const EvalOptions& options, const EvalTask& task, const EngineReplies& replies);
 // Goes on from options.items_file, where that is named and there. `title` stands before the bar.

@@ -5,6 +5,7 @@
 #include "hearth/cli/model_options.h"
 #include "hearth/cli/progress.h"
 #include "hearth/eval/perplexity.h"
+#include "hearth/eval/stored_logits.h"
 
 namespace hearth::cli {
 namespace {
@@ -15,6 +16,8 @@ struct Options {
   ModelOptions model;
   std::string file;
   std::string against;
+  std::string against_logits;
+  std::string save_logits;
 };
 
 Json to_json(const PerplexityResult& r) {
@@ -52,6 +55,10 @@ Result<OpenedText> open_reference(const Options& options, const Session& session
 }
 
 Status measure(const Options& options, const Session& session) {
+  std::optional<StoredLogits> stored;
+  if (!options.against_logits.empty()) {
+    TRY_ASSIGN(stored, StoredLogits::open(options.against_logits));
+  }
   TRY_ASSIGN(const std::string text, read_file(options.file, kTextBytesMax));
   TRY_ASSIGN(const OpenedText subject, open_text_model(options.model, session));
   const std::vector<int32_t> ids = subject.model->plain(text, true).ids;
@@ -64,6 +71,16 @@ Status measure(const Options& options, const Session& session) {
   const Model& model = subject.model->model();
   PerplexitySettings settings;
   settings.window = std::min(options.model.context, model.info().max_position_embeddings - 1);
+  settings.against = stored ? &*stored : nullptr;
+  const std::optional<int32_t> bos = subject.model->tokenizer().bos();
+  std::optional<LogitsWriter> writer;
+  if (!options.save_logits.empty()) {
+    TRY_ASSIGN(LogitsWriter made,
+               LogitsWriter::create(options.save_logits,
+                                    {ids, bos, settings.window, model.info().vocab_size}));
+    writer.emplace(std::move(made));
+    settings.on_logits = [&](std::span<const float> row) { return writer->add(row); };
+  }
   Progress progress(session.say("scoring", "评分中"));
   settings.progress = [&](int64_t done, int64_t total) {
     progress.update(done, total);
@@ -71,8 +88,9 @@ Status measure(const Options& options, const Session& session) {
   };
   TRY_ASSIGN(const PerplexityResult result,
              perplexity({&model, subject.backend.get(), kv_format_of(options.model)}, reference,
-                        ids, subject.model->tokenizer().bos(), settings));
+                        ids, bos, settings));
   progress.clear();
+  if (writer) TRY(writer->finish());
   if (session.json) {
     fmt::print("{}\n", to_json(result).dump());
   } else {
@@ -94,7 +112,12 @@ void add_perplexity(CLI::App& app, Session& session) {
                [options, &session] { return measure(*options, session); });
   options->model.declare(*verb, true);
   verb->add_option("--file", options->file, "text to score")->required();
-  verb->add_option("--against", options->against, "reference model, as stored");
+  auto* against = verb->add_option("--against", options->against, "reference model, as stored");
+  verb->add_option("--against-logits", options->against_logits,
+                   "the reference's logits, of --save-logits, instead of itself")
+      ->excludes(against);
+  verb->add_option("--save-logits", options->save_logits,
+                   "the model's logits before each token: FILE.safetensors, float32");
 }
 
 }  // namespace hearth::cli

@@ -1,4 +1,5 @@
-// See choice_suites.h. Prompts ask R1 to reason and to box the letter, as for mathematics.
+// See choice_suites.h. Prompts that want a reply ask R1 to reason and to box the letter, as for
+// mathematics; those that are continued are the plain question.
 #include "hearth/eval/choice_suites.h"
 
 #include <algorithm>
@@ -9,11 +10,13 @@
 #include "hearth/eval/csv.h"
 #include "hearth/eval/jsonl.h"
 #include "hearth/eval/math/extract.h"
+#include "hearth/eval/record.h"
 
 namespace hearth {
 namespace {
 
 constexpr int64_t kReplyTokensMax = 32'768;
+constexpr int64_t kContinuationTokensMax = 1024;
 constexpr double kTemperature = 0.6;
 constexpr double kTopP = 0.95;
 constexpr size_t kChoicesMax = 26;
@@ -22,6 +25,11 @@ struct Question {
   std::string id, text;
   std::vector<std::string> choices;
   size_t right = 0;
+};
+
+struct Form {
+  bool chinese = false;
+  bool continued = false;  // no reply is asked for: a choice follows the text
 };
 
 bool is_letter_or_digit(char c) {
@@ -51,19 +59,36 @@ Result<size_t> choice_of_letter(std::string_view letter, size_t choices) {
                letter_of(choices - 1), letter);
 }
 
-EvalItem item_of(Question question, std::string group, bool chinese) {
+std::string listed(const Question& question) {
+  std::string text = question.text;
+  for (size_t i = 0; i < question.choices.size(); ++i) {
+    text += fmt::format("\n{}. {}", letter_of(i), question.choices[i]);
+  }
+  return text;
+}
+
+// The letters follow, as MMLU's authors and those after them score it: a choice is one letter.
+void continue_by_letter(const Question& question, bool chinese, EvalItem& item) {
+  item.prompt = listed(question) + (chinese ? "\n答案：" : "\nAnswer:");
+  for (size_t i = 0; i < question.choices.size(); ++i) {
+    item.continuations.push_back(fmt::format("{}{}", chinese ? "" : " ", letter_of(i)));
+  }
+}
+
+EvalItem item_of(Question question, std::string group, Form form) {
   EvalItem item;
   item.id = std::move(question.id);
   item.group = std::move(group);
-  item.prompt = chinese ? "以下是一道单项选择题。\n\n" : "";
-  item.prompt += question.text;
-  for (size_t i = 0; i < question.choices.size(); ++i) {
-    item.prompt += fmt::format("\n{}. {}", letter_of(i), question.choices[i]);
-  }
-  item.prompt += chinese ? "\n\n请逐步推理，并将正确选项的字母放在\\boxed{}中。"
-                         : "\n\nPlease reason step by step, and put the letter of the right choice "
-                           "within \\boxed{}.";
   item.answer = std::string(1, letter_of(question.right));
+  if (form.continued) {
+    continue_by_letter(question, form.chinese, item);
+    return item;
+  }
+  item.prompt = form.chinese ? "以下是一道单项选择题。\n\n" : "";
+  item.prompt += listed(question);
+  item.prompt += form.chinese ? "\n\n请逐步推理，并将正确选项的字母放在\\boxed{}中。"
+                              : "\n\nPlease reason step by step, and put the letter of the right "
+                                "choice within \\boxed{}.";
   return item;
 }
 
@@ -88,7 +113,7 @@ std::optional<Columns> header_of(const CsvRow& row) {
   return columns;
 }
 
-Result<std::vector<EvalItem>> load_csv(const std::string& path, bool chinese) {
+Result<std::vector<EvalItem>> load_csv(const std::string& path, Form form) {
   TRY_ASSIGN(std::string content, read_file(path, kDatasetBytesMax));
   if (content.starts_with("\xEF\xBB\xBF")) content.erase(0, 3);
   auto parsed = parse_csv(content);
@@ -113,14 +138,14 @@ Result<std::vector<EvalItem>> load_csv(const std::string& path, bool chinese) {
     auto right = choice_of_letter(row[columns[5]], 4);
     if (!right) return std::move(right).status().at(place);
     question.right = *right;
-    items.push_back(item_of(std::move(question), stem_of(path), chinese));
+    items.push_back(item_of(std::move(question), stem_of(path), form));
   }
   if (items.empty()) return error(Code::corrupt, "{}: expected questions, found none", path);
   return items;
 }
 
 // {"question", "choices": [...], "answer": 2 or "C", "subject"}.
-Result<EvalItem> json_item(const Json& line, bool chinese) {
+Result<EvalItem> json_item(const Json& line, Form form) {
   Question question;
   TRY_ASSIGN(question.text, json_string(line, "question"));
   TRY_ASSIGN(const Json* choices, json_array(line, "choices"));
@@ -141,11 +166,12 @@ Result<EvalItem> json_item(const Json& line, bool chinese) {
     question.right = static_cast<size_t>(right);
   }
   TRY_ASSIGN(std::string subject, json_string_or(line, "subject", ""));
-  return item_of(std::move(question), std::move(subject), chinese);
+  return item_of(std::move(question), std::move(subject), form);
 }
 
 // {"premise", "choice1", "choice2", "question": "cause" or "effect", "label": 0 or 1}.
-Result<EvalItem> xcopa_item(const Json& line) {
+// Continued it is by the choices' own texts, as the field scores it.
+Result<EvalItem> xcopa_item(const Json& line, Form form) {
   Question question;
   TRY_ASSIGN(const std::string premise, json_string(line, "premise"));
   question.choices.resize(2);
@@ -159,23 +185,31 @@ Result<EvalItem> xcopa_item(const Json& line) {
   question.right = static_cast<size_t>(label);
   question.text = premise + (asked == "cause" ? "\nWhat was the more likely cause?"
                                               : "\nWhat happened more likely as a result?");
-  return item_of(std::move(question), asked, false);
+  if (!form.continued) return item_of(std::move(question), asked, form);
+  EvalItem item;
+  item.group = asked;
+  item.prompt = question.text + "\nAnswer:";
+  item.answer = std::string(1, letter_of(question.right));
+  for (const std::string& choice : question.choices)
+    item.continuations.push_back(fmt::format(" {}", choice));
+  return item;
 }
 
-Result<std::vector<EvalItem>> load(const std::string& path, bool chinese) {
+Result<std::vector<EvalItem>> load(const std::string& path, Form form) {
   std::vector<EvalItem> items;
   if (path.ends_with(".csv")) {
-    TRY_ASSIGN(items, load_csv(path, chinese));
+    TRY_ASSIGN(items, load_csv(path, form));
   } else {
-    TRY_ASSIGN(items, read_items(path, [&](const Json& line) { return json_item(line, chinese); }));
+    TRY_ASSIGN(items, read_items(path, [&](const Json& line) { return json_item(line, form); }));
   }
   items = numbered(std::move(items));
   for (EvalItem& item : items) item.id = stem_of(path) + "/" + item.id;
   return items;
 }
 
-Result<std::vector<EvalItem>> load_xcopa(const std::string& path) {
-  TRY_ASSIGN(std::vector<EvalItem> items, read_items(path, xcopa_item));
+Result<std::vector<EvalItem>> load_xcopa(const std::string& path, Form form) {
+  TRY_ASSIGN(std::vector<EvalItem> items,
+             read_items(path, [&](const Json& line) { return xcopa_item(line, form); }));
   items = numbered(std::move(items));
   for (EvalItem& item : items) {
     item.id = stem_of(path) + "/" + item.id;
@@ -195,16 +229,68 @@ Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
   return judgement_of(item.answer[0] == *letter);
 }
 
-Suite suite(std::string name, std::string description,
-            std::function<Result<std::vector<EvalItem>>(const std::string&)> load_file) {
-  return {std::move(name),
-          std::move(description),
-          kReplyTokensMax,
-          kTemperature,
-          kTopP,
-          "",
-          std::move(load_file),
-          judge};
+// Where choices differ in length: right by the mean over the bytes of the text, as the field
+// reports it beside the sum ("acc_norm").
+std::vector<Measure> by_bytes(const std::vector<EvalRecord>& records) {
+  double right = 0;
+  bool differ = false;
+  for (const EvalRecord& record : records) {
+    size_t best = 0;
+    for (size_t i = 0; i < record.choices.size(); ++i) {
+      if (record.choices[i].per_byte() > record.choices[best].per_byte()) best = i;
+      differ = differ || record.choices[i].bytes != record.choices[0].bytes;
+    }
+    right += record.answer == std::string(1, letter_of(best)) ? 1 : 0;
+  }
+  if (!differ) return {};
+  const double share = right / static_cast<double>(records.size());
+  return {{"likeliest by byte", share, wilson95_of_share(share, std::ssize(records))}};
+}
+
+using Load = Result<std::vector<EvalItem>> (*)(const std::string& path, Form form);
+
+struct Description {
+  std::string_view name, text;
+  Load load_file;
+  bool chinese;
+};
+
+constexpr std::array<Description, 4> kDescriptions = {
+    {{"mmlu", "questions of MMLU with four choices, by --data", load, false},
+     {"cmmlu", "the same in Chinese, of CMMLU, by --data", load, true},
+     {"ceval", "the same in Chinese, of C-Eval, by --data", load, true},
+     {"xcopa", "causes and effects of XCOPA, one file a language, by --data", load_xcopa, false}}};
+
+Suite suite(const Description& of, bool continued) {
+  Suite out;
+  out.name = of.name;
+  out.description = of.text;
+  out.max_tokens = continued ? kContinuationTokensMax : kReplyTokensMax;
+  out.temperature = continued ? 0 : kTemperature;
+  out.top_p = continued ? 1 : kTopP;
+  out.load = [&of, continued](const std::string& path) {
+    return of.load_file(path, {of.chinese, continued});
+  };
+  if (!continued) {
+    out.judge = judge;
+    return out;
+  }
+  out.judge = [](const EvalItem& item, std::string_view letter) -> Result<Judgement> {
+    return judgement_of(item.answer == letter);
+  };
+  out.measures = by_bytes;
+  out.scorer = "likelihood";
+  return out;
+}
+
+const std::vector<Suite>& suites(bool continued) {
+  const auto made = [](bool of_continued) {
+    std::vector<Suite> out;
+    for (const Description& of : kDescriptions) out.push_back(suite(of, of_continued));
+    return out;
+  };
+  static const std::vector<Suite> kReplying = made(false), kContinued = made(true);
+  return continued ? kContinued : kReplying;
 }
 
 }  // namespace
@@ -223,15 +309,14 @@ std::optional<char> chosen_letter(std::string_view reply, size_t choices) {
 }
 
 std::span<const Suite> choice_suites() {
-  static const std::array<Suite, 4> kSuites = {
-      suite("mmlu", "questions of MMLU with four choices, by --data",
-            [](const std::string& path) { return load(path, false); }),
-      suite("cmmlu", "the same in Chinese, of CMMLU, by --data",
-            [](const std::string& path) { return load(path, true); }),
-      suite("ceval", "the same in Chinese, of C-Eval, by --data",
-            [](const std::string& path) { return load(path, true); }),
-      suite("xcopa", "causes and effects of XCOPA, one file a language, by --data", load_xcopa)};
-  return kSuites;
+  return suites(false);
+}
+
+const Suite* likelihood_suite(std::string_view name) {
+  for (const Suite& suite : suites(true)) {
+    if (suite.name == name) return &suite;
+  }
+  return nullptr;
 }
 
 }  // namespace hearth

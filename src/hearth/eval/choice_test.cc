@@ -7,6 +7,7 @@
 
 #include "hearth/eval/choice_suites.h"
 #include "hearth/eval/csv.h"
+#include "hearth/eval/record.h"
 
 namespace hearth {
 namespace {
@@ -57,6 +58,7 @@ class ChoiceFiles : public testing::Test {
     std::ofstream(folder_ / name) << content;
     return find_suite(suite)->load(folder_ / name);
   }
+  std::string path(const char* name) const { return folder_ / name; }
 
  private:
   fs::path folder_;
@@ -93,6 +95,48 @@ TEST_F(ChoiceFiles, EachFormat) {
     EXPECT_FALSE(suite->judge(item, item.answer == "A" ? "\\boxed{B}" : "\\boxed{A}")->right());
     EXPECT_EQ(suite->judge(item, "none of them")->note, "no letter found");
   }
+}
+
+// The plain question; letters follow it, or the choices themselves where the field does so.
+TEST_F(ChoiceFiles, ByLikelihood) {
+  const auto continued = [&](const char* suite, const char* name, std::string_view content) {
+    std::ofstream(path(name)) << content;
+    auto items = likelihood_suite(suite)->load(path(name));
+    EXPECT_TRUE(items.has_value()) << items.status().message();
+    return (*items)[0];
+  };
+  const EvalItem mmlu = continued("mmlu", "law.csv", "Which?,one,two,three,four,C\n");
+  EXPECT_EQ(mmlu.id, "law/0");
+  EXPECT_EQ(mmlu.prompt, "Which?\nA. one\nB. two\nC. three\nD. four\nAnswer:");
+  EXPECT_EQ(mmlu.continuations, (std::vector<std::string>{" A", " B", " C", " D"}));
+  EXPECT_TRUE(likelihood_suite("mmlu")->judge(mmlu, "C")->right());
+  EXPECT_FALSE(likelihood_suite("mmlu")->judge(mmlu, "A")->right());
+  const EvalItem ceval =
+      continued("ceval", "val.csv", "id,question,A,B,C,D,answer\n0,问,one,two,three,four,A\n");
+  EXPECT_EQ(ceval.prompt, "问\nA. one\nB. two\nC. three\nD. four\n答案：");
+  EXPECT_EQ(ceval.continuations, (std::vector<std::string>{"A", "B", "C", "D"}));
+  const EvalItem xcopa =
+      continued("xcopa", "test.sw.jsonl",
+                R"({"premise":"p","choice1":"one","choice2":"two","question":"effect","label":1})");
+  EXPECT_EQ(xcopa.continuations, (std::vector<std::string>{" one", " two"}));
+  EXPECT_EQ(xcopa.answer, "B");
+  EXPECT_EQ(likelihood_suite("gsm8k"), nullptr);
+}
+
+TEST(ByLikelihood, LongChoicesAreAlsoComparedByByte) {
+  const auto record = [](const char* answer, ChoiceLikelihood a, ChoiceLikelihood b) {
+    EvalRecord out;
+    out.answer = answer;
+    out.choices = {a, b};
+    return out;
+  };
+  const auto& measures = likelihood_suite("xcopa")->measures;
+  const auto by_byte =
+      measures({record("A", {-10, 5, 20}, {-8, 2, 8}), record("A", {-10, 5, 8}, {-8, 2, 20}),
+                record("B", {-1, 1, 4}, {-2, 1, 16})});
+  ASSERT_EQ(by_byte.size(), 1u);
+  EXPECT_NEAR(by_byte[0].value, 2.0 / 3, 1e-12);
+  EXPECT_TRUE(measures({record("A", {-1, 1, 2}, {-2, 1, 2})}).empty());
 }
 
 TEST_F(ChoiceFiles, WrongFilesAreNamed) {

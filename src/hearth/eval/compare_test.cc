@@ -100,6 +100,7 @@ TEST(Report, OnePageWithoutMarkupFromOutside) {
     record.id = "<script>";
     record.reply = "</pre><script>alert(1)</script>";
     record.tokens = 10 * i;
+    result.tokens += record.tokens;
     record.judgement = {i % 3 == 0 ? 1.0 : 0.0, "a & b"};
     for (Score* score : {&result.all, &result.groups["<b>|" + std::to_string(i % 2)]}) {
       score->sum += record.judgement.value;
@@ -123,6 +124,71 @@ TEST(Report, OnePageWithoutMarkupFromOutside) {
   const EvalReport bytes = {"s", {{"model", "\xff"}}, &result, ""};
   EXPECT_NE(to_markdown(bytes).find("\xEF\xBF\xBD"), std::string::npos);  // U+FFFD
   EXPECT_FALSE(check_report_path("report.pdf").is_ok());
+}
+
+// Sums, order statistics and plots of what replies took; nothing of what isn't known.
+TEST(Report, LatencyAndEnergy) {
+  EvalResult result;
+  for (int64_t i = 1; i <= 10; ++i) {
+    EvalRecord record;
+    record.item = i;
+    record.tokens = 100 * i;
+    record.seconds = 0.5 * static_cast<double>(i);
+    if (i > 8) record.joules = 30.0;
+    record.judgement = judgement_of(i % 2 == 0);
+    result.tokens += record.tokens;
+    result.records.push_back(record);
+  }
+  result.all = {5, 10, 10, 5};
+  const EvalReport report = {"s", Json::object(), &result, ""};
+  const Json json = to_json(report);
+  EXPECT_EQ(json["seconds"], Json({{"replies", 10},
+                                   {"sum", 27.5},
+                                   {"mean", 2.75},
+                                   {"median", 2.5},
+                                   {"p90", 4.5},
+                                   {"max", 5.0}}));
+  EXPECT_EQ(json["joules"]["replies"], 2);
+  EXPECT_EQ(json["joules"]["sum"], 60);
+  const std::string markdown = to_markdown(report);
+  EXPECT_NE(markdown.find("| seconds | 10 | 27.5 | 2.75 | 2.5 | 4.5 | 5 |"), markdown.npos);
+  EXPECT_NE(markdown.find("| 100-200 | 2 | 50.00 % | 9.45 to 90.55 | 0.75 |  |"), markdown.npos)
+      << markdown;
+  EXPECT_NE(markdown.find("27.5 seconds; 60 joules"), markdown.npos);
+  const std::string html = to_html(report);
+  const auto count = [&](std::string_view what) {
+    size_t times = 0;
+    for (size_t at = html.find(what); at != html.npos; at = html.find(what, at + 1)) ++times;
+    return times;
+  };
+  EXPECT_EQ(count("<circle"), 12u);
+  EXPECT_EQ(count("#0072b2\" fill=\"none\"/>"), 6u);  // of each plot the wrong ones
+  for (EvalRecord& record : result.records) record.seconds = record.joules = std::nullopt;
+  EXPECT_TRUE(to_json(report)["seconds"].is_null());
+  EXPECT_EQ(to_html(report).find("Latency"), std::string::npos);
+  EXPECT_EQ(to_markdown(report).find("a reply's"), std::string::npos);
+}
+
+TEST(Report, PassAtHasIntervals) {
+  EvalResult result;
+  for (int64_t i = 0; i < 40; ++i) {
+    EvalRecord record;
+    record.item = i / 2;
+    record.sample = i % 2;
+    record.judgement = judgement_of(i % 4 == 0);  // one of two samples of every other item
+    result.records.push_back(record);
+  }
+  result.all = {10, 40, 20, 10};
+  const auto pass = pass_at(result.records, 2);
+  EXPECT_DOUBLE_EQ(pass.at(2).value, 0.5);
+  std::vector<double> of_items;
+  for (int i = 0; i < 20; ++i) of_items.push_back(i % 2 == 0 ? 1 : 0);
+  EXPECT_EQ(pass.at(2).ci95.low, bootstrap95_of_mean(of_items).low);
+  EXPECT_EQ(pass.at(2).ci95.high, bootstrap95_of_mean(of_items).high);
+  const auto all = pass_at(std::vector(result.records.begin(), result.records.begin() + 1), 1);
+  EXPECT_EQ(all.at(1).ci95.low, wilson95(1, 1).low);  // one problem solved says little of others
+  const Json json = to_json(EvalReport{"s", Json::object(), &result, ""});
+  EXPECT_EQ(json["pass_at_ci95"]["2"], Json({pass.at(2).ci95.low, pass.at(2).ci95.high}));
 }
 
 }  // namespace

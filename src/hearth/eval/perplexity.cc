@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "hearth/engine/engine.h"
+#include "hearth/eval/stored_logits.h"
 
 namespace hearth {
 namespace {
@@ -130,11 +131,16 @@ Result<PerplexityResult> measure(const LogitSource& subject,
   Sums sums;
   for (const Window& window : windows) {
     TRY_ASSIGN(const Rows rows, logits_of(subject, window));
-    Rows other;
-    if (reference) {
+    std::optional<Rows> other;
+    if (settings.against != nullptr) {
+      TRY_ASSIGN(other, settings.against->rows(std::ssize(sums.losses), std::ssize(rows)));
+    } else if (reference) {
       TRY_ASSIGN(other, logits_of(*reference, window));
     }
-    score(window, rows, reference ? &other : nullptr, sums);
+    if (settings.on_logits) {
+      for (const std::vector<float>& row : rows) TRY(settings.on_logits(row));
+    }
+    score(window, rows, other ? &*other : nullptr, sums);
     const auto done = static_cast<int64_t>(sums.losses.size());
     if (settings.progress && !settings.progress(done, total)) {
       return error(Code::cancelled, "stopped after {} tokens", done);
@@ -152,6 +158,10 @@ Result<PerplexityResult> perplexity(const LogitSource& subject,
   if (ids.size() < 2) {
     return error(Code::invalid, "text: expected at least two tokens, found {}", ids.size());
   }
+  if (settings.against != nullptr) {
+    if (reference) return error(Code::invalid, "expected a reference or its logits, found both");
+    TRY(settings.against->check({ids, bos, settings.window, subject.model->info().vocab_size}));
+  }
   return measure(subject, reference, cut(ids, bos, settings.window), std::ssize(ids), settings);
 }
 
@@ -159,6 +169,7 @@ Result<PerplexityResult> perplexity(const LogitSource& subject,
                                     const std::optional<LogitSource>& reference,
                                     const std::vector<ScoredReply>& replies,
                                     const PerplexitySettings& settings) {
+  CHECK(settings.against == nullptr);  // they are of a text
   std::vector<Window> windows;
   int64_t total = 0;
   for (const ScoredReply& reply : replies) {

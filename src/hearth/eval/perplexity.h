@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "hearth/backend/backend.h"
@@ -12,9 +13,14 @@
 
 namespace hearth {
 
+class StoredLogits;
+
 struct PerplexitySettings {
   int64_t window = 512;  // tokens the model sees at most; all but the first have half of it before
   std::function<bool(int64_t done, int64_t total)> progress;  // tokens; false: stop
+  const StoredLogits* against = nullptr;  // the reference's, where it doesn't run itself
+  // Logits [vocab] of the model before each token that is scored, in the text's order.
+  std::function<Status(std::span<const float>)> on_logits;
 };
 
 struct PerplexityResult {
@@ -34,7 +40,8 @@ struct LogitSource {
 };
 
 // `ids`: the whole text; windows overlap by half and each token is scored once. The first token is
-// context only. `bos`, where the model has one, opens every window. invalid: fewer than two tokens.
+// context only. `bos`, where the model has one, opens every window. invalid: fewer than two tokens;
+// a reference and stored logits, or such of another text.
 Result<PerplexityResult> perplexity(const LogitSource& subject,
                                     const std::optional<LogitSource>& reference,
                                     const std::vector<int32_t>& ids, std::optional<int32_t> bos,

@@ -37,6 +37,26 @@ Json or_null(const std::optional<double>& amount) {
   return amount ? Json(*amount) : Json(nullptr);
 }
 
+Result<std::vector<ChoiceLikelihood>> choices_from(const Json& line) {
+  constexpr size_t kChoicesMax = 26;
+  std::vector<ChoiceLikelihood> out;
+  if (json_find(line, "choices") == nullptr) return out;
+  TRY_ASSIGN(const Json* choices, json_array(line, "choices"));
+  if (choices->size() > kChoicesMax) {
+    return error(Code::corrupt, "`choices`: expected at most {}, found {}", kChoicesMax,
+                 choices->size());
+  }
+  constexpr int64_t kLengthMax = std::numeric_limits<int64_t>::max();
+  for (const Json& choice : *choices) {
+    ChoiceLikelihood& of = out.emplace_back();
+    TRY_ASSIGN(of.log_likelihood,
+               json_number(choice, "log_likelihood", std::numeric_limits<double>::lowest(), 0));
+    TRY_ASSIGN(of.tokens, json_int(choice, "tokens", 1, kLengthMax));
+    TRY_ASSIGN(of.bytes, json_int(choice, "bytes", 1, kLengthMax));
+  }
+  return out;
+}
+
 Result<EvalRecord> record_from(const Json& line) {
   EvalRecord record;
   TRY_ASSIGN(record.item, json_int(line, "item", 0, kItemsMax));
@@ -51,6 +71,7 @@ Result<EvalRecord> record_from(const Json& line) {
   TRY_ASSIGN(record.tokens, json_int(line, "tokens", 0, std::numeric_limits<int64_t>::max()));
   TRY_ASSIGN(record.seconds, amount_or_null(line, "seconds"));
   TRY_ASSIGN(record.joules, amount_or_null(line, "joules"));
+  TRY_ASSIGN(record.choices, choices_from(line));
   TRY_ASSIGN(const bool right, json_bool(line, "right"));
   TRY_ASSIGN(record.judgement.value, json_number_or(line, "value", right ? 1 : 0, 0, 1));
   TRY_ASSIGN(record.judgement.note, json_string_or(line, "note", ""));
@@ -138,6 +159,7 @@ EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, MadeRe
   record.tokens = reply.tokens;
   record.seconds = reply.seconds;
   record.joules = reply.joules;
+  record.choices = std::move(reply.choices);
   record.reply = std::move(reply.text);
   record.reasoning = std::move(reply.reasoning);
   record.finish_reason = std::move(reply.finish_reason);
@@ -145,21 +167,27 @@ EvalRecord record_of(int64_t index, int64_t sample, const EvalItem& item, MadeRe
 }
 
 Json to_json(const EvalRecord& r) {
-  return {{"id", r.id},
-          {"item", r.item},
-          {"sample", r.sample},
-          {"group", r.group},
-          {"prompt", r.prompt},
-          {"answer", r.answer},
-          {"reply", r.reply},
-          {"reasoning", r.reasoning},
-          {"tokens", r.tokens},
-          {"seconds", or_null(r.seconds)},
-          {"joules", or_null(r.joules)},
-          {"finish_reason", r.finish_reason},
-          {"right", r.judgement.right()},
-          {"value", r.judgement.value},
-          {"note", r.judgement.note}};
+  Json out = {{"id", r.id},
+              {"item", r.item},
+              {"sample", r.sample},
+              {"group", r.group},
+              {"prompt", r.prompt},
+              {"answer", r.answer},
+              {"reply", r.reply},
+              {"reasoning", r.reasoning},
+              {"tokens", r.tokens},
+              {"seconds", or_null(r.seconds)},
+              {"joules", or_null(r.joules)},
+              {"finish_reason", r.finish_reason},
+              {"right", r.judgement.right()},
+              {"value", r.judgement.value},
+              {"note", r.judgement.note}};
+  for (const ChoiceLikelihood& choice : r.choices) {
+    out["choices"].push_back({{"log_likelihood", choice.log_likelihood},
+                              {"tokens", choice.tokens},
+                              {"bytes", choice.bytes}});
+  }
+  return out;
 }
 
 Result<StoredRecords> read_records(const std::string& path) {

@@ -20,6 +20,7 @@ struct EvalRecord {
   int64_t tokens = 0;
   // As MadeReply has them; nullopt: not known (energy without a counter, a file of an older build).
   std::optional<double> seconds, joules;
+  std::vector<ChoiceLikelihood> choices;  // where they were scored
   Judgement judgement;
 };
 

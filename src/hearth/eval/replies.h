@@ -21,12 +21,21 @@ struct ReplyTask {
   uint64_t seed = 0;   // drawn from the run's seed and the two above
 };
 
+// A continuation that was scored, not written.
+struct ChoiceLikelihood {
+  double log_likelihood = 0;  // natural logarithm; the sum over its tokens
+  int64_t tokens = 0;
+  int64_t bytes = 0;  // of its text
+  double per_byte() const { return log_likelihood / static_cast<double>(bytes); }
+};
+
 struct MadeReply {
   std::string text, reasoning;
   std::string finish_reason;
   int64_t tokens = 0;            // thought and answer
   double seconds = 0;            // from when it was asked for to its end, beside others
   std::optional<double> joules;  // its share of what the machine took; nullopt: no counter here
+  std::vector<ChoiceLikelihood> choices;  // of a suite by log-likelihood
 };
 
 // `task` counts the tasks as they were given. Any thread may call it. False: make no more.

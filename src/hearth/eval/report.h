@@ -1,9 +1,11 @@
 // A run's report: JSON, Markdown, or one HTML page that needs no other file, with plots of the
-// score by group and by the length of the reply.
+// score by group and by the length of the reply, and of what each reply took.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "hearth/eval/contamination.h"
 #include "hearth/eval/run.h"
 
 namespace hearth {
@@ -13,6 +15,7 @@ struct EvalReport {
   Json run;  // what was run: model, sampling, seed
   const EvalResult* result;
   std::string items_file;
+  std::optional<Contamination> contamination = {};  // where a tuning set was named
 };
 
 Json to_json(const EvalReport& report);

@@ -20,11 +20,13 @@ uint64_t seed_of(uint64_t seed, int64_t item, int64_t sample) {
                                             static_cast<uint64_t>(sample)));
 }
 
-void add(Score& score, const EvalRecord& record) {
-  score.right += record.judgement.right() ? 1 : 0;
-  score.sum += record.judgement.value;
-  score.replies += 1;
-  score.n += record.sample == 0 ? 1 : 0;
+void add(ScoreTable& table, const EvalItem& item, const EvalRecord& record) {
+  const auto keep = [](std::vector<std::string>& names, const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  keep(table.rows, item.cell.row);
+  keep(table.columns, item.cell.column);
+  hearth::add(table.cells[{item.cell.row, item.cell.column}], record);
 }
 
 void summarise(EvalResult& result, const std::vector<EvalItem>& items) {
@@ -34,13 +36,21 @@ void summarise(EvalResult& result, const std::vector<EvalItem>& items) {
             });
   for (const EvalRecord& record : result.records) {
     const EvalItem& item = items[static_cast<size_t>(record.item)];
-    if (!item.group.empty()) add(result.groups[item.group], record);
-    if (!item.detail.empty()) add(result.details[item.detail], record);
+    if (!item.group.empty()) hearth::add(result.groups[item.group], record);
+    if (!item.detail.empty()) hearth::add(result.details[item.detail], record);
+    if (!item.cell.row.empty()) add(result.table, item, record);
     result.tokens += record.tokens;
   }
 }
 
 }  // namespace
+
+void add(Score& score, const EvalRecord& record) {
+  score.right += record.judgement.right() ? 1 : 0;
+  score.sum += record.judgement.value;
+  score.replies += 1;
+  score.n += record.sample == 0 ? 1 : 0;
+}
 
 double pass_at_k(int64_t n, int64_t c, int64_t k) {
   CHECK(0 <= c && c <= n && 1 <= k && k <= n);
@@ -52,17 +62,22 @@ double pass_at_k(int64_t n, int64_t c, int64_t k) {
   return 1 - none;
 }
 
-std::map<int64_t, double> pass_at(const std::vector<EvalRecord>& records, int64_t samples) {
+std::map<int64_t, Estimate> pass_at(const std::vector<EvalRecord>& records, int64_t samples) {
   std::map<int64_t, int64_t> right;  // by item
   for (const EvalRecord& record : records) {
     right[record.item] += record.judgement.right() ? 1 : 0;
   }
-  std::map<int64_t, double> out;
+  std::map<int64_t, Estimate> out;
   for (const int64_t k : {int64_t{1}, int64_t{2}, int64_t{5}, int64_t{10}, int64_t{100}, samples}) {
     if (k > samples || right.empty()) continue;
+    std::vector<double> of_items;
     double sum = 0;
-    for (const auto& [item, c] : right) sum += pass_at_k(samples, c, k);
-    out[k] = sum / static_cast<double>(right.size());
+    for (const auto& [item, c] : right) sum += of_items.emplace_back(pass_at_k(samples, c, k));
+    const double share = sum / static_cast<double>(right.size());
+    // Of problems that are all equal every draw is the same: that would say nothing of others.
+    const bool all_equal = share == 0 || share == 1;
+    out[k] = {share, all_equal ? wilson95_of_share(share, std::ssize(of_items))
+                               : bootstrap95_of_mean(of_items)};
   }
   return out;
 }

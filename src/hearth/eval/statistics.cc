@@ -37,25 +37,33 @@ double mcnemar_exact(int64_t only_a, int64_t only_b) {
   return std::min(1.0, 2 * tail);
 }
 
-Interval bootstrap95_of_mean(std::span<const double> values, int64_t draws) {
-  CHECK(!values.empty() && draws > 0);
-  std::vector<double> means;
+Interval bootstrap95(size_t n, int64_t draws,
+                     const std::function<double(std::span<const size_t> places)>& score) {
+  CHECK(n > 0 && draws > 0);
+  std::vector<double> scores;
+  std::vector<size_t> places(n);
   uint64_t state = 0;
   for (int64_t draw = 0; draw < draws; ++draw) {
-    double sum = 0;
-    for (size_t i = 0; i < values.size(); ++i) {
+    for (size_t& place : places) {
       state += kSplitMixStep;
       // The high half times the count: the bias is below 2^-32 times the count.
-      const uint64_t place = ((splitmix64(state) >> 32) * values.size()) >> 32;
-      sum += values[place];
+      place = ((splitmix64(state) >> 32) * n) >> 32;
     }
-    means.push_back(sum / static_cast<double>(values.size()));
+    scores.push_back(score(places));
   }
-  std::sort(means.begin(), means.end());
+  std::sort(scores.begin(), scores.end());
   const auto at = [&](double share) {
-    return means[static_cast<size_t>(share * static_cast<double>(draws - 1))];
+    return scores[static_cast<size_t>(share * static_cast<double>(draws - 1))];
   };
   return {at(0.025), at(0.975)};
+}
+
+Interval bootstrap95_of_mean(std::span<const double> values, int64_t draws) {
+  return bootstrap95(values.size(), draws, [&](std::span<const size_t> places) {
+    double sum = 0;
+    for (const size_t place : places) sum += values[place];
+    return sum / static_cast<double>(values.size());
+  });
 }
 
 }  // namespace hearth

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 namespace hearth {
@@ -21,9 +22,14 @@ Interval wilson95_of_share(double share, int64_t n);
 // of them has right the split is as uneven as `only_a` to `only_b` or more, either way round.
 double mcnemar_exact(int64_t only_a, int64_t only_b);
 
-// 95 % interval of a mean by drawing as many values, with repeats, `draws` times (the percentile
-// bootstrap, Efron 1979). Of paired differences it is the paired bootstrap. A function of its
-// input.
+// 95 % interval of a score of `n` items together (BLEU of a corpus, a mean): draws n of them with
+// repeats, `draws` times; `score` is told their places (the percentile bootstrap, Efron 1979). A
+// function of its input.
+Interval bootstrap95(size_t n, int64_t draws,
+                     const std::function<double(std::span<const size_t> places)>& score);
+
+// 95 % interval of a mean by drawing as many values, with repeats, `draws` times. Of paired
+// differences it is the paired bootstrap.
 Interval bootstrap95_of_mean(std::span<const double> values, int64_t draws = 10'000);
 
 }  // namespace hearth

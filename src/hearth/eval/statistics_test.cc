@@ -39,5 +39,18 @@ TEST(Bootstrap, IntervalsOfMeans) {
   EXPECT_NEAR(ci.high, 0.549, 0.004);
 }
 
+// Places are drawn from all of them, as many as there are, and the interval is that of the scores.
+TEST(Bootstrap, OfAScoreOfAllItems) {
+  std::vector<int> drawn(7, 0);
+  const Interval ci = bootstrap95(7, 1000, [&](std::span<const size_t> places) {
+    EXPECT_EQ(places.size(), 7u);
+    for (const size_t place : places) ++drawn[place];
+    return static_cast<double>(places.front());
+  });
+  for (const int times : drawn) EXPECT_NEAR(times, 1000, 120);
+  EXPECT_EQ(ci.low, 0);
+  EXPECT_EQ(ci.high, 6);
+}
+
 }  // namespace
 }  // namespace hearth

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "hearth/base/status.h"
+#include "hearth/eval/statistics.h"
 
 namespace hearth {
 
@@ -16,6 +18,12 @@ struct EvalItem {
   std::string detail;  // and each finer class, e.g. "add 5+5"
   std::string prompt;  // one user turn
   std::string answer;  // what the scorer holds the reply against
+  // Its place in a table of scores (length and depth of a needle); empty: in none.
+  struct {
+    std::string row, column;
+  } cell = {};
+  // Of a suite by log-likelihood: what may follow the prompt, which is no turn but plain text.
+  std::vector<std::string> continuations = {};
 };
 
 // What a scorer says of one reply.
@@ -36,6 +44,7 @@ struct EvalRecord;
 struct Measure {
   std::string name;
   double value;  // in [0, 1]
+  std::optional<Interval> ci95 = {};
 };
 
 struct Suite {
@@ -55,6 +64,7 @@ struct Suite {
   std::function<std::vector<Measure>(const std::vector<EvalRecord>& records)> measures = {};
   // How `judge` compares, where a user chose it: records of another choice are another run's.
   std::string scorer = "";
+  int64_t prompt_tokens = 1024;  // room for an item's prompt, in tokens
 };
 
 const Suite* find_suite(std::string_view name);  // nullptr: no such suite

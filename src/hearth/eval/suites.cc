@@ -2,6 +2,7 @@
 #include "hearth/eval/arithmetic.h"
 #include "hearth/eval/choice_suites.h"
 #include "hearth/eval/code/code_suites.h"
+#include "hearth/eval/instructions/ifeval_suite.h"
 #include "hearth/eval/math_suites.h"
 #include "hearth/eval/suite.h"
 #include "hearth/eval/translation/translation_suite.h"
@@ -14,6 +15,7 @@ std::vector<const Suite*> all_suites() {
   for (const Suite& suite : code::code_suites()) all.push_back(&suite);
   for (const Suite& suite : choice_suites()) all.push_back(&suite);
   all.push_back(&translation::translation_suite());
+  all.push_back(&instructions::ifeval_suite());
   return all;
 }
 

@@ -118,6 +118,7 @@ EvalRecord record(const std::vector<EvalItem>& items, int64_t index) {
   reply.tokens = 3;
   reply.seconds = 0.1 * static_cast<double>(index);
   if (index != 1) reply.joules = 2.5;
+  if (index == 2) reply.choices = {{-0.125, 1, 2}, {-3e-9, 4, 17}};
   return record_of(index, 0, items[static_cast<size_t>(index)], std::move(reply));
 }
 

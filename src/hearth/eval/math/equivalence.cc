@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "hearth/eval/math/answer.h"
+#include "hearth/eval/math/digits.h"
 #include "hearth/eval/math/numeric.h"
 #include "hearth/eval/math/relations.h"
 
@@ -169,7 +170,9 @@ std::string bare(std::string_view text) {
 
 }  // namespace
 
-bool equivalent(std::string_view reference, std::string_view candidate) {
+bool equivalent(std::string_view written_reference, std::string_view written_candidate) {
+  const std::string reference = ascii_digits(written_reference);
+  const std::string candidate = ascii_digits(written_candidate);
   const std::string left = bare(reference);
   if (left.empty()) return false;
   if (left == bare(candidate)) return true;

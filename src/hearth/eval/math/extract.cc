@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "hearth/eval/math/digits.h"
+
 namespace hearth::math {
 namespace {
 
@@ -173,7 +175,8 @@ std::optional<std::string> last_number(std::string_view text) {
   return std::string(reversed.rbegin(), reversed.rend());
 }
 
-std::optional<ExtractedAnswer> extract_answer(std::string_view reply) {
+std::optional<ExtractedAnswer> extract_answer(std::string_view written) {
+  const std::string reply = ascii_digits(written);
   if (auto text = last_boxed(reply)) return ExtractedAnswer{*std::move(text), AnswerPlace::boxed};
   if (auto text = after_hashes(reply)) {
     return ExtractedAnswer{*std::move(text), AnswerPlace::hashes};

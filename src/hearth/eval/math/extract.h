@@ -12,7 +12,7 @@ enum class AnswerPlace { boxed, hashes, phrase, last_number };
 std::string_view answer_place_name(AnswerPlace place);
 
 struct ExtractedAnswer {
-  std::string text;  // not empty; LaTeX or plain, without $ around it
+  std::string text;  // not empty; LaTeX or plain, without $ around it; digits are ASCII's
   AnswerPlace place;
 };
 

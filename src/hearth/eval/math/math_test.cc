@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hearth/base/mapped_file.h"
+#include "hearth/eval/math/digits.h"
 #include "hearth/eval/math/equivalence.h"
 #include "hearth/eval/math/extract.h"
 #include "hearth/files/json.h"
@@ -140,6 +141,26 @@ TEST(LastNumber, ReadsWhatPeopleWrite) {
   EXPECT_EQ(last_number("**56025**"), "56025");
   EXPECT_EQ(last_number(""), std::nullopt);
   EXPECT_EQ(last_number("none"), std::nullopt);
+}
+
+// The same number in the digits of many scripts.
+TEST(Digits, OfOtherScripts) {
+  const char* const numbers[] = {"１２３４", "١٢٣٤", "۱۲۳۴", "१२३४", "১২৩৪", "੧੨੩੪",
+                                 "૧૨૩૪",     "௧௨௩௪", "౧౨౩౪", "೧೨೩೪", "൧൨൩൪", "๑๒๓๔",
+                                 "໑໒໓໔",     "༡༢༣༤", "၁၂၃၄", "១២៣៤", "𝟏𝟐𝟑𝟒"};
+  for (const std::string number : numbers) {
+    EXPECT_EQ(ascii_digits(number), "1234");
+    EXPECT_TRUE(equivalent("1234", number)) << number;
+    EXPECT_FALSE(equivalent("1235", number)) << number;
+    EXPECT_EQ(extract_answer("ans " + number + "।")->text, "1234");
+    EXPECT_EQ(extract_answer("$\\boxed{" + number + "}$")->text, "1234");
+    EXPECT_EQ(extract_answer("x\n#### -" + number)->text, "-1234");
+  }
+  EXPECT_TRUE(equivalent("1234.5", "١٬٢٣٤٫٥"));
+  EXPECT_TRUE(equivalent("3.5", "３．５"));
+  EXPECT_EQ(extract_answer("উত্তর হল ১,২৩৪ টাকা।")->text, "1234");
+  EXPECT_EQ(ascii_digits("a．b٫ \xE0\xA7 五"), "a．b٫ \xE0\xA7 五");
+  EXPECT_FALSE(equivalent("5", "五"));
 }
 
 // MATH's solutions end in the boxed answer; the file's `answer` is what its own grader takes.

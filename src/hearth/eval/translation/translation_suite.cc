@@ -17,6 +17,7 @@ namespace {
 constexpr int64_t kReplyTokensMax = 8192;  // thought and one sentence
 constexpr double kTemperature = 0.6;
 constexpr double kTopP = 0.95;
+constexpr int64_t kBootstrapDraws = 1000;  // as sacreBLEU does
 
 // Codes of ISO 639, of two letters and of three (FLORES: "swh_Latn"), and what prompts call them.
 struct Language {
@@ -150,30 +151,56 @@ Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
   return Judgement{ChrfCounts(reply, item.answer).score(), ""};
 }
 
-struct Corpus {
+// A segment's counts; several replies to one segment are drawn together.
+struct Segment {
   ChrfCounts chrf;
   BleuCounts bleu;
   double f1 = 0;
-  int64_t segments = 0;
+  int64_t replies = 0;
+
+  void add(const Segment& other) {
+    chrf.add(other.chrf);
+    bleu.add(other.bleu);
+    f1 += other.f1;
+    replies += other.replies;
+  }
 };
 
+using Score = double (*)(const Segment& corpus);
+
+Measure measure(std::string name, const std::vector<Segment>& segments, Score score) {
+  const auto of_places = [&](std::span<const size_t> places) {
+    Segment sum;
+    for (const size_t place : places) sum.add(segments[place]);
+    return score(sum);
+  };
+  Segment corpus;
+  for (const Segment& segment : segments) corpus.add(segment);
+  return {std::move(name), score(corpus), bootstrap95(segments.size(), kBootstrapDraws, of_places)};
+}
+
 std::vector<Measure> measures(const std::vector<EvalRecord>& records) {
-  std::map<std::string, Corpus> corpora;
+  std::map<std::string, std::map<int64_t, Segment>> corpora;  // by group, then item
   for (const EvalRecord& record : records) {
-    Corpus& corpus = corpora[record.group];
+    Segment& segment = corpora[record.group][record.item];
     const Tokenizer tokenizer = tokenizer_for(target_of(record.group));
-    corpus.chrf.add(ChrfCounts(record.reply, record.answer));
-    corpus.bleu.add(BleuCounts(record.reply, record.answer, tokenizer));
-    corpus.f1 += token_f1(record.reply, record.answer, tokenizer);
-    ++corpus.segments;
+    segment.chrf.add(ChrfCounts(record.reply, record.answer));
+    segment.bleu.add(BleuCounts(record.reply, record.answer, tokenizer));
+    segment.f1 += token_f1(record.reply, record.answer, tokenizer);
+    ++segment.replies;
   }
   std::vector<Measure> out;
-  for (const auto& [group, corpus] : corpora) {
-    const Tokenizer tokenizer = tokenizer_for(target_of(group));
-    out.push_back({"chrF++ " + group, corpus.chrf.score()});
-    out.push_back(
-        {fmt::format("BLEU {} tok:{}", group, tokenizer_name(tokenizer)), corpus.bleu.score()});
-    out.push_back({"token F1 " + group, corpus.f1 / static_cast<double>(corpus.segments)});
+  for (const auto& [group, by_item] : corpora) {
+    std::vector<Segment> segments;
+    for (const auto& [item, segment] : by_item) segments.push_back(segment);
+    const std::string_view tokenizer = tokenizer_name(tokenizer_for(target_of(group)));
+    out.push_back(measure("chrF++ " + group, segments,
+                          [](const Segment& corpus) { return corpus.chrf.score(); }));
+    out.push_back(measure(fmt::format("BLEU {} tok:{}", group, tokenizer), segments,
+                          [](const Segment& corpus) { return corpus.bleu.score(); }));
+    out.push_back(measure("token F1 " + group, segments, [](const Segment& corpus) {
+      return corpus.f1 / static_cast<double>(corpus.replies);
+    }));
   }
   return out;
 }

@@ -125,6 +125,7 @@ TEST_F(TranslationFiles, ThreeFormats) {
 
 TEST(TranslationMeasures, OfEachPair) {
   std::vector<EvalRecord> records(2);
+  records[1].item = 1;
   records[0].group = "en-sw";
   records[0].reply = records[0].answer = "maji yanachemka jikoni sasa hivi";
   records[1].group = "en-zh";
@@ -137,6 +138,36 @@ TEST(TranslationMeasures, OfEachPair) {
   EXPECT_EQ(found[1].name, "BLEU en-sw tok:13a");
   EXPECT_EQ(found[4].name, "BLEU en-zh tok:zh");
   EXPECT_DOUBLE_EQ(found[5].value, 0.8);
+  for (const Measure& measure : found) {  // one segment each: it is always the one drawn
+    ASSERT_TRUE(measure.ci95.has_value());
+    EXPECT_EQ(measure.ci95->low, measure.value);
+    EXPECT_EQ(measure.ci95->high, measure.value);
+  }
+}
+
+// Intervals are those of corpora of drawn segments: the mean's for token F1, and around the score.
+TEST(TranslationMeasures, IntervalsAreOfDrawnSegments) {
+  std::vector<EvalRecord> records;
+  std::vector<double> f1;
+  for (int64_t i = 0; i < 60; ++i) {
+    EvalRecord& record = records.emplace_back();
+    record.item = i / 2;  // two replies to each segment
+    record.sample = i % 2;
+    record.group = "en-sw";
+    record.answer = fmt::format("maji {} yanachemka jikoni sasa hivi {}", i / 2, i / 4);
+    record.reply = i % 3 == 0 ? "maji yanachemka" : record.answer;
+    if (i % 2 == 0) f1.push_back(0);
+    f1.back() += token_f1(record.reply, record.answer, Tokenizer::mteval13a) / 2;
+  }
+  const std::vector<Measure> found = translation_suite().measures(records);
+  ASSERT_EQ(found.size(), 3u);
+  for (const Measure& measure : found) {
+    EXPECT_LT(measure.ci95->low, measure.value);
+    EXPECT_GT(measure.ci95->high, measure.value);
+  }
+  const Interval mean = bootstrap95_of_mean(f1, 1000);
+  EXPECT_NEAR(found[2].ci95->low, mean.low, 1e-12);
+  EXPECT_NEAR(found[2].ci95->high, mean.high, 1e-12);
 }
 
 // Where the public sample lies beside the repository: references score 1.
