@@ -17,8 +17,8 @@
 namespace hearth {
 namespace {
 
-constexpr size_t kSharedLeast = 3;     // items that have a run before it can be the suite's own
-constexpr size_t kSharedPart = 20;     // one in so many
+constexpr size_t kSharedLeast = 3;  // items that have a run before it can be the suite's own
+constexpr size_t kSharedPart = 20;  // one in so many
 constexpr uint64_t kBase = 0x9E3779B97F4A7C15u;
 
 using Words = std::vector<uint64_t>;  // a hash each
@@ -169,20 +169,21 @@ Json to_json(const Contamination& c, const Score& clean) {
     items.push_back({{"id", item.id}, {"share", item.share}});
   }
   const Interval ci = clean.ci95();
-  return {{"files", c.files},
-          {"words", Contamination::kWords},
-          {"threshold", Contamination::kThreshold},
-          {"texts", c.texts},
-          {"checked", c.checked},
-          {"too_short", c.too_short},
-          {"items", std::move(items)},
-          {"without_them",
-           {{"n", clean.n}, {"score", clean.share()}, {"ci95", {ci.low, ci.high}}}}};
+  return {
+      {"files", c.files},
+      {"words", Contamination::kWords},
+      {"threshold", Contamination::kThreshold},
+      {"texts", c.texts},
+      {"checked", c.checked},
+      {"too_short", c.too_short},
+      {"items", std::move(items)},
+      {"without_them", {{"n", clean.n}, {"score", clean.share()}, {"ci95", {ci.low, ci.high}}}}};
 }
 
 std::string in_words(const Contamination& c, const Score& clean) {
   std::string out = fmt::format(
-      "{} of {} items have at least {:.0f} % of their words in runs of {} words that the tuning set "
+      "{} of {} items have at least {:.0f} % of their words in runs of {} words that the tuning "
+      "set "
       "has ({} texts).",
       c.items.size(), c.checked, 100 * Contamination::kThreshold, Contamination::kWords, c.texts);
   if (c.too_short > 0) {

@@ -10,18 +10,18 @@
 namespace hearth {
 
 struct Contamination {
-  static constexpr int64_t kWords = 13;        // of a run that counts, as in Brown et al. 2020
-  static constexpr int64_t kWordsLeast = 5;    // of an item; one below kWords is compared whole
-  static constexpr double kThreshold = 0.5;    // share of an item's words that lie in such runs
+  static constexpr int64_t kWords = 13;      // of a run that counts, as in Brown et al. 2020
+  static constexpr int64_t kWordsLeast = 5;  // of an item; one below kWords is compared whole
+  static constexpr double kThreshold = 0.5;  // share of an item's words that lie in such runs
 
   struct Item {
     std::string id;
     double share;
   };
   std::vector<std::string> files;
-  int64_t texts = 0;      // of the tuning set
-  int64_t checked = 0;    // items
-  int64_t too_short = 0;  // items with fewer than kWordsLeast words, of which nothing is said
+  int64_t texts = 0;        // of the tuning set
+  int64_t checked = 0;      // items
+  int64_t too_short = 0;    // items with fewer than kWordsLeast words, of which nothing is said
   std::vector<Item> items;  // at or above the threshold, in their order
 };
 

@@ -14,7 +14,8 @@ namespace hearth {
 namespace {
 
 constexpr const char* kTemplate =
-    "\n\nPlease reason step by step, and put your final answer within \\boxed{} at the end of it all.";
+    "\n\nPlease reason step by step, and put your final answer within \\boxed{} at the end of it "
+    "all.";
 
 std::string drawn_words(uint64_t seed, int n) {
   std::string out;
@@ -91,8 +92,8 @@ TEST(Contamination, TheShareDecides) {
 TEST(Contamination, ShortItemsAreComparedWholeOrNotAtAll) {
   const std::vector<std::string> prompts = {"What is 12 plus 30 today?", "12+30=?", "one two three",
                                             "鲁迅的原名是什么？", "水的沸点是多少度？"};
-  const Contamination c =
-      found(prompts, {{{"q", "Tell me. What is 12 plus 30 today?"}}, {{"q", "请问：鲁迅的原名是什么"}}});
+  const Contamination c = found(
+      prompts, {{{"q", "Tell me. What is 12 plus 30 today?"}}, {{"q", "请问：鲁迅的原名是什么"}}});
   EXPECT_EQ(c.too_short, 2);
   EXPECT_EQ(c.checked, 3);
   ASSERT_EQ(c.items.size(), 2u);

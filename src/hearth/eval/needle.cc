@@ -38,14 +38,14 @@ constexpr std::array<std::string_view, 20> kWhere = {
     "next to the bakery",     "in the narrow street", "below the vineyard",   "on the wet platform",
     "outside the small shop", "along the canal",      "between two orchards", "at the crossing"};
 constexpr std::array<std::string_view, 12> kWhen = {
-    "before noon",    "that evening",    "on a cold morning",  "all day long",
-    "after supper",   "in late autumn",  "during the holiday", "without any hurry",
-    "once more",      "for a whole hour", "as the sun went down", "a week later"};
+    "before noon",  "that evening",     "on a cold morning",    "all day long",
+    "after supper", "in late autumn",   "during the holiday",   "without any hurry",
+    "once more",    "for a whole hour", "as the sun went down", "a week later"};
 constexpr std::array<std::string_view, 16> kNames = {
-    "Amber", "Birch", "Cedar", "Dune",  "Ember", "Frost", "Grove", "Heron",
-    "Iris",  "Juniper", "Lark", "Maple", "Otter", "Raven", "Slate", "Thorn"};
-constexpr std::array<std::string_view, 8> kPlaces = {"Library", "Bridge",  "Harbour", "Archive",
-                                                     "Station", "Mill",    "Tower",   "Garden"};
+    "Amber", "Birch",   "Cedar", "Dune",  "Ember", "Frost", "Grove", "Heron",
+    "Iris",  "Juniper", "Lark",  "Maple", "Otter", "Raven", "Slate", "Thorn"};
+constexpr std::array<std::string_view, 8> kPlaces = {"Library", "Bridge", "Harbour", "Archive",
+                                                     "Station", "Mill",   "Tower",   "Garden"};
 
 constexpr std::string_view kOpening =
     "Below is a long text. Somewhere in it is a secret number. Remember it; a question about it "
@@ -74,10 +74,13 @@ struct Needle {
     state += kSplitMixStep;
     number = std::to_string(1'000'000 + (splitmix64(state) >> 32) % 9'000'000);
   }
-  std::string fact() const { return fmt::format("The secret number of the {} is {}.", thing, number); }
+  std::string fact() const {
+    return fmt::format("The secret number of the {} is {}.", thing, number);
+  }
   std::string question() const {
     return fmt::format(
-        "\n\nWhat is the secret number of the {} that the text names? Answer with the number alone.",
+        "\n\nWhat is the secret number of the {} that the text names? Answer with the number "
+        "alone.",
         thing);
   }
 };
@@ -161,7 +164,8 @@ Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
   for (const std::string_view text : {reply, std::string_view(joined)}) {
     for (size_t at = text.find(item.answer); at != text.npos; at = text.find(item.answer, at + 1)) {
       const size_t end = at + item.answer.size();
-      const bool alone = (at == 0 || !digit(text[at - 1])) && (end == text.size() || !digit(text[end]));
+      const bool alone =
+          (at == 0 || !digit(text[at - 1])) && (end == text.size() || !digit(text[end]));
       if (alone) return judgement_of(true);
     }
   }

@@ -138,6 +138,9 @@ std::string digest_of(const std::vector<EvalItem>& items) {
     for (const std::string* text : {&item.id, &item.prompt, &item.answer}) {
       hash.update(fmt::format("{}:{}", text->size(), *text));
     }
+    for (const std::string& choice : item.continuations) {
+      hash.update(fmt::format("{}:{}", choice.size(), choice));
+    }
   }
   return hash.hex();
 }

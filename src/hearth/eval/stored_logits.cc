@@ -59,8 +59,8 @@ Result<StoredLogits> StoredLogits::open(const std::string& path) {
 
 Status StoredLogits::check(const LogitsSubject& subject) const {
   if (subject_.ids != subject.ids || subject_.bos != subject.bos) {
-    return error(Code::invalid, "{}: expected the logits of this text by this tokenizer, found others",
-                 path_);
+    return error(Code::invalid,
+                 "{}: expected the logits of this text by this tokenizer, found others", path_);
   }
   if (subject_.window != subject.window) {
     return error(Code::invalid, "{}: expected windows of {} tokens, found {}", path_,
@@ -84,7 +84,8 @@ Result<std::vector<std::vector<float>>> StoredLogits::rows(int64_t first, int64_
     out.emplace_back(row, row + subject_.vocab);
     for (const float value : out.back()) {
       if (!std::isfinite(value)) {
-        return error(Code::corrupt, "{}: row {}: expected finite logits, found {}", path_, i, value);
+        return error(Code::corrupt, "{}: row {}: expected finite logits, found {}", path_, i,
+                     value);
       }
     }
   }

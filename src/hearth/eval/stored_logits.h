@@ -1,6 +1,7 @@
-// A reference's logits over a text, in a file: what a smaller machine compares a model with when the
-// reference itself doesn't fit beside it. A .safetensors file with `ids` I32 [tokens], the text, and
-// `logits` F32 [tokens - 1, vocab], before each token but the first; metadata `window` and `bos`.
+// A reference's logits over a text, in a file: what a smaller machine compares a model with when
+// the reference itself doesn't fit beside it. A .safetensors file with `ids` I32 [tokens], the
+// text, and `logits` F32 [tokens - 1, vocab], before each token but the first; metadata `window`
+// and `bos`.
 #pragma once
 
 #include <cstdint>

@@ -159,6 +159,9 @@ TEST_F(Files, RecordsOfAnotherRunAreRefused) {
     changed[0].*field = "another";
     EXPECT_EQ(RecordFile::open(path("r"), {{"seed", 1}}, changed).status().code(), Code::invalid);
   }
+  std::vector<EvalItem> continued = items;
+  continued[0].continuations = {" A"};
+  EXPECT_EQ(RecordFile::open(path("r"), {{"seed", 1}}, continued).status().code(), Code::invalid);
   EXPECT_TRUE(RecordFile::open(path("r"), {{"seed", 1}}, items).has_value());
   const std::string other = write("notes.txt", "my notes");
   EXPECT_FALSE(RecordFile::open(other, {{"seed", 1}}, items).has_value());

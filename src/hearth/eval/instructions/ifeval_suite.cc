@@ -1,6 +1,6 @@
-// See ifeval_suite.h. A reply is right (strict) when it follows all instructions of its prompt as it
-// stands. Loose: one of its forms without the first line, the last line, asterisks does, for each
-// instruction. An item's answer is its instructions, as JSON.
+// See ifeval_suite.h. A reply is right (strict) when it follows all instructions of its prompt as
+// it stands. Loose: one of its forms without the first line, the last line, asterisks does, for
+// each instruction. An item's answer is its instructions, as JSON.
 #include "hearth/eval/instructions/ifeval_suite.h"
 
 #include <algorithm>

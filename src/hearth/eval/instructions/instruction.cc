@@ -48,17 +48,16 @@ Result<Bound> bound_of(const Json& parameters, const char* number, const char* r
   TRY_ASSIGN(const std::string words, json_string(parameters, relation));
   bound.at_least = words == "at least";
   if (bound.at_least || words == "less than") return bound;
-  return error(Code::corrupt, "`{}`: expected \"at least\" or \"less than\", found \"{}\"", relation,
-               words);
+  return error(Code::corrupt, "`{}`: expected \"at least\" or \"less than\", found \"{}\"",
+               relation, words);
 }
 
 Result<Check> keywords(const Json& parameters) {
   TRY_ASSIGN(auto keywords, folded_list(parameters, "keywords"));
   return Check([keywords = std::move(keywords)](std::string_view reply) {
     const std::string text = lower(reply);
-    return std::all_of(keywords.begin(), keywords.end(), [&](const std::string& keyword) {
-      return text.find(keyword) != text.npos;
-    });
+    return std::all_of(keywords.begin(), keywords.end(),
+                       [&](const std::string& keyword) { return text.find(keyword) != text.npos; });
   });
 }
 
@@ -90,8 +89,8 @@ Result<Check> letter_frequency(const Json& parameters) {
 Result<Check> response_language(const Json& parameters) {
   TRY_ASSIGN(std::string language, json_string(parameters, "language"));
   if (!is_known_language(language)) {
-    return error(Code::unsupported, "`language`: expected a language that is known here, found \"{}\"",
-                 language);
+    return error(Code::unsupported,
+                 "`language`: expected a language that is known here, found \"{}\"", language);
   }
   return Check([language = std::move(language)](std::string_view reply) {
     return is_in_language(reply, language);
@@ -198,8 +197,8 @@ Result<Check> bullets(const Json& parameters) {
 
 Result<Check> constrained_response(const Json&) {
   return Check([](std::string_view reply) {
-    constexpr std::array<std::string_view, 3> kAnswers = {
-        "My answer is yes.", "My answer is no.", "My answer is maybe."};
+    constexpr std::array<std::string_view, 3> kAnswers = {"My answer is yes.", "My answer is no.",
+                                                          "My answer is maybe."};
     return std::any_of(kAnswers.begin(), kAnswers.end(),
                        [&](std::string_view answer) { return reply.find(answer) != reply.npos; });
   });
@@ -301,11 +300,13 @@ Result<Check> capital_words(const Json& parameters) {
 }
 
 Result<Check> english_capital(const Json&) {
-  return Check([](std::string_view reply) { return all_upper(reply) && is_in_language(reply, "en"); });
+  return Check(
+      [](std::string_view reply) { return all_upper(reply) && is_in_language(reply, "en"); });
 }
 
 Result<Check> english_lowercase(const Json&) {
-  return Check([](std::string_view reply) { return all_lower(reply) && is_in_language(reply, "en"); });
+  return Check(
+      [](std::string_view reply) { return all_lower(reply) && is_in_language(reply, "en"); });
 }
 
 Result<Check> no_comma(const Json&) {
@@ -363,7 +364,8 @@ Result<Check> make_check(std::string_view id, const Json& parameters) {
   for (const Kind& kind : kKinds) {
     if (kind.id == id) return kind.make(given);
   }
-  return error(Code::unsupported, "`instruction_id_list`: no checker of the instruction \"{}\"", id);
+  return error(Code::unsupported, "`instruction_id_list`: no checker of the instruction \"{}\"",
+               id);
 }
 
 std::vector<std::string_view> known_ids() {

@@ -24,9 +24,22 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
                                           unsigned seed) {
   using namespace hearth;
   static constexpr std::array<std::string_view, 16> kPieces = {
-      R"({"keywords":["a"]})", R"({"num_words":3,"relation":"at least"})",
-      R"({"language":"en"})", R"({"num_highlights":1})", "\n", "***", "*a*", "<<t>>", "[x]", "- ",
-      "P.S. ", "\"", "Dr. ", "1. ", "。", "\xE0\xA4"};
+      R"({"keywords":["a"]})",
+      R"({"num_words":3,"relation":"at least"})",
+      R"({"language":"en"})",
+      R"({"num_highlights":1})",
+      "\n",
+      "***",
+      "*a*",
+      "<<t>>",
+      "[x]",
+      "- ",
+      "P.S. ",
+      "\"",
+      "Dr. ",
+      "1. ",
+      "。",
+      "\xE0\xA4"};
   FuzzRandom random(seed);
   std::string text(text_of(data, size));
   if (random.once_in(3)) return give(mutate_bytes(std::move(text), 16), data, max_size);

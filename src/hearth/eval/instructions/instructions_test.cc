@@ -22,73 +22,117 @@ struct Case {
   std::vector<const char*> follow, break_it;
 };
 
-const std::vector<Case>& cases() {
-  static const std::vector<Case> kCases = {
-      {"keywords:existence", R"({"keywords":["Sun","rain drop"]})",
-       {"sunny RAIN DROPS"}, {"sun and rain", ""}},
-      {"keywords:frequency", R"({"keyword":"ab","frequency":2,"relation":"at least"})",
-       {"AB cab"}, {"ab", "aabb"}},
-      {"keywords:frequency", R"({"keyword":"ab","frequency":2,"relation":"less than"})",
-       {"ab", "none"}, {"ab ab"}},
-      {"keywords:forbidden_words", R"({"forbidden_words":["cat","né"]})",
-       {"category", "concat née"}, {"a Cat.", "cat", "(né)"}},
-      {"keywords:letter_frequency", R"({"letter":"Q","let_frequency":2,"let_relation":"at least"})",
-       {"Quick q"}, {"quick"}},
-      {"keywords:letter_frequency", R"({"letter":"#","let_frequency":1,"let_relation":"less than"})",
-       {"none"}, {"#one"}},
-      {"language:response_language", R"({"language":"de"})",
-       {"Der Hund ist nicht auf dem Tisch und das ist gut."},
-       {"The dog is not on the table.", "12", "Собака не на столе"}},
-      {"length_constraints:number_sentences", R"({"num_sentences":3,"relation":"less than"})",
-       {"One. Two.", "Dr. Low met J. K. Smith. They ate, e.g. 3.5 pies.", "1. First point\n2. Second"},
-       {"One. Two! Three?", "你好。再见！什么？"}},
-      {"length_constraints:number_sentences", R"({"num_sentences":2,"relation":"at least"})",
-       {"He said \"no.\" Then he left", "Wait... what?"}, {"One sentence only.", "a.b.c"}},
-      {"length_constraints:number_paragraphs", R"({"num_paragraphs":2})",
-       {"one\n***\ntwo", "*** one *** two ***"}, {"one", "one\n\ntwo", "a***  ***b"}},
-      {"length_constraints:number_words", R"({"num_words":3,"relation":"at least"})",
-       {"one, two - three"}, {"one two", "- - - -"}},
-      {"length_constraints:number_words", R"({"num_words":3,"relation":"less than"})",
-       {"हिन्दी में"}, {"one two three"}},
-      {"length_constraints:nth_paragraph_first_word",
-       R"({"num_paragraphs":2,"nth_paragraph":2,"first_word":"weeks"})",
-       {"a b\n\n\"Weeks,\" he said", "a\n\n\n\nWEEKS."}, {"weeks\n\na", "a\n\nweeksend", "a\nweeks"}},
-      {"detectable_content:number_placeholders", R"({"num_placeholders":2})",
-       {"[name] at [place]", "[a][b][c]"}, {"[name]", "[a\n] [b"}},
-      {"detectable_content:postscript", R"({"postscript_marker":"P.S."})",
-       {"text\nP.S. more", "p. s. more"}, {"PS more", "text"}},
-      {"detectable_content:postscript", R"({"postscript_marker":"P.P.S"})",
-       {"P.P.S more", "P. P. S. more"}, {"P.S. more"}},
-      {"detectable_format:number_bullet_lists", R"({"num_bullets":2})",
-       {"* a\n* b", "text\n - a\n\t* b"}, {"* a", "* a\n- b\n- c", "**a**\n**b**"}},
-      {"detectable_format:constrained_response", "{}",
-       {"My answer is maybe.", "So: My answer is no."}, {"my answer is no", "My answer is 5."}},
-      {"detectable_format:number_highlighted_sections", R"({"num_highlights":2})",
-       {"*a* and **b c**", "*a* *b* *c*"}, {"*a*", "**** ** *", "*a\nb*"}},
-      {"detectable_format:multiple_sections", R"({"section_spliter":"Day","num_sections":2})",
-       {"Day 1\nx\nDay 2\ny", "Day1 Day2"}, {"Day 1", "Day one Day two"}},
-      {"detectable_format:json_format", "{}",
-       {"{\"a\": [1]}", "```json\n{\"a\": 1}\n```", "```\n[]\n```"}, {"{a: 1}", "Here: {}", ""}},
-      {"detectable_format:title", "{}", {"<<My title>>\ntext"}, {"<My title>", "<< >>", "<<a\nb>>"}},
-      {"combination:two_responses", "{}",
-       {"one ****** two", "******\na\n******\nb"}, {"one", "a******a", "a******b******c",
-                                                    "a************b"}},
-      {"combination:repeat_prompt", R"({"prompt_to_repeat":" Say it. "})",
-       {"say it. Here", "\n SAY IT."}, {"I say it."}},
-      {"startend:end_checker", R"({"end_phrase":"Any questions?"})",
-       {"x any questions?\n", "\"x Any questions?\""}, {"Any questions? No."}},
-      {"startend:quotation", "{}", {"\"a\"", " \"b\"\n"}, {"\"", "a", "\"a", "'a'"}},
-      {"change_case:capital_word_frequency", R"({"capital_frequency":2,"capital_relation":"at least"})",
-       {"NASA and ESA", "A B"}, {"Nasa ESA"}},
-      {"change_case:english_capital", "{}", {"THE SUN IS UP AT 5."}, {"THE sun", "5", "ДА НЕТ"}},
-      {"change_case:english_lowercase", "{}", {"the sun is up."}, {"The sun", "5", "да"}},
-      {"punctuation:no_comma", "{}", {"none; here"}, {"one, two"}}};
-  return kCases;
-}
+const std::vector<Case> kCases = {
+    {"keywords:existence",
+     R"({"keywords":["Sun","rain drop"]})",
+     {"sunny RAIN DROPS"},
+     {"sun and rain", ""}},
+    {"keywords:frequency",
+     R"({"keyword":"ab","frequency":2,"relation":"at least"})",
+     {"AB cab"},
+     {"ab", "aabb"}},
+    {"keywords:frequency",
+     R"({"keyword":"ab","frequency":2,"relation":"less than"})",
+     {"ab", "none"},
+     {"ab ab"}},
+    {"keywords:forbidden_words",
+     R"({"forbidden_words":["cat","né"]})",
+     {"category", "concat née"},
+     {"a Cat.", "cat", "(né)"}},
+    {"keywords:letter_frequency",
+     R"({"letter":"Q","let_frequency":2,"let_relation":"at least"})",
+     {"Quick q"},
+     {"quick"}},
+    {"keywords:letter_frequency",
+     R"({"letter":"#","let_frequency":1,"let_relation":"less than"})",
+     {"none"},
+     {"#one"}},
+    {"language:response_language",
+     R"({"language":"de"})",
+     {"Der Hund ist nicht auf dem Tisch und das ist gut."},
+     {"The dog is not on the table.", "12", "Собака не на столе"}},
+    {"length_constraints:number_sentences",
+     R"({"num_sentences":3,"relation":"less than"})",
+     {"One. Two.", "Dr. Low met J. K. Smith. They ate, e.g. 3.5 pies.",
+      "1. First point\n2. Second"},
+     {"One. Two! Three?", "你好。再见！什么？"}},
+    {"length_constraints:number_sentences",
+     R"({"num_sentences":2,"relation":"at least"})",
+     {"He said \"no.\" Then he left", "Wait... what?"},
+     {"One sentence only.", "a.b.c"}},
+    {"length_constraints:number_paragraphs",
+     R"({"num_paragraphs":2})",
+     {"one\n***\ntwo", "*** one *** two ***"},
+     {"one", "one\n\ntwo", "a***  ***b"}},
+    {"length_constraints:number_words",
+     R"({"num_words":3,"relation":"at least"})",
+     {"one, two - three"},
+     {"one two", "- - - -"}},
+    {"length_constraints:number_words",
+     R"({"num_words":3,"relation":"less than"})",
+     {"हिन्दी में"},
+     {"one two three"}},
+    {"length_constraints:nth_paragraph_first_word",
+     R"({"num_paragraphs":2,"nth_paragraph":2,"first_word":"weeks"})",
+     {"a b\n\n\"Weeks,\" he said", "a\n\n\n\nWEEKS."},
+     {"weeks\n\na", "a\n\nweeksend", "a\nweeks"}},
+    {"detectable_content:number_placeholders",
+     R"({"num_placeholders":2})",
+     {"[name] at [place]", "[a][b][c]"},
+     {"[name]", "[a\n] [b"}},
+    {"detectable_content:postscript",
+     R"({"postscript_marker":"P.S."})",
+     {"text\nP.S. more", "p. s. more"},
+     {"PS more", "text"}},
+    {"detectable_content:postscript",
+     R"({"postscript_marker":"P.P.S"})",
+     {"P.P.S more", "P. P. S. more"},
+     {"P.S. more"}},
+    {"detectable_format:number_bullet_lists",
+     R"({"num_bullets":2})",
+     {"* a\n* b", "text\n - a\n\t* b"},
+     {"* a", "* a\n- b\n- c", "**a**\n**b**"}},
+    {"detectable_format:constrained_response",
+     "{}",
+     {"My answer is maybe.", "So: My answer is no."},
+     {"my answer is no", "My answer is 5."}},
+    {"detectable_format:number_highlighted_sections",
+     R"({"num_highlights":2})",
+     {"*a* and **b c**", "*a* *b* *c*"},
+     {"*a*", "**** ** *", "*a\nb*"}},
+    {"detectable_format:multiple_sections",
+     R"({"section_spliter":"Day","num_sections":2})",
+     {"Day 1\nx\nDay 2\ny", "Day1 Day2"},
+     {"Day 1", "Day one Day two"}},
+    {"detectable_format:json_format",
+     "{}",
+     {"{\"a\": [1]}", "```json\n{\"a\": 1}\n```", "```\n[]\n```"},
+     {"{a: 1}", "Here: {}", ""}},
+    {"detectable_format:title", "{}", {"<<My title>>\ntext"}, {"<My title>", "<< >>", "<<a\nb>>"}},
+    {"combination:two_responses",
+     "{}",
+     {"one ****** two", "******\na\n******\nb"},
+     {"one", "a******a", "a******b******c", "a************b"}},
+    {"combination:repeat_prompt",
+     R"({"prompt_to_repeat":" Say it. "})",
+     {"say it. Here", "\n SAY IT."},
+     {"I say it."}},
+    {"startend:end_checker",
+     R"({"end_phrase":"Any questions?"})",
+     {"x any questions?\n", "\"x Any questions?\""},
+     {"Any questions? No."}},
+    {"startend:quotation", "{}", {"\"a\"", " \"b\"\n"}, {"\"", "a", "\"a", "'a'"}},
+    {"change_case:capital_word_frequency",
+     R"({"capital_frequency":2,"capital_relation":"at least"})",
+     {"NASA and ESA", "A B"},
+     {"Nasa ESA"}},
+    {"change_case:english_capital", "{}", {"THE SUN IS UP AT 5."}, {"THE sun", "5", "ДА НЕТ"}},
+    {"change_case:english_lowercase", "{}", {"the sun is up."}, {"The sun", "5", "да"}},
+    {"punctuation:no_comma", "{}", {"none; here"}, {"one, two"}}};
 
 TEST(Instructions, AreVerified) {
   std::set<std::string_view> tried;
-  for (const Case& c : cases()) {
+  for (const Case& c : kCases) {
     const auto check = make_check(c.id, *parse_json(c.parameters));
     ASSERT_TRUE(check.has_value()) << c.id << ": " << check.status().message();
     for (const char* reply : c.follow) EXPECT_TRUE((*check)(reply)) << c.id << ": " << reply;
@@ -137,7 +181,8 @@ TEST(Language, ByScriptAndByCommonWords) {
       {"kn", "ಬೆಕ್ಕು ಮೇಜಿನ ಮೇಲೆ"}};
   for (const auto& [code, text] : texts) {
     for (const auto& [other, unused] : texts) {
-      EXPECT_EQ(is_in_language(text, other), std::string_view(code) == other) << text << " " << other;
+      EXPECT_EQ(is_in_language(text, other), std::string_view(code) == other)
+          << text << " " << other;
     }
   }
   EXPECT_FALSE(is_in_language("1234", "en"));
@@ -153,19 +198,21 @@ TEST(IfEval, PublicFormatStrictAndLoose) {
     std::filesystem::remove(path);
     return items;
   };
-  const auto items = load(
-      R"({"key":1000,"prompt":"p","instruction_id_list":["punctuation:no_comma",)"
-      R"("startend:end_checker"],"kwargs":[{},{"end_phrase":"Bye.","keywords":null}]})" "\n"
-      R"({"key":"b","prompt":"q","instruction_id_list":["detectable_format:json_format"],)"
-      R"("kwargs":[{}]})");
+  const auto items =
+      load(R"({"key":1000,"prompt":"p","instruction_id_list":["punctuation:no_comma",)"
+           R"("startend:end_checker"],"kwargs":[{},{"end_phrase":"Bye.","keywords":null}]})"
+           "\n"
+           R"({"key":"b","prompt":"q","instruction_id_list":["detectable_format:json_format"],)"
+           R"("kwargs":[{}]})");
   ASSERT_TRUE(items.has_value()) << items.status().message();
   ASSERT_EQ(items->size(), 2u);
   EXPECT_EQ((*items)[0].id, "1000");
   EXPECT_EQ((*items)[0].group, "2 instructions");
   EXPECT_TRUE(suite.judge((*items)[0], "So it is. Bye.")->right());
   const auto loosely = suite.judge((*items)[0], "Sure, here it is:\nSo it is. **Bye.**");
-  EXPECT_EQ(loosely->note, "not followed: punctuation:no_comma (loosely), "
-                           "startend:end_checker (loosely)");
+  EXPECT_EQ(loosely->note,
+            "not followed: punctuation:no_comma (loosely), "
+            "startend:end_checker (loosely)");
   EXPECT_EQ(suite.judge((*items)[1], "no")->note, "not followed: detectable_format:json_format");
   EXPECT_FALSE(suite.judge((*items)[1], "")->right());
   std::vector<EvalRecord> records(2);
@@ -185,8 +232,10 @@ TEST(IfEval, PublicFormatStrictAndLoose) {
       {"instruction loose", 2.0 / 3},     {"instruction strict punctuation", 0},
       {"instruction strict startend", 1}, {"instruction strict detectable_format", 0}};
   EXPECT_EQ(found, expected);
-  const auto refused = load(R"({"key":1,"prompt":"p","instruction_id_list":["a:b"],"kwargs":[{}]})");
-  EXPECT_NE(refused.status().message().find(":1: "), std::string::npos) << refused.status().message();
+  const auto refused =
+      load(R"({"key":1,"prompt":"p","instruction_id_list":["a:b"],"kwargs":[{}]})");
+  EXPECT_NE(refused.status().message().find(":1: "), std::string::npos)
+      << refused.status().message();
   EXPECT_NE(refused.status().message().find("\"a:b\""), std::string::npos);
   EXPECT_FALSE(load(R"({"key":1,"prompt":"p","instruction_id_list":[],"kwargs":[]})").has_value());
 }

@@ -13,8 +13,28 @@ namespace hearth::instructions {
 namespace {
 
 enum class Script {
-  none, latin, cyrillic, greek, hebrew, arabic, devanagari, bengali, gurmukhi, gujarati, tamil,
-  telugu, kannada, malayalam, thai, lao, burmese, khmer, ethiopic, hangul, kana, han
+  none,
+  latin,
+  cyrillic,
+  greek,
+  hebrew,
+  arabic,
+  devanagari,
+  bengali,
+  gurmukhi,
+  gujarati,
+  tamil,
+  telugu,
+  kannada,
+  malayalam,
+  thai,
+  lao,
+  burmese,
+  khmer,
+  ethiopic,
+  hangul,
+  kana,
+  han
 };
 
 struct Block {
@@ -24,22 +44,22 @@ struct Block {
 
 // The blocks of Unicode in which letters of a script lie.
 constexpr std::array<Block, 32> kBlocks = {
-    {{0x41, 0x5A, Script::latin},          {0x61, 0x7A, Script::latin},
-     {0xC0, 0x24F, Script::latin},         {0x370, 0x3FF, Script::greek},
-     {0x400, 0x52F, Script::cyrillic},     {0x590, 0x5FF, Script::hebrew},
-     {0x600, 0x6FF, Script::arabic},       {0x750, 0x77F, Script::arabic},
-     {0x900, 0x97F, Script::devanagari},   {0x980, 0x9FF, Script::bengali},
-     {0xA00, 0xA7F, Script::gurmukhi},     {0xA80, 0xAFF, Script::gujarati},
-     {0xB80, 0xBFF, Script::tamil},        {0xC00, 0xC7F, Script::telugu},
-     {0xC80, 0xCFF, Script::kannada},      {0xD00, 0xD7F, Script::malayalam},
-     {0xE00, 0xE7F, Script::thai},         {0xE80, 0xEFF, Script::lao},
-     {0x1000, 0x109F, Script::burmese},    {0x1100, 0x11FF, Script::hangul},
-     {0x1200, 0x139F, Script::ethiopic},   {0x1780, 0x17FF, Script::khmer},
-     {0x1E00, 0x1EFF, Script::latin},      {0x1F00, 0x1FFF, Script::greek},
-     {0x3040, 0x30FF, Script::kana},       {0x3130, 0x318F, Script::hangul},
-     {0x31F0, 0x31FF, Script::kana},       {0x3400, 0x4DBF, Script::han},
-     {0x4E00, 0x9FFF, Script::han},        {0xAC00, 0xD7AF, Script::hangul},
-     {0xFB50, 0xFDFF, Script::arabic},     {0xFE70, 0xFEFF, Script::arabic}}};
+    {{0x41, 0x5A, Script::latin},        {0x61, 0x7A, Script::latin},
+     {0xC0, 0x24F, Script::latin},       {0x370, 0x3FF, Script::greek},
+     {0x400, 0x52F, Script::cyrillic},   {0x590, 0x5FF, Script::hebrew},
+     {0x600, 0x6FF, Script::arabic},     {0x750, 0x77F, Script::arabic},
+     {0x900, 0x97F, Script::devanagari}, {0x980, 0x9FF, Script::bengali},
+     {0xA00, 0xA7F, Script::gurmukhi},   {0xA80, 0xAFF, Script::gujarati},
+     {0xB80, 0xBFF, Script::tamil},      {0xC00, 0xC7F, Script::telugu},
+     {0xC80, 0xCFF, Script::kannada},    {0xD00, 0xD7F, Script::malayalam},
+     {0xE00, 0xE7F, Script::thai},       {0xE80, 0xEFF, Script::lao},
+     {0x1000, 0x109F, Script::burmese},  {0x1100, 0x11FF, Script::hangul},
+     {0x1200, 0x139F, Script::ethiopic}, {0x1780, 0x17FF, Script::khmer},
+     {0x1E00, 0x1EFF, Script::latin},    {0x1F00, 0x1FFF, Script::greek},
+     {0x3040, 0x30FF, Script::kana},     {0x3130, 0x318F, Script::hangul},
+     {0x31F0, 0x31FF, Script::kana},     {0x3400, 0x4DBF, Script::han},
+     {0x4E00, 0x9FFF, Script::han},      {0xAC00, 0xD7AF, Script::hangul},
+     {0xFB50, 0xFDFF, Script::arabic},   {0xFE70, 0xFEFF, Script::arabic}}};
 
 struct Language {
   std::string_view code;

@@ -12,8 +12,8 @@ namespace hearth::instructions {
 namespace {
 
 constexpr std::array<std::string_view, 20> kAbbreviations = {
-    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr",  "vs",  "etc",
-    "eg", "ie",  "inc", "ltd", "co", "no", "fig", "e.g", "i.e", "approx"};
+    "mr", "mrs", "ms",  "dr",  "prof", "st", "jr",  "sr",  "vs",  "etc",
+    "eg", "ie",  "inc", "ltd", "co",   "no", "fig", "e.g", "i.e", "approx"};
 
 // Full stops and their like of scripts that put no space behind them, or write another sign.
 bool ends_without_space(uint32_t c) {
@@ -49,7 +49,8 @@ bool stop_of_word(std::string_view text, size_t stop) {
   if (std::find(kAbbreviations.begin(), kAbbreviations.end(), word) != kAbbreviations.end()) {
     return true;
   }
-  const bool digits = std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits =
+      std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
   const size_t line = text.substr(0, stop).rfind('\n') + 1;  // 0: npos + 1
   if (!word.empty() && digits && trimmed(text.substr(line, stop - line)) == word) return true;
   const bool initial = word.size() == 1 && word[0] >= 'a' && word[0] <= 'z' && word != "i";
