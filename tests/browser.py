@@ -96,7 +96,14 @@ class Browser:
         return self.call("POST", "element", {"using": "css selector", "value": css})[ELEMENT]
 
     def click(self, css: str):
-        self.call("POST", f"element/{self.find(css)}/click")
+        """Again where the page moved under the pointer: a reply that grows scrolls what is above it."""
+        end = time.monotonic() + 10
+        while True:
+            try:
+                return self.call("POST", f"element/{self.find(css)}/click")
+            except AssertionError as error:
+                if "click intercepted" not in str(error) or time.monotonic() > end:
+                    raise
 
     def type(self, css: str, text: str):
         self.call("POST", f"element/{self.find(css)}/value", {"text": text})
