@@ -73,8 +73,10 @@ void print_result(const EvalReport& report, const Session& session) {
         "contamination: {}\n",
         in_words(*report.contamination, score_without(*report.contamination, result.records)));
   }
-  fmt::print("{} of {} replies right; {:.1f} tokens/s\n", result.all.right, result.all.replies,
-             json["tok_s"].get<double>());
+  fmt::print("{} of {} replies right", result.all.right, result.all.replies);
+  const auto speed = json["tok_s"].get<double>();
+  if (speed > 0) fmt::print("; {:.1f} tokens/s", speed);  // by likelihood nothing is generated
+  fmt::print("\n");
 }
 
 // On the model that the options open.
