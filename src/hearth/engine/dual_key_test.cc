@@ -5,25 +5,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <boost/math/distributions/chi_squared.hpp>
 #include <cmath>
 #include <map>
 #include <random>
 
 #include "hearth/engine/answer_mark.h"
+#include "hearth/engine/draws_testing.h"
 #include "hearth/engine/testing.h"
 #include "hearth/guard/watermark/detector.h"
 
 namespace hearth {
 namespace {
 
-std::vector<float> random_logits(size_t count, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, 2);
-  std::vector<float> out(count);
-  for (float& l : out) l = normal(random);
-  return out;
-}
+using test::expect_fits, test::random_logits;
 
 // One that guesses: what the model says, and noise.
 std::vector<float> disturbed(std::vector<float> logits, float noise, uint32_t seed) {
@@ -44,24 +38,6 @@ std::map<int32_t, double> by_id(const std::vector<Candidate>& candidates) {
   std::map<int32_t, double> out;
   for (const Candidate& c : candidates) out[c.id] = c.probability;
   return out;
-}
-
-// Whether counts fit probabilities; refuses what fits once in a thousand times, or not at all.
-template <typename Key>
-void expect_fits(const std::map<Key, double>& expected, const std::map<Key, int>& counts,
-                 double draws) {
-  double sum = 0;
-  int cells = 0;
-  for (const auto& [key, probability] : expected) {
-    if (probability * draws < 10) continue;
-    const auto found = counts.find(key);
-    const double difference = (found == counts.end() ? 0 : found->second) - probability * draws;
-    sum += difference * difference / (probability * draws);
-    ++cells;
-  }
-  for (const auto& [key, count] : counts) EXPECT_TRUE(expected.contains(key));
-  ASSERT_GT(cells, 2);
-  EXPECT_LT(sum, quantile(complement(boost::math::chi_squared_distribution<double>(cells), 1e-3)));
 }
 
 struct Case {

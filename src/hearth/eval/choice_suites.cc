@@ -15,10 +15,7 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kReplyTokensMax = 32'768;
 constexpr int64_t kContinuationTokensMax = 1024;
-constexpr double kTemperature = 0.6;
-constexpr double kTopP = 0.95;
 constexpr size_t kChoicesMax = 26;
 
 struct Question {
@@ -265,9 +262,9 @@ Suite suite(const Description& of, bool continued) {
   Suite out;
   out.name = of.name;
   out.description = of.text;
-  out.max_tokens = continued ? kContinuationTokensMax : kReplyTokensMax;
-  out.temperature = continued ? 0 : kTemperature;
-  out.top_p = continued ? 1 : kTopP;
+  out.max_tokens = continued ? kContinuationTokensMax : kR1ReplyTokensMax;
+  out.temperature = continued ? 0 : kR1Temperature;
+  out.top_p = continued ? 1 : kR1TopP;
   out.load = [&of, continued](const std::string& path) {
     return of.load_file(path, {of.chinese, continued});
   };

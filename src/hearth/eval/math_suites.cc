@@ -12,10 +12,6 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kReplyTokensMax = 32'768;  // what R1's published scores allow
-constexpr double kTemperature = 0.6;
-constexpr double kTopP = 0.95;
-
 constexpr std::string_view kInstruction =
     "\nPlease reason step by step, and put your final answer within \\boxed{}.";
 constexpr std::string_view kChineseInstruction = "\n请逐步推理，并将最终答案放在\\boxed{}中。";
@@ -115,10 +111,10 @@ Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
 
 Suite suite(std::string name, std::string description,
             Result<std::vector<EvalItem>> (*load_file)(const std::string&)) {
-  return {std::move(name), std::move(description),
-          kReplyTokensMax, kTemperature,
-          kTopP,           "",
-          load_file,       judge};
+  return {std::move(name),   std::move(description),
+          kR1ReplyTokensMax, kR1Temperature,
+          kR1TopP,           "",
+          load_file,         judge};
 }
 
 }  // namespace

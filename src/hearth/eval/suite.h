@@ -12,6 +12,11 @@
 
 namespace hearth {
 
+// R1's published setting: what its scores were measured with.
+inline constexpr int64_t kR1ReplyTokensMax = 32'768;
+inline constexpr double kR1Temperature = 0.6;
+inline constexpr double kR1TopP = 0.95;
+
 struct EvalItem {
   std::string id;
   std::string group;   // the score is also given for each group, e.g. "add"

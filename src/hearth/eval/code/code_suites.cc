@@ -13,10 +13,6 @@
 namespace hearth::code {
 namespace {
 
-constexpr int64_t kReplyTokensMax = 32'768;  // R1's published setting, as for mathematics
-constexpr double kTemperature = 0.6;
-constexpr double kTopP = 0.95;
-
 EvalItem item_of(std::string id, std::string prompt, const CodeTask& task) {
   EvalItem item;
   item.id = std::move(id);
@@ -140,9 +136,9 @@ Suite suite(std::string name, std::string description, std::string data_files,
             std::function<Result<EvalItem>(const Json&)> item) {
   return {std::move(name),
           std::move(description),
-          kReplyTokensMax,
-          kTemperature,
-          kTopP,
+          kR1ReplyTokensMax,
+          kR1Temperature,
+          kR1TopP,
           std::move(data_files),
           [item = std::move(item)](const std::string& path) { return read_items(path, item); },
           judge,

@@ -15,9 +15,6 @@
 namespace hearth::instructions {
 namespace {
 
-constexpr int64_t kReplyTokensMax = 32'768;
-constexpr double kTemperature = 0.6;
-constexpr double kTopP = 0.95;
 constexpr size_t kInstructionsMax = 64;
 constexpr int64_t kBootstrapDraws = 1000;
 
@@ -214,9 +211,9 @@ const Suite& ifeval_suite() {
     Suite suite;
     suite.name = "ifeval";
     suite.description = "instructions that a program can verify, of IFEval, by --data";
-    suite.max_tokens = kReplyTokensMax;
-    suite.temperature = kTemperature;
-    suite.top_p = kTopP;
+    suite.max_tokens = kR1ReplyTokensMax;
+    suite.temperature = kR1Temperature;
+    suite.top_p = kR1TopP;
     suite.load = load;
     suite.judge = judge;
     suite.measures = measures;

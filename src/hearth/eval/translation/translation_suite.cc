@@ -15,8 +15,6 @@ namespace hearth::translation {
 namespace {
 
 constexpr int64_t kReplyTokensMax = 8192;  // thought and one sentence
-constexpr double kTemperature = 0.6;
-constexpr double kTopP = 0.95;
 constexpr int64_t kBootstrapDraws = 1000;  // as sacreBLEU does
 
 // Codes of ISO 639, of two letters and of three (FLORES: "swh_Latn"), and what prompts call them.
@@ -212,8 +210,8 @@ const Suite& translation_suite() {
       "translation",
       "sentences of FLORES, TICO-19 or a JSONL with two languages, by --data",
       kReplyTokensMax,
-      kTemperature,
-      kTopP,
+      kR1Temperature,
+      kR1TopP,
       "",
       load,
       judge,

@@ -63,17 +63,11 @@ class Writer {
   // Null: unmarked, by the writer's own dice.
   std::vector<int32_t> write(const std::vector<Choice>& choices, size_t tokens,
                              const SourceKeys* keys) {
-    std::vector<int32_t> out;
-    Contexts contexts(keys ? keys->window : kWindowDefault);
-    while (out.size() < tokens) {
-      const Choice& choice = pick(choices);
-      const auto first = static_cast<int32_t>(random_() % kVocabulary);
-      const auto& here = contexts.here();
-      out.push_back(keys && here ? race(choice, first, here->under(keys->race))
-                                 : roll(choice, first));
-      contexts.take(out.back());
-    }
-    return out;
+    return write_each(choices, tokens, keys ? keys->window : kWindowDefault,
+                      [&](const Choice& choice, int32_t first, const auto& here) {
+                        return keys && here ? race(choice, first, here->under(keys->race))
+                                            : roll(choice, first);
+                      });
   }
 
   // With two keys: `guessed` of the places that bear a mark have a guess, drawn from what `choices`
@@ -81,37 +75,21 @@ class Writer {
   // sampling.
   std::vector<int32_t> write_guessed(const std::vector<Choice>& choices, size_t tokens,
                                      const SourceKeys& keys, double guessed, double wrong) {
-    std::vector<int32_t> out;
-    Contexts contexts(keys.window);
-    while (out.size() < tokens) {
-      const Choice& choice = pick(choices);
-      const auto first = static_cast<int32_t>(random_() % kVocabulary);
-      const auto& here = contexts.here();
-      if (!here) {
-        out.push_back(roll(choice, first));
-      } else if (unit() >= guessed) {
-        out.push_back(race(choice, first, here->under(keys.race)));
-      } else {
-        out.push_back(check(choice, first, *here, keys, wrong));
-      }
-      contexts.take(out.back());
-    }
-    return out;
+    return write_each(choices, tokens, keys.window,
+                      [&](const Choice& choice, int32_t first, const auto& here) {
+                        if (!here) return roll(choice, first);
+                        if (unit() >= guessed) return race(choice, first, here->under(keys.race));
+                        return check(choice, first, *here, keys, wrong);
+                      });
   }
 
   // At temperature 0, the logits of green tokens raised by `bias`.
   std::vector<int32_t> write_greedily(const std::vector<Choice>& choices, size_t tokens,
                                       const SourceKeys& keys, double bias) {
-    std::vector<int32_t> out;
-    Contexts contexts(keys.window);
-    while (out.size() < tokens) {
-      const Choice& choice = pick(choices);
-      const auto first = static_cast<int32_t>(random_() % kVocabulary);
-      const auto& here = contexts.here();
-      out.push_back(here ? prefer(choice, first, here->under(keys.green), bias) : first);
-      contexts.take(out.back());
-    }
-    return out;
+    return write_each(choices, tokens, keys.window,
+                      [&](const Choice& choice, int32_t first, const auto& here) {
+                        return here ? prefer(choice, first, here->under(keys.green), bias) : first;
+                      });
   }
 
   // A share of the places replaced, dropped or given a new token before them, a third each.
@@ -130,6 +108,21 @@ class Writer {
   double unit() { return std::uniform_real_distribution<double>()(random_); }
 
  private:
+  // `next(choice, first, here)`: the token of a place; `here` is empty where no mark may stand.
+  template <typename Next>
+  std::vector<int32_t> write_each(const std::vector<Choice>& choices, size_t tokens, int window,
+                                  const Next& next) {
+    std::vector<int32_t> out;
+    Contexts contexts(window);
+    while (out.size() < tokens) {
+      const Choice& choice = pick(choices);
+      const auto first = static_cast<int32_t>(random_() % kVocabulary);
+      out.push_back(next(choice, first, contexts.here()));
+      contexts.take(out.back());
+    }
+    return out;
+  }
+
   const Choice& pick(const std::vector<Choice>& choices) {
     double u = unit();
     for (const Choice& c : choices) {
