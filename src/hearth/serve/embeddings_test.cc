@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "hearth/serve/held_backend.h"
 #include "hearth/serve/request_timeout.h"
-#include "hearth/serve/test_server.h"
 
 namespace hearth::serve {
 namespace {
@@ -222,11 +222,14 @@ TEST(RequestTimeout, IsSecondsOrMilliseconds) {
 
 // Waiting in the queue counts: the answer before it is endless.
 TEST(RequestTimeout, EndsWhatWaitsAndWhatRuns) {
-  TestServer server;
+  HeldBackend backend;
+  TestServer server({.backend = &backend});
+  const Held held(backend);
   const std::string endless = chat_body("7*8=?", R"(,"stream":true,"temperature":1,)"
                                                  R"("logit_bias":{"1":-100},"max_tokens":400)");
   std::vector<HttpReply> running;
   for (int i = 0; i < 4; ++i) running.push_back(server.post("/v1/chat/completions", endless));
+  ASSERT_TRUE(held.step_until([&] { return server.metric("hearth_num_requests_running") == 4; }));
   for (const std::string& body : {endless, chat_body("1+1=?")}) {
     RequestHead head;
     head.method = "POST";
@@ -238,9 +241,14 @@ TEST(RequestTimeout, EndsWhatWaitsAndWhatRuns) {
     ASSERT_TRUE(context.deadline.has_value());
     const HttpReply reply = server.service->handle(head, context, body);
     ASSERT_TRUE(reply.pending);
-    int status = 0;
-    const Json error = parsed(wait_for(*reply.pending, &status))["error"];
-    EXPECT_EQ(status, 408);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::optional<HttpReply> whole;
+    ASSERT_TRUE(held.step_until([&] {
+      whole = reply.pending->poll(false).whole;
+      return whole.has_value();
+    }));
+    const Json error = parsed(whole->body)["error"];
+    EXPECT_EQ(whole->status, 408);
     EXPECT_EQ(error["code"], "deadline_exceeded");
   }
   EXPECT_EQ(server.metric("hearth_requests_failed_total"), 2);

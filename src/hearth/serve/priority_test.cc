@@ -5,7 +5,7 @@
 #include <fstream>
 #include <mutex>
 
-#include "hearth/serve/test_server.h"
+#include "hearth/serve/held_backend.h"
 
 namespace hearth::serve {
 namespace {
@@ -27,14 +27,15 @@ std::string text_of(PendingAnswer& pending) {
   return parsed(wait_for(pending))["choices"][0]["text"].get<std::string>();
 }
 
-// All four seats of the test server are taken.
-std::vector<HttpReply> fill(TestServer& server, int64_t priority, const std::string& key = "") {
+// All four seats of the test server are taken, by answers that are long from their end.
+std::vector<HttpReply> fill(TestServer& server, const Held& held, int64_t priority,
+                            const std::string& key = "") {
   std::vector<HttpReply> out;
   for (int64_t seed = 0; seed < 4; ++seed) {
     out.push_back(server.post(kPath, body_of(seed, 400, with_priority(priority)), key));
     EXPECT_TRUE(out.back().pending) << out.back().body;
   }
-  EXPECT_TRUE(server.wait_for_metric("hearth_num_requests_running", 4));
+  EXPECT_TRUE(held.step_until([&] { return server.metric("hearth_num_requests_running") == 4; }));
   return out;
 }
 
@@ -59,8 +60,10 @@ class Ends {
 };
 
 TEST(Priority, TheLowerNumberTakesTheNextSeat) {
-  TestServer server;
-  const auto running = fill(server, -50);
+  HeldBackend backend;
+  TestServer server({.backend = &backend});
+  auto held = std::make_unique<Held>(backend);
+  const auto running = fill(server, *held, -50);
   Ends ends;
   std::vector<HttpReply> waiting;
   for (const int64_t priority : {10, 3, -1, 10}) {
@@ -69,8 +72,9 @@ TEST(Priority, TheLowerNumberTakesTheNextSeat) {
   }
   waiting.push_back(server.post("/v1/embeddings", R"({"input":"1","priority":-2})"));
   ends.watch(waiting.back(), "-2");
-  ASSERT_TRUE(server.wait_for_metric("hearth_num_requests_waiting", 5));
+  ASSERT_TRUE(held->step_until([&] { return server.metric("hearth_num_requests_waiting") == 5; }));
   running[0].pending->abandon(Abandon::disconnected);  // one seat: one after the other
+  held.reset();
   ASSERT_TRUE(TestServer::wait([&] { return ends.names().size() == 5; }));
   EXPECT_EQ(ends.names(), (std::vector<std::string>{"-2", "-1", "3", "10", "10"}));
   EXPECT_EQ(server.metric("hearth_num_preemptions_total"), 0);
@@ -78,14 +82,17 @@ TEST(Priority, TheLowerNumberTakesTheNextSeat) {
 }
 
 TEST(Priority, WhoMakesWayGetsTheSameAnswer) {
-  TestServer server;
+  HeldBackend backend;
+  TestServer server({.backend = &backend});
   std::vector<std::string> alone;
   for (int64_t seed = 0; seed < 4; ++seed) {
     alone.push_back(text_of(*server.post(kPath, body_of(seed, 400)).pending));
   }
-  const auto running = fill(server, 0);
+  auto held = std::make_unique<Held>(backend);
+  const auto running = fill(server, *held, 0);
   const HttpReply urgent = server.post(kPath, body_of(9, 1, with_priority(-1)));
   ASSERT_TRUE(urgent.pending);
+  held.reset();
   wait_for(*urgent.pending);
   EXPECT_GE(server.metric("hearth_num_preemptions_total"), 1) << "it waited for its seat";
   for (size_t i = 0; i < 4; ++i) EXPECT_EQ(text_of(*running[i].pending), alone[i]) << i;
@@ -145,8 +152,10 @@ TEST(Priority, NobodyPassesItsKey) {
 // Requests that name none have their key's.
 TEST(Priority, AKeysOwnIsItsDefault) {
   const Keys keys;
-  TestServer server({.access = keys.access()});
-  const auto running = fill(server, -10, keys.ward);
+  HeldBackend backend;
+  TestServer server({.access = keys.access(), .backend = &backend});
+  auto held = std::make_unique<Held>(backend);
+  const auto running = fill(server, *held, -10, keys.ward);
   Ends ends;
   std::vector<HttpReply> waiting;
   for (const auto& [key, name] : {std::pair(keys.visitor, "visitor"),
@@ -154,8 +163,9 @@ TEST(Priority, AKeysOwnIsItsDefault) {
     waiting.push_back(server.post(kPath, body_of(9, 1), key));
     ends.watch(waiting.back(), name);
   }
-  ASSERT_TRUE(server.wait_for_metric("hearth_num_requests_waiting", 3));
+  ASSERT_TRUE(held->step_until([&] { return server.metric("hearth_num_requests_waiting") == 3; }));
   running[0].pending->abandon(Abandon::disconnected);
+  held.reset();
   ASSERT_TRUE(TestServer::wait([&] { return ends.names().size() == 3; }));
   EXPECT_EQ(ends.names(), (std::vector<std::string>{"ward", "plain", "visitor"}));
   for (const HttpReply& reply : waiting) reply.pending->set_listener({});

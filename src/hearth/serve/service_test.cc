@@ -8,7 +8,7 @@
 #include <random>
 #include <thread>
 
-#include "hearth/serve/test_server.h"
+#include "hearth/serve/held_backend.h"
 
 namespace hearth::serve {
 namespace {
@@ -216,20 +216,23 @@ TEST(Service, AStreamThatNobodyReadsIsGivenUp) {
 // From admission, not from the step that looks at it first: what waits behind four others has
 // waited.
 TEST(Service, QueueTimeIsCountedOnceForEachRequest) {
-  TestServer server;
+  HeldBackend backend;
+  TestServer server({.backend = &backend});
+  auto held = std::make_unique<Held>(backend);
   const auto queued = [&] { return server.metric("hearth_request_queue_time_seconds_count"); };
   const auto waited = [&] { return server.metric("hearth_request_queue_time_seconds_sum"); };
   HttpReply first =
       server.post("/v1/chat/completions",
                   chat_body("7*8=?", R"(,"n":4,"temperature":1,"logit_bias":{"1":-100})"));
   ASSERT_TRUE(first.pending);
-  ASSERT_TRUE(server.wait_for_metric("hearth_num_requests_running", 4));
+  ASSERT_TRUE(held->step_until([&] { return server.metric("hearth_num_requests_running") == 4; }));
   EXPECT_EQ(queued(), 1) << "four choices are one request";
   const double before = waited();
   const HttpReply second = server.post("/v1/embeddings", R"({"input":["1","2"]})");
   ASSERT_TRUE(second.pending);
   std::this_thread::sleep_for(milliseconds(50));
   first.pending->abandon(Abandon::disconnected);
+  held.reset();
   wait_for(*second.pending);
   EXPECT_EQ(queued(), 2);
   EXPECT_GE(waited() - before, 0.05);

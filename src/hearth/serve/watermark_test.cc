@@ -1,6 +1,8 @@
 // The watermark through the server: every answer is marked or refused under `require`, whatever the
 // route asks; the detector's route finds it in the text that the client got.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 
@@ -12,7 +14,8 @@ namespace {
 
 watermark::Policy policy(const std::string& mode, const std::string& greedy = "bias",
                          const std::vector<std::string>& sources = {"clinic/mini"}) {
-  const std::string path = testing::TempDir() + "hearth_serve_watermark.json";
+  const std::string path =
+      fmt::format("{}hearth_serve_watermark_{}.json", testing::TempDir(), ::getpid());
   const Json key = {{"format", "hearth-watermark-1"},
                     {"secret", std::string(64, '7')},
                     {"window", watermark::kWindowDefault},

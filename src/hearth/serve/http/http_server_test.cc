@@ -55,9 +55,9 @@ TEST(HttpServer, BodiesThatNeverComeAreCut) {
 }
 
 TEST(HttpServer, TellsAClientThatAsksToContinue) {
-  HttpTestServer server(impatient());
   const std::string head = kPost + "Content-Length: 14\r\nExpect: 100-continue\r\n\r\n";
   {
+    HttpTestServer server;
     const Client follows(server.http->port());
     follows.send(head);
     const std::string told = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -65,6 +65,7 @@ TEST(HttpServer, TellsAClientThatAsksToContinue) {
     follows.send(R"({"prompt":"a"})");
     EXPECT_EQ(server.status_of(follows.read(12)), "200");
   }
+  HttpTestServer server(impatient());
   const Client never(server.http->port());
   never.send(head);
   const std::string answer = never.read();
