@@ -115,7 +115,7 @@ soak: rings  ## what .ci/run has no time for: the slow rings, a crowd of streams
 	@build/src/hearth/engine/engine_test --gtest_also_run_disabled_tests --gtest_filter="*DISABLED_TenThousand*"
 	@build/src/hearth/guard/guard_test --gtest_also_run_disabled_tests --gtest_filter='*DISABLED_AThousandKills*'
 	@bench/serving/soak.py --streams 1000 --seconds 600
-	@python3 tests/gateway_test.py build/hearth . 500
+	@python3 tests/fault_test.py build/hearth . 500
 	@AUDIT_KILLS=100 python3 tests/audit_test.py build/hearth .
 	@$(MAKE) fuzz SECONDS_EACH=3600
 

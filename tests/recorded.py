@@ -16,11 +16,12 @@ class Recorder(unittest.TextTestResult):
         self.outcomes: list[tuple[str, str]] = []
 
     def stopTest(self, test):
-        bad = {t.id() for t, _ in self.failures + self.errors}
+        bad = [said for t, said in self.failures + self.errors if t.id().startswith(test.id())]
         reasons = [reason for t, reason in self.skipped if t.id() == test.id()]
         mark = f"<skipped message={quoteattr(reasons[0])}/>" if reasons else ""
-        if any(test.id() in b for b in bad):
-            mark = "<failure/>"
+        if bad:
+            last_lines = "\n".join(bad[0].strip().splitlines()[-6:])
+            mark = f"<failure message={quoteattr(last_lines)}/>"
         self.outcomes.append((test.id(), mark))
         super().stopTest(test)
 

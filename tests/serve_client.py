@@ -41,12 +41,16 @@ def write_adapter(folder: str, size: float):
 
 
 class Server:
-    """A running server; `with` ends it and insists on exit code 0."""
+    """A running server; `with` ends it and insists on exit code 0. `inside`: a command that runs it
+    somewhere else, such as in a network namespace."""
 
-    def __init__(self, *args: str, model: str = MINI, port: int = 0):
+    def __init__(self, *args: str, model: str = MINI, host: str = "127.0.0.1", port: int = 0,
+                 inside: tuple[str, ...] = ()):
         self.log = tempfile.TemporaryFile("w+")
+        self.host = host
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--model", model, "--port", str(port), "--json", *args],
+            [*inside, BINARY, "serve", "--model", model, "--host", host, "--port", str(port), "--json",
+             *args],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
         if not line:
@@ -71,7 +75,7 @@ class Server:
         return self.log.read()
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return http.client.HTTPConnection(self.host, self.port, timeout=60)
 
     def ask(self, method: str, path: str, body=None, **headers):
         """Status, headers, and the body: JSON where it is."""
@@ -97,7 +101,7 @@ class Server:
 
     def raw(self, data: bytes, seconds: float = 20, finish: bool = False) -> bytes:
         """What comes back to these bytes, until the server closes or the first reply is whole."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as sock:
+        with socket.create_connection((self.host, self.port), timeout=seconds) as sock:
             with contextlib.suppress(ConnectionError):
                 sock.sendall(data)
                 if finish:
@@ -116,7 +120,7 @@ class Server:
         """A stream of which nothing has been read yet."""
         body = json.dumps({"messages": [{"role": "user", "content": "7*8=?"}], "stream": True,
                            **members}).encode()
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        sock = socket.create_connection((self.host, self.port), timeout=60)
         sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
                      + str(len(body)).encode() + b"\r\n\r\n" + body)
         return sock
