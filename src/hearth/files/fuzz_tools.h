@@ -10,6 +10,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 #include <string_view>
@@ -17,6 +19,7 @@
 
 #include "hearth/base/check.h"
 #include "hearth/base/status.h"
+#include "hearth/files/json.h"
 #include "hearth/files/outside_bytes.h"
 
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
@@ -79,18 +82,15 @@ inline std::string mutate_bytes(std::string bytes, size_t room) {
   return bytes;
 }
 
-// Replaces a number of a JSON text, repeats or drops a piece of it, or puts in a hostile token.
-inline std::string mutate_json(std::string text, FuzzRandom& random) {
-  static constexpr std::array<std::string_view, 24> kTokens = {
-      "{",          "}",        "[",         "]",     ",",
-      ":",          "null",     "true",      "-1",    "1e300",
-      "1e400",      "0.5",      "\"\"",      "\"a\"", "\\u0000",
-      "\\ud800",    "[[[[[[[[", "\"\\n\"",   "\xFF",  "\xF0\x9F\x98",
-      "4294967296", "\"a\":{}", "{\"a\":1}", " "};
-  if (text.empty()) return text;
+// Replaces a number of a text by a hostile one, repeats or drops a piece of it, or puts in one of
+// `tokens`.
+template <size_t N>
+std::string mutate_text(std::string text, FuzzRandom& random,
+                        const std::array<std::string_view, N>& tokens) {
+  if (text.empty()) return std::string(random.of(tokens));
   const size_t at = random.below(text.size());
   const size_t count = 1 + random.below(std::min<size_t>(text.size() - at, 40));
-  switch (random.below(5)) {
+  switch (random.below(6)) {
     case 0: {
       const size_t digit = text.find_first_of("0123456789", at);
       if (digit == text.npos) return text;
@@ -102,10 +102,64 @@ inline std::string mutate_json(std::string text, FuzzRandom& random) {
     case 2:
       return text.erase(at, count);
     case 3:
-      return text.insert(at, random.of(kTokens));
+    case 4:
+      return text.insert(at, random.of(tokens));
     default:
       return mutate_bytes(std::move(text), 16);
   }
+}
+
+// One of the values inside a JSON value, or itself: each step goes down with odds of three to one.
+inline Json& random_value_in(Json& json, FuzzRandom& random) {
+  Json* at = &json;
+  while ((at->is_object() || at->is_array()) && !at->empty() && !random.once_in(4)) {
+    at = &*std::next(at->begin(), static_cast<std::ptrdiff_t>(random.below(at->size())));
+  }
+  return *at;
+}
+
+// Changes the tree that a JSON text means, so that what comes out is JSON again: a value becomes
+// another kind, a copy of another value, or goes away. Texts that are no JSON stay as they are.
+inline std::string mutate_json_tree(const std::string& text, FuzzRandom& random) {
+  static constexpr std::array<std::string_view, 16> kValues = {
+      "null", "true", "-1",         "0",    "1e300",     "0.5",         "\"\"",      "\"a\"",
+      "[]",   "{}",   "4294967296", "[[]]", "{\"a\":1}", "\"\\u0000\"", "[\"a\",1]", "\"\u2581\""};
+  auto parsed = parse_json(text);
+  if (!parsed) return text;
+  Json& target = random_value_in(*parsed, random);
+  switch (random.below(4)) {
+    case 0:
+      target = Json::parse(random.of(kValues));
+      break;
+    case 1: {
+      const Json other = random_value_in(*parsed, random);
+      target = other;
+      break;
+    }
+    case 2:
+      if (target.is_number()) target = random.hostile(random.below(64));
+      if (target.is_array()) target.push_back(Json(random_value_in(*parsed, random)));
+      if (target.is_string()) target = target.get<std::string>() + "a";
+      break;
+    default:
+      if (!target.empty() && (target.is_object() || target.is_array())) {
+        target.erase(
+            std::next(target.begin(), static_cast<std::ptrdiff_t>(random.below(target.size()))));
+      }
+  }
+  return parsed->dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// Changes the tree of a JSON text, or its characters.
+inline std::string mutate_json(std::string text, FuzzRandom& random) {
+  static constexpr std::array<std::string_view, 24> kTokens = {
+      "{",          "}",        "[",         "]",     ",",
+      ":",          "null",     "true",      "-1",    "1e300",
+      "1e400",      "0.5",      "\"\"",      "\"a\"", "\\u0000",
+      "\\ud800",    "[[[[[[[[", "\"\\n\"",   "\xFF",  "\xF0\x9F\x98",
+      "4294967296", "\"a\":{}", "{\"a\":1}", " "};
+  if (random.once_in(2)) return mutate_json_tree(text, random);
+  return mutate_text(std::move(text), random, kTokens);
 }
 
 // A custom mutator of JSON texts, whole: a few edits of the input, or of `start`, a valid text, now

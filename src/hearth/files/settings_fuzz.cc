@@ -22,3 +22,30 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   return 0;
 }
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  using namespace hearth;
+  static constexpr std::array<std::string_view, 32> kTokens = {"\n",          "a = 1\n",
+                                                               "[serve]\n",   "[a.'b c']\n",
+                                                               "[[a]]\n",     "x.y = true\n",
+                                                               "= ",          "\"",
+                                                               "\"\"\"",      "'",
+                                                               "'''",         "[1, 2]",
+                                                               "['a',\n]",    "{a = 1, b = 2}",
+                                                               "#",           "\\u00e9",
+                                                               "\\U0010FFFF", "\\x",
+                                                               "0x2507",      "0b1",
+                                                               "1_000",       "-9.5e-1",
+                                                               "inf",         "nan",
+                                                               "true",        "1979-05-27",
+                                                               "\r\n",        "\r",
+                                                               "\xFF",        "\t",
+                                                               "[",           "{"};
+  FuzzRandom random(seed);
+  std::string text(text_of(data, size));
+  for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
+    text = mutate_text(std::move(text), random, kTokens);
+  }
+  return give(text, data, max_size);
+}

@@ -5,6 +5,7 @@
 #include "hearth/backend/reference/reference_backend.h"
 #include "hearth/base/check.h"
 #include "hearth/files/fuzz_tools.h"
+#include "hearth/files/gguf/mutate_gguf.h"
 #include "hearth/files/outside_bytes.h"
 #include "hearth/models/load.h"
 
@@ -54,7 +55,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   const std::string all(text_of(data, size));
   const size_t nul = all.find('\0');
   if (all.starts_with("GGUF") || nul == all.npos) {
-    return give(mutate_bytes(all, 16), data, max_size);
+    return give(mutate_gguf(all, random), data, max_size);
   }
   std::string config = all.substr(0, nul);
   std::string file = all.substr(nul + 1);

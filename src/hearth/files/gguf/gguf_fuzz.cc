@@ -5,6 +5,7 @@
 #include "hearth/base/check.h"
 #include "hearth/files/fuzz_tools.h"
 #include "hearth/files/gguf/gguf.h"
+#include "hearth/files/gguf/mutate_gguf.h"
 #include "hearth/files/gguf/raw_gguf.h"
 #include "hearth/files/outside_bytes.h"
 
@@ -107,78 +108,6 @@ std::string random_file(FuzzRandom& random) {
   return file.encode();
 }
 
-struct Field {
-  size_t at;
-  size_t width;
-};
-
-// Follows the layout as far as it makes sense and notes each length, count, type, size and offset.
-class FieldWalk {
- public:
-  explicit FieldWalk(const std::string& bytes) : bytes_(bytes) {
-    number(4);
-    const uint64_t tensors = number(8);
-    const uint64_t values = number(8);
-    for (uint64_t i = 0; i < values && good(); ++i) {
-      at_ += number(8);
-      value(number(4), 0);
-    }
-    for (uint64_t i = 0; i < tensors && good(); ++i) {
-      at_ += number(8);
-      const uint64_t rank = number(4);
-      for (uint64_t d = 0; d < rank && good(); ++d) number(8);
-      number(4);
-      number(8);
-    }
-  }
-  const std::vector<Field>& fields() const { return fields_; }
-
- private:
-  bool good() const { return at_ < bytes_.size() && fields_.size() < 500; }
-
-  uint64_t number(size_t width) {
-    if (at_ > bytes_.size() || bytes_.size() - at_ < width) {
-      at_ = bytes_.size();
-      return 0;
-    }
-    uint64_t found = 0;
-    std::memcpy(&found, bytes_.data() + at_, width);
-    fields_.push_back({at_, width});
-    at_ += width;
-    return std::min<uint64_t>(found, bytes_.size());
-  }
-
-  void value(uint64_t type, int depth) {
-    if (type == 8) {
-      at_ += number(8);
-    } else if (type == 9 && depth == 0) {
-      const uint64_t element = number(4);
-      const uint64_t count = number(8);
-      for (uint64_t i = 0; i < count && good(); ++i) value(element, 1);
-    } else if (type < kGgufTypes) {
-      number(
-          static_cast<size_t>(std::max<int64_t>(gguf_type_bytes(static_cast<GgufType>(type)), 1)));
-    }
-  }
-
-  const std::string& bytes_;
-  size_t at_ = 4;
-  std::vector<Field> fields_;
-};
-
-std::string mutate_fields(std::string bytes, FuzzRandom& random) {
-  const FieldWalk walk(bytes);
-  if (walk.fields().empty()) return bytes;
-  for (uint64_t edits = 1 + random.below(2); edits > 0; --edits) {
-    const Field field = walk.fields()[random.below(walk.fields().size())];
-    uint64_t old = 0;
-    std::memcpy(&old, bytes.data() + field.at, field.width);
-    const uint64_t fresh = random.hostile(random.once_in(2) ? old : bytes.size());
-    std::memcpy(bytes.data() + field.at, &fresh, field.width);
-  }
-  return bytes;
-}
-
 }  // namespace
 }  // namespace hearth
 
@@ -188,17 +117,6 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   FuzzRandom random(seed);
   std::string file =
       size < 24 || random.once_in(6) ? random_file(random) : std::string(text_of(data, size));
-  switch (random.below(8)) {
-    case 0:
-      file = mutate_bytes(std::move(file), 32);
-      break;
-    case 1:
-      file.resize(random.below(file.size() + 1));
-      break;
-    case 2:
-      break;
-    default:
-      file = mutate_fields(std::move(file), random);
-  }
+  if (!random.once_in(8)) file = mutate_gguf(std::move(file), random);
   return give(file, data, max_size);
 }

@@ -1,11 +1,12 @@
 // Any bytes as tokenizer.json, and what follows a NUL as tokenizer_config.json: read or refused
-// with one line. To get past the JSON parser often, the input may also be edits of a valid file:
-// pairs of (offset, byte) applied to it.
+// with one line. The first byte says what the rest is: the two files, or edits of a valid one,
+// triples of an offset and a byte applied to it. The mutator changes the tree of the two files.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "hearth/files/fuzz_tools.h"
 #include "hearth/text/tokenizer/tokenizer.h"
 
 namespace hearth {
@@ -65,4 +66,24 @@ void run(std::string_view input) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   hearth::run({reinterpret_cast<const char*>(data), size});
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  using namespace hearth;
+  FuzzRandom random(seed);
+  std::string input(text_of(data, size));
+  if (input.empty() || random.once_in(64)) {
+    input = std::string(1, '\0') + std::string(random.once_in(2) ? kValid : kValidPieces);
+  }
+  if (input[0] % 3 != 0) return give(mutate_bytes(std::move(input), 8), data, max_size);
+  const size_t nul = std::min(input.find('\0', 1), input.size());
+  std::string json = input.substr(1, nul - 1);
+  std::string rest = input.substr(nul);
+  if (rest.size() > 1 && random.once_in(3)) {
+    rest = rest.substr(0, 1) + mutate_json(rest.substr(1), random);
+  } else {
+    json = mutate_json(std::move(json), random);
+  }
+  return give(input.substr(0, 1) + json + rest, data, max_size);
 }
