@@ -79,7 +79,7 @@ struct GenerateRequest {
   std::string message;
   std::vector<Turn> turns;
   std::vector<int32_t> prompt_ids;
-  int64_t max_tokens = 1024;          // of thought and answer together
+  int64_t max_tokens = 1024;          // of thought and answer together; 0 or less: none
   std::optional<double> temperature;  // 0: the most likely token each time
   std::optional<double> top_p;
   std::optional<double> min_p;
@@ -100,7 +100,7 @@ struct Reply {
   std::string finish_reason;  // stop, length, cancelled
 };
 
-// Owner of the weights and the KV cache. Move-only. One thread calls generate() at a time; cancel()
+// Owner of the weights and the KV cache. Move-only. One call of generate() runs at a time; cancel()
 // may be called by any thread and ends all running answers with finish_reason `cancelled`.
 class LanguageModel {
  public:
@@ -120,7 +120,8 @@ class LanguageModel {
   // request that is wrong fails the call.
   // invalid: an empty prompt, or one longer than the context; an id outside the vocabulary; a
   // sampling parameter out of range; turns that the chat template refuses. unsupported: `message`
-  // or `turns` for a model without a chat template. internal: the device failed.
+  // or `turns` for a model without a chat template. busy: another generate() of this object runs.
+  // internal: the device failed.
   Expected<std::vector<Reply>> generate(const std::vector<GenerateRequest>& requests);
   void cancel();  // never fails; without effect when nothing runs
 
@@ -130,6 +131,10 @@ class LanguageModel {
   std::string detokenize(const std::vector<int32_t>& ids) const;
   std::string architecture() const;
   int64_t vocab_size() const;
+  // What load() decided that you may want to know, one line each: groups of experts that a GGUF
+  // file does not state, code in the checkpoint that was not run, matrices that keep their format.
+  // Often none. Lives as long as this object.
+  const std::vector<std::string>& notices() const;
 
  private:
   struct State;

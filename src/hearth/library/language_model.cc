@@ -2,8 +2,8 @@
 // every Status into one line of text.
 #include "hearth/hearth.h"
 
-#include <algorithm>
 #include <atomic>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "hearth/backend/make_backend.h"
@@ -18,6 +18,7 @@ struct LanguageModel::State {
   std::shared_ptr<const Adapter> adapter;
   std::unique_ptr<Engine> engine;
   std::atomic<bool> cancelled{false};
+  std::atomic<bool> generating{false};
 };
 
 namespace {
@@ -93,6 +94,12 @@ Reply translate(std::vector<int32_t> prompt_ids, TextReply in) {
   return out;
 }
 
+// Lets the next call in, also where a listener of the caller throws.
+struct Running {
+  std::atomic<bool>& flag;
+  ~Running() { flag = false; }
+};
+
 }  // namespace
 
 LanguageModel::LanguageModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -127,6 +134,7 @@ Expected<LanguageModel> LanguageModel::load(const std::string& path, const LoadS
     EngineOptions engine;
     engine.context = settings.context;
     engine.kv_format = kv_format;
+    engine.limits.queue_max = std::numeric_limits<int64_t>::max();  // a batch is the caller's size
     state->engine = std::make_unique<Engine>(state->model->model(), *state->backend, engine,
                                              state->model->banned());
     return state;
@@ -156,6 +164,11 @@ Expected<std::vector<Reply>> LanguageModel::generate(const std::vector<GenerateR
     }
     return out;
   };
+  if (state_->generating.exchange(true)) {
+    return failure<std::vector<Reply>>(
+        error(Code::busy, "generate: expected one call at a time, found another that runs"));
+  }
+  const Running running{state_->generating};
   auto replies = run();
   if (!replies) return failure<std::vector<Reply>>(replies.status());
   return *std::move(replies);
@@ -179,6 +192,10 @@ std::string LanguageModel::architecture() const {
 
 int64_t LanguageModel::vocab_size() const {
   return state_->model->model().info().vocab_size;
+}
+
+const std::vector<std::string>& LanguageModel::notices() const {
+  return state_->model->loaded().notices;
 }
 
 }  // namespace hearth
