@@ -55,7 +55,7 @@ cuda: deps  ## build/cuda/hearth, with the CUDA backend (needs nvcc, no GPU)
 gpu-bundle: cuda  ## build/gpu.tgz: checks and measures the CUDA backend where there is a driver (gpu-check)
 	@tools/gpu-bundle build/cuda build/gpu
 
-UNIT_TESTS := base tensor formats files sensors backend text guard models engine host store train eval bench serve grpc
+UNIT_TESTS := base tensor formats files sensors backend text guard models engine host store convert train eval bench serve grpc
 dev:  ## the unit tests under AddressSanitizer and UBSan
 	@cmake --preset dev > /dev/null
 	@cmake --build --preset dev -j $(JOBS) --target $(UNIT_TESTS:%=%_test)

@@ -314,21 +314,64 @@ TEST(GgufConfig, MoreTokensThanEmbeddingRowsAreRefused) {
 }
 
 // Files of published shapes that lack the group keys get the groups of the model they are.
-TEST(GgufConfig, KnownShapesGetTheirGroups) {
+// Published models, by config.json on Hugging Face: files made before the keys existed lack these.
+struct Published {
+  const char* name;
+  uint32_t gating, experts, layers, width;
+  int64_t n_group, topk_group;
+  const char* topk_method;
+};
+constexpr Published kPublished[] = {
+    {"DeepSeek-V3/R1", 2, 256, 61, 7168, 8, 4, "noaux_tc"},
+    {"Kimi-K2", 2, 384, 61, 7168, 1, 1, "noaux_tc"},
+    {"DeepSeek-V2,", 1, 160, 60, 5120, 8, 3, "group_limited_greedy"},
+    {"DeepSeek-V2-Lite,", 1, 64, 27, 2048, 1, 1, "greedy"},
+};
+
+Keys keys_of(const Published& model) {
   Keys keys = deepseek_keys();
   keys.erase("deepseek2.expert_group_count");
   keys.erase("deepseek2.expert_group_used_count");
-  keys["deepseek2.expert_count"] = 256u;
-  keys["deepseek2.embedding_length"] = 7168u;
-  keys["deepseek2.block_count"] = 61u;
-  const GgufFile file(keys);
-  std::vector<std::string> notices;
-  const auto config = DeepseekConfig::from_gguf(file.gguf, notices);
-  ASSERT_TRUE(config.has_value()) << config.status().message();
-  EXPECT_EQ(config->n_group, 8);
-  EXPECT_EQ(config->topk_group, 4);
-  ASSERT_EQ(notices.size(), 1u);
-  EXPECT_NE(notices[0].find("DeepSeek-V3/R1"), std::string::npos);
+  keys["deepseek2.expert_gating_func"] = model.gating;
+  keys["deepseek2.expert_count"] = model.experts;
+  keys["deepseek2.embedding_length"] = model.width;
+  keys["deepseek2.block_count"] = model.layers;
+  return keys;
+}
+
+TEST(GgufConfig, KnownShapesGetTheirGroups) {
+  for (const Published& model : kPublished) {
+    SCOPED_TRACE(model.name);
+    const GgufFile file(keys_of(model));
+    std::vector<std::string> notices;
+    const auto config = DeepseekConfig::from_gguf(file.gguf, notices);
+    ASSERT_TRUE(config.has_value()) << config.status().message();
+    EXPECT_EQ(config->n_group, model.n_group);
+    EXPECT_EQ(config->topk_group, model.topk_group);
+    EXPECT_EQ(config->topk_method, model.topk_method);
+    ASSERT_EQ(notices.size(), 1u);
+    EXPECT_NE(notices[0].find(model.name), std::string::npos) << notices[0];
+  }
+}
+
+// What differs from a published model in one number is another model, and that is said.
+TEST(GgufConfig, NearlyKnownShapesHaveNoGroups) {
+  for (const Published& model : kPublished) {
+    for (const char* key :
+         {"deepseek2.expert_count", "deepseek2.embedding_length", "deepseek2.block_count"}) {
+      SCOPED_TRACE(fmt::format("{} {}", model.name, key));
+      Keys keys = keys_of(model);
+      keys[key] = std::get<uint32_t>(keys[key]) + 8;
+      const GgufFile file(keys);
+      std::vector<std::string> notices;
+      const auto config = DeepseekConfig::from_gguf(file.gguf, notices);
+      ASSERT_TRUE(config.has_value()) << config.status().message();
+      EXPECT_EQ(config->n_group, 1);
+      EXPECT_EQ(config->topk_group, 1);
+      ASSERT_EQ(notices.size(), 1u);
+      EXPECT_NE(notices[0].find("without groups"), std::string::npos) << notices[0];
+    }
+  }
 }
 
 }  // namespace

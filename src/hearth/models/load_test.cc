@@ -2,6 +2,7 @@
 // is one line that names the tensor. What a network does not ask for is left alone.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -256,6 +257,143 @@ TEST_F(Directory, TensorsBesideTheNetworkOfAGgufAreLeftAlone) {
   ASSERT_TRUE(writer->finish().is_ok());
   const Status status = load_path(path_ + "/more.gguf");
   EXPECT_TRUE(status.is_ok()) << status.message();
+}
+
+// A tensor as a case declares it in place of a file's own: nothing, or under any name and shape.
+struct Declared {
+  std::string name;
+  std::vector<int64_t> shape;
+};
+using Change = std::function<std::vector<Declared>(const Declared&)>;
+
+// `to`: the keys of the GGUF file at `from` and its tensors as `change` declares them, all zeros.
+void declare_otherwise(const std::string& from, const std::string& to, const Change& change) {
+  const auto right = Gguf::open(from);
+  ASSERT_TRUE(right.has_value()) << right.status().message();
+  GgufHeader header;
+  for (const GgufValue& value : right->metadata()) header.copy(value);
+  for (const TensorEntry& entry : right->tensors()) {
+    Declared own{entry.name, {}};
+    for (int i = 0; i < entry.tensor.shape.rank(); ++i) own.shape.push_back(entry.tensor.shape[i]);
+    for (const Declared& tensor : change(own)) {
+      ASSERT_TRUE(header.declare(tensor.name, "F32", tensor.shape).is_ok());
+    }
+  }
+  auto writer = GgufWriter::create(to, header);
+  ASSERT_TRUE(writer.has_value());
+  for (const int64_t bytes : header.tensor_bytes()) {
+    ASSERT_TRUE(writer->write(std::vector<std::byte>(static_cast<size_t>(bytes))).is_ok());
+  }
+  ASSERT_TRUE(writer->finish().is_ok());
+}
+
+// A small DeepSeek-V3 as GGUF, of tests/golden/deepseek_v3's config with a vocabulary of bytes:
+// 4 heads of 16 + 12, latent 24.
+class DeepseekGguf : public Directory {
+ protected:
+  void SetUp() override {
+    Directory::SetUp();
+    TinyOptions tiny;
+    tiny.config = golden_config("deepseek_v3");
+    (*tiny.config)["vocab_size"] = 512;
+    tiny.format = Format::f32;
+    right_ = path_ + "/right.gguf";
+    const auto written = write_tiny(right_, tiny);
+    ASSERT_TRUE(written.has_value()) << written.status().message();
+  }
+
+  Status load_changed(const Change& change) {
+    const std::string wrong = path_ + "/changed.gguf";
+    std::filesystem::remove(wrong);
+    declare_otherwise(right_, wrong, change);
+    return load_path(wrong);
+  }
+
+  Status load_with(const std::string& tensor, const std::vector<int64_t>& shape) {
+    return load_changed([&](const Declared& own) {
+      return std::vector{own.name == tensor ? Declared{tensor, shape} : own};
+    });
+  }
+
+  Status load_without(const std::vector<std::string>& tensors) {
+    return load_changed([&](const Declared& own) {
+      const bool gone = std::ranges::find(tensors, own.name) != tensors.end();
+      return gone ? std::vector<Declared>() : std::vector{own};
+    });
+  }
+
+  std::string right_;
+};
+
+TEST_F(DeepseekGguf, ShapesMustBeThoseOfItsKeys) {
+  const Status same = load_without({});
+  ASSERT_TRUE(same.is_ok()) << same.message();
+  struct Case {
+    const char* tensor;
+    std::vector<int64_t> wrong;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"blk.1.ffn_gate_inp.weight", {16, 33}, "expected [16, 32], found F32 [16, 33]"},
+      {"blk.1.ffn_gate_inp.weight", {15, 32}, "expected [16, 32], found F32 [15, 32]"},
+      {"blk.1.ffn_gate_inp.weight", {512}, "expected [16, 32], found F32 [512]"},
+      {"blk.1.exp_probs_b.bias", {15}, "expected [16], found F32 [15]"},
+      {"blk.1.ffn_gate_exps.weight", {15, 16, 32}, "expected [experts > 15, 16, 32]"},
+      {"blk.1.ffn_up_exps.weight", {16, 15, 32}, "expected [experts > 0, 16, 32]"},
+      {"blk.1.ffn_down_exps.weight", {16, 32, 17}, "expected [experts > 0, 32, 16]"},
+      {"blk.1.ffn_gate_exps.weight", {256, 32}, "expected [experts > 0, 16, 32], found [256, 32]"},
+      {"blk.0.attn_k_b.weight", {4, 16, 24}, "expected [4, 24, 16], found F32 [4, 16, 24]"},
+      {"blk.0.attn_k_b.weight", {4, 32, 16}, "expected [4, 24, 16], found F32 [4, 32, 16]"},
+      {"blk.0.attn_k_b.weight", {96, 16}, "expected [4, 24, 16], found F32 [96, 16]"},
+      {"blk.0.attn_v_b.weight", {4, 12, 32}, "expected [4, 12, 24], found F32 [4, 12, 32]"},
+      {"blk.0.attn_v_b.weight", {2, 12, 24}, "expected [4, 12, 24], found F32 [2, 12, 24]"},
+      {"blk.0.attn_kv_a_mqa.weight", {40, 32}, "expected [32, 32], found F32 [40, 32]"},
+      {"token_embd.weight", {512, 40}, "expected [512, 32], found F32 [512, 40]"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(fmt::format("{} {}", c.tensor, c.expected));
+    const Status status = load_with(c.tensor, c.wrong);
+    ASSERT_FALSE(status.is_ok());
+    expect_line(status, fmt::format("`{}`: {}", c.tensor, c.expected));
+  }
+}
+
+TEST_F(DeepseekGguf, MoreExpertsThanItsKeysSayAreLeftAlone) {
+  const Status status = load_with("blk.1.ffn_gate_exps.weight", {17, 16, 32});
+  EXPECT_TRUE(status.is_ok()) << status.message();
+}
+
+TEST_F(DeepseekGguf, AMissingTensorIsNamed) {
+  for (const char* tensor :
+       {"token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.0.ffn_up.weight",
+        "blk.1.ffn_gate_inp.weight", "blk.1.exp_probs_b.bias", "blk.1.ffn_down_exps.weight",
+        "blk.2.attn_q_b.weight", "blk.2.ffn_up_shexp.weight"}) {
+    SCOPED_TRACE(tensor);
+    expect_line(load_without({tensor}), tensor);
+  }
+  // Each of the two alone is no latent.
+  for (const char* tensor : {"blk.1.attn_k_b.weight", "blk.1.attn_v_b.weight"}) {
+    SCOPED_TRACE(tensor);
+    expect_line(load_without({tensor}), "layer 1: expected `kv_b_proj`");
+  }
+}
+
+// As files were until April 2025: one matrix in place of the two.
+TEST_F(DeepseekGguf, ALatentInOnePieceMustBeWhole) {
+  const auto load_kv_b = [&](const std::vector<int64_t>& shape) {
+    return load_changed([&](const Declared& own) {
+      if (own.name.find("attn_k_b") != own.name.npos) return std::vector<Declared>();
+      const size_t place = own.name.find("attn_v_b");
+      if (place == own.name.npos) return std::vector{own};
+      return std::vector{Declared{own.name.substr(0, place) + "attn_kv_b.weight", shape}};
+    });
+  };
+  const Status right = load_kv_b({112, 24});
+  EXPECT_TRUE(right.is_ok()) << right.message();
+  for (const std::vector<int64_t>& wrong :
+       {std::vector<int64_t>{112, 32}, {111, 24}, {4, 28, 24}, {2688}}) {
+    expect_line(load_kv_b(wrong), "`blk.0.attn_kv_b.weight`: expected [112, 24], found F32 ");
+  }
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 // Every public vector whose vocabulary is there, exactly.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "hearth/text/tokenizer/test_support.h"
+#include "hearth/text/tokenizer/unicode.h"
 
 namespace hearth {
 namespace {
@@ -80,6 +83,101 @@ TEST(Vectors, DeepSeekV3Examples) {
   EXPECT_EQ(tokenizer.eos_text(), "<｜end▁of▁sentence｜>");
   EXPECT_FALSE(tokenizer.has(128815));
 }
+
+// Any UTF-8 comes back exactly. Two limits are the vocabularies' own, and what transformers gives:
+//   - SentencePiece's spell a space as U+2581, so that this character comes back as a space;
+//   - Qwen2's normalise first, so that what comes back is the text's NFC.
+enum class Limit { none, space, nfc };
+
+std::string expected_of(const std::string& text, Limit limit) {
+  if (limit == Limit::nfc) return to_nfc(text);
+  if (limit == Limit::none) return text;
+  std::string out;
+  constexpr std::string_view kSpace = "\u2581";
+  std::string_view rest = text;
+  for (size_t at = rest.find(kSpace); at != rest.npos; at = rest.find(kSpace)) {
+    out.append(rest.substr(0, at)).push_back(' ');
+    rest.remove_prefix(at + kSpace.size());
+  }
+  return out.append(rest);
+}
+
+void expect_round_trip(const Tokenizer& tokenizer, const std::string& text, Limit limit) {
+  const std::vector<int32_t> ids = tokenizer.encode(text, {.add_special_prefix_suffix = false});
+  const std::string back = tokenizer.decode(ids, false);
+  ASSERT_EQ(back, expected_of(text, limit)) << show(ids);
+}
+
+bool is_surrogate(uint32_t c) {
+  return c >= 0xD800 && c < 0xE000;
+}
+
+// Builds with sanitizers, which are many times slower, take every sixteenth block.
+#ifdef NDEBUG
+constexpr uint32_t kBlocks = 1;
+#else
+constexpr uint32_t kBlocks = 16;
+#endif
+
+// Every code point: beside its neighbours, which are of its class mostly, and between spaces.
+void expect_every_code_point(const Tokenizer& tokenizer, Limit limit) {
+  for (uint32_t block = 0; block < kCodePointsEnd; block += 64 * kBlocks) {
+    std::string together, apart = "a";
+    for (uint32_t c = block; c < block + 64; ++c) {
+      if (is_surrogate(c)) continue;
+      append_utf8(c, together);
+      apart += ' ';
+      append_utf8(c, apart);
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_round_trip(tokenizer, together, limit)) << block;
+    ASSERT_NO_FATAL_FAILURE(expect_round_trip(tokenizer, apart, limit)) << block;
+  }
+}
+
+// Code points of any planes beside each other, half of them ASCII.
+void expect_random_texts(const Tokenizer& tokenizer, Limit limit) {
+  std::mt19937 engine(17);
+  const auto below = [&](uint32_t end) {
+    return std::uniform_int_distribution<uint32_t>(0, end - 1)(engine);
+  };
+  constexpr std::array<uint32_t, 6> kEnds = {0x80, 0x80, 0x80, 0x800, 0x10000, kCodePointsEnd};
+  for (int n = 0; n < 1000; ++n) {
+    std::string text;
+    for (uint32_t length = below(40); length > 0; --length) {
+      const uint32_t c = below(kEnds[below(6)]);
+      append_utf8(is_surrogate(c) ? 0x20 : c, text);
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_round_trip(tokenizer, text, limit)) << n;
+  }
+}
+
+struct RoundTripCase {
+  const char* name;
+  Tokenizer (*tokenizer)();
+  Limit limit;
+};
+
+class RoundTrip : public testing::TestWithParam<RoundTripCase> {};
+
+TEST_P(RoundTrip, OfAnyText) {
+  if (!test::have_shared()) GTEST_SKIP() << "the shared fixtures are not here";
+  const Tokenizer tokenizer = GetParam().tokenizer();
+  expect_every_code_point(tokenizer, GetParam().limit);
+  expect_random_texts(tokenizer, GetParam().limit);
+}
+
+constexpr RoundTripCase kRoundTrips[] = {
+    {"deepseek_coder", [] { return test::gguf_tokenizer("deepseek-coder"); }, Limit::none},
+    {"deepseek_llm", [] { return test::gguf_tokenizer("deepseek-llm"); }, Limit::none},
+    {"deepseek_v3", [] { return test::must_build(test::deepseek_v3_data()); }, Limit::none},
+    {"gpt_2", [] { return test::gguf_tokenizer("gpt-2"); }, Limit::none},
+    {"llama_spm", [] { return test::gguf_tokenizer("llama-spm"); }, Limit::space},
+    {"phi_3", [] { return test::gguf_tokenizer("phi-3"); }, Limit::space},
+    {"qwen2", [] { return test::qwen2_tokenizer(); }, Limit::nfc},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, RoundTrip, testing::ValuesIn(kRoundTrips),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace hearth
