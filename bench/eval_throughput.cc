@@ -83,8 +83,8 @@ double scored(const Bench& bench, bool slow) {
   CHECK(file.has_value());
   EvalSettings settings;
   settings.on_record = [&](const EvalRecord& record) { return file->append(record); };
-  const auto result = run_suite(
-      suite, bench.items, engine_replies(bench.model, engine, bench.replies()), settings);
+  const auto result =
+      run_suite(suite, bench.items, engine_replies(bench.model, engine, bench.replies()), settings);
   std::filesystem::remove(path);
   CHECK(result.has_value());
   return static_cast<double>(result->new_tokens) / result->seconds;

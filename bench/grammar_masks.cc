@@ -1,6 +1,6 @@
 // What a token mask costs at the vocabulary of a real model: documents are written token by token
-// under their schema, and before each token the mask is made and laid over a row of bans. Prints the
-// mean and the largest time, of a new grammar and of one that an answer has warmed; one thread.
+// under their schema, and before each token the mask is made and laid over a row of bans. Prints
+// the mean and the largest time, of a new grammar and of one that an answer has warmed; one thread.
 //   cmake --build build --target grammar_masks && build/bench/grammar_masks MODEL_OR_TIKTOKEN_FILE
 // --cases: the JSON schemas alone, a line of JSON each with its document's tokens, for
 // bench/peers/grammar_masks.py.
@@ -44,23 +44,25 @@ std::vector<Case> cases() {
       R"("address":{"type":"object","properties":{"street":{"type":"string"},"city":{"enum":)"
       R"(["Berlin","Paris","Tokyo"]},"geo":{"type":"array","items":{"type":"number"},"minItems":2,)"
       R"("maxItems":2}},"required":["street","city"],"additionalProperties":false},)"
-      R"("email":{"type":"string","maxLength":60},"tags":{"type":"array","items":{"type":"string"}}},)"
-      R"("required":["name","age","address"],"additionalProperties":false})";
+      R"("email":{"type":"string","maxLength":60},"tags":{"type":"array","items":{"type":"string"})"
+      R"(}},"required":["name","age","address"],"additionalProperties":false})";
   const std::string document =
       R"({"name": "Ada Lovelace", "age": 36, "address": {"street": "12 St James's Square, )"
       R"(second floor", "city": "Paris", "geo": [51.5074, -0.1334]}, "email": "ada@example.com", )"
       R"("tags": ["mathematics", "first programmer", "analytical engine"]})";
-  return {{"json_schema, a person", {Kind::json_schema, person}, document},
-          {"json_object", {Kind::json_object, ""}, document},
-          {"json_schema, a tree",
-           {Kind::json_schema,
-            R"({"$defs":{"t":{"type":"object","properties":{"v":{"type":"string"},"kids":{"type":)"
-            R"("array","items":{"$ref":"#/$defs/t"}}},"required":["v","kids"]}},"$ref":"#/$defs/t"})"},
-           R"({"v": "root of all", "kids": [{"v": "left child", "kids": [{"v": "leaf", "kids": []}]}, )"
-           R"({"v": "right child", "kids": []}]})"},
-          {"regex, an address",
-           {Kind::regex, R"([a-z]+(\.[a-z]+)*@([a-z]+\.)+(com|org|net))"},
-           "ada.lovelace@analytical.engine.example.org"}};
+  return {
+      {"json_schema, a person", {Kind::json_schema, person}, document},
+      {"json_object", {Kind::json_object, ""}, document},
+      {"json_schema, a tree",
+       {Kind::json_schema,
+        R"({"$defs":{"t":{"type":"object","properties":{"v":{"type":"string"},"kids":)"
+        R"({"type":"array","items":{"$ref":"#/$defs/t"}}},"required":["v","kids"]}},)"
+        R"("$ref":"#/$defs/t"})"},
+       R"({"v": "root of all", "kids": [{"v": "left child", "kids": [{"v": "leaf", "kids": []}]})"
+       R"(, {"v": "right child", "kids": []}]})"},
+      {"regex, an address",
+       {Kind::regex, R"([a-z]+(\.[a-z]+)*@([a-z]+\.)+(com|org|net))"},
+       "ada.lovelace@analytical.engine.example.org"}};
 }
 
 Result<grammar::TokenTrie> read_vocabulary(const std::string& path) {

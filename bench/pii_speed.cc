@@ -1,5 +1,6 @@
 // Speed of the guard's detector: MB/s of one core over files, repeated to 64 MB, and the time of a
-// prompt of 4 KB. CPU time of the process, so that neighbours count little. Usage: pii_speed FILE...
+// prompt of 4 KB. CPU time of the process, so that neighbours count little.
+// Usage: pii_speed FILE...
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -14,9 +14,9 @@
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
 #include "hearth/engine/engine.h"
+#include "hearth/host/fit.h"
 #include "hearth/models/shapes.h"
 #include "hearth/models/tiny/random_model.h"
-#include "hearth/host/fit.h"
 
 namespace hearth {
 namespace {
@@ -108,22 +108,20 @@ void compare(const Model& model, Backend& backend, int64_t answers, double right
   bool same = true;
   for (int i = 0; i < kPairs; ++i) {
     const Run plain = run(model, backend, answers, {});
-    const Run guessed = run(model, backend, answers, [&] {
-      return std::make_unique<Oracle>(plain.texts, right);
-    });
+    const Run guessed =
+        run(model, backend, answers, [&] { return std::make_unique<Oracle>(plain.texts, right); });
     same = same && plain.texts == guessed.texts;
     ratios.push_back(guessed.tokens_per_second / plain.tokens_per_second);
     plain_speed.push_back(plain.tokens_per_second);
     drafts = guessed.drafts;
   }
-  const double of_drafted =
-      drafts.drafted > 0
-          ? static_cast<double>(drafts.accepted) / static_cast<double>(drafts.drafted)
-          : 0;
-  fmt::print("{:2} answers, {:3.0f} % of guesses right: {:.2f} x  ({} checked, {:.0f} % of these "
-             "right; same tokens: {})\n",
-             answers, 100 * right, median(ratios), drafts.drafted, 100 * of_drafted,
-             same ? "yes" : "NO");
+  const double of_drafted = drafts.drafted > 0 ? static_cast<double>(drafts.accepted) /
+                                                     static_cast<double>(drafts.drafted)
+                                               : 0;
+  fmt::print(
+      "{:2} answers, {:3.0f} % of guesses right: {:.2f} x  ({} checked, {:.0f} % of these "
+      "right; same tokens: {})\n",
+      answers, 100 * right, median(ratios), drafts.drafted, 100 * of_drafted, same ? "yes" : "NO");
   std::fflush(stdout);
 }
 

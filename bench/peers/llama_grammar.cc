@@ -1,9 +1,9 @@
-// llama.cpp's grammar sampler on what bench/grammar_masks wrote (--cases): before each token of each
-// document all tokens of the vocabulary pass through it, as Hearth's mask is laid over all of them.
-// Built by bench/peers/grammar_masks.py against a tree of llama.cpp; no part of Hearth. One line of
-// JSON a case: its name and microseconds a token (mean, median, largest), the first document of a new
-// sampler and one after another has been written by a sampler of the same grammar.
-// Usage: llama_grammar VOCABULARY.gguf < CASES
+// llama.cpp's grammar sampler on what bench/grammar_masks wrote (--cases): before each token of
+// each document all tokens of the vocabulary pass through it, as Hearth's mask is laid over all of
+// them. Built by bench/peers/grammar_masks.py against a tree of llama.cpp; no part of Hearth. One
+// line of JSON a case: its name and microseconds a token (mean, median, largest), the first
+// document of a new sampler and one after another has been written by a sampler of the same
+// grammar. Usage: llama_grammar VOCABULARY.gguf < CASES
 #include <llama.h>
 
 #include <algorithm>
@@ -46,7 +46,8 @@ std::vector<double> written(const llama_vocab* vocab, const std::string& grammar
     llama_sampler_apply(sampler, &all);
     times.push_back(us_since(start));
     const llama_token next = i < ids.size() ? ids[i] : llama_vocab_eos(vocab);
-    if (std::isinf(row[static_cast<size_t>(next)].logit)) fail("token " + std::to_string(i) + " of the document is refused");
+    if (std::isinf(row[static_cast<size_t>(next)].logit))
+      fail("token " + std::to_string(i) + " of the document is refused");
     llama_sampler_accept(sampler, next);
   }
   llama_sampler_free(sampler);

@@ -1,6 +1,7 @@
 // How often the watermark's detector is wrong: people's texts, cut into passages of 200 tokens of
 // MODEL, each under KEYS keys, none of which wrote it. Prints how many of the pairs fall below each
-// level, beside the middle 99 % of what is promised; for counts of green tokens, of the next step below.
+// level, beside the middle 99 % of what is promised; for counts of green tokens, of the next step
+// below.
 //   build/bench/watermark_null MODEL PASSAGES KEYS FILE...
 #include <fmt/format.h>
 

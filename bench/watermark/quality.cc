@@ -1,10 +1,12 @@
-// What marks do to the answers of the bundled model, and what guesses do to marks: unmarked answers, and
-// marked ones by one key and by two, each answer by keys of its own; all with guesses of the same model
-// in four bits. For each: how often guesses were right; the mean -ln p of the tokens under the model as
-// it was asked (its standard error; the logarithm of the perplexity); the least p-value of Kolmogorov
-// and Smirnov's test that a token is as frequent in marked answers as in unmarked ones, over the
-// commonest tokens, corrected for their number; and what the detector finds.
-//   cmake --build build --target watermark_quality && build/bench/watermark_quality [ANSWERS] [TOKENS]
+// What marks do to the answers of the bundled model, and what guesses do to marks: unmarked
+// answers, and marked ones by one key and by two, each answer by keys of its own; all with guesses
+// of the same model in four bits. For each: how often guesses were right; the mean -ln p of the
+// tokens under the model as it was asked (its standard error; the logarithm of the perplexity); the
+// least p-value of Kolmogorov and Smirnov's test that a token is as frequent in marked answers as
+// in unmarked ones, over the commonest tokens, corrected for their number; and what the detector
+// finds.
+//   cmake --build build --target watermark_quality
+//   build/bench/watermark_quality [ANSWERS] [TOKENS]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -123,8 +125,8 @@ Sample sample_of(Loaded& loaded, Backend& backend, Marks marks, double temperatu
   return out;
 }
 
-// P[the distance of two samples of one law, of n and m values, is `distance` or more]: the limit, which
-// is careful where values come more than once.
+// P[the distance of two samples of one law, of n and m values, is `distance` or more]: the limit,
+// which is careful where values come more than once.
 double kolmogorov(double distance, double n, double m) {
   const double root = std::sqrt(n * m / (n + m));
   const double x = (root + 0.12 + 0.11 / root) * distance;
@@ -153,7 +155,8 @@ double same_frequency(const Sample& a, const Sample& b, int32_t id) {
   };
   double distance = 0;
   for (const auto* values : {&x, &y}) {
-    for (const double v : *values) distance = std::max(distance, std::abs(share(x, v) - share(y, v)));
+    for (const double v : *values)
+      distance = std::max(distance, std::abs(share(x, v) - share(y, v)));
   }
   return kolmogorov(distance, static_cast<double>(x.size()), static_cast<double>(y.size()));
 }
@@ -186,14 +189,15 @@ void print(const char* name, double temperature, const Sample& sample, const Sam
   }
   int found = 0;
   for (const double p : sample.p_values) found += p <= 1e-3 ? 1 : 0;
-  fmt::print("| {} | {} | {} of {}, {:.1f} % | {:.4f} ± {:.4f} | {:.3f} | {} |\n", temperature, name,
-             sample.drafts.accepted, sample.drafts.drafted,
-             100 * static_cast<double>(sample.drafts.accepted) /
-                 static_cast<double>(sample.drafts.drafted),
-             mean, std::sqrt(squares) / tokens, same_frequencies(plain, sample),
-             sample.p_values.empty()
-                 ? std::string("-")
-                 : fmt::format("{:.1f} %", 100.0 * found / static_cast<double>(sample.p_values.size())));
+  fmt::print(
+      "| {} | {} | {} of {}, {:.1f} % | {:.4f} ± {:.4f} | {:.3f} | {} |\n", temperature, name,
+      sample.drafts.accepted, sample.drafts.drafted,
+      100 * static_cast<double>(sample.drafts.accepted) /
+          static_cast<double>(sample.drafts.drafted),
+      mean, std::sqrt(squares) / tokens, same_frequencies(plain, sample),
+      sample.p_values.empty()
+          ? std::string("-")
+          : fmt::format("{:.1f} %", 100.0 * found / static_cast<double>(sample.p_values.size())));
   std::fflush(stdout);
 }
 
@@ -210,8 +214,9 @@ int run(int answers, int64_t tokens) {
     }
     (coarse ? loaded.coarse : loaded.model) = *std::move(model);
   }
-  fmt::print("| temperature | marks | guesses right | -ln p a token | Kolmogorov-Smirnov | found |\n"
-             "|---|---|---|---|---|---|\n");
+  fmt::print(
+      "| temperature | marks | guesses right | -ln p a token | Kolmogorov-Smirnov | found |\n"
+      "|---|---|---|---|---|---|\n");
   for (const double temperature : {0.6, 1.0, 1.5}) {
     const auto sample = [&](Marks marks) {
       return sample_of(loaded, backend, marks, temperature, answers, tokens);
