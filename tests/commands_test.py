@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""inspect, plan, bench and tiny: what they print; and that each command's help has an example and a
-place in docs/cli.md. Usage: tests/commands_test.py BINARY REPO. Standard library only."""
+"""inspect, plan, bench and tiny: what they print; that --help and docs/cli.md say the same; the bar of
+progress. Usage: tests/commands_test.py BINARY REPO. Standard library only."""
 
+import contextlib
 import csv
 import json
 import os
 import pathlib
+import pty
 import re
+import signal
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
-from command import MINI, REPO, as_json, hearth
+from command import BINARY, MINI, REPO, as_json, hearth
 from recorded import run_script
 
 
@@ -72,18 +77,95 @@ class Commands(unittest.TestCase):
             refused = hearth(*asked, "--draft-model", small, "--draft", "ngram", code=2)
             self.assertIn("--draft auto", refused.stderr)
 
-    def test_help_of_every_command_has_an_example(self):
-        listed = hearth("--help").stdout.split("Subcommands:")[1]
-        names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")
-                 and not line.startswith("   ")]
-        self.assertGreaterEqual(len(names), 10)
+    def helps(self, *verbs: str) -> dict[tuple[str, ...], str]:
+        """What each command and each of its own commands says to --help."""
+        text = hearth(*verbs, "--help").stdout
+        found = {verbs: text}
+        listed = text.partition("Subcommands:")[2].partition("\nExample")[0]
+        for name in re.findall(r"^  (\S+)", listed, re.M):
+            found |= self.helps(*verbs, name)
+        return found
+
+    def test_help_and_the_page_of_commands_say_the_same(self):
+        helps = self.helps()
+        self.assertGreaterEqual(len(helps), 40)
         page = (REPO / "docs/cli.md").read_text()
-        for name in names:
-            text = hearth(name, "--help").stdout
-            self.assertIn("Example:", text)
-            self.assertIn(f"hearth {name}", page)
-            for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text)):
-                self.assertIn(flag, page, f"{flag} of {name} is not in docs/cli.md")
+        pattern = r"(?<![\w-])--[a-z][a-z0-9-]*"
+        flags = set()
+        for verbs, text in helps.items():
+            with self.subTest(verbs):
+                if verbs:
+                    self.assertIn("Example:", text)
+                    self.assertIn(f"hearth {verbs[0]}", page)
+                    self.assertRegex(page, rf"(?<![\w-]){re.escape(verbs[-1])}(?![\w-])")
+                flags |= set(re.findall(pattern, text))
+        self.assertEqual(flags, set(re.findall(pattern, page)))
+        named = {tuple(words.split()) for words in re.findall(r"`hearth ([a-z]+(?: [a-z-]+)*)", page)}
+        self.assertLessEqual(named, helps.keys())
+
+
+class ProgressBar(unittest.TestCase):
+    """For a person at a terminal, behind two seconds of work; a stopped process lets them pass."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.text = pathlib.Path(self.folder.name) / "text"
+        self.text.write_text("the quick brown fox, 12+30=42\n" * 800)
+
+    def score(self, stderr) -> subprocess.Popen:
+        return subprocess.Popen(
+            [BINARY, "perplexity", "--model", MINI, "--file", self.text, "--threads", "1"],
+            stdout=subprocess.PIPE, stderr=stderr, env=dict(os.environ, LC_ALL="C.UTF-8"))
+
+    def pause(self, child: subprocess.Popen):
+        time.sleep(0.2)
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(2)
+        child.send_signal(signal.SIGCONT)
+
+    def shown(self, terminal: int) -> list[tuple[float, str]]:
+        """When a terminal showed what, to the end of its last program."""
+        pieces = []
+        with contextlib.suppress(OSError):  # how Linux says that nobody has the other side open
+            while piece := os.read(terminal, 4096):
+                pieces.append((time.monotonic(), piece.decode()))
+        return pieces
+
+    def test_it_comes_after_two_seconds_and_goes(self):
+        terminal, other = pty.openpty()
+        begin = time.monotonic()
+        with self.score(other) as child:
+            os.close(other)
+            self.pause(child)
+            pieces = self.shown(terminal)
+            self.assertIn(b"perplexity", child.stdout.read())
+        os.close(terminal)
+        self.assertEqual(child.returncode, 0)
+        self.assertGreaterEqual(pieces[0][0] - begin, 2)
+        text = "".join(piece for _, piece in pieces)
+        self.assertRegex(text, r"^\r\w+ \[=* *\] +\d+% \d+ s")
+        self.assertTrue(text.endswith("\r\x1b[K"), text[-80:])
+        self.assertNotIn("\n", text)
+
+    def test_short_work_shows_none(self):
+        terminal, other = pty.openpty()
+        begin = time.monotonic()
+        path = str(pathlib.Path(self.folder.name) / "tiny")
+        with subprocess.Popen([BINARY, "tiny", path, "--arch", "llama"], stdout=subprocess.PIPE,
+                              stderr=other) as child:
+            os.close(other)
+            pieces = self.shown(terminal)
+        os.close(terminal)
+        if time.monotonic() - begin > 2:
+            self.skipTest("the machine took two seconds for little work")
+        self.assertEqual((child.returncode, pieces), (0, []))
+
+    def test_nobody_watches(self):
+        with self.score(subprocess.PIPE) as child:
+            self.pause(child)
+            self.assertEqual(child.communicate()[1], b"")
+        self.assertEqual(child.returncode, 0)
 
 
 class Bench(unittest.TestCase):
