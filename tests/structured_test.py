@@ -142,10 +142,10 @@ class Structured(unittest.TestCase):
 
 
 class CommandLine(unittest.TestCase):
-    def run_it(self, *flags: str) -> subprocess.CompletedProcess:
+    def run_it(self, *flags: str, seed: int = 2) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [BINARY, "generate", "--model", MINI, "--prompt", "12+30=", "--raw",
-             "--seed", "2", "--temperature", "2", "--max-tokens", "500", "--json", *flags],
+            [BINARY, "generate", "--model", MINI, "--prompt", "12+30=", "--raw", "--seed",
+             str(seed), "--temperature", "2", "--max-tokens", "500", "--json", *flags],
             capture_output=True, text=True, timeout=120)
 
     def test_flags(self):
@@ -167,6 +167,16 @@ class CommandLine(unittest.TestCase):
             self.assertIn("`not`: this keyword is not offered", refused.stderr)
         text = json.loads(self.run_it("--regex", "[0-9]{2,4}").stdout)["text"]
         self.assertTrue(re.fullmatch("[0-9]{2,4}", text))
+
+    def test_raw_opens_no_thought(self):
+        """Not even where the format would leave room for one before it."""
+        with tempfile.NamedTemporaryFile("w", suffix=".gbnf") as grammar:
+            grammar.write('root ::= "{" "}"')
+            grammar.flush()
+            for seed in range(6):
+                reply = json.loads(self.run_it("--grammar", grammar.name, seed=seed).stdout)
+                self.assertEqual((reply["text"], reply["reasoning"], reply["finish_reason"]),
+                                 ("{}", "", "stop"), seed)
 
 
 if __name__ == "__main__":
