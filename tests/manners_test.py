@@ -317,8 +317,24 @@ class Manners(unittest.TestCase):
             self.assertEqual(status, 400, fields)
             self.assertEqual(reply["error"]["param"], param, reply)
             self.assertIn(word, reply["error"]["message"])
-        unpromised = self.server.chat(tools=[tool("f", parameters=unique)], max_tokens=5)
-        self.assertEqual(unpromised[0], 200)
+
+    def test_a_schema_that_nobody_promised_is_named_where_it_is_not_kept(self):
+        unique = {"type": "object", "properties": {"x": {"type": "array", "uniqueItems": True}}}
+        negated = {"type": "object", "not": {"required": ["y"]}}
+        cases = [
+            ([tool("f", parameters=unique)], "tools.f.uniqueItems"),
+            ([tool("f", parameters=unique), *TOOLS, tool("g-1", parameters=negated)],
+             "tools.f.uniqueItems,tools.g-1.not"),
+            (TOOLS, None),
+        ]
+        for tools, named in cases:
+            for fields in ({}, {"stream": True}, {"tool_choice": "auto"}):  # the second is cached
+                status, headers, _ = self.server.chat(tools=tools, max_tokens=5, **fields)
+                self.assertEqual((status, headers.get("X-Hearth-Ignored")), (200, named))
+            status, headers, _ = self.server.chat(tools=tools, tool_choice="none", max_tokens=5)
+            self.assertEqual((status, headers.get("X-Hearth-Ignored")), (200, None))
+        both = self.server.chat(tools=cases[0][0], max_tokens=5, novelty=1)
+        self.assertEqual(both[1]["X-Hearth-Ignored"], "novelty,tools.f.uniqueItems")
 
 
 class Hermes(Manners):
