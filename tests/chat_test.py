@@ -34,7 +34,8 @@ class Terminal:
     """A child on its own terminal; everything that it shows is kept in `shown`."""
 
     def __init__(self, *args: str, **variables: str):
-        env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "HEARTH_LANG")}
+        env = {k: v for k, v in os.environ.items()
+               if k not in ("NO_COLOR", "HEARTH_LANG", "LC_MESSAGES", "LANG")}
         env.update({"LC_ALL": "C.UTF-8", "TERM": "xterm", "XDG_STATE_HOME": STATE.name}, **variables)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
@@ -107,8 +108,27 @@ class Chat(unittest.TestCase):
         chat.wait_for(SPEED, start)
         self.assertEqual(chat.leave(), 0)
 
+    def test_the_language_of_the_locale(self):
+        """HEARTH_LANG, else LC_ALL, else LC_MESSAGES, else LANG; what is empty says nothing."""
+        cases = {
+            "zh": [{"LANG": "zh_CN.UTF-8"}, {"LC_MESSAGES": "zh_TW.UTF-8", "LANG": "en_US.UTF-8"},
+                   {"LC_ALL": "zh_CN.UTF-8", "LC_MESSAGES": "C", "LANG": "C"},
+                   {"HEARTH_LANG": "zh", "LC_ALL": "C.UTF-8"}],
+            "en": [{}, {"LANG": "de_DE.UTF-8"}, {"LC_MESSAGES": "en_US.UTF-8", "LANG": "zh_CN.UTF-8"},
+                   {"LC_ALL": "C.UTF-8", "LC_MESSAGES": "zh_CN.UTF-8", "LANG": "zh_CN.UTF-8"},
+                   {"HEARTH_LANG": "en", "LC_ALL": "zh_CN.UTF-8"}],
+        }
+        for language, shown in (("zh", "请输入问题"), ("en", "Ctrl-D leaves")):
+            for variables in cases[language]:
+                with self.subTest(**variables):
+                    chat = Terminal(**{"LC_ALL": "", **variables})
+                    chat.wait_for(shown)
+                    chat.wait_for("> $")
+                    chat.type("/bye\n")
+                    self.assertEqual(chat.leave(), 0)
+
     def test_chinese(self):
-        chat = Terminal(LC_ALL="", LANG="zh_CN.UTF-8", HEARTH_LANG="zh_CN")
+        chat = Terminal(LC_ALL="", LANG="zh_CN.UTF-8")
         chat.wait_for("请输入问题.*> ")
         start = chat.type("计算 482+77\n")
         end = chat.wait_for(r"\d 词元/秒.*> ", start)
@@ -179,7 +199,8 @@ class Chat(unittest.TestCase):
                           say("/set top_p 2", "found"))
             self.assertRegex(say("/set", "thinking_budget"), "temperature 0\\s")
             say("/set max_tokens default", "")
-            say("/new", "")
+            say("/clear", "")  # also /new
+            self.assertIn("expected", say("/retry", "expected"))  # nothing is left to say again
             say("/system Be brief.", "")
             say("/think hide", "")
             hidden = say("12+30=?", SPEED)

@@ -15,7 +15,7 @@ import page_payloads
 from browser import Browser, missing
 from page_person import ENDLESS, Person
 from recorded import run_script
-from serve_client import Server
+from serve_client import Server, write_adapter
 
 
 @unittest.skipIf(missing(), missing())
@@ -24,7 +24,10 @@ class Page(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.enterClassContext(Server("--no-log-requests"))
+        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        write_adapter(f"{folder}/one", 0.5)
+        cls.server = cls.enterClassContext(
+            Server("--no-log-requests", "--adapter-dir", folder, "--served-name", "mini"))
         cls.browser = cls.enterClassContext(Browser())
         cls.person = Person(cls.browser, cls.server)
 
@@ -103,6 +106,70 @@ class Page(unittest.TestCase):
         self.person.reload()  # the branch that was chosen is kept, too
         self.assertEqual(self.browser.text(".question .text"), "12+30=?")
         self.assertEqual(self.browser.count(".message"), 2)
+
+    def test_copy_buttons_fill_the_clipboard(self):
+        origin = self.person.url.rstrip("/")
+        self.browser.cdp("Browser.grantPermissions", origin=origin,
+                         permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+        code = 'int main() {\n  return "<b>" != 0;\n}\n'
+        texts = {".question": "12+30=? *as it is*", ".answer": f"So:\n\n```c\n{code}```\n\n**done**"}
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "a.json")
+            path.write_text(self.browser.run_async("""
+                const { addMessage, newAnswer, newConversation } = await import("/page/conversation.js");
+                const { toJson } = await import("/page/transfer.js");
+                const made = newConversation("t");
+                const question = addMessage(made, "", { role: "user", text: given[0] });
+                addMessage(made, question.id,
+                           { ...newAnswer("m"), role: "assistant", thought: "no", text: given[1] });
+                return toJson([made]);""", texts[".question"], texts[".answer"]))
+            self.person.give_file(path)
+            self.browser.wait("document.querySelector('.answer .copy-code')")
+
+        def copied(button: str) -> str:
+            self.browser.run_async("await navigator.clipboard.writeText('before')")
+            self.browser.run("document.querySelector('#status').textContent = ''")
+            self.browser.click(button)
+            self.browser.wait("document.querySelector('#status').textContent")
+            self.assertEqual(self.browser.text("#status"), "Copied")
+            return self.browser.run_async("return await navigator.clipboard.readText()")
+
+        def check():
+            self.assertEqual(copied(".copy-code").rstrip("\n"), code.rstrip("\n"))
+            for message, text in texts.items():
+                self.assertEqual(copied(f"{message} [data-action=copy]"), text)
+
+        check()
+        # As on a page that came over plain HTTP, where that way is closed.
+        self.browser.run("window.write = navigator.clipboard.writeText.bind(navigator.clipboard);"
+                         "navigator.clipboard.writeText = (text) => text === 'before' ? window.write(text) :"
+                         "  Promise.reject(new Error('closed'))")
+        check()
+
+    def test_an_adapter_is_chosen(self):
+        plain = self.person.ask("12+30=?")
+        status, _, reply = self.server.ask("POST", "/v1/adapters", {"name": "one", "path": "one"})
+        self.assertEqual(status, 200, reply)
+        try:
+            self.person.reload()
+            self.assertEqual(self.browser.run("return [...document.querySelector('#model').options]"
+                                              ".map((option) => option.value)"), ["mini", "mini:one"])
+            self.browser.run("const f = fetch; window.fetch = (url, options) => {"
+                             "  window.asked = options?.body ?? window.asked; return f(url, options); }")
+            self.browser.click("#new-chat")
+            self.browser.type("#model", "mini:one")
+            self.assertNotEqual(self.person.ask("12+30=?"), plain)
+            asked = json.loads(self.browser.run("return window.asked"))
+            self.assertEqual(asked["model"], "mini:one")
+            self.assertRegex(self.browser.text(".figures"), "· mini:one$")
+            self.person.reload()  # the choice is kept
+            self.assertEqual(self.browser.run("return document.querySelector('#model').value"), "mini:one")
+        finally:
+            self.assertEqual(self.server.ask("DELETE", "/v1/adapters/one")[0], 200)
+        self.person.reload()  # and given up where it is no more
+        self.assertEqual(self.browser.run("return document.querySelector('#model').value"), "mini")
+        self.browser.click("#new-chat")
+        self.assertEqual(self.person.ask("12+30=?"), plain)
 
     def test_a_reload_keeps_the_conversation(self):
         self.person.ask("12+30=?")

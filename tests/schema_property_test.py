@@ -4,7 +4,10 @@ what random logits write under a mask is valid, and what is valid and written as
 says passes the mask. Over the bundled model's vocabulary and, where its file is there, DeepSeek-R1's.
 Usage: tests/schema_property_test.py WALKS REPO [SCHEMAS]; WALKS is the program schema_walks."""
 
+import contextlib
+import datetime
 import importlib.util
+import ipaddress
 import json
 import os
 import pathlib
@@ -33,14 +36,60 @@ def ecma(pattern: str) -> str:
     return re.sub(r"\\[dwsS]", lambda m: WORDS[m[0]], pattern).replace("$", r"\Z")
 
 
+def is_date(text: str) -> bool:
+    year = text[:4] if text[:4] != "0000" else "2000"  # datetime begins with 1; both have a leap day
+    with contextlib.suppress(ValueError):
+        return bool(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)
+                    and datetime.date.fromisoformat(year + text[4:]))
+    return False
+
+
+def is_time(text: str) -> bool:
+    parts = re.fullmatch(r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?"
+                         r"(?:Z|[+-]([0-9]{2}):([0-9]{2}))", text)
+    bounds = (24, 60, 60, 24, 60)
+    return parts is not None and all(int(p or 0) < b for p, b in zip(parts.groups(), bounds))
+
+
+def is_address(kind: type, text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(kind(text))
+    return False
+
+
+def is_host(text: str) -> bool:
+    return len(text) <= 253 and all(
+        re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", label)
+        and not label[2:].startswith("--") for label in text.split("."))
+
+
+ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+FORMATS = {
+    "date": is_date,
+    "time": is_time,
+    "date-time": lambda text: is_date(text[:10]) and text[10:11] == "T" and is_time(text[11:]),
+    "uuid": lambda text: re.fullmatch("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text),
+    "ipv4": lambda text: is_address(ipaddress.IPv4Address, text),
+    "ipv6": lambda text: is_address(ipaddress.IPv6Address, text),
+    "email": lambda text: re.fullmatch(rf"{ATOM}(?:\.{ATOM})*", text.rpartition("@")[0])
+    and is_host(text.rpartition("@")[2]),
+    "hostname": is_host,
+}
+
+
 def validator_of(schema: dict):
     import jsonschema
+
+    def format_(_, value, instance, __):
+        if isinstance(instance, str) and not FORMATS[value](instance):
+            yield jsonschema.ValidationError(f"{instance!r} is no {value}")
 
     def pattern(_, value, instance, __):
         if isinstance(instance, str) and not re.search(ecma(value), instance):
             yield jsonschema.ValidationError(f"{instance!r} does not match {value!r}")
 
-    draft = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": pattern})
+    draft = jsonschema.validators.extend(jsonschema.Draft202012Validator,
+                                         {"format": format_, "pattern": pattern})
     draft.check_schema(schema)
     return draft(schema)
 
@@ -94,6 +143,12 @@ class Property(unittest.TestCase):
         self.assertTrue(is_valid({"a": "x"}))
         for wrong in ({"a": "é"}, {"a": "x\n"}, {"a": ""}, {}):
             self.assertFalse(is_valid(wrong), wrong)
+        wrong_forms = {"date": "2023-02-29", "time": "24:00:00Z", "date-time": "2024-01-01 00:00:00Z",
+                       "uuid": "0-0", "ipv4": "1.2.3.256", "ipv6": "1::2::3", "email": "a..b@c",
+                       "hostname": "a-.b"}
+        self.assertEqual(wrong_forms.keys(), FORMATS.keys())
+        for name, text in wrong_forms.items():
+            self.assertFalse(validator_of({"format": name}).is_valid(text), text)
 
 
 if __name__ == "__main__":

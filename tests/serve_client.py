@@ -131,6 +131,14 @@ class Server:
                   if line.startswith(f"hearth_{name}{{")]
         return sum(values)
 
+    def steps_with_over(self, sequences: int) -> float:
+        """Steps of the engine so far that had more sequences; a bound of the histogram's buckets."""
+        _, _, text = self.ask("GET", "/metrics")
+        values = {line[:line.rfind(" ")]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                  if line.startswith(("hearth_step_sequences_bucket", "hearth_step_sequences_count"))}
+        return (sum(v for key, v in values.items() if "_count" in key)
+                - sum(v for key, v in values.items() if f'le="{sequences}"' in key))
+
     def wait_for_metric(self, name: str, value: float, seconds: float = 30):
         end = time.monotonic() + seconds
         while (found := self.metric(name)) != value:

@@ -85,21 +85,33 @@ class Structured(unittest.TestCase):
             alone[thinking, seed, stream] = text, reason
         for thinking, seed in itertools.product((True, False), range(4)):
             self.assertEqual(alone[thinking, seed, True], alone[thinking, seed, False])
+        before = self.server.steps_with_over(4)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             for key, together in zip(alone, pool.map(
                     lambda k: self.answer(k[0], k[2], k[1]), alone), strict=True):
                 self.assertEqual(together, alone[key])
+        self.assertGreater(self.server.steps_with_over(4), before)
 
-    def test_choices_stops_and_json_mode(self):
+    def test_choices_and_json_mode(self):
+        before = self.server.steps_with_over(4)
         _, _, reply = self.server.ask("POST", "/v1/completions", {
-            "prompt": "1+1=", "n": 4, "response_format": {"type": "json_object"}, "seed": 3, **HOT})
+            "prompt": "1+1=", "n": 8, "response_format": {"type": "json_object"}, "seed": 3, **HOT})
         whole = [c["text"] for c in reply["choices"] if c["finish_reason"] == "stop"]
         self.assertTrue(whole)
         for text in whole:
             self.assertIsInstance(json.loads(text), dict)
-        _, _, cut = self.server.ask("POST", "/v1/completions", {
-            "prompt": "1+1=", "stop": ["kind"], "response_format": FORMAT, "seed": 1, **HOT})
-        self.assertNotIn("kind", cut["choices"][0]["text"])
+        self.assertGreater(self.server.steps_with_over(4), before)  # they come into the engine together
+
+    def test_a_stop_string_ends_a_document_early(self):
+        fields = {"prompt": "1+1=", "response_format": FORMAT, "seed": 1, "n": 2, **HOT}
+        whole = self.server.ask("POST", "/v1/completions", fields)[2]["choices"]
+        for first, *others in (["kind"], ['"steps', "nowhere"], [":", "kind", "steps"]):
+            reply = self.server.ask("POST", "/v1/completions", {**fields, "stop": [*others, first]})
+            for full, cut in zip(whole, reply[2]["choices"], strict=True):
+                check(self, full["text"])
+                self.assertEqual(cut["text"], full["text"].partition(first)[0])
+                self.assertTrue(cut["text"])
+                self.assertEqual(cut["finish_reason"], "stop")
 
     def test_regexes_and_grammars(self):
         fields = {"guided_regex": "[a-c]{3}-[0-9]{2}", "grammar": 'root ::= [a-c]{3} "-" [0-9]{2}',
@@ -130,10 +142,10 @@ class Structured(unittest.TestCase):
 
 
 class CommandLine(unittest.TestCase):
-    def run_it(self, *flags: str) -> subprocess.CompletedProcess:
+    def run_it(self, *flags: str, seed: int = 2) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [BINARY, "generate", "--model", MINI, "--prompt", "12+30=", "--raw",
-             "--seed", "2", "--temperature", "2", "--max-tokens", "500", "--json", *flags],
+            [BINARY, "generate", "--model", MINI, "--prompt", "12+30=", "--raw", "--seed",
+             str(seed), "--temperature", "2", "--max-tokens", "500", "--json", *flags],
             capture_output=True, text=True, timeout=120)
 
     def test_flags(self):
@@ -155,6 +167,16 @@ class CommandLine(unittest.TestCase):
             self.assertIn("`not`: this keyword is not offered", refused.stderr)
         text = json.loads(self.run_it("--regex", "[0-9]{2,4}").stdout)["text"]
         self.assertTrue(re.fullmatch("[0-9]{2,4}", text))
+
+    def test_raw_opens_no_thought(self):
+        """Not even where the format would leave room for one before it."""
+        with tempfile.NamedTemporaryFile("w", suffix=".gbnf") as grammar:
+            grammar.write('root ::= "{" "}"')
+            grammar.flush()
+            for seed in range(6):
+                reply = json.loads(self.run_it("--grammar", grammar.name, seed=seed).stdout)
+                self.assertEqual((reply["text"], reply["reasoning"], reply["finish_reason"]),
+                                 ("{}", "", "stop"), seed)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ Status run_generate(const Options& options, const Session& session) {
   TRY_ASSIGN(auto adapter, open_adapter(options.adapter, opened));
   TextRequest request = request_of(options, model, !session.json);
   TRY_ASSIGN(request.prompt, prompt_of(options, model));
+  request.raw = options.raw;
   request.adapter = std::move(adapter);
   TRY(add_grammar(options, model, request));
   TRY_ASSIGN(request.mark, mark_of(options.watermark, request.sampling, options.adapter));
@@ -164,7 +165,8 @@ void add_generate(CLI::App& app, Session& session) {
   format->add_option("--grammar", options->grammar, "file: a text of this GBNF grammar");
   format->add_option("--regex", options->regex, "a text that this expression matches whole");
   format->require_option(0, 1);
-  verb->add_flag("--raw", options->raw, "no template, no beginning-of-sequence token");
+  verb->add_flag("--raw", options->raw,
+                 "no template, no beginning-of-sequence token; a thought is text like all else");
 }
 
 }  // namespace hearth::cli

@@ -216,6 +216,41 @@ TEST(GrammarCacheTest, KeepsAboutAsManyAsItMay) {
   EXPECT_FALSE(cache.get({OutputFormat::Kind::regex, "("}, 0).has_value());
 }
 
+// Schemas that are too large together are kept by nobody, and that is told from the cache, too.
+TEST(GrammarCacheTest, TellsWhichToolsAreLoose) {
+  std::vector<std::string> tokens;
+  for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
+  ToolManner manner;
+  manner.frame = usual_tool_frame(manner.dialect);
+  GrammarCache cache(
+      std::make_shared<const grammar::TokenTrie>(grammar::TokenTrie::of(std::move(tokens))),
+      manner);
+  OutputFormat format;
+  format.tools.emplace();
+  format.tools->tools = Json::array();
+  const auto offer = [&](std::string_view name, std::string_view schema) {
+    format.tools->tools.push_back(*parse_json(
+        fmt::format(R"({{"function":{{"name":"{}","parameters":{}}}}})", name, schema)));
+  };
+  const auto told = [&] {
+    std::vector<LooseTool> loose = {{"of", "before"}};
+    EXPECT_TRUE(cache.get(format, 0, &loose));
+    std::string out;
+    for (const LooseTool& tool : loose) out += fmt::format("{}:{} ", tool.name, tool.keyword);
+    return out;
+  };
+  const std::string large =
+      fmt::format(R"({{"properties":{{"x":{{"const":"{}"}}}}}})", std::string(600'000, 'x'));
+  offer("a", large);
+  EXPECT_EQ(told(), "");
+  offer("b", R"({"not":{}})");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(told(), "b:not ");
+  offer("c", large);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(told(), "a: b: c: ");
+  format.tools->tools[0]["function"]["strict"] = true;
+  EXPECT_FALSE(cache.get(format, 0));
+}
+
 // Ten thousand schemas, each another one: the cache stays within its bytes, and holds none of the
 // grammars that it dropped.
 TEST(GrammarCacheTest, TenThousandSchemasTakeTheMemoryOfAFew) {

@@ -18,6 +18,10 @@ double milliseconds(Clock::duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
 
+AnswerStream::Form form_of(const TextRequest& request) {
+  return request.raw ? AnswerStream::Form::raw : chat_form(request.prompt);
+}
+
 // One answer on its way to its reply and its listener.
 class Answer {
  public:
@@ -25,7 +29,7 @@ class Answer {
       : model_(model),
         engine_(engine),
         request_(std::move(request)),
-        stream_(model.tokenizer(), chat_form(request_.prompt), request_.stop) {}
+        stream_(model.tokenizer(), form_of(request_), request_.stop) {}
 
   TokenSink sink() {
     TokenSink sink;
@@ -44,11 +48,11 @@ class Answer {
     out.stop_ids = model_.stop_ids();
     out.adapter = request_.adapter;
     if (request_.mark) {
-      out.keyed = make_mark(model_.tokenizer(), chat_form(request_.prompt), *request_.mark,
-                            request_.sampling);
+      out.keyed =
+          make_mark(model_.tokenizer(), form_of(request_), *request_.mark, request_.sampling);
       out.dual_key = request_.mark->keys.draft.has_value();
     }
-    TRY(constrain(out, model_, request_.prompt, chat_form(request_.prompt), request_.grammar,
+    TRY(constrain(out, model_, request_.prompt, form_of(request_), request_.grammar,
                   request_.thought));
     return out;
   }

@@ -18,6 +18,7 @@ namespace hearth {
 
 struct TextRequest {
   Prompt prompt;
+  bool raw = false;  // the answer is text all through: no thought is told apart
   SamplingParams sampling;
   int64_t max_tokens = 1024;                          // thought and answer together
   std::vector<std::string> stop;                      // the answer ends before the first of these

@@ -39,14 +39,15 @@ Result<grammar::Grammar> grammar_without_tools(const OutputFormat& format) {
 }
 
 Result<grammar::Grammar> grammar_of(const OutputFormat& format, const grammar::TokenTrie& tokens,
-                                    const std::optional<ToolManner>& manner) {
+                                    const std::optional<ToolManner>& manner,
+                                    std::vector<LooseTool>* loose) {
   if (!format.tools) return grammar_without_tools(format);
   CHECK(manner);
   std::optional<grammar::Grammar> other;
   if (format.kind != OutputFormat::Kind::text) {
     TRY_ASSIGN(other, grammar_without_tools(format));
   }
-  return grammar_of_tools(*format.tools, *manner, tokens.has_marks(), std::move(other));
+  return grammar_of_tools(*format.tools, *manner, tokens.has_marks(), std::move(other), loose);
 }
 
 using CompiledPointer = std::shared_ptr<grammar::CompiledGrammar>;
@@ -68,17 +69,17 @@ std::string hash_of(std::string_view text) {
 
 Result<std::shared_ptr<grammar::CompiledGrammar>> compile_format(
     const OutputFormat& format, std::shared_ptr<const grammar::TokenTrie> tokens,
-    const std::optional<ToolManner>& manner) {
+    const std::optional<ToolManner>& manner, std::vector<LooseTool>* loose) {
   const auto made = [&](const OutputFormat& asked) -> Result<CompiledPointer> {
-    TRY_ASSIGN(grammar::Grammar grammar, grammar_of(asked, *tokens, manner));
+    TRY_ASSIGN(grammar::Grammar grammar, grammar_of(asked, *tokens, manner, loose));
     return grammar::CompiledGrammar::compile(std::move(grammar), tokens);
   };
   Result<CompiledPointer> compiled = made(format);
   const bool may_loosen = format.tools && format.tools->schemas && !promises_calls(*format.tools);
   if (compiled || !may_loosen) return compiled;
-  OutputFormat loose = format;  // schemas that are too large together, and that nobody promised
-  loose.tools->schemas = false;
-  return made(loose);
+  OutputFormat loosened = format;  // schemas that are too large together, and not promised
+  loosened.tools->schemas = false;
+  return made(loosened);
 }
 
 int64_t GrammarCache::bytes() const {
@@ -109,22 +110,26 @@ void GrammarCache::drop_the_oldest() {
 }
 
 Result<std::shared_ptr<grammar::CompiledGrammar>> GrammarCache::get(const OutputFormat& format,
-                                                                    uint64_t tenant) {
+                                                                    uint64_t tenant,
+                                                                    std::vector<LooseTool>* loose) {
   const Key key{tenant, format.kind, hash_of(format.source), hash_of(text_of(format.tools))};
   {
     std::lock_guard lock(mutex_);
     if (const auto found = entries_.find(key); found != entries_.end()) {
       used_.splice(used_.begin(), used_, found->second.used);
+      if (loose) *loose = found->second.loose;
       return found->second.grammar;
     }
   }
+  std::vector<LooseTool> found_loose;
   TRY_ASSIGN(std::shared_ptr<grammar::CompiledGrammar> made,
-             compile_format(format, tokens_, manner_));
+             compile_format(format, tokens_, manner_, &found_loose));
+  if (loose) *loose = found_loose;
   std::lock_guard lock(mutex_);
   const auto [at, fresh] = entries_.try_emplace(key);
   if (!fresh) return at->second.grammar;  // another thread was as quick
   used_.push_front(key);
-  at->second = {made, used_.begin()};
+  at->second = {made, std::move(found_loose), used_.begin()};
   drop_the_oldest();
   return made;
 }

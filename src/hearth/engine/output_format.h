@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "hearth/base/status.h"
 #include "hearth/text/grammar/matcher.h"
@@ -34,10 +35,12 @@ struct OutputFormat {
 };
 
 // invalid, unsupported: the format's own errors. A format that is_free() has no grammar. `manner`:
-// of the model; needed for tools.
+// of the model; needed for tools. `loose`, where it is given: is set to the tools whose schema is
+// not kept, for it can't be, or all are too large together, and nobody promised it.
 Result<std::shared_ptr<grammar::CompiledGrammar>> compile_format(
     const OutputFormat& format, std::shared_ptr<const grammar::TokenTrie> tokens,
-    const std::optional<ToolManner>& manner = std::nullopt);
+    const std::optional<ToolManner>& manner = std::nullopt,
+    std::vector<LooseTool>* loose = nullptr);
 
 // The grammars used last, by format and tenant (nobody learns from the time what another asks).
 // Bounded in number and in memory; one that is in use lives on with its answers. Thread-safe.
@@ -51,8 +54,9 @@ class GrammarCache {
                         int64_t bytes_max = kBytesMax)
       : tokens_(std::move(tokens)), manner_(std::move(manner)), bytes_max_(bytes_max) {}
 
-  Result<std::shared_ptr<grammar::CompiledGrammar>> get(const OutputFormat& format,
-                                                        uint64_t tenant);
+  // As compile_format.
+  Result<std::shared_ptr<grammar::CompiledGrammar>> get(const OutputFormat& format, uint64_t tenant,
+                                                        std::vector<LooseTool>* loose = nullptr);
   // Of what is kept: at most bytes_max, or one grammar that is larger.
   int64_t bytes() const;
   size_t size() const;
@@ -61,6 +65,7 @@ class GrammarCache {
   using Key = std::tuple<uint64_t, OutputFormat::Kind, std::string, std::string>;
   struct Entry {
     std::shared_ptr<grammar::CompiledGrammar> grammar;
+    std::vector<LooseTool> loose;
     std::list<Key>::iterator used;
   };
   int64_t sum_of_bytes() const;

@@ -128,7 +128,7 @@ std::optional<ApiError> Admission::receive(const Caller& caller, GenerationReque
 
 // A format that can't be kept is refused before anything runs, by the name of its field.
 std::optional<ApiError> Admission::make_grammar(const GenerationRequest& request,
-                                                GenerationJob& job) {
+                                                GenerationJob& job, Admitted& out) {
   OutputFormat format = request.format;
   format.tools = tool_rules(request);
   if (format.is_free()) return std::nullopt;
@@ -136,7 +136,7 @@ std::optional<ApiError> Admission::make_grammar(const GenerationRequest& request
     grammars_ = std::make_unique<GrammarCache>(model_.constraint_vocabulary().tokens(),
                                                model_.tool_manner());
   });
-  auto grammar = grammars_->get(format, job.tenant);
+  auto grammar = grammars_->get(format, job.tenant, &out.loose_tools);
   if (grammar) {
     job.grammar = *std::move(grammar);
     return std::nullopt;
@@ -234,7 +234,7 @@ std::optional<ApiError> Admission::admit(
   assign(request, caller, named, job, out);
   job.thought = thought_of(request);
   if (auto error = mark(job, named.adapter_name, out)) return error;
-  if (auto error = make_grammar(request, job)) return error;
+  if (auto error = make_grammar(request, job, out)) return error;
   if (options_.label.placement != label::Placement::off) {
     out.facts.label = label::Mark{options_.label.producer, label::new_produce_id()};
   }

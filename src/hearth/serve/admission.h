@@ -45,6 +45,7 @@ struct AdmissionOptions {
 struct Admitted {
   std::shared_ptr<AnswerChannel> channel;
   int64_t choices = 1;
+  std::vector<LooseTool> loose_tools;      // whose calls are not held to their schema
   std::vector<std::string> echo;           // the prompt of each choice, where it was asked for
   GuardedRequest guarded;                  // whoever shows the answer puts back what was masked
   std::optional<AnswerLabeller> labeller;  // and then labels it, where words are to be put in
@@ -90,7 +91,8 @@ class Admission {
   std::optional<ApiError> find_model(const std::string& asked, NamedModel& out) const;
   std::optional<ApiError> receive(const Caller& caller, GenerationRequest& request,
                                   NamedModel& named, GuardedRequest& out);
-  std::optional<ApiError> make_grammar(const GenerationRequest& request, GenerationJob& job);
+  std::optional<ApiError> make_grammar(const GenerationRequest& request, GenerationJob& job,
+                                       Admitted& out);
   std::optional<ApiError> mark(GenerationJob& job, std::string_view adapter, Admitted& out);
   std::optional<ApiError> make_resumable(const GenerationRequest& request, const ResumeAsk& resume,
                                          GenerationJob& job, Admitted& out);

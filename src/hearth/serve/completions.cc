@@ -11,6 +11,7 @@ namespace hearth::serve {
 namespace {
 
 constexpr size_t kIgnoredShown = 16;
+constexpr size_t kIgnoredNameMax = 160;  // a field's, or that of a tool and a keyword
 constexpr double kResumableSilence = 1;  // seconds; whoever may take a stream over watches closely
 
 uint64_t random_seed() {
@@ -196,7 +197,7 @@ std::vector<std::pair<std::string, std::string>> warning_headers(
   std::string names;
   size_t shown = 0;
   for (const std::string& name : ignored) {
-    if (!is_word(name, 64) || shown++ == kIgnoredShown) continue;
+    if (!is_word(name, kIgnoredNameMax) || shown++ == kIgnoredShown) continue;
     names += (names.empty() ? "" : ",") + name;
   }
   if (ignored.empty()) return {};

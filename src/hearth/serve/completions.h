@@ -31,7 +31,8 @@ std::shared_ptr<PendingAnswer> pending_completion(
     std::vector<std::pair<std::string, std::string>> headers, Admitted admitted);
 
 HttpReply json_reply(std::string body);
-// X-Hearth-Ignored: the fields of a request that mean nothing here; none where there are none.
+// X-Hearth-Ignored: what of a request means nothing here, fields above all; none where there is
+// nothing.
 std::vector<std::pair<std::string, std::string>> warning_headers(
     const std::vector<std::string>& ignored);
 HttpReply error_reply(const ApiError& error);

@@ -13,9 +13,12 @@
 #include "hearth/serve/request_id.h"
 #include "hearth/serve/request_timeout.h"
 #include "hearth/serve/web/page.h"
+#include "hearth/serve/word.h"
 
 namespace hearth::serve {
 namespace {
+
+constexpr size_t kKeywordMax = 64;  // bytes of one that a header names
 
 std::string_view presented_key(const RequestHead& head) {
   const std::string_view key = bearer_key(head.authorization);
@@ -25,6 +28,14 @@ std::string_view presented_key(const RequestHead& head) {
 // What /health tells beyond a word is for whoever has a key.
 bool is_verbose(const RequestHead& head) {
   return head.target == "/health?verbose";
+}
+
+// Schemas that calls are not held to, as `tools.NAME.KEYWORD`.
+void note_loose_tools(const std::vector<LooseTool>& tools, std::vector<std::string>& ignored) {
+  for (const LooseTool& tool : tools) {
+    const bool named = is_word(tool.keyword, kKeywordMax);
+    ignored.push_back("tools." + tool.name + (named ? "." + tool.keyword : ""));
+  }
 }
 
 }  // namespace
@@ -225,7 +236,7 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context, st
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_generation(endpoint, body, vocab, request)) return error_reply(*error);
   note_unknown_variables(request);
-  auto headers = warning_headers(request.ignored);
+  std::vector<std::string> ignored = request.ignored;
   ReplyHead head = head_of(request, context);
   const bool stream = request.stream;
   Admitted admitted;
@@ -235,6 +246,8 @@ HttpReply Service::generate(Endpoint endpoint, const RequestContext& context, st
           admission_.admit(std::move(request), context.caller, context.deadline, admitted, asked)) {
     return error_reply(*error);
   }
+  note_loose_tools(admitted.loose_tools, ignored);
+  auto headers = warning_headers(ignored);
   if (admitted.resume) {
     head.created = admitted.resume->state.created;
     headers.emplace_back("X-Hearth-Resume", "1");

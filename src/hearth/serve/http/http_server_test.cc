@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "hearth/serve/held_backend.h"
 #include "hearth/serve/http/testing.h"
 
 namespace hearth::serve {
@@ -124,6 +125,37 @@ TEST(HttpServer, ClientsThatLeaveAtEachByte) {
   EXPECT_TRUE(server.wait_for_all());
   EXPECT_EQ(server.loop->live(), 0);
   server.expect_alive();
+}
+
+// A stream says how far its thought is while there is nothing else to say: the engine stands
+// between two steps until that was read.
+TEST(HttpServer, ASilentStreamTellsHowFarItsThoughtIs) {
+  HeldBackend backend;
+  HttpOptions options;
+  options.ping_seconds = 0.005;
+  HttpTestServer server(options, {.backend = &backend});
+  const Client client(server.http->port());
+  std::string seen;
+  const auto read_until = [&](const std::string& text) {
+    while (seen.find(text) == seen.npos) {
+      const std::string byte = client.read(1);
+      if (byte.empty()) return false;
+      seen += byte;
+    }
+    return true;
+  };
+  {
+    const Held held(backend);
+    client.send(http_request("POST", "/v1/chat/completions",
+                             chat_body("12+30=?", R"(,"stream":true,"temperature":0)")));
+    ASSERT_TRUE(read_until("\n: keep-alive\n\n")) << seen;
+    for (int64_t step = 1; step <= 12; ++step) {
+      ASSERT_TRUE(held.step_until([&] { return backend.steps >= step; }));
+      ASSERT_TRUE(read_until(fmt::format("\n: thinking {}\n\n", step))) << seen;
+    }
+  }
+  ASSERT_TRUE(read_until("data: [DONE]\n\n")) << seen;
+  EXPECT_NE(seen.find(R"("finish_reason":"stop")"), seen.npos);
 }
 
 }  // namespace

@@ -52,7 +52,8 @@ class Client {
 };
 
 struct HttpTestServer : TestServer {
-  explicit HttpTestServer(HttpOptions options = {}) {
+  explicit HttpTestServer(HttpOptions options = {}, TestSettings settings = {})
+      : TestServer(std::move(settings)) {
     auto opened = HttpServer::open(*service, *gate, log, std::move(options));
     CHECK(opened.has_value());
     http = *std::move(opened);

@@ -33,6 +33,70 @@ TEST(Gbnf, RepeatsAndClasses) {
   for (const char* bad : {"dax", "d]x", "ddyy", "ddxyyy"}) EXPECT_FALSE(matches(*g, bad)) << bad;
 }
 
+struct GbnfCase {
+  const char* what;
+  const char* grammar;
+  std::vector<std::string_view> good, bad;
+};
+
+// Each construct that llama.cpp's own grammar files use.
+const GbnfCase kConstructs[] = {
+    {"names with capitals and hyphens, a comment first, blank lines",
+     "# two words\n\nroot ::= fooBar b-2\n\n\nfooBar ::= \"a\"\n# between\nb-2 ::= \"b\" # behind",
+     {"ab"},
+     {"a", "b", "aB"}},
+    {"`#`, quotes, `[`, `^` and hyphens in classes",
+     R"(root ::= [-+#] [!"#-%] [a\\\]^_`{|}~[] [,-.] [$-])",
+     {"-!a,$", "+\"\\--", "#$^.-", "+%[,$", "-#}-$"},
+     {"!!a,$", "-&a,$", "-!b,$", "-!a/$", "-!a,%"}},
+    {"escapes in literals and classes",
+     R"(root ::= "\"\\\n\t\r" [\x41-\x43] "\x64" [^\x00-\x1F\x7F] [\u00e9\U0001F600])",
+     {"\"\\\n\t\rAd é", "\"\\\n\t\rCd日😀"},
+     {"\"\\\n\t\rDd é", "\"\\\n\t\rAd\x1fé", "\"\\\n\t\rAd\x7fé", "\"\\\n\t\rAd e"}},
+    {"ranges of other scripts, written as they are",
+     "root ::= [ぁ-ゟ]+ ([ \\t] [一-鿿]+)* [、-〾]?",
+     {"ひらがな", "の 日本 語。", "ゟ\t鿿〾"},
+     {"", "カ", "の  日", "日", "の a", "の\n日"}},
+    {"breaks of lines that stand above ASCII",
+     R"(root ::= ("- " [^\r\n\x0b\x0c\x85\u2028\u2029]+ "\n")+)",
+     {"- a\n", "- é日\n- - -\n"},
+     {"- \n", "- a", "- a\rb\n", "- \u2028\n", "- \u0085\n", "-a\n"}},
+    {"alternatives over lines, the shorter first",
+     "root ::=\n  x op x\nop ::= (\n  \"<\" | \"<=\"\n  | \"=\" \"=\" |\n  \"!=\"\n)\nx ::= [0-9]",
+     {"1<2", "1<=2", "1==2", "1!=2"},
+     {"1=2", "1<==2", "1<", "12"}},
+    {"alternatives without a text",
+     "root ::= \"a\" ws \"b\" (\"c\" | )\nws ::= | \" \" | \"\\n\" [ \\t]{0,3}",
+     {"ab", "a b", "a\nb", "a\n \t b", "abc"},
+     {"a  b", "a\n    b", "a\tb", "abcc"}},
+    {"counts",
+     R"(root ::= "u" [0-9a-f]{4} ("." [0-9]{1,2}){0,2} "x"{2,} "y"{,1})",
+     {"u00fexx", "ubeef.1.22xxxy"},
+     {"u00fxx", "u00fexxyy", "u00fex", "u00fe.xx", "u00fe.1.2.3xx", "u00fe.123xx"}},
+    {"groups in groups, names that touch them, a comment within",
+     "root ::= f(((\"+\" | \"-\") f)* (\"=\" # so far\n  (f | (\"-\" f)))?)\nf ::= [0-9]+ | \"(\" "
+     "root \")\"",
+     {"1", "1+2-3", "(1=-2)=3", "10-(2+(3))"},
+     {"", "1+", "1=", "1=2=3", "1=--2", "(1"}},
+    {"an end that may be told from within only",
+     R"(root ::= "/*" ([^*] | ("*" [^/]))* "*/" | "//" [^\n]* "\n")",
+     {"/* a */", "/*é**b*/", "// x\n", "//\n"},
+     {"/* a", "/* a */ b", "// x", "// x\ny"}},
+    {"a root that may be empty, rules that call each other",
+     "root ::= (list)*\nlist ::= \"[\" (item (\",\" item)*)? \"]\"\nitem ::= list | \"x\"",
+     {"", "[]", "[x,[x]][]"},
+     {"[", "[x,]", "x", "[[x]"}},
+};
+
+TEST(Gbnf, EachConstruct) {
+  for (const GbnfCase& c : kConstructs) {
+    const auto g = compile_gbnf(c.grammar);
+    ASSERT_TRUE(g.has_value()) << c.what << ": " << g.status().message();
+    for (std::string_view text : c.good) EXPECT_TRUE(matches(*g, text)) << c.what << ": " << text;
+    for (std::string_view text : c.bad) EXPECT_FALSE(matches(*g, text)) << c.what << ": " << text;
+  }
+}
+
 TEST(Gbnf, NamesWhatIsWrong) {
   const auto message = [](std::string_view text) {
     const auto g = compile_gbnf(text);

@@ -76,13 +76,22 @@ class HostileGrammar : public testing::TestWithParam<const char*> {
 
   // `expected`: of the refusal, "accepted", or "" where either will do.
   void expect(std::string_view text, std::string_view expected,
-              Result<Compiled> (*make)(std::string_view, const Vocabulary&)) const {
+              Result<Compiled> (*make)(std::string_view, const Vocabulary&)) {
     const Timed t = timed([&] { return make(text, vocabulary_); });
     EXPECT_LT(t.seconds, 1) << text.substr(0, 60);
+    if (t.seconds > longest_.seconds) longest_ = {std::string(text.substr(0, 40)), t.seconds};
     EXPECT_TRUE(expected.empty() || t.message == expected) << t.message << text.substr(0, 60);
   }
 
+  void TearDown() override {
+    if (IsSkipped()) return;
+    std::ranges::replace(longest_.message, '\n', ' ');
+    fmt::print("longest: {:.0f} ms of processor time, {}...\n", longest_.seconds * 1000,
+               longest_.message);
+  }
+
   Vocabulary vocabulary_;
+  Timed longest_ = {};  // what was asked, and how long it took
 };
 
 TEST_P(HostileGrammar, GbnfAnswersWithinASecond) {

@@ -193,16 +193,25 @@ class SchemaCompiler {
       out.push_back(*parsed);
     }
     for (const std::string& format : facts.formats) {
-      const auto regex = format_regex(format);
-      if (!regex) {
+      const StringFormat* const known = find_format(format);
+      if (!known) {
         return error(Code::unsupported, "`format`: expected {}, found {}", offered_formats(),
                      json_excerpt(Json(format)));
       }
       TRY_ASSIGN(const ExprId parsed,
-                 parse_regex(*regex, Anchoring::whole, g_, canonical_character));
+                 parse_regex(known->regex, Anchoring::whole, g_, canonical_character));
       out.push_back(parsed);
     }
     return out;
+  }
+
+  // Whether a format's own lengths lie within the bounds, which then ask nothing more.
+  static bool formats_keep(const std::vector<std::string>& formats, const Range& length) {
+    return std::ranges::any_of(formats, [&](const std::string& name) {
+      const StringFormat* const known = find_format(name);
+      return known && known->shortest >= length.min &&
+             (length.max == kUnlimited || known->longest <= length.max);
+    });
   }
 
   Result<ExprId> string(const Facts& facts) {
@@ -211,7 +220,7 @@ class SchemaCompiler {
     const bool any_length = length.min == 0 && length.max == kUnlimited;
     TRY_ASSIGN(std::vector<ExprId> all, patterns(facts));
     if (all.empty()) return any_length ? json_.string() : json_.string_of(length.min, length.max);
-    if (!any_length) {
+    if (!any_length && !formats_keep(facts.formats, length)) {
       const ExprId any = canonical_character(g_, {{0, kCodePointMax}});
       all.push_back(g_.repeat(any, length.min, length.max));
     }

@@ -1,12 +1,16 @@
 // Schemas: documents that they take and don't, what is refused and how, and that every text drawn
 // from random schemas is valid for a validator that knows nothing of grammars.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "hearth/base/thread_clock.h"
+#include "hearth/text/grammar/automaton.h"
 #include "hearth/text/grammar/random_schema.h"
 #include "hearth/text/grammar/schema_validator.h"
+#include "hearth/text/grammar/string_formats.h"
 #include "hearth/text/grammar/testing.h"
 
 namespace hearth::grammar {
@@ -82,6 +86,13 @@ TEST(JsonSchema, Strings) {
       {R"({"type":"string","format":"date"})",
        {R"("2024-02-29")", R"("1999-12-31")"},
        {R"("2023-02-29")", R"("2023-13-01")"}},
+      {R"({"type":"string","format":"date","minLength":10})",
+       {R"("2000-02-29")", R"("0000-02-29")", R"("2400-02-29")"},
+       {R"("1900-02-29")", R"("2100-02-29")", R"("2002-02-29")"}},
+      {R"({"type":"string","format":"email","maxLength":254})",
+       {R"("a.b+c@mail.example.org")", R"("!#$%&'*/=?^_`{|}~-@x")"},
+       {R"("a..b@x")", R"("@x")", R"("a@")", R"("a b@x")", R"("a@x-.y")"}},
+      {R"({"type":"string","format":"email","maxLength":6})", {R"("a@b.cd")"}, {R"("ab@b.cd")"}},
       {R"({"type":"string","format":"uuid"})",
        {R"("123e4567-e89b-12d3-a456-426614174000")"},
        {R"("123e4567")"}},
@@ -89,6 +100,63 @@ TEST(JsonSchema, Strings) {
        {R"("2024-02-29T23:59:59.5+02:00")"},
        {R"("2024-02-29")"}},
   });
+}
+
+using Lengths = std::pair<int64_t, int64_t>;  // the shortest and the longest
+
+// Of what is accepted from a state on, all of it ASCII; `known`: of the states behind it.
+Lengths lengths_from(const ByteDfa& dfa, int32_t at, std::map<int32_t, Lengths>& known) {
+  if (const auto found = known.find(at); found != known.end()) return found->second;
+  const ByteDfa::State& state = dfa.states[static_cast<size_t>(at)];
+  Lengths out = {state.accepts ? 0 : INT32_MAX, 0};
+  for (const ByteDfa::Arc& arc : state.arcs) {
+    EXPECT_LT(arc.last, 0x80);
+    const auto [shortest, longest] = lengths_from(dfa, arc.to, known);
+    out = {std::min(out.first, shortest + 1), std::max(out.second, longest + 1)};
+  }
+  return known[at] = out;
+}
+
+TEST(JsonSchema, FormatsAreAsLongAsTheySay) {
+  for (const char* name :
+       {"date", "time", "date-time", "uuid", "ipv4", "ipv6", "email", "hostname"}) {
+    const StringFormat* const format = find_format(name);
+    ASSERT_TRUE(format) << name;
+    Grammar g;
+    const auto body = parse_regex(format->regex, Anchoring::whole, g);
+    ASSERT_TRUE(body) << name << body.status().message();
+    const auto dfa = to_dfa(g, *body, 5000);
+    ASSERT_TRUE(dfa) << name << dfa.status().message();
+    std::map<int32_t, Lengths> known;
+    EXPECT_EQ(lengths_from(trimmed(*dfa), 0, known), Lengths(format->shortest, format->longest))
+        << name;
+  }
+}
+
+// Against the C library's reader of addresses.
+TEST(JsonSchema, AddressesAreThoseThatTheSystemReads) {
+  const auto g = compile_schema(R"({"type":"string","format":"ipv6"})");
+  ASSERT_TRUE(g) << g.status().message();
+  std::mt19937_64 random(3);
+  const auto one_of = [&](std::span<const char* const> all) { return all[random() % all.size()]; };
+  const char* const usual[] = {"0", "1", "aB", "FFFF", "0db8"};
+  const char* const rare[] = {"", "", "12345", "g", "1.2.3.4", "1.2.3.256", "01.2.3.4"};
+  int64_t valid = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    const uint64_t groups = random() % 10;
+    for (uint64_t k = 0; k < groups; ++k) {
+      text += random() % 12 == 0 ? one_of(rare) : one_of(usual);
+      if (k + 1 < groups) text += random() % 8 == 0 ? "::" : ":";
+    }
+    if (random() % 8 == 0) text = "::" + text;
+    if (random() % 16 == 0) text += "::";
+    in6_addr address;
+    const bool expected = inet_pton(AF_INET6, text.c_str(), &address) == 1;
+    valid += expected ? 1 : 0;
+    EXPECT_EQ(matches(*g, "\"" + text + "\""), expected) << text;
+  }
+  EXPECT_GT(valid, 2000);
 }
 
 TEST(JsonSchema, Objects) {

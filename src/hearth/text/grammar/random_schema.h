@@ -28,6 +28,7 @@ class RandomSchema {
     Json defs = Json::object();
     for (size_t i = 0; i < definitions_.size(); ++i) {  // making one may ask for others
       Node made = definition(i);
+      made.schema["$anchor"] = "at." + name_of(i);
       defs[name_of(i)] = made.schema;
       definitions_[i] = made.sample;
     }
@@ -46,7 +47,7 @@ class RandomSchema {
   static std::string text_of(const Json& value) { return value.dump(); }
 
   Node node(int depth) {
-    switch (below(depth > 0 ? 20 : 11)) {
+    switch (below(depth > 0 ? 21 : 12)) {
       case 0:
         return {{{"type", "boolean"}}, [this](int) { return once_in(2) ? "true" : "false"; }};
       case 1:
@@ -68,15 +69,17 @@ class RandomSchema {
       case 10:
         return narrowed();
       case 11:
+        return formatted();
       case 12:
-        return array(depth);
       case 13:
-        return any_of(depth);
+        return array(depth);
       case 14:
-        return one_of(depth);
+        return any_of(depth);
       case 15:
-        return reference();
+        return one_of(depth);
       case 16:
+        return reference();
+      case 17:
         return counted_object(depth);
       default:
         return object(depth);
@@ -144,6 +147,23 @@ class RandomSchema {
     Json schema = {{"type", "string"}, {"pattern", chosen.first}};
     if (once_in(3)) schema["maxLength"] = 12;
     return {schema, [this, &chosen](int) {
+              return "\"" + std::string(chosen.second[below(chosen.second.size())]) + "\"";
+            }};
+  }
+
+  Node formatted() {
+    using Case = std::pair<const char*, std::vector<const char*>>;
+    static const std::array<Case, 8> kFormats = {
+        {{"date", {"2024-02-29", "0000-12-31", "1999-04-30"}},
+         {"time", {"23:59:59Z", "00:00:00.123456789+23:59", "08:30:00-00:00"}},
+         {"date-time", {"2000-02-29T12:00:00Z", "2026-11-28T00:00:00.5-08:00"}},
+         {"uuid", {"01234567-89ab-cdef-ABCD-EF0123456789", "00000000-0000-0000-0000-000000000000"}},
+         {"ipv4", {"0.0.0.0", "255.255.255.255", "127.10.99.200"}},
+         {"ipv6", {"::", "2001:db8::1", "FFFF:0:0000:00ff:1:2:3:abcd", "::ffff:1.2.3.4"}},
+         {"email", {"a@b", "first.last+tag@mail.example.org", "x'y/z@A.b-c"}},
+         {"hostname", {"a", "xn-1.example", "A1.b-2.c.d.e.f"}}}};
+    const Case& chosen = kFormats[below(kFormats.size())];
+    return {{{"type", "string"}, {"format", chosen.first}}, [this, &chosen](int) {
               return "\"" + std::string(chosen.second[below(chosen.second.size())]) + "\"";
             }};
   }
@@ -348,7 +368,7 @@ class RandomSchema {
   Node reference() {
     const size_t which = below(definitions_.size() + 1);
     if (which == definitions_.size()) definitions_.emplace_back();
-    return {{{"$ref", "#/$defs/" + name_of(which)}},
+    return {{{"$ref", (once_in(2) ? "#at." : "#/$defs/") + name_of(which)}},
             [this, which](int d) { return definitions_[which](d); }};
   }
 

@@ -1,6 +1,7 @@
 // For tests: whether a document is valid by a schema, found by looking at the document, value by
 // value. Shares nothing with the compiler of schemas, which it checks. Knows the keywords that the
-// tests use, and std::regex is good enough for their patterns.
+// tests use but `format` (tests/schema_property_test.py checks it), and std::regex is good enough
+// for their patterns.
 #pragma once
 
 #include <cmath>
@@ -27,8 +28,7 @@ class SchemaValidator {
 
   bool references(const Doc& schema, const Doc& doc) const {
     if (schema.contains("$ref")) {
-      const std::string place = schema["$ref"].get<std::string>().substr(1);
-      if (!valid(root_[Doc::json_pointer(place)], doc)) return false;
+      if (!valid(referred(schema["$ref"].get<std::string>().substr(1)), doc)) return false;
     }
     const auto count = [&](const char* key) {
       int64_t good = 0;
@@ -38,6 +38,15 @@ class SchemaValidator {
     if (schema.contains("allOf") && count("allOf") != std::ssize(schema["allOf"])) return false;
     if (schema.contains("anyOf") && count("anyOf") == 0) return false;
     return !schema.contains("oneOf") || count("oneOf") == 1;
+  }
+
+  // A pointer, or the anchor of a definition.
+  const Doc& referred(const std::string& place) const {
+    if (place.empty() || place[0] == '/') return root_[Doc::json_pointer(place)];
+    for (const Doc& one : root_["$defs"]) {
+      if (one.value("$anchor", "") == place) return one;
+    }
+    return root_;
   }
 
   static bool is_type(const std::string& name, const Doc& doc) {

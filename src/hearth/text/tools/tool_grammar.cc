@@ -47,6 +47,16 @@ Result<Grammar> grammar_of_arguments(const Json& tool) {
   return grammar::grammar_of_schema(schema);
 }
 
+// Of a schema that was refused: errors have it in back quotes, behind its place.
+std::string keyword_of(const Status& why) {
+  const std::string_view text = why.message();
+  const size_t begin = text.find(": `");
+  const size_t from = text.starts_with('`') ? 1 : begin == text.npos ? text.npos : begin + 3;
+  if (from == text.npos) return "";
+  const size_t end = text.find('`', from);
+  return std::string(text.substr(from, end == text.npos ? 0 : end - from));
+}
+
 class ToolGrammar {
  public:
   ToolGrammar(const ToolRules& rules, const ToolManner& manner, bool marks_are_tokens)
@@ -65,6 +75,7 @@ class ToolGrammar {
     g_.define(g_.root, body);
     return std::move(g_);
   }
+  const std::vector<LooseTool>& loose() const { return loose_; }
 
  private:
   std::string_view mark(ToolMark which) const {
@@ -86,11 +97,14 @@ class ToolGrammar {
 
   Result<ExprId> arguments(const Json& tool) {
     const bool promised = rules_.must_call || is_strict(tool);
+    std::string keyword;
     if (promised || rules_.schemas) {
       auto made = grammar_of_arguments(tool);
       if (made) return g_.call(g_.include(*std::move(made)));
       if (promised) return std::move(made).status();
+      keyword = keyword_of(made.status());
     }
+    loose_.push_back({tool.at("function").at("name").get<std::string>(), std::move(keyword)});
     return g_.call(g_.include(grammar::grammar_of_json_object()));
   }
 
@@ -138,6 +152,7 @@ class ToolGrammar {
   const ToolManner& manner_;
   const bool marks_are_tokens_;
   Grammar g_;
+  std::vector<LooseTool> loose_;
 };
 
 }  // namespace
@@ -148,8 +163,12 @@ bool promises_calls(const ToolRules& rules) {
 
 Result<grammar::Grammar> grammar_of_tools(const ToolRules& rules, const ToolManner& manner,
                                           bool marks_are_tokens,
-                                          std::optional<grammar::Grammar> other) {
-  return ToolGrammar(rules, manner, marks_are_tokens).make(std::move(other));
+                                          std::optional<grammar::Grammar> other,
+                                          std::vector<LooseTool>* loose) {
+  ToolGrammar tools(rules, manner, marks_are_tokens);
+  auto made = tools.make(std::move(other));
+  if (loose) *loose = tools.loose();
+  return made;
 }
 
 }  // namespace hearth

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "hearth/files/json.h"
 #include "hearth/text/grammar/expression.h"
@@ -24,11 +25,18 @@ struct ToolRules {
 // can't be kept is refused then; else the arguments are any JSON object.
 bool promises_calls(const ToolRules& rules);
 
+// A tool whose calls are not held to its schema, which nobody promised.
+struct LooseTool {
+  std::string name;
+  std::string keyword;  // that can't be kept; "": it is not one alone
+};
+
 // `other`: what the answer may be instead of calls; none: any text, calls at its end.
-// `marks_are_tokens`: TokenTrie::has_marks(). invalid, unsupported: a tool's schema that is
-// promised, with its place.
+// `marks_are_tokens`: TokenTrie::has_marks(). `loose`, where it is given: is set to the tools whose
+// schema is not kept. invalid, unsupported: a tool's schema that is promised, with its place.
 Result<grammar::Grammar> grammar_of_tools(const ToolRules& rules, const ToolManner& manner,
                                           bool marks_are_tokens,
-                                          std::optional<grammar::Grammar> other);
+                                          std::optional<grammar::Grammar> other,
+                                          std::vector<LooseTool>* loose = nullptr);
 
 }  // namespace hearth

@@ -215,6 +215,32 @@ TEST(ToolGrammar, SchemasAreKeptWithoutAPromiseToo) {
   EXPECT_FALSE(grammar::matches(*mixed, bad));
 }
 
+TEST(ToolGrammar, TellsWhichSchemasAreNotKept) {
+  ToolRules asked = rules(false);
+  const auto loose = [&] {
+    std::vector<LooseTool> found = {{"of", "before"}};
+    EXPECT_TRUE(grammar_of_tools(asked, manner_of(ToolDialect::hermes), true, {}, &found));
+    std::string out;
+    for (const LooseTool& tool : found) out += fmt::format("{}:{} ", tool.name, tool.keyword);
+    return out;
+  };
+  asked.tools[0]["function"]["strict"] = false;
+  EXPECT_EQ(loose(), "");
+  Json& parameters = asked.tools[1]["function"]["parameters"];
+  for (const auto& [schema, told] : std::vector<std::pair<const char*, const char*>>{
+           {R"({"uniqueItems": true})", "now:uniqueItems "},
+           {R"({"properties": {"x": {"items": {"format": "iri"}}}})", "now:format "},
+           {R"({"type": "array"})", "now:type "},
+           {R"({"$ref": "#"})", "now: "}}) {
+    parameters = *parse_json(schema);
+    EXPECT_EQ(loose(), told) << schema;
+  }
+  asked.schemas = false;
+  EXPECT_EQ(loose(), "add: now: ");
+  asked.tools[0]["function"]["strict"] = true;
+  EXPECT_EQ(loose(), "now: ");
+}
+
 TEST(ToolGrammar, WhatIsPromised) {
   ToolRules asked = rules(false);
   EXPECT_TRUE(promises_calls(asked));
