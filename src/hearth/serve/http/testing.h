@@ -16,10 +16,13 @@
 
 namespace hearth::serve {
 
+// Long enough for a sanitizer on a busy machine; whoever waits for nothing waits so long.
+inline constexpr int kPatience = 120;  // seconds
+
 // A connection to this machine; what is read ends with the peer's close, or after seconds.
 class Client {
  public:
-  explicit Client(uint16_t port) : fd_(connect_to_loopback(port, 20)) {}
+  explicit Client(uint16_t port) : fd_(connect_to_loopback(port, kPatience)) {}
   ~Client() { ::close(fd_); }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
