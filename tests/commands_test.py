@@ -100,7 +100,7 @@ class Commands(unittest.TestCase):
                     self.assertRegex(page, rf"(?<![\w-]){re.escape(verbs[-1])}(?![\w-])")
                 flags |= set(re.findall(pattern, text))
         self.assertEqual(flags, set(re.findall(pattern, page)))
-        named = {tuple(words.split()) for words in re.findall(r"`hearth ([a-z]+(?: [a-z-]+)*)", page)}
+        named = {tuple(words.split()) for words in re.findall(r"`hearth ([a-z]+(?: [a-z][a-z-]*)*)", page)}
         self.assertLessEqual(named, helps.keys())
 
 
