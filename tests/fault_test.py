@@ -190,6 +190,8 @@ class Faults(unittest.TestCase):
               f"{self.gateway.resumed()} resumed, {len(load.failures)} wrong; longest silence of a stream: "
               f"p50 {load.silence(0.5):.2f} s, p99 {load.silence(0.99):.2f} s, max {load.silence(1):.2f} s",
               file=sys.stderr)
+        for wrong in load.failures:
+            print("wrong:", wrong, file=sys.stderr)
         self.assertEqual(trouble, [])
         self.assertLessEqual(len(load.failures), load.total() // 1000, load.failures[:3])
         self.assertGreater(self.gateway.resumed(), FAULTS // 4)
