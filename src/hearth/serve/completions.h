@@ -30,7 +30,8 @@ std::shared_ptr<PendingAnswer> pending_completion(
     const Tokenizer& tokenizer, ReplyHead head, bool stream,
     std::vector<std::pair<std::string, std::string>> headers, Admitted admitted);
 
-HttpReply json_reply(std::string body);
+// `ignored`: fields of the request, for a warning header.
+HttpReply json_reply(std::string body, const std::vector<std::string>& ignored = {});
 // X-Hearth-Ignored: the fields of a request that mean nothing here; none where there are none.
 std::vector<std::pair<std::string, std::string>> warning_headers(
     const std::vector<std::string>& ignored);
