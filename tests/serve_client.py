@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 
 from command import BINARY, MINI, REPO
@@ -118,11 +119,16 @@ class Server:
 
     def start_stream(self, **members) -> socket.socket:
         """A stream of which nothing has been read yet."""
-        body = json.dumps({"messages": [{"role": "user", "content": "7*8=?"}], "stream": True,
-                           **members}).encode()
+        return self.start("/v1/chat/completions",
+                          {"messages": [{"role": "user", "content": "7*8=?"}], "stream": True,
+                           **members})
+
+    def start(self, path: str, body: dict) -> socket.socket:
+        """A request of whose answer nothing has been read yet."""
+        data = json.dumps(body).encode()
         sock = socket.create_connection((self.host, self.port), timeout=60)
-        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
-                     + str(len(body)).encode() + b"\r\n\r\n" + body)
+        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n"
+                     .encode() + data)
         return sock
 
     def metric(self, name: str, **headers) -> float:
@@ -145,6 +151,61 @@ class Server:
             if time.monotonic() > end:
                 raise AssertionError(f"hearth_{name}: expected {value}, found {found}")
             time.sleep(0.02)
+
+
+def read_stream(sock: socket.socket, begun: threading.Event | None = None) -> list[dict]:
+    """The events of a stream up to its [DONE]; `begun` is set at its first bytes. None may be an error."""
+    with sock:
+        sock.settimeout(120)
+        seen = b""
+        while not seen.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"):
+            piece = sock.recv(65536)
+            assert piece, f"a stream broke behind {seen[-200:]!r}"
+            seen += piece
+            if begun:
+                begun.set()
+    events = [json.loads(line[6:]) for line in seen.decode().split("\n") if line.startswith("data: {")]
+    assert events and all("error" not in event for event in events), seen[-500:]
+    return events
+
+
+class Neighbour:
+    """One stream after the other as long as `with` lasts, each held to what it says alone: whatever
+    happens meanwhile happens beside a stream."""
+
+    ASKED = {**ENDLESS, "prompt": "7*8=?", "seed": 7, "max_tokens": 300, "stream": True}
+
+    def __init__(self, server: Server, alone: str):
+        self.server, self.alone = server, alone
+        self.begun, self.over = threading.Event(), threading.Event()
+        self.failure: BaseException | None = None
+        self.thread = threading.Thread(target=self.run)
+
+    @classmethod
+    def text(cls, server: Server, begun: threading.Event | None = None) -> str:
+        """What it says alone."""
+        events = read_stream(server.start("/v1/completions", cls.ASKED), begun)
+        return "".join(choice["text"] for event in events for choice in event["choices"])
+
+    def run(self):
+        try:
+            while not self.over.is_set():
+                said = self.text(self.server, self.begun)
+                assert said == self.alone, f"a neighbour's stream changed: {said[:200]}"
+        except BaseException as error:  # pylint: disable=broad-except
+            self.failure = error
+            self.begun.set()
+
+    def __enter__(self):
+        self.thread.start()
+        assert self.begun.wait(120), "no stream began"
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        if self.failure:
+            raise self.failure
 
 
 def text_of(events: list[dict], field: str = "content") -> str:

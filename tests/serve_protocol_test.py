@@ -27,6 +27,10 @@ class Protocol(unittest.TestCase):
         _, headers, _ = self.server.chat("1+1=?", max_tokens=1, chat_template_kwargs={
             "enable_thinking": False})
         self.assertEqual(headers["X-Hearth-Ignored"], "enable_thinking")  # R1's template has none
+        _, headers, _ = self.server.ask("POST", "/v1/chat/completions", {
+            "messages": [{"role": "user", "content": "1", "foo": 1}], "max_tokens": 1,
+            "stream_options": {"zz": 1}, "functions": []})
+        self.assertEqual(headers["X-Hearth-Ignored"], "messages.foo,stream_options.zz,functions")
         message = reply["choices"][0]["message"]
         self.assertIn("1776", message["content"])
         self.assertIn("037*048", message["reasoning_content"])
@@ -130,8 +134,11 @@ class Protocol(unittest.TestCase):
             self.assertGreater(hits[2], hits[1] + 128)
 
     def test_completions_and_tokens(self):
-        _, _, tokens = self.server.ask("POST", "/tokenize", {"prompt": "12+30"})
-        _, _, text = self.server.ask("POST", "/detokenize", {"tokens": tokens["tokens"][1:]})
+        _, headers, tokens = self.server.ask("POST", "/tokenize", {"prompt": "12+30", "zz": 1})
+        self.assertEqual(headers["X-Hearth-Ignored"], "zz")
+        _, headers, text = self.server.ask("POST", "/detokenize",
+                                           {"tokens": tokens["tokens"][1:], "zz": 1})
+        self.assertEqual(headers["X-Hearth-Ignored"], "zz")
         self.assertEqual(text["prompt"], "12+30")
         for prompt in ("12+30", tokens["tokens"], ["12+30", "7"]):
             status, _, reply = self.server.ask(
@@ -189,8 +196,10 @@ class Protocol(unittest.TestCase):
                 self.assertEqual(first["model"], "mini:first")
                 self.assertNotEqual(first["choices"], bare)
                 self.assertEqual(server.ask("POST", "/v1/adapters", {"name": "b", "path": "x"})[0], 404)
-                status, _, loaded = server.ask("POST", "/v1/adapters", {"name": "b", "path": "one"})
-                self.assertEqual((status, loaded["model"]), (200, "mini:b"))
+                status, headers, loaded = server.ask("POST", "/v1/adapters",
+                                                     {"name": "b", "path": "one", "zz": 1})
+                self.assertEqual((status, loaded["model"], headers["X-Hearth-Ignored"]),
+                                 (200, "mini:b", "zz"))
                 self.assertEqual(server.chat(model="mini:b", temperature=0)[2]["choices"],
                                  first["choices"])
                 self.assertEqual(server.ask("DELETE", "/v1/adapters/b")[0], 200)

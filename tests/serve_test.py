@@ -130,7 +130,10 @@ class Life(unittest.TestCase):
                 file.write("nonsense\n")
                 file.flush()
                 server.process.send_signal(signal.SIGHUP)
-                time.sleep(0.3)
+                end = time.monotonic() + 30
+                while "keys kept as they were" not in server.logged():
+                    self.assertLess(time.monotonic(), end)
+                    time.sleep(0.02)
                 self.assertEqual(server.ask("GET", "/v1/models", **makers["alice"])[0], 200)
                 logged = server.logged()
             for headers in makers.values():
@@ -153,15 +156,18 @@ class Life(unittest.TestCase):
                               ("POST", "/v1/embeddings"), ("GET", "/v1/adapters"),
                               ("POST", "/v1/adapters"), ("DELETE", "/v1/adapters/a"),
                               ("POST", "/tokenize"), ("POST", "/detokenize"),
-                              ("GET", "/metrics")):
+                              ("GET", "/metrics"), ("POST", "/v1/resume"),
+                              ("POST", "/v1/watermark/detect"), ("GET", "/v1/models/mini")):
             for path in (route, route + "/", "/" + route, route + "?x=1", route.upper(),
                          route + ".", route + "%00", route + ";x", "/." + route, "/x/.." + route,
                          route + "%2f", route.replace("/", "//"),
                          "/" + route[1:].replace("/", "%2f"), route + "/../health",
-                         "/health/.." + route, "/page/.." + route):
+                         "/health/.." + route, "/page/.." + route, "/%2e%2e" + route,
+                         "/x/%2e%2e" + route, "/health/%2e%2e" + route, "/page/%2E%2e" + route,
+                         route + "/%2e%2e/health", route + "/%2e"):
                 for key in ({}, {"Authorization": "Bearer hearth-" + "0" * 64}, {"X-Api-Key": "x"}):
                     status = server.ask(method, path, {"input": "a"}, **key)[0]
-                    allowed = (404, 405) if path.startswith(("/page/", "/health/..")) else ()
+                    allowed = (404, 405) if path.startswith(("/page/",)) else ()
                     self.assertIn(status, (401, *allowed), (method, path, key))
         self.assertEqual(server.ask("GET", "/health?verbose")[0], 401)
         self.assertEqual(server.ask("GET", "/health?verbose", **makers["alice"])[0], 403)
@@ -176,6 +182,103 @@ class Life(unittest.TestCase):
         status, headers, _ = server.ask("POST", chat, body, **makers["slow"])
         self.assertEqual(status, 429)
         self.assertGreater(int(headers["Retry-After"]), 30)
+
+    def test_a_port_for_administration(self):
+        """What administers and watches is there and nowhere else, probes at both, the rest at the other."""
+        adapters = ("POST", "/v1/adapters", {"name": "a", "path": "x"})
+        with Server("--admin-port", "0", "--no-log-requests") as server:
+            def status(port, method, path, body=None):
+                with contextlib.closing(http.client.HTTPConnection(
+                        server.host, port, timeout=60)) as connection:
+                    connection.request(method, path, body and json.dumps(body))
+                    return connection.getresponse().status
+
+            admin = server.announced["admin_port"]
+            self.assertNotEqual(admin, server.port)
+            for request, there, here in (
+                    (("GET", "/metrics"), 200, 404), (("GET", "/health?verbose"), 200, 404),
+                    (("GET", "/v1/adapters"), 200, 404), (adapters, 403, 404),
+                    (("DELETE", "/v1/adapters/a"), 404, 404),
+                    (("GET", "/health"), 200, 200), (("GET", "/ready"), 200, 200),
+                    (("GET", "/"), 404, 200), (("GET", "/page/app.js"), 404, 200),
+                    (("GET", "/v1/models"), 404, 200),
+                    (("POST", "/tokenize", {"prompt": "a"}), 404, 200),
+                    (("POST", "/v1/completions", {"prompt": "1", "max_tokens": 1}), 404, 200)):
+                self.assertEqual(status(admin, *request), there, request)
+                self.assertEqual(status(server.port, *request), here, request)
+            self.assertEqual(server.chat("1+1=?", max_tokens=1)[0], 200)
+        with Server("--admin-port", "0", "--max-connections", "1", "--no-log-requests") as server:
+            running = server.start_stream(**ENDLESS)
+            self.assertTrue(running.recv(1))
+            self.assertEqual(server.ask("GET", "/health")[0], 503)  # full
+            self.assertEqual(status(server.announced["admin_port"], "GET", "/metrics"), 200)
+            running.close()
+        for args, word in ((("--admin-host", "127.0.0.1"), "--admin-port"),
+                           (("--admin-port", "0", "--admin-host", "nowhere", "--insecure"),
+                            "--admin-host"),
+                           (("--admin-port", "0", "--admin-host", "0.0.0.0"), "--admin-host 0.0.0.0")):
+            self.assertIn(word, hearth("serve", "--model", MINI, "--port", "0", *args, code=2).stderr)
+
+    def test_pages_of_others_read_nothing_unless_said(self):
+        page, other = "https://example.org", "https://example.org.evil.example"
+        asked = (("GET", "/health", None), ("OPTIONS", "/v1/chat/completions", None),
+                 ("POST", "/v1/chat/completions",
+                  {"messages": [{"role": "user", "content": "1+1=?"}], "max_tokens": 1}),
+                 ("POST", "/v1/chat/completions",
+                  {"messages": [{"role": "user", "content": "1+1=?"}], "max_tokens": 1,
+                   "stream": True}))
+        for flags in ((), ("--cors-origin", page)):
+            with Server("--no-log-requests", *flags) as server:
+                for method, path, body in asked:
+                    for origin in (None, page, other, "null", "*"):
+                        sent = {} if origin is None else {"Origin": origin}
+                        status, headers, _ = server.ask(method, path, body, **sent)
+                        told = headers.get_all("Access-Control-Allow-Origin")
+                        allowed = bool(flags) and origin == page
+                        self.assertEqual(told, [page] if allowed else None, (method, origin))
+                        self.assertIsNone(headers["Access-Control-Allow-Credentials"])
+                        if origin and not allowed:
+                            self.assertEqual(status, 403, (method, origin))
+                        elif method != "OPTIONS" or allowed:
+                            self.assertIn(status, (200, 204), (method, origin))
+                        if allowed:
+                            self.assertIn("Origin", headers["Vary"])
+
+    def test_a_request_keeps_its_id(self):
+        """In the header, in the answer and in the log line, for answers of all kinds."""
+        question = {"messages": [{"role": "user", "content": "1+1=?"}], "max_tokens": 1}
+        asked = ((200, "POST", "/v1/chat/completions", question),
+                 (200, "POST", "/v1/chat/completions", {**question, "stream": True}),
+                 (200, "POST", "/v1/completions", {"prompt": "1", "max_tokens": 1}),
+                 (200, "POST", "/v1/embeddings", {"input": "1"}), (200, "GET", "/health", None),
+                 (400, "POST", "/v1/chat/completions", {}), (404, "GET", "/nothing", None))
+        for flags in ((), ("--log-json",)):
+            ids = []
+            with Server(*flags) as server:
+                for i, (expected, method, path, body) in enumerate(asked):
+                    for sent in ({}, {"X-Request-Id": f"mine-{i}"}):
+                        status, headers, reply = server.ask(method, path, body, **sent)
+                        self.assertEqual(status, expected, (path, body))
+                        found = headers["X-Request-Id"]
+                        self.assertEqual(found, sent.get("X-Request-Id", found))
+                        ids.append((found, path, status))
+                        if isinstance(reply, str):
+                            reply = json.loads(reply.split("\n")[0].removeprefix("data: "))
+                        if path.endswith("completions") and status == 200:
+                            self.assertEqual(reply["id"].split("-", 1)[1], found)
+                self.assertEqual(len({i for i, _, _ in ids}), 2 * len(asked))
+                end = time.monotonic() + 30  # a line is written behind its answer
+                while (logged := server.logged()).count("mine-") < len(asked):
+                    self.assertLess(time.monotonic(), end, logged)
+            for found, path, status in ids:
+                lines = [line for line in logged.splitlines() if found in line]
+                self.assertEqual(len(lines), 1, (found, logged))
+                if flags:
+                    line = json.loads(lines[0])
+                    self.assertEqual((line["request_id"], line["path"], line["status"]),
+                                     (found, path, status))
+                else:
+                    self.assertRegex(lines[0], rf" {path} {status} .* {found}$")
 
     def test_keys_share_no_cache(self):
         question = "".join(f"{n}-{n // 3}=? " for n in range(60))
@@ -270,6 +373,21 @@ class Life(unittest.TestCase):
                     if b'reason="disconnected"} 1' in text:
                         break
                     self.assertLess(time.monotonic(), end)
+            with Server("--tls-cert", cert, "--tls-key", key, "--max-connections", "1") as full:
+                def health():
+                    asked = http.client.HTTPSConnection("localhost", full.port, context=context,
+                                                        timeout=60)
+                    asked.request("GET", "/health")
+                    return asked, asked.getresponse()
+
+                only, reply = health()
+                self.assertEqual((reply.status, reply.read()), (200, b'{"status":"ok"}'))
+                for _ in range(3):
+                    more, refused = health()
+                    self.assertEqual((refused.status, refused.headers["Retry-After"]), (503, "1"))
+                    self.assertIn(b'"overloaded"', refused.read())
+                    more.close()
+                only.close()
 
 
 if __name__ == "__main__":

@@ -8,11 +8,10 @@
 #include <optional>
 
 #include "hearth/cli/machine_options.h"
-#include "hearth/cli/model_options.h"
 #include "hearth/cli/serve_memory.h"
+#include "hearth/cli/serve_options.h"
 #include "hearth/cli/serve_resume.h"
 #include "hearth/cli/store_options.h"
-#include "hearth/cli/watermark_options.h"
 #include "hearth/serve/audit_trail.h"
 #include "hearth/serve/http/http_server.h"
 #include "hearth/serve/service.h"
@@ -27,46 +26,6 @@ namespace {
 using namespace serve;
 
 constexpr int64_t kMegabyte = 1'000'000;
-
-struct Options {
-  ModelOptions model;
-  HttpOptions http;
-  GateOptions gate;
-  std::string new_api_key;
-  std::vector<std::string> names;
-  std::vector<std::string> adapters;  // NAME=PATH
-  std::string adapter_directory;
-  std::string reasoning_field = "reasoning_content";
-  std::vector<int64_t> effort_budgets;
-  std::string thought_ending = AdmissionOptions().thought_ending;
-  bool insecure = false;
-  std::optional<uint16_t> grpc_port;  // absent: no gRPC
-  std::string resume_key;
-  bool log_json = false;
-  bool quiet = false;  // no line for each request
-  int64_t sequences = 16;
-  int64_t queue = 1024;
-  int64_t batch_tokens = 512;
-  int64_t step_ms = 500;
-  int64_t kv_megabytes = 0;
-  int64_t body_megabytes = 8;
-  std::string reserve = "auto";
-  std::string cost;
-  std::string pooling{pooling_name(Pooling::mean)};
-  std::string pii = "off";
-  std::string pii_policy;
-  PersonalDataPolicy personal_data;
-  WatermarkOptions watermark;
-  audit::LogOptions audit;  // no path: no audit log
-  std::string audit_key;
-  std::string audit_sync = "each";
-  std::string audit_text = "off";
-  bool audit_required = false;
-  std::string label = "off";
-  std::string label_language = "en";
-  label::Policy labels;
-  MachineOptions machine;
-};
 
 Status print_new_key(const std::string& name, const Session& session) {
   TRY_ASSIGN(const NewApiKey made, make_api_key(name));
@@ -83,31 +42,7 @@ Status print_new_key(const std::string& name, const Session& session) {
   return Status::ok();
 }
 
-Status check_options(const Options& options) {
-  if (!is_loopback(options.http.host) && options.gate.keys_path.empty() && !options.insecure) {
-    return error(Code::invalid,
-                 "--host {}: others can reach this address: give --api-keys, or say --insecure",
-                 options.http.host);
-  }
-  if (options.http.tls_certificate.empty() != options.http.tls_key.empty()) {
-    return error(Code::invalid, "--tls-cert and --tls-key: expected both or neither");
-  }
-  TRY(options.machine.check());
-#if !defined(HEARTH_GRPC)
-  if (options.grpc_port) {
-    return error(Code::unsupported, "--grpc-port: this hearth was built without gRPC");
-  }
-#endif
-  const bool audit_asked = !options.audit_key.empty() || !options.audit.subjects_path.empty() ||
-                           options.audit_required || options.audit_text == "on" ||
-                           options.audit.keep_days > 0;
-  if (audit_asked && options.audit.path.empty()) {
-    return error(Code::invalid, "flags of the audit log: expected --audit-log beside them");
-  }
-  return Status::ok();
-}
-
-Result<EngineOptions> engine_options(const Options& options, const OpenedText& opened) {
+Result<EngineOptions> engine_options(const ServeOptions& options, const OpenedText& opened) {
   const Model& model = opened.model->model();
   EngineOptions out = engine_options_of(options.model, opened);
   out.context = std::min(out.context, model.info().max_position_embeddings);
@@ -121,7 +56,7 @@ Result<EngineOptions> engine_options(const Options& options, const OpenedText& o
   return out;
 }
 
-AdmissionOptions admission_options(const Options& options, const TextModel& model,
+AdmissionOptions admission_options(const ServeOptions& options, const TextModel& model,
                                    int64_t context) {
   AdmissionOptions out;
   out.model_names = options.names;
@@ -143,13 +78,13 @@ AdmissionOptions admission_options(const Options& options, const TextModel& mode
   return out;
 }
 
-Result<ResumePolicy> resume_policy(const Options& options, const OpenedText& opened,
+Result<ResumePolicy> resume_policy(const ServeOptions& options, const OpenedText& opened,
                                    const AdmissionOptions& settings, const Session& session) {
   return open_resume(options.resume_key, options.model, *opened.model, *opened.backend,
                      options.watermark, options.reasoning_field, settings, session);
 }
 
-ServiceOptions service_options(const Options& options, const MemoryBudget& memory) {
+ServiceOptions service_options(const ServeOptions& options, const MemoryBudget& memory) {
   ServiceOptions out;
   out.audit = options.http.audit;
   out.version = HEARTH_VERSION;
@@ -159,7 +94,17 @@ ServiceOptions service_options(const Options& options, const MemoryBudget& memor
   return out;
 }
 
-Status open_adapters(const Options& options, Adapters& adapters) {
+LoopOptions loop_options(const ServeOptions& options, const AdmissionOptions& settings,
+                         const MachineWatch* machine, CostMeter* costs) {
+  LoopOptions out;
+  out.machine = machine;
+  out.sequences_max = options.sequences + options.queue;
+  out.marks_required = settings.watermark.mode() == watermark::Mode::require;
+  out.costs = costs;
+  return out;
+}
+
+Status open_adapters(const ServeOptions& options, Adapters& adapters) {
   for (const std::string& option : options.adapters) {
     const size_t equals = option.find('=');
     if (equals == option.npos) {
@@ -182,7 +127,7 @@ struct OpenedAudit {
   std::unique_ptr<AuditTrail> trail;
 };
 
-Result<OpenedAudit> open_audit(const Options& options, const TextModel& model,
+Result<OpenedAudit> open_audit(const ServeOptions& options, const TextModel& model,
                                const std::string& name, Metrics& metrics, RequestLog& log) {
   OpenedAudit out;
   if (options.audit.path.empty()) return out;
@@ -220,25 +165,35 @@ void forbid_core_files() {
 
 struct Ports {
   uint16_t http = 0;
-  std::optional<uint16_t> grpc;
+  std::optional<uint16_t> admin, grpc;
 };
+
+std::string in_brackets(const std::string& host) {
+  return host.find(':') == host.npos ? host : "[" + host + "]";
+}
 
 // Where it listens and what it holds, for people; with --json for scripts, which wait for this
 // line.
-void announce(const Options& options, const std::string& model, const Ports& ports,
+void announce(const ServeOptions& options, const std::string& model, const Ports& ports,
               const MemoryBudget& memory, const Session& session) {
   const bool tls = !options.http.tls_certificate.empty();
-  const bool six = options.http.host.find(':') != std::string::npos;
-  const std::string host = six ? "[" + options.http.host + "]" : options.http.host;
+  const std::string host = in_brackets(options.http.host);
+  const std::string admin_host =
+      options.http.admin_host.empty() ? host : in_brackets(options.http.admin_host);
   const std::string url = fmt::format("http{}://{}:{}", tls ? "s" : "", host, ports.http);
   if (session.json) {
     Json out = {
         {"url", url}, {"port", ports.http}, {"model", model}, {"memory", budget_json(memory)}};
+    if (ports.admin) out["admin_port"] = *ports.admin;
     if (ports.grpc) out["grpc_port"] = *ports.grpc;
     fmt::print("{}\n", out.dump());
   } else {
     fmt::print("{} {} {} {}/v1\n", session.say("serving", "正在提供"), model,
                session.say("at", "地址"), url);
+    if (ports.admin) {
+      fmt::print("{} {} {}:{}\n", session.say("administration", "管理"), session.say("at", "地址"),
+                 admin_host, *ports.admin);
+    }
     if (ports.grpc) fmt::print("gRPC {} {}:{}\n", session.say("at", "地址"), host, *ports.grpc);
     fmt::print("{}: {}\n", session.say("memory", "内存"), budget_text(memory));
   }
@@ -246,7 +201,7 @@ void announce(const Options& options, const std::string& model, const Ports& por
 }
 
 #if defined(HEARTH_GRPC)
-GrpcOptions grpc_options(const Options& options) {
+GrpcOptions grpc_options(const ServeOptions& options) {
   GrpcOptions out;
   out.audit = options.http.audit;
   out.host = options.http.host;
@@ -260,18 +215,19 @@ GrpcOptions grpc_options(const Options& options) {
 #endif
 
 // What is known once everything is loaded. gRPC lets as many calls in as HTTP connections.
-Status complete_budget(const Options& options, const OpenedText& opened, int64_t adapters,
+Status complete_budget(const ServeOptions& options, const OpenedText& opened, int64_t adapters,
                        MemoryBudget& out) {
   out.adapters = adapters;
   const int64_t protocols = options.grpc_port ? 2 : 1;
-  out.connections = protocols * options.http.connections_max * kConnectionBytes;
+  const int64_t admins = options.http.admin_port ? kAdminConnectionsMax : 0;
+  out.connections = (protocols * options.http.connections_max + admins) * kConnectionBytes;
   return check_serve_budget(out, true, opened.backend->name());
 }
 
-Status run_serve(Options& options, const Session& session) {
+Status run_serve(ServeOptions& options, const Session& session) {
   if (!options.new_api_key.empty()) return print_new_key(options.new_api_key, session);
   if (options.model.model.empty()) options.model.model = "mini";
-  TRY(check_options(options));
+  TRY(options.check());
   forbid_core_files();
   if (!options.pii_policy.empty()) {
     TRY_ASSIGN(options.personal_data.detect, pii::read_policy(options.pii_policy));
@@ -302,12 +258,8 @@ Status run_serve(Options& options, const Session& session) {
   options.http.audit = audited.trail.get();
   TRY_ASSIGN(const std::unique_ptr<MachineWatch> machine,
              open_machine(options.machine, *opened.backend));
-  LoopOptions limits;
-  limits.machine = machine.get();
-  limits.sequences_max = options.sequences + options.queue;
-  limits.marks_required = settings.watermark.mode() == watermark::Mode::require;
-  limits.costs = costs.get();
-  EngineLoop loop(model, engine, metrics, limits);
+  EngineLoop loop(model, engine, metrics,
+                  loop_options(options, settings, machine.get(), costs.get()));
   Adapters adapters(model.loaded(), *opened.backend, loop, metrics, options.adapter_directory);
   TRY(open_adapters(options, adapters));
   TRY(complete_budget(options, opened, adapters.bytes(), memory));
@@ -320,9 +272,10 @@ Status run_serve(Options& options, const Session& session) {
   TRY_ASSIGN(const std::unique_ptr<HttpServer> server,
              HttpServer::open(service, *gate, log, options.http));
   TRY(loop.start());
-  Ports ports{server->port(), std::nullopt};
+  Ports ports{server->port(), server->admin_port(), std::nullopt};
 #if defined(HEARTH_GRPC)
-  RpcService rpc_service(admission, adapters, *gate, metrics, audited.trail.get());
+  RpcService rpc_service(admission, adapters, *gate, metrics, audited.trail.get(),
+                         !options.http.admin_port);
   std::unique_ptr<GrpcServer> rpc_server;
   if (options.grpc_port) {
     TRY_ASSIGN(rpc_server,
@@ -339,158 +292,17 @@ Status run_serve(Options& options, const Session& session) {
   return Status::ok();
 }
 
-void declare_access(CLI::App& verb, Options& options) {
-  verb.add_option("--host", options.http.host, "address to listen on")->capture_default_str();
-  verb.add_option("--port", options.http.port, "0: any free one")->capture_default_str();
-  verb.add_option("--grpc-port", options.grpc_port, "serve gRPC too, there; 0: any free one");
-  verb.add_option("--api-keys", options.gate.keys_path, "file of key hashes; see --new-api-key");
-  verb.add_option("--new-api-key", options.new_api_key, "make a key of this name, and no more")
-      ->configurable(false);
-  verb.add_flag("--insecure", options.insecure, "let others reach a server without keys");
-  verb.add_option("--allowed-host", options.gate.allowed_hosts,
-                  "a name in Host that is ours, beside localhost; may be given again")
-      ->allow_extra_args(false);
-  verb.add_option("--cors-origin", options.gate.cors_origins,
-                  "a page that may read answers, as https://example.org; may be given again")
-      ->allow_extra_args(false);
-  verb.add_option("--tls-cert", options.http.tls_certificate, "PEM file: serve over TLS");
-  verb.add_option("--tls-key", options.http.tls_key, "PEM file of its key");
-}
-
-void declare_limits(CLI::App& verb, Options& options) {
-  verb.add_option("--max-sequences", options.sequences, "answers that are written at once")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  verb.add_option("--max-queue", options.queue, "answers that wait beside them; more get 503")
-      ->check(CLI::Range(0, 1 << 20))
-      ->capture_default_str();
-  verb.add_option("--max-batch-tokens", options.batch_tokens, "tokens of one step")
-      ->check(CLI::Range(1, 1 << 16))
-      ->capture_default_str();
-  verb.add_option(
-          "--max-step-ms", options.step_ms,
-          "how long new prompts may hold up answers at a time, if that is cheap; 0: any time")
-      ->check(CLI::Range(0, 1 << 20))
-      ->capture_default_str();
-  verb.add_option("--kv-memory", options.kv_megabytes,
-                  "MB of KV cache; 0: a context for each sequence, at most half of free memory")
-      ->check(CLI::Range(0, 1 << 30));
-  verb.add_option("--reserve", options.reserve,
-                  "full: memory for an answer's whole length before it starts, so that none pauses")
-      ->check(CLI::IsMember({"auto", "full"}))
-      ->capture_default_str();
-  verb.add_option("--max-body", options.body_megabytes, "MB of one request or gRPC message")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  verb.add_option("--max-connections", options.http.connections_max,
-                  "open at once; as many gRPC calls beside them")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  verb.add_option("--resume-key", options.resume_key,
-                  "file of a secret: servers that share it go on with each other's streams behind "
-                  "hearth gateway");
-  verb.add_option("--drain-seconds", options.http.drain_seconds,
-                  "after SIGTERM, how long running answers may go on")
-      ->check(CLI::Range(0.0, 86400.0))
-      ->capture_default_str();
-}
-
-void declare_audit(CLI::App& verb, Options& options) {
-  verb.add_option("--audit-log", options.audit.path,
-                  "one line for each request goes there, hash-chained; see hearth audit");
-  verb.add_option("--audit-key", options.audit_key,
-                  "PEM key of Ed25519 that signs heads of the log; see hearth audit new-key");
-  verb.add_option("--audit-subjects", options.audit.subjects_path,
-                  "file of the keys that seal names; else LOG.keys");
-  verb.add_option("--audit-fsync", options.audit_sync,
-                  "flush to the disk before each answer ends, or once a second")
-      ->check(CLI::IsMember({"each", "second"}))
-      ->capture_default_str();
-  verb.add_option("--audit-text", options.audit_text,
-                  "on: prompts are kept too, sealed, as the model saw them")
-      ->check(CLI::IsMember({"on", "off"}))
-      ->capture_default_str();
-  verb.add_flag("--audit-required", options.audit_required,
-                "take no request (503) while the log can't be written");
-  verb.add_option("--audit-keep-days", options.audit.keep_days,
-                  "full files that are older are removed; 0: none")
-      ->check(CLI::Range(0, 36500))
-      ->capture_default_str();
-}
-
-void declare_label(CLI::App& verb, Options& options) {
-  verb.add_option("--label", options.label,
-                  "say that answers are generated: off, metadata, interface (the chat page shows "
-                  "it), prefix or suffix (words in the answer); all but off carry the metadata")
-      ->check(CLI::IsMember({"off", "metadata", "interface", "prefix", "suffix"}))
-      ->capture_default_str();
-  verb.add_option("--label-language", options.label_language, "of these words: en or zh")
-      ->check(CLI::IsMember({"en", "zh"}))
-      ->capture_default_str();
-  verb.add_option("--label-producer", options.labels.producer,
-                  "ContentProducer in the metadata: your name or code")
-      ->capture_default_str();
-}
-
 }  // namespace
 
 void add_serve(CLI::App& app, Session& session) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ServeOptions>();
   options->http.port = 9471;
   CLI::App* verb = add_verb(app, session, "serve",
                             std::string(session.say("Serve a model to OpenAI clients over HTTP",
                                                     "通过 HTTP 向 OpenAI 客户端提供模型")),
                             "hearth serve --model mini --port 9471",
                             [options, &session] { return run_serve(*options, session); });
-  options->model.declare(*verb, false);
-  options->model.declare_drafts(*verb);
-  declare_access(*verb, *options);
-  declare_limits(*verb, *options);
-  declare_audit(*verb, *options);
-  declare_label(*verb, *options);
-  options->machine.declare(*verb);
-  verb->add_option("--served-name", options->names,
-                   "name of the model in requests, else its file's; may be given again")
-      ->allow_extra_args(false);
-  verb->add_option("--adapter", options->adapters,
-                   "NAME=PATH: a LoRA adapter (PEFT directory or GGUF file) that requests reach as "
-                   "`model:NAME`; may be given again")
-      ->allow_extra_args(false);
-  verb->add_option("--adapter-dir", options->adapter_directory,
-                   "the directory that /v1/adapters may load from; without it nothing is loaded "
-                   "over HTTP");
-  verb->add_option("--reasoning-field", options->reasoning_field,
-                   "where thoughts go: reasoning_content, reasoning or both")
-      ->check(CLI::IsMember({"reasoning_content", "reasoning", "both"}))
-      ->capture_default_str();
-  verb->add_option("--effort-budgets", options->effort_budgets,
-                   "tokens of a thought at reasoning_effort low, medium and high; else 1024, 4096, "
-                   "16384")
-      ->expected(3)
-      ->delimiter(',')
-      ->check(CLI::Range(0, 1 << 24));
-  verb->add_option("--thought-ending", options->thought_ending,
-                   "what closes a thought that reaches its budget, before </think>");
-  verb->add_option("--cost", options->cost,
-                   "JSON file with this machine's price: `usage` then has cost and energy, and "
-                   "keys may have a budget=");
-  verb->add_option(
-      "--ledger", options->gate.ledger_path,
-      "file of what each key has spent this month, so that a restart forgives nothing");
-  verb->add_option("--pooling", options->pooling,
-                   "what an embedding is made of: the mean of all states, or the last one")
-      ->check(CLI::IsMember({"mean", "last"}))
-      ->capture_default_str();
-  verb->add_option("--pii", options->pii,
-                   "personal data in requests, unless the key says: off, log_only, mask or block")
-      ->check(CLI::IsMember({"off", "log_only", "mask", "block"}))
-      ->capture_default_str();
-  verb->add_option("--pii-policy", options->pii_policy,
-                   "JSON file: which types, from which score on");
-  options->watermark.declare(*verb);
-  verb->add_flag("--log-json", options->log_json, "log as JSON lines");
-  verb->add_flag("--no-log-requests", options->quiet,
-                 "no log line for each request (a line never has its text)");
+  options->declare(*verb);
 }
 
 }  // namespace hearth::cli

@@ -204,9 +204,10 @@ std::vector<std::pair<std::string, std::string>> warning_headers(
   return {{"X-Hearth-Ignored", names.empty() ? "unnamed" : names}};
 }
 
-HttpReply json_reply(std::string body) {
+HttpReply json_reply(std::string body, const std::vector<std::string>& ignored) {
   HttpReply reply;
   reply.body = std::move(body);
+  reply.headers = warning_headers(ignored);
   return reply;
 }
 

@@ -30,7 +30,8 @@ std::shared_ptr<PendingAnswer> pending_completion(
     const Tokenizer& tokenizer, ReplyHead head, bool stream,
     std::vector<std::pair<std::string, std::string>> headers, Admitted admitted);
 
-HttpReply json_reply(std::string body);
+// `ignored`: fields of the request, for a warning header.
+HttpReply json_reply(std::string body, const std::vector<std::string>& ignored = {});
 // X-Hearth-Ignored: what of a request means nothing here, fields above all; none where there is
 // nothing.
 std::vector<std::pair<std::string, std::string>> warning_headers(

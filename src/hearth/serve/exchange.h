@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,9 +18,13 @@
 
 namespace hearth::serve {
 
+// What a port serves: all, or only what administers and watches the server, or only the rest.
+enum class Listener : uint8_t { all, admin, requests };
+
 struct RequestHead {
-  std::string method;  // "GET"
-  std::string target;  // as it came
+  Listener listener = Listener::all;  // where it came in
+  std::string method;                 // "GET"
+  std::string target;                 // as it came
   std::string host, origin, authorization, x_api_key, request_id, if_none_match, request_timeout;
   std::string resume;  // X-Hearth-Resume
 

@@ -38,6 +38,15 @@ void note_loose_tools(const std::vector<LooseTool>& tools, std::vector<std::stri
   }
 }
 
+// Probes may ask at either port; what they tell beyond a word is for who watches the server.
+bool is_served(const RequestHead& head, Scope scope) {
+  if (head.listener == Listener::all) return true;
+  const bool probe = head.path() == "/health" || head.path() == "/ready";
+  const bool administers = scope != Scope::generate || is_verbose(head);
+  if (head.listener == Listener::admin) return administers || probe;
+  return !administers;
+}
+
 }  // namespace
 
 struct Service::Route {
@@ -70,6 +79,12 @@ const std::vector<Service::Route>& Service::routes() {
   return table;
 }
 
+std::vector<Service::RouteFacts> Service::route_facts() {
+  std::vector<RouteFacts> out;
+  for (const Route& r : routes()) out.push_back({r.path, r.method, r.scope, r.open});
+  return out;
+}
+
 // The route of a path; one of another method where none has this one.
 const Service::Route* Service::find_route(const RequestHead& head) {
   std::string_view path = head.path();
@@ -78,15 +93,16 @@ const Service::Route* Service::find_route(const RequestHead& head) {
   if (is_page_path(path)) path = "/";
   const Route* found = nullptr;
   for (const Route& route : routes()) {
+    if (!is_served(head, route.scope)) continue;
     if (route.path == path && (!found || route.method == head.method)) found = &route;
   }
   return found;
 }
 
-std::string Service::methods_of(std::string_view path) {
+std::string Service::methods_of(const Route& like) {
   std::string out;
   for (const Route& route : routes()) {
-    if (route.path == path) out += (out.empty() ? "" : ", ") + std::string(route.method);
+    if (route.path == like.path) out += (out.empty() ? "" : ", ") + std::string(route.method);
   }
   return out;
 }
@@ -138,7 +154,7 @@ std::optional<HttpReply> Service::refuse(const RequestHead& head, RequestContext
         api_error(404, "not_found", fmt::format("there is no `{}` here", excerpt(head.path()))));
   }
   if (head.method != route->method) {
-    const std::string methods = methods_of(route->path);
+    const std::string methods = methods_of(*route);
     HttpReply reply = error_reply(api_error(
         405, "method_not_allowed",
         fmt::format("{}: expected {}, found {}", route->path, methods, excerpt(head.method, 20))));
@@ -283,7 +299,8 @@ HttpReply Service::tokenize(const RequestHead&, const RequestContext&, std::stri
   Prompt prompt;
   if (auto error = admission_.tokenize(request, prompt)) return error_reply(*error);
   return json_reply(
-      tokens_json(prompt.ids, admission_.context(), request.with_pieces, model_.tokenizer()));
+      tokens_json(prompt.ids, admission_.context(), request.with_pieces, model_.tokenizer()),
+      request.ignored);
 }
 
 HttpReply Service::detokenize(const RequestHead&, const RequestContext&, std::string_view body) {
@@ -291,7 +308,7 @@ HttpReply Service::detokenize(const RequestHead&, const RequestContext&, std::st
   const int64_t vocab = model_.tokenizer().vocab_size();
   if (auto error = read_detokenize(body, vocab, request)) return error_reply(*error);
   if (auto error = admission_.check_model(request.model)) return error_reply(*error);
-  return json_reply(text_json(model_.tokenizer().decode(request.tokens, false)));
+  return json_reply(text_json(model_.tokenizer().decode(request.tokens, false)), request.ignored);
 }
 
 HttpReply Service::page(const RequestHead& head, const RequestContext&, std::string_view) {

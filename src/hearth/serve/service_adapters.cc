@@ -19,7 +19,7 @@ HttpReply Service::load_adapter(const RequestHead&, const RequestContext&, std::
   if (auto error = read_adapter_request(body, request)) return error_reply(*error);
   LoadedAdapter loaded;
   if (auto error = adapters_.load(request.name, request.path, loaded)) return error_reply(*error);
-  return json_reply(adapter_json(loaded, admission_.name()));
+  return json_reply(adapter_json(loaded, admission_.name()), request.ignored);
 }
 
 HttpReply Service::unload_adapter(const RequestHead& head, const RequestContext&,

@@ -34,7 +34,8 @@ HttpReply Service::detect_watermark(const RequestHead&, const RequestContext& co
         "text", "too_long",
         fmt::format("`text`: expected at most {} tokens, found {}", tokens_max, tokens.size())));
   }
-  return json_reply(detection_json(watermark::detect(tokens, sources), context.caller.administers));
+  return json_reply(detection_json(watermark::detect(tokens, sources), context.caller.administers),
+                    request.ignored);
 }
 
 }  // namespace hearth::serve

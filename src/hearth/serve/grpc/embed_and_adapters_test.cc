@@ -144,5 +144,23 @@ TEST(GrpcAdapters, WantTheScopeOfHttp) {
   EXPECT_TRUE(unload(server, "law", owner.key).ok());
 }
 
+// Beside a port for administration, which is HTTP's, gRPC administers nothing.
+TEST(GrpcAdapters, AreElsewhereWhereAdministrationIs) {
+  TestServer server;
+  RpcService service(*server.admission, *server.adapters, *server.gate, server.metrics, nullptr,
+                     false);
+  const auto refusal = [&](const std::string& method) {
+    RpcHead head;
+    head.method = "/hearth.v1.Hearth/" + method;
+    RequestContext context;
+    const auto error = service.refuse(head, context);
+    return error ? error->status : 0;
+  };
+  EXPECT_EQ(refusal("LoadAdapter"), 501);
+  EXPECT_EQ(refusal("UnloadAdapter"), 501);
+  EXPECT_EQ(refusal("Chat"), 0);
+  EXPECT_EQ(refusal("ListModels"), 0);
+}
+
 }  // namespace
 }  // namespace hearth::serve

@@ -50,17 +50,19 @@ const RpcService::Route* RpcService::find_route(std::string_view method) {
 }
 
 RpcService::RpcService(Admission& admission, Adapters& adapters, Gate& gate, Metrics& metrics,
-                       const AuditTrail* audit)
+                       const AuditTrail* audit, bool administers)
     : admission_(admission),
       adapters_(adapters),
       gate_(gate),
       metrics_(metrics),
       audit_(audit),
+      administers_(administers),
       created_(std::time(nullptr)) {}
 
 std::optional<ApiError> RpcService::refuse(const RpcHead& head, RequestContext& context) {
   context.id = request_id(head.request_id);
   const Route* route = find_route(head.method);
+  if (route && route->scope == Scope::admin && !administers_) route = nullptr;
   if (route) context.route = route->method;
   const Scope scope = route ? route->scope : Scope::generate;
   std::optional<ApiError> error =

@@ -36,9 +36,10 @@ struct RpcReply {
 // Thread-safe; all that it is given must outlive it.
 class RpcService {
  public:
-  // `audit`: null where there is no audit log.
+  // `audit`: null where there is no audit log. Not `administers`: what needs the scope admin is
+  // offered elsewhere.
   RpcService(Admission& admission, Adapters& adapters, Gate& gate, Metrics& metrics,
-             const AuditTrail* audit = nullptr);
+             const AuditTrail* audit = nullptr, bool administers = true);
 
   // Decides on the head alone; an error means that no message is read. Fills `context`.
   std::optional<ApiError> refuse(const RpcHead& head, RequestContext& context);
@@ -62,6 +63,7 @@ class RpcService {
   Gate& gate_;
   Metrics& metrics_;
   const AuditTrail* const audit_;
+  const bool administers_;
   const int64_t created_;  // when the model was loaded
 };
 

@@ -206,6 +206,7 @@ net::awaitable<bool> Connection::read_head(Exchange& exchange) {
     fault = fault_of(parser, server_.options);
   }
   if (!error || fault) exchange.head = head_of(parser);
+  exchange.head.listener = listener_;
   if (fault) {
     co_await refuse(fault->status, fault->message, exchange);
     co_return false;

@@ -27,7 +27,8 @@ struct HttpShared {
   RequestLog& log;
   const HttpOptions options;
   std::set<Connection*> connections = {};
-  int64_t busy = 0;  // connections with a request in work
+  int64_t admins = 0;  // of these, on the admin port
+  int64_t busy = 0;    // connections with a request in work
   bool draining = false;
   std::unique_ptr<net::ssl::context> tls = {};  // null: plain
   net::thread_pool workers{2};
@@ -38,18 +39,21 @@ struct HttpShared {
 // All members are used by the I/O thread only.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(HttpShared& server, tcp::socket socket)
+  Connection(HttpShared& server, tcp::socket socket, Listener listener)
       : server_(server),
+        listener_(listener),
         stream_(std::move(socket), server.tls.get()),
         buffer_(static_cast<size_t>(server.options.header_bytes_max) + kReadBytes),
         deadline_(server.io),
         wake_(server.io),
         look_(server.io) {
     server_.connections.insert(this);
+    if (listener_ == Listener::admin) ++server_.admins;
     server_.handler.count_connections(static_cast<int64_t>(server_.connections.size()));
   }
   ~Connection() {
     server_.connections.erase(this);
+    if (listener_ == Listener::admin) --server_.admins;
     server_.handler.count_connections(static_cast<int64_t>(server_.connections.size()));
   }
 
@@ -98,6 +102,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::vector<std::pair<std::string, std::string>> headers_for(const Exchange& exchange) const;
 
   HttpShared& server_;
+  const Listener listener_;
   Stream stream_;
   boost::beast::flat_buffer buffer_;
   net::steady_timer deadline_, wake_, look_;

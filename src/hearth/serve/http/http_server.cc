@@ -13,6 +13,8 @@ namespace hearth::serve {
 namespace {
 constexpr int kRefusingMax = 64;
 constexpr int kRefusedReadsMax = 16;
+constexpr double kRefusalSeconds = 1;
+constexpr double kRefusalSecondsTls = 3;  // with a handshake
 }  // namespace
 
 class HttpServer::Impl {
@@ -20,12 +22,17 @@ class HttpServer::Impl {
   Impl(HttpHandler& handler, Gate& gate, RequestLog& log, HttpOptions options)
       : shared_{.handler = handler, .gate = gate, .log = log, .options = std::move(options)},
         acceptor_(shared_.io),
+        admin_acceptor_(shared_.io),
         signals_(shared_.io),
         tick_(shared_.io) {}
 
   Status listen();
   Status load_certificate();
   uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  std::optional<uint16_t> admin_port() const {
+    if (!admin_acceptor_.is_open()) return std::nullopt;
+    return admin_acceptor_.local_endpoint().port();
+  }
   void run();
   void begin_drain();
   void request_stop() {
@@ -33,17 +40,20 @@ class HttpServer::Impl {
   }
 
  private:
-  net::awaitable<void> accept_all();
+  Status listen_at(tcp::acceptor& acceptor, const std::string& flag, const std::string& named,
+                   uint16_t port);
+  net::awaitable<void> accept_all(tcp::acceptor& acceptor, Listener listener);
   void await_signal();
   void drain_tick();
-  void add(tcp::socket socket);
-  net::awaitable<void> refuse(tcp::socket accepted);
+  void add(tcp::socket socket, Listener listener);
+  net::awaitable<void> refuse(tcp::socket accepted, Listener listener, int64_t connections_max);
+  int& refusing(Listener listener) { return refusing_[listener == Listener::admin ? 1 : 0]; }
 
   HttpShared shared_;
   bool cutting_ = false;
-  int refusing_ = 0;  // connections too many that are being told so
+  std::array<int, 2> refusing_{};  // connections too many that are being told so, by port
   Clock::time_point drain_until_;
-  tcp::acceptor acceptor_;
+  tcp::acceptor acceptor_, admin_acceptor_;
   net::signal_set signals_;
   net::steady_timer tick_;
 };
@@ -66,23 +76,34 @@ Status HttpServer::Impl::load_certificate() {
   return Status::ok();
 }
 
-Status HttpServer::Impl::listen() {
+Status HttpServer::Impl::listen_at(tcp::acceptor& acceptor, const std::string& flag,
+                                   const std::string& named, uint16_t port) {
   error_code failure;
-  const std::string host = shared_.options.host == "localhost" ? "127.0.0.1" : shared_.options.host;
+  const std::string host = named == "localhost" ? "127.0.0.1" : named;
   const auto address = net::ip::make_address(host, failure);
-  if (failure) return error(Code::invalid, "--host: expected an address, found `{}`", host);
-  const tcp::endpoint endpoint(address, shared_.options.port);
+  if (failure) return error(Code::invalid, "{}: expected an address, found `{}`", flag, host);
+  const tcp::endpoint endpoint(address, port);
   const auto failed = [&](const char* what) {
-    return error(Code::invalid, "{}:{}: {}: {}", host, shared_.options.port, what,
-                 failure.message());
+    return error(Code::invalid, "{}:{}: {}: {}", host, port, what, failure.message());
   };
-  acceptor_.open(endpoint.protocol(), failure);
+  acceptor.open(endpoint.protocol(), failure);
   if (failure) return failed("cannot open a socket");
-  acceptor_.set_option(tcp::acceptor::reuse_address(true), failure);
-  acceptor_.bind(endpoint, failure);
+  acceptor.set_option(tcp::acceptor::reuse_address(true), failure);
+  acceptor.bind(endpoint, failure);
   if (failure) return failed("cannot bind");
-  acceptor_.listen(tcp::acceptor::max_listen_connections, failure);
+  acceptor.listen(tcp::acceptor::max_listen_connections, failure);
   if (failure) return failed("cannot listen");
+  return Status::ok();
+}
+
+Status HttpServer::Impl::listen() {
+  const HttpOptions& options = shared_.options;
+  TRY(listen_at(acceptor_, "--host", options.host, options.port));
+  if (options.admin_port) {
+    const bool own = !options.admin_host.empty();
+    TRY(listen_at(admin_acceptor_, own ? "--admin-host" : "--host",
+                  own ? options.admin_host : options.host, *options.admin_port));
+  }
   // From now on: whoever is told that there is a server may end it.
   for (int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
   return Status::ok();
@@ -90,19 +111,20 @@ Status HttpServer::Impl::listen() {
 
 // A connection too many is told so. A close with bytes unread would reset it, and its client might
 // never see the reply: so what it sends is read for a while.
-net::awaitable<void> HttpServer::Impl::refuse(tcp::socket accepted) {
-  ++refusing_;
-  const auto socket = std::make_shared<tcp::socket>(std::move(accepted));
+net::awaitable<void> HttpServer::Impl::refuse(tcp::socket accepted, Listener listener,
+                                              int64_t connections_max) {
+  ++refusing(listener);
+  const auto stream = std::make_shared<Stream>(std::move(accepted), shared_.tls.get());
   net::steady_timer patience(shared_.io);
-  patience.expires_after(duration_of(1));
-  patience.async_wait([socket](const error_code& error) {
+  patience.expires_after(duration_of(stream->tls() ? kRefusalSecondsTls : kRefusalSeconds));
+  patience.async_wait([stream](const error_code& error) {
     error_code ignored;
-    if (!error) socket->close(ignored);
+    if (!error) stream->socket().close(ignored);
   });
   const ApiError too_many =
       api_error(503, "overloaded",
                 fmt::format("{} connections are open, as many as may be: try again in a second",
-                            shared_.options.connections_max),
+                            connections_max),
                 1);
   const std::string body = error_json(too_many);
   WireHead head;
@@ -113,43 +135,57 @@ net::awaitable<void> HttpServer::Impl::refuse(tcp::socket accepted) {
   head.keep_alive = false;
   const std::string reply = head_text(head) + body;
   error_code error;
-  co_await net::async_write(*socket, net::buffer(reply),
-                            net::redirect_error(net::use_awaitable, error));
-  if (!error) socket->shutdown(tcp::socket::shutdown_send, error);
+  const auto token = [&error] { return net::redirect_error(net::use_awaitable, error); };
+  if (stream->tls()) {
+    co_await stream->tls()->async_handshake(net::ssl::stream_base::server, token());
+  }
+  if (!error) co_await net::async_write(*stream, net::buffer(reply), token());
+  if (!error && stream->tls()) {
+    co_await stream->tls()->async_shutdown(token());
+    error = {};  // of the client, which need not say goodbye
+  }
+  if (!error) stream->socket().shutdown(tcp::socket::shutdown_send, error);
   std::array<char, 4096> unread;
   for (int reads = 0; !error && reads < kRefusedReadsMax; ++reads) {
-    co_await socket->async_read_some(net::buffer(unread),
-                                     net::redirect_error(net::use_awaitable, error));
+    co_await stream->socket().async_read_some(net::buffer(unread), token());
   }
   patience.cancel();
-  --refusing_;
+  --refusing(listener);
 }
 
-void HttpServer::Impl::add(tcp::socket socket) {
-  if (static_cast<int64_t>(shared_.connections.size()) >= shared_.options.connections_max) {
+void HttpServer::Impl::add(tcp::socket socket, Listener listener) {
+  const bool admin = listener == Listener::admin;
+  const auto all = static_cast<int64_t>(shared_.connections.size());
+  const int64_t open = admin ? shared_.admins : all - shared_.admins;
+  const int64_t most = admin ? kAdminConnectionsMax : shared_.options.connections_max;
+  if (open >= most) {
     shared_.handler.count_refused_connection();
-    // Before a handshake nothing can be said.
-    if (shared_.tls || refusing_ >= kRefusingMax) return;
-    net::co_spawn(shared_.io, refuse(std::move(socket)), net::detached);
+    net::co_spawn(shared_.io, refuse(std::move(socket), listener, most), net::detached);
     return;
   }
-  auto connection = std::make_shared<Connection>(shared_, std::move(socket));
+  auto connection = std::make_shared<Connection>(shared_, std::move(socket), listener);
   net::co_spawn(
       shared_.io, [connection]() -> net::awaitable<void> { co_await connection->run(); },
       net::detached);
 }
 
-net::awaitable<void> HttpServer::Impl::accept_all() {
-  while (acceptor_.is_open()) {
+net::awaitable<void> HttpServer::Impl::accept_all(tcp::acceptor& acceptor, Listener listener) {
+  while (acceptor.is_open()) {
     error_code error;
     tcp::socket socket =
-        co_await acceptor_.async_accept(net::redirect_error(net::use_awaitable, error));
+        co_await acceptor.async_accept(net::redirect_error(net::use_awaitable, error));
     if (!error) {
-      add(std::move(socket));
+      add(std::move(socket), listener);
     } else if (error != net::error::operation_aborted) {
       // No descriptor is free: the clients wait in the queue until one is.
       net::steady_timer pause(shared_.io);
       pause.expires_after(duration_of(0.1));
+      co_await pause.async_wait(net::redirect_error(net::use_awaitable, error));
+    }
+    // None is dropped: who can't be told yet waits in the system's queue.
+    while (refusing(listener) >= kRefusingMax && acceptor.is_open()) {
+      net::steady_timer pause(shared_.io);
+      pause.expires_after(duration_of(0.02));
       co_await pause.async_wait(net::redirect_error(net::use_awaitable, error));
     }
   }
@@ -200,8 +236,12 @@ void HttpServer::Impl::drain_tick() {
 
 void HttpServer::Impl::run() {
   await_signal();
-  net::co_spawn(
-      shared_.io, [this]() -> net::awaitable<void> { co_await accept_all(); }, net::detached);
+  const bool two = admin_acceptor_.is_open();
+  net::co_spawn(shared_.io, accept_all(acceptor_, two ? Listener::requests : Listener::all),
+                net::detached);
+  if (two) {
+    net::co_spawn(shared_.io, accept_all(admin_acceptor_, Listener::admin), net::detached);
+  }
   shared_.io.run();
   shared_.workers.join();
   shared_.auditors.join();
@@ -220,6 +260,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(HttpHandler& handler, Gate&
 
 uint16_t HttpServer::port() const {
   return impl_->port();
+}
+
+std::optional<uint16_t> HttpServer::admin_port() const {
+  return impl_->admin_port();
 }
 
 void HttpServer::run() {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "hearth/base/status.h"
@@ -16,14 +17,19 @@ namespace hearth::serve {
 
 class AuditTrail;
 
+// Of their own, so that a crowd keeps nobody from the metrics.
+inline constexpr int64_t kAdminConnectionsMax = 64;
+
 struct HttpOptions {
   std::string host = "127.0.0.1";
-  uint16_t port = 0;  // 0: any free one
+  uint16_t port = 0;                   // 0: any free one
+  std::optional<uint16_t> admin_port;  // set: what administers is served there, and there alone
+  std::string admin_host;              // "": as `host`
   int64_t header_bytes_max = 64 << 10;
   int64_t target_bytes_max = 8 << 10;
   int64_t body_bytes_max = 8 << 20;
-  int64_t connections_max = 4096;
-  double header_seconds = 10;  // from the first byte of a head to its last
+  int64_t connections_max = 4096;  // beside kAdminConnectionsMax of the admin port
+  double header_seconds = 10;      // from the first byte of a head to its last
   double body_seconds = 60;
   double idle_seconds = 75;              // between requests of a connection
   double write_seconds = 30;             // a reader that takes nothing for so long is cut
@@ -41,6 +47,7 @@ class HttpServer {
   ~HttpServer();
 
   uint16_t port() const;
+  std::optional<uint16_t> admin_port() const;
   // Serves on this thread until SIGTERM or SIGINT, then drains; a second one ends it at once.
   // SIGHUP reads the keys again.
   void run();

@@ -23,6 +23,7 @@ const std::string kPost = "POST /tokenize HTTP/1.1\r\nHost: localhost\r\n";
 
 TEST(HttpServer, HeadsAndBodiesThatComeByteByByteAreCut) {
   HttpTestServer server(impatient());
+  const Neighbour neighbour(server);
   const std::string head = "GET /health HTTP/1.1\r\nHost: localhost\r\nX-Filler: ";
   for (const std::string& begin : {std::string(), head, kPost + "Content-Length: 1000\r\n\r\n",
                                    kPost + "Transfer-Encoding: chunked\r\n\r\n3e8\r\n"}) {
@@ -44,6 +45,7 @@ TEST(HttpServer, HeadsAndBodiesThatComeByteByByteAreCut) {
 
 TEST(HttpServer, BodiesThatNeverComeAreCut) {
   HttpTestServer server(impatient());
+  const Neighbour neighbour(server);
   for (const std::string& begin :
        {kPost + "Content-Length: 10\r\n\r\n", kPost + "Transfer-Encoding: chunked\r\n\r\n",
         kPost + "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
@@ -67,6 +69,7 @@ TEST(HttpServer, TellsAClientThatAsksToContinue) {
     EXPECT_EQ(server.status_of(follows.read(12)), "200");
   }
   HttpTestServer server(impatient());
+  const Neighbour neighbour(server);
   const Client never(server.http->port());
   never.send(head);
   const std::string answer = never.read();
@@ -92,7 +95,11 @@ TEST(HttpServer, ConnectionsTooManyAreToldSo) {
       EXPECT_NE(answer.find("Retry-After: 1\r\n"), answer.npos) << answer;
       EXPECT_NE(answer.find(R"("code":"overloaded")"), answer.npos) << answer;
     }
-    EXPECT_EQ(server.metric("hearth_requests_rejected_total"), 20);
+    // At once more than are refused at once: the others wait for their turn.
+    std::vector<std::unique_ptr<Client>> crowd;
+    for (int i = 0; i < 200; ++i) crowd.push_back(std::make_unique<Client>(server.http->port()));
+    for (const auto& one : crowd) EXPECT_EQ(server.status_of(one->read(12)), "503");
+    EXPECT_EQ(server.metric("hearth_requests_rejected_total"), 220);
   }
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   std::string status;
@@ -104,9 +111,32 @@ TEST(HttpServer, ConnectionsTooManyAreToldSo) {
   EXPECT_EQ(status, "200");
 }
 
+// Slow and steady: the same text, in however few events.
+TEST(HttpServer, ASlowReaderGetsTheWholeText) {
+  HttpTestServer server;
+  const std::string body = chat_body(
+      "7*8=?",
+      R"(,"stream":true,"seed":3,"temperature":1,"logit_bias":{"1":-100},"max_tokens":400)");
+  const auto read_by = [&](size_t bytes, int pause_ms) {
+    const Client client(server.http->port());
+    client.send(http_request("POST", "/v1/chat/completions", body));
+    std::string all;
+    for (std::string piece = client.read(bytes); !piece.empty(); piece = client.read(bytes)) {
+      all += piece;
+      std::this_thread::sleep_for(milliseconds(pause_ms));
+    }
+    return stream_text(all);
+  };
+  const std::string expected = read_by(1 << 20, 0);
+  ASSERT_GT(expected.size(), 100u);
+  EXPECT_EQ(read_by(100, 1), expected);
+  EXPECT_EQ(read_by(4096, 20), expected);
+}
+
 // Whatever was taken of an answer: its request ends, is counted once, and others go on.
 TEST(HttpServer, ClientsThatLeaveAtEachByte) {
   HttpTestServer server;
+  auto neighbour = std::make_unique<Neighbour>(server);
   const std::string body = chat_body("7*8=?", R"(,"stream":true,"temperature":0,"max_tokens":2)");
   const std::string request = http_request("POST", "/v1/chat/completions", body);
   std::string whole;
@@ -122,6 +152,7 @@ TEST(HttpServer, ClientsThatLeaveAtEachByte) {
     client.read(taken);
     if (taken % 2 == 0) client.reset();
   }
+  neighbour.reset();
   EXPECT_TRUE(server.wait_for_all());
   EXPECT_EQ(server.loop->live(), 0);
   server.expect_alive();

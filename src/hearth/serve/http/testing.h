@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -87,5 +89,62 @@ inline std::string http_request(const std::string& method, const std::string& pa
       "{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n{}",
       method, path, headers, body.size(), body);
 }
+
+// What the events of a stream say, thought and answer; "": it broke, or told an error.
+inline std::string stream_text(const std::string& bytes) {
+  std::istringstream lines(bytes);
+  std::string text;
+  bool done = false;
+  for (std::string line; std::getline(lines, line);) {
+    done = done || line == "data: [DONE]";
+    if (!line.starts_with("data: {")) continue;
+    const Json event = parsed(line.substr(6));
+    if (!event.contains("choices")) return "";
+    for (const Json& choice : event["choices"]) {
+      for (const char* field : {"reasoning_content", "content"}) {
+        if (const Json* piece = json_find(choice["delta"], field)) text += *piece;
+      }
+    }
+  }
+  return done ? text : "";
+}
+
+// One stream after the other as long as it lives, each held to what it says alone: whatever
+// happens meanwhile happens beside a stream. Made after the server.
+class Neighbour {
+ public:
+  explicit Neighbour(const HttpTestServer& server) : port_(server.http->port()), alone_(stream()) {
+    EXPECT_FALSE(alone_.empty());
+    begun_ = false;
+    thread_ = std::thread([this] {
+      while (!over_ && !broken_) broken_ = stream() != alone_;
+    });
+    EXPECT_TRUE(TestServer::wait([this] { return begun_ || broken_; }));
+  }
+  ~Neighbour() {
+    over_ = true;
+    thread_.join();
+    EXPECT_FALSE(broken_) << "a stream beside it broke or changed";
+  }
+  Neighbour(const Neighbour&) = delete;
+  Neighbour& operator=(const Neighbour&) = delete;
+
+ private:
+  std::string stream() {
+    const Client client(port_);
+    const std::string body = chat_body(
+        "7*8=?",
+        R"(,"stream":true,"seed":7,"temperature":1,"logit_bias":{"1":-100},"max_tokens":60)");
+    client.send(http_request("POST", "/v1/chat/completions", body));
+    const std::string first = client.read(1);
+    begun_ = true;
+    return stream_text(first + client.read());
+  }
+
+  const uint16_t port_;
+  std::atomic<bool> begun_{false}, over_{false}, broken_{false};
+  const std::string alone_;
+  std::thread thread_;
+};
 
 }  // namespace hearth::serve

@@ -29,6 +29,7 @@ std::optional<ApiError> read_adapter_request(std::string_view body, AdapterReque
   for (const auto& [key, value] : {std::pair{"name", &out.name}, {"path", &out.path}}) {
     if (value->empty()) fields.fail(key, "missing", "expected a text, found nothing");
   }
+  fields.list_unasked(out.ignored);
   return fields.error();
 }
 

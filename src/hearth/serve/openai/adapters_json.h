@@ -13,6 +13,7 @@ namespace hearth::serve {
 // POST: {"name": "law", "path": "law-v2"}
 struct AdapterRequest {
   std::string name, path;
+  std::vector<std::string> ignored;  // names of fields that mean nothing here
 };
 std::optional<ApiError> read_adapter_request(std::string_view body, AdapterRequest& out);
 

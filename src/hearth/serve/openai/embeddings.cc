@@ -73,7 +73,7 @@ std::optional<ApiError> read_embeddings_fields(const Json& object, int64_t vocab
   read_dimensions(fields, width);
   read_priority(fields, out.priority);
   read_user(fields, out.user);
-  out.ignored = fields.unasked();
+  fields.list_unasked(out.ignored);
   return fields.error();
 }
 

@@ -1,6 +1,7 @@
 // See fields.h.
 #include "hearth/serve/openai/fields.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -9,6 +10,7 @@ namespace {
 
 constexpr int kDepthMax = 32;
 constexpr int64_t kValuesMax = 500'000;
+constexpr size_t kUnaskedMax = 32;
 constexpr int64_t kBytesMax = int64_t{1} << 30;  // the server's own limit comes first
 
 }  // namespace
@@ -70,12 +72,13 @@ void Fields::string(std::string_view key, std::string& out) {
   out = value->get_ref<const std::string&>();
 }
 
-std::vector<std::string> Fields::unasked() const {
-  std::vector<std::string> names;
+void Fields::list_unasked(std::vector<std::string>& names, std::string_view place) const {
   for (const auto& [name, value] : object_.items()) {
-    if (!asked_.contains(name)) names.push_back(name);
+    if (names.size() >= kUnaskedMax) return;
+    if (asked_.contains(name) || value.is_null()) continue;
+    std::string whole = std::string(place) + name;
+    if (std::ranges::find(names, whole) == names.end()) names.push_back(std::move(whole));
   }
-  return names;
 }
 
 std::optional<ApiError> parse_body(std::string_view body, Json& out) {

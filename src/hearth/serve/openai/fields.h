@@ -28,15 +28,13 @@ class Fields {
   void string(std::string_view key, std::string& out);
   // The value as it is; nullptr: absent or null.
   const Json* any(std::string_view key);
-  // Known, and without a meaning for the answer.
-  void skip(std::string_view key) { static_cast<void>(any(key)); }
-
   void fail(std::string_view key, std::string_view code, std::string message);
   // "expected WHAT, found VALUE"
   void wrong_type(std::string_view key, std::string_view what, const Json& found);
   const std::optional<ApiError>& error() const { return error_; }
-  // Names in the object that no call above asked for.
-  std::vector<std::string> unasked() const;
+  // Adds the members that say something and that no call above asked for: each name once, a few
+  // dozen at most. `place` goes before them: "messages.".
+  void list_unasked(std::vector<std::string>& names, std::string_view place = "") const;
 
  private:
   const Json& object_;

@@ -76,7 +76,8 @@ void read_role(Fields& fields, std::string& role) {
                           json_excerpt(Json(role))));
 }
 
-std::optional<ApiError> read_message(const Json& message, std::string place, Json& out) {
+std::optional<ApiError> read_message(const Json& message, std::string place, Json& out,
+                                     std::vector<std::string>& ignored) {
   if (!message.is_object()) {
     place.pop_back();
     return bad_field(
@@ -100,12 +101,14 @@ std::optional<ApiError> read_message(const Json& message, std::string place, Jso
     if (!id.empty()) out["tool_call_id"] = id;
   }
   if (calls) read_calls(*calls, fields, out);
+  fields.list_unasked(ignored, "messages.");
   return fields.error();
 }
 
 }  // namespace
 
-std::optional<ApiError> read_messages(const Json& messages, Json& out) {
+std::optional<ApiError> read_messages(const Json& messages, Json& out,
+                                      std::vector<std::string>& ignored) {
   if (!messages.is_array()) {
     return bad_field("messages", "invalid_type",
                      "`messages`: expected an array, found " + json_excerpt(messages));
@@ -118,7 +121,7 @@ std::optional<ApiError> read_messages(const Json& messages, Json& out) {
   out = Json::array();
   for (size_t i = 0; i < messages.size(); ++i) {
     Json message = Json::object();
-    auto error = read_message(messages[i], fmt::format("messages[{}].", i), message);
+    auto error = read_message(messages[i], fmt::format("messages[{}].", i), message, ignored);
     if (error) return error;
     out.push_back(std::move(message));
   }

@@ -16,11 +16,6 @@ constexpr int64_t kTokensMax = std::numeric_limits<int32_t>::max();
 constexpr size_t kPromptIdsMax = 1 << 22;
 constexpr size_t kUserBytesMax = 512;
 
-// Known to OpenAI's clients and without an effect on what is said here.
-constexpr std::array<std::string_view, 11> kWithoutEffect = {
-    "user",  "safety_identifier", "metadata",         "store",      "service_tier", "verbosity",
-    "audio", "modalities",        "prompt_cache_key", "prediction", "functions"};
-
 void read_stop(Fields& fields, std::vector<std::string>& out) {
   const Json* stop = fields.any("stop");
   if (!stop) return;
@@ -89,12 +84,29 @@ void read_ids(Fields& fields, std::string_view key, const Json& ids, int64_t voc
   }
 }
 
+// Known to OpenAI's clients and without an effect on any answer.
+void check_what_has_no_effect(Fields& fields) {
+  bool store = false;
+  fields.boolean("store", store);
+  std::string text;
+  for (std::string_view key : {"service_tier", "prompt_cache_key", "prompt_cache_retention"}) {
+    fields.string(key, text);
+  }
+  const Json* const metadata = fields.any("metadata");
+  if (metadata && !metadata->is_object()) fields.wrong_type("metadata", "an object", *metadata);
+}
+
 // Fields of which only the value that changes nothing can be served today.
 void refuse_what_is_missing(Fields& fields) {
   const auto refuse = [&](std::string_view key) {
     fields.fail(key, "unsupported_parameter", "this server does not offer it");
   };
-  if (const Json* suffix = fields.any("suffix"); suffix && *suffix != "") refuse("suffix");
+  std::string suffix;
+  fields.string("suffix", suffix);
+  if (!suffix.empty()) refuse("suffix");
+  const Json* const kinds = fields.any("modalities");
+  if (kinds && !kinds->is_array()) return fields.wrong_type("modalities", "an array", *kinds);
+  if (kinds && *kinds != Json::array({"text"})) refuse("modalities");
 }
 
 // A template is a program, and the model's own the only one that runs here: who brings another, or
@@ -186,6 +198,7 @@ void read_stream(Fields& fields, GenerationRequest& out, std::optional<ApiError>
   if (!options->is_object()) return fields.wrong_type("stream_options", "an object", *options);
   Fields inner(*options, "stream_options.");
   inner.boolean("include_usage", out.include_usage);
+  inner.list_unasked(out.ignored, "stream_options.");
   error = inner.error();
 }
 
@@ -251,10 +264,13 @@ void read_priority(Fields& fields, std::optional<int64_t>& out) {
 void read_user(Fields& fields, std::string& out) {
   for (std::string_view key : {"safety_identifier", "user"}) {
     const Json* const user = fields.any(key);
-    if (!user || !user->is_string() || !out.empty()) continue;
-    out = user->get_ref<const std::string&>();
-    if (out.size() <= kUserBytesMax) continue;
-    fields.fail(key, "invalid_value", fmt::format("expected at most {} bytes", kUserBytesMax));
+    if (!user) continue;
+    if (!user->is_string()) return fields.wrong_type(key, "a string", *user);
+    const auto& name = user->get_ref<const std::string&>();
+    if (name.size() > kUserBytesMax) {
+      fields.fail(key, "invalid_value", fmt::format("expected at most {} bytes", kUserBytesMax));
+    }
+    if (out.empty()) out = name;
   }
 }
 
@@ -273,7 +289,7 @@ std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& ob
   std::optional<ApiError> inner;
   if (endpoint == Endpoint::chat) {
     const Json* messages = fields.any("messages");
-    inner = read_messages(messages ? *messages : Json(), out.chat.messages);
+    inner = read_messages(messages ? *messages : Json(), out.chat.messages, out.ignored);
     read_template_variables(fields, out.chat);
     read_tools(fields, out);
     read_thought(fields, out);
@@ -293,8 +309,8 @@ std::optional<ApiError> read_generation_fields(Endpoint endpoint, const Json& ob
   read_output_format(fields, out);
   read_priority(fields, out.priority);
   read_user(fields, out.user);
-  for (std::string_view key : kWithoutEffect) fields.skip(key);
-  out.ignored = fields.unasked();
+  check_what_has_no_effect(fields);
+  fields.list_unasked(out.ignored);
   return fields.error();
 }
 
@@ -309,7 +325,7 @@ std::optional<ApiError> read_tokenize_fields(const Json& object, TokenizeRequest
   fields.string("model", out.model);
   if (const Json* messages = fields.any("messages")) {
     Json read;
-    if (auto error = read_messages(*messages, read)) return error;
+    if (auto error = read_messages(*messages, read, out.ignored)) return error;
     out.messages = std::move(read);
   } else if (!json_find(object, "prompt") && !json_find(object, "content")) {
     fields.fail("prompt", "missing", "expected a text, found nothing");
@@ -320,6 +336,7 @@ std::optional<ApiError> read_tokenize_fields(const Json& object, TokenizeRequest
   fields.boolean("add_special", out.add_special);
   fields.boolean("add_special_tokens", out.add_special);
   fields.boolean("with_pieces", out.with_pieces);
+  fields.list_unasked(out.ignored);
   return fields.error();
 }
 
@@ -335,6 +352,7 @@ std::optional<ApiError> read_detokenize(std::string_view body, int64_t vocab_siz
   } else {
     read_ids(fields, "tokens", *tokens, vocab_size, out.tokens);
   }
+  fields.list_unasked(out.ignored);
   return fields.error();
 }
 

@@ -37,8 +37,9 @@ void read_user(Fields& fields, std::string& out);
 void read_tools(Fields& fields, GenerationRequest& out);
 
 // `messages` as the chat template takes them: roles known, contents text, earlier thoughts as
-// `reasoning_content`.
-std::optional<ApiError> read_messages(const Json& messages, Json& out);
+// `reasoning_content`. `ignored`: the names of other members, "messages.weight".
+std::optional<ApiError> read_messages(const Json& messages, Json& out,
+                                      std::vector<std::string>& ignored);
 
 // POST /tokenize: a text (`prompt` or `content`), or a conversation.
 struct TokenizeRequest {
@@ -47,6 +48,7 @@ struct TokenizeRequest {
   std::optional<Json> messages;
   bool add_special = true;
   bool with_pieces = false;
+  std::vector<std::string> ignored;  // names of fields that mean nothing here
 };
 std::optional<ApiError> read_tokenize(std::string_view body, TokenizeRequest& out);
 std::optional<ApiError> read_tokenize_fields(const Json& object, TokenizeRequest& out);
@@ -55,6 +57,7 @@ std::optional<ApiError> read_tokenize_fields(const Json& object, TokenizeRequest
 struct DetokenizeRequest {
   std::string model;
   std::vector<int32_t> tokens;
+  std::vector<std::string> ignored;
 };
 std::optional<ApiError> read_detokenize(std::string_view body, int64_t vocab_size,
                                         DetokenizeRequest& out);

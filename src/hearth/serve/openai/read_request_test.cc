@@ -6,7 +6,9 @@
 #include <functional>
 #include <string>
 
+#include "hearth/serve/openai/adapters_json.h"
 #include "hearth/serve/openai/embeddings.h"
+#include "hearth/serve/openai/watermark_json.h"
 
 namespace hearth::serve {
 namespace {
@@ -70,6 +72,7 @@ TEST(ReadRequest, EveryFieldOfAChat) {
   EXPECT_EQ(r.priority, -3);
   EXPECT_EQ(r.top_logprobs, 5);
   EXPECT_EQ(r.ignored, std::vector<std::string>{"novelty"});
+  EXPECT_EQ(r.user, "u");
   const SamplingParams p = r.sampling.over({});
   EXPECT_EQ(p.temperature, 0.5);
   EXPECT_EQ(p.top_p, 0.9);
@@ -218,6 +221,23 @@ TEST(ReadRequest, OtherFieldsOfWrongKinds) {
   }
   EXPECT_EQ(refused_with(R"("stream_options":{"include_usage":1})"),
             "stream_options.include_usage");
+  for (const char* field : {"user", "safety_identifier", "suffix", "service_tier",
+                            "prompt_cache_key", "store", "metadata", "modalities"}) {
+    for (const char* value : {"5", "[[]]", "0.5"}) {
+      const std::string member = std::string("\"") + field + "\":" + value;
+      EXPECT_EQ(refused_with(member), field) << value;
+      EXPECT_EQ(completion_refused_with(member), field) << value;
+    }
+    EXPECT_EQ(refused_with(std::string("\"") + field + "\":null"), "accepted");
+  }
+  for (const char* field : {"user", "safety_identifier"}) {
+    EXPECT_EQ(embeddings_refused_with(std::string("\"") + field + "\":5"), field);
+  }
+  EXPECT_EQ(refused_with(R"("user":"u","safety_identifier":5)"), "safety_identifier");
+  EXPECT_EQ(refused_with(R"("safety_identifier":"u","user":5)"), "user");
+  EXPECT_EQ(refused_with(R"("modalities":["audio"])"), "modalities");
+  EXPECT_EQ(refused_with(R"("modalities":["text"],"metadata":{"a":"b"},"store":false)"),
+            "accepted");
   for (const char* stop : {"5", "{}", "[5]", "\"\"", "[\"\"]"}) {
     EXPECT_EQ(refused_with(std::string("\"stop\":") + stop), "stop") << stop;
   }
@@ -252,6 +272,46 @@ TEST(ReadRequest, OtherFieldsOfWrongKinds) {
     }
     EXPECT_EQ(refused_with(std::string("\"") + field + "\":null"), "accepted");
   }
+}
+
+using Names = std::vector<std::string>;
+
+// Also those that have a meaning elsewhere: whoever sends them must learn that they did nothing.
+TEST(ReadRequest, FieldsThatMeanNothingAreListed) {
+  GenerationRequest r;
+  const std::string body =
+      R"({"messages":[{"role":"user","content":"a","weight":0},)"
+      R"({"role":"assistant","content":"b","prefix":true,"weight":1,"audio":null}],)"
+      R"("functions":[],"prediction":{"type":"content"},"verbosity":"low","store":true,"zz":null,)"
+      R"("stream_options":{"include_usage":true,"include_obfuscation":false}})";
+  ASSERT_FALSE(read_generation(Endpoint::chat, body, kVocab, r).has_value());
+  EXPECT_EQ(r.ignored,
+            (Names{"messages.weight", "messages.prefix", "stream_options.include_obfuscation",
+                   "functions", "prediction", "verbosity"}));
+  TokenizeRequest tokenize;
+  ASSERT_FALSE(read_tokenize(R"({"prompt":"a","zz":1})", tokenize).has_value());
+  EXPECT_EQ(tokenize.ignored, Names{"zz"});
+  TokenizeRequest of_messages;
+  ASSERT_FALSE(
+      read_tokenize(R"({"messages":[{"role":"user","content":"a","foo":1}]})", of_messages));
+  EXPECT_EQ(of_messages.ignored, Names{"messages.foo"});
+  DetokenizeRequest detokenize;
+  ASSERT_FALSE(read_detokenize(R"({"tokens":[1],"zz":1})", kVocab, detokenize).has_value());
+  EXPECT_EQ(detokenize.ignored, Names{"zz"});
+  EmbeddingRequest embed;
+  ASSERT_FALSE(read_embeddings(R"({"input":"a","zz":1})", kVocab, 8, embed).has_value());
+  EXPECT_EQ(embed.ignored, Names{"zz"});
+  AdapterRequest adapter;
+  ASSERT_FALSE(read_adapter_request(R"({"name":"a","path":"b","zz":1})", adapter).has_value());
+  EXPECT_EQ(adapter.ignored, Names{"zz"});
+  DetectionRequest detection;
+  ASSERT_FALSE(read_detection(R"({"text":"a","zz":1})", detection).has_value());
+  EXPECT_EQ(detection.ignored, Names{"zz"});
+  std::string many = R"({"prompt":"a")";
+  for (int i = 0; i < 100'000; ++i) many += fmt::format(R"(,"z{}":1)", i);
+  GenerationRequest of_many;
+  ASSERT_FALSE(read_generation(Endpoint::completion, many + "}", kVocab, of_many).has_value());
+  EXPECT_EQ(of_many.ignored.size(), 32u);
 }
 
 TEST(ReadRequest, Tools) {

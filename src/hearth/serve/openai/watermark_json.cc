@@ -27,6 +27,7 @@ std::optional<ApiError> read_detection(std::string_view body, DetectionRequest& 
   fields.string("model", out.model);
   if (!json_find(object, "text")) fields.fail("text", "missing", "expected a text, found nothing");
   fields.string("text", out.text);
+  fields.list_unasked(out.ignored);
   return fields.error();
 }
 

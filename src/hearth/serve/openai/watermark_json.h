@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "hearth/guard/watermark/detector.h"
 #include "hearth/serve/api_error.h"
@@ -13,6 +14,7 @@ namespace hearth::serve {
 struct DetectionRequest {
   std::string model;  // "": the one that is served
   std::string text;
+  std::vector<std::string> ignored;  // names of fields that mean nothing here
 };
 std::optional<ApiError> read_detection(std::string_view body, DetectionRequest& out);
 
