@@ -23,14 +23,23 @@ constexpr std::array<uint64_t, 256> kBannedOf = [] {
 }  // namespace
 
 void ban_all_but(std::span<const uint64_t> allowed, std::span<uint8_t> banned) {
-  const size_t whole = banned.size() / 8;
+  const size_t whole = banned.size() / 64;
   for (size_t i = 0; i < whole; ++i) {
-    uint64_t eight;
-    std::memcpy(&eight, banned.data() + 8 * i, 8);
-    eight |= kBannedOf[allowed[i / 8] >> (8 * (i % 8)) & 0xFF];
-    std::memcpy(banned.data() + 8 * i, &eight, 8);
+    uint8_t* const row = banned.data() + 64 * i;
+    const uint64_t word = allowed[i];
+    // Outside of strings nearly all words are of the first kind.
+    if (word == 0) {
+      std::memset(row, 1, 64);
+      continue;
+    }
+    for (size_t k = 0; k < 8; ++k) {
+      uint64_t eight;
+      std::memcpy(&eight, row + 8 * k, 8);
+      eight |= kBannedOf[word >> (8 * k) & 0xFF];
+      std::memcpy(row + 8 * k, &eight, 8);
+    }
   }
-  for (size_t id = 8 * whole; id < banned.size(); ++id) {
+  for (size_t id = 64 * whole; id < banned.size(); ++id) {
     if (!(allowed[id / 64] >> (id % 64) & 1)) banned[id] = 1;
   }
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 
 #include "hearth/engine/answer_constraint.h"
 #include "hearth/engine/output_format.h"
@@ -199,6 +200,24 @@ TEST_F(ConstrainedAnswer, TokensAreTakenBack) {
   EXPECT_FALSE(has(back, id("2")));
   answer.resize(1);
   EXPECT_TRUE(has(allowed(c, answer), id("2")));
+}
+
+TEST(BanAllBut, BansWhatIsNotAllowedAndFreesNothing) {
+  std::mt19937_64 random(5);
+  for (size_t size = 0; size < 400; ++size) {
+    std::vector<uint64_t> allowed((size + 63) / 64);
+    for (uint64_t& word : allowed) {
+      const uint64_t kind = random() % 4;
+      word = kind == 0 ? 0 : kind == 1 ? ~uint64_t{0} : random();
+    }
+    std::vector<uint8_t> banned(size), expected(size);
+    for (size_t id = 0; id < size; ++id) {
+      banned[id] = random() % 3 == 0;
+      expected[id] = banned[id] || !(allowed[id / 64] >> (id % 64) & 1);
+    }
+    ban_all_but(allowed, banned);
+    EXPECT_EQ(banned, expected) << size;
+  }
 }
 
 TEST(GrammarCacheTest, KeepsAboutAsManyAsItMay) {
