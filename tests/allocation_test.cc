@@ -1,5 +1,6 @@
-// After warm-up a decode step allocates nothing: not in the engine, not in the scheduler, not in
-// the verbs of the CPU backend. This binary replaces operator new to count.
+// After warm-up a step allocates nothing, whether it decodes or computes prompts beside answers:
+// not in the engine, not in the scheduler, not in the verbs of the CPU backend. This binary
+// replaces operator new to count.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -8,6 +9,9 @@
 
 #include "golden_run.h"
 #include "hearth/guard/watermark/contexts.h"
+#include "hearth/models/adapters/testing.h"
+#include "hearth/models/tiny/random_model.h"
+#include "hearth/models/tiny/tiny.h"
 
 namespace {
 std::atomic<int64_t> allocations{0};
@@ -40,6 +44,25 @@ void operator delete[](void* p, std::size_t) noexcept {
 
 namespace hearth::golden {
 namespace {
+
+// An endless answer of token `id`.
+TokenRequest request_of(int32_t id, int64_t prompt_tokens, int64_t& tokens, TokenSink& sink) {
+  TokenRequest request;
+  request.prompt.assign(static_cast<size_t>(prompt_tokens), id);
+  request.max_tokens = 120;
+  sink.on_token = [&tokens](int32_t) {
+    ++tokens;
+    return true;
+  };
+  return request;
+}
+
+// What the steps allocate until there are so many more tokens.
+int64_t allocations_of(Engine& engine, const int64_t& tokens, int64_t until) {
+  const int64_t before = allocations.load();
+  while (tokens < until) engine.step();
+  return allocations.load() - before;
+}
 
 // Three sequences of one model decode together across borders of KV blocks: they take new ones and
 // publish full ones on the way.
@@ -82,6 +105,79 @@ void expect_no_allocations(const std::string& name, const SamplingParams& sampli
       EXPECT_EQ(made, 0);
     } else {
       EXPECT_LT(made, 40);
+    }
+  }
+}
+
+// A cache of another format, and rows that go through an adapter beside one that doesn't.
+TEST(Allocation, DecodeStepsOfAnyCacheAndAdaptersMakeNone) {
+  for (const char* name : {"deepseek_v3", "qwen3"}) {
+    for (const Format format : {Format::f16, Format::bf16, Format::q8_0}) {
+      SCOPED_TRACE(fmt::format("{}, format {}", name, static_cast<int>(format)));
+      CpuBackend backend(1, *cpu::available_tables().front());
+      auto made = make_random_model(*tiny_config(name), backend, {});
+      ASSERT_TRUE(made.has_value()) << made.status().message();
+      const LoadedModel loaded = *std::move(made);
+      const hearth::test::AdapterFolder folder;
+      const hearth::test::RandomAdapter wanted{{"o_proj", "down_proj", "gate_proj"}, 4, 0.5, 1};
+      const auto adapter = load_adapter(
+          hearth::test::write_random_adapter(folder / "a", *loaded.model, wanted), loaded, backend);
+      ASSERT_TRUE(adapter.has_value()) << adapter.status().message();
+      EngineOptions options;
+      options.context = 200;
+      options.kv_blocks = 16;
+      options.kv_format = format;
+      Engine engine(*loaded.model, backend, options, {});
+      int64_t tokens = 0;
+      for (int32_t i = 0; i < 3; ++i) {
+        TokenSink sink;
+        TokenRequest request = request_of(5 + i, 40 + i, tokens, sink);
+        if (i > 0) request.adapter = *adapter;
+        ASSERT_TRUE(engine.submit(std::move(request), std::move(sink)).has_value());
+      }
+      allocations_of(engine, tokens, 3 * 15);
+      EXPECT_EQ(allocations_of(engine, tokens, 3 * 100), 0);
+    }
+  }
+}
+
+// A long prompt comes piece by piece beside answers: behind its first pieces, none of the others
+// allocates.
+TEST(Allocation, PiecesOfAPromptBesideAnswersMakeNone) {
+  for (const char* name : {"deepseek_v3", "qwen3"}) {
+    SCOPED_TRACE(name);
+    CpuBackend backend(1, *cpu::available_tables().front());
+    const auto opened = open_model(kDirectory + "/" + name, backend);
+    ASSERT_TRUE(opened);
+    EngineOptions options;
+    options.context = 200;
+    options.kv_blocks = 16;
+    options.limits.batch_tokens_max = 4;
+    options.limits.prefix_cache = false;
+    Engine engine(*opened->loaded.model, backend, options, {});
+    int64_t tokens = 0, late = 0, computed = 0;
+    for (int32_t i = 0; i < 2; ++i) {
+      TokenSink sink;
+      TokenRequest request = request_of(5 + i, 9, tokens, sink);
+      ASSERT_TRUE(engine.submit(std::move(request), std::move(sink)).has_value());
+    }
+    // The first prompt of this length warms up what the second one meets.
+    for (const bool warm : {false, true}) {
+      TokenSink sink;
+      TokenRequest request = request_of(7, 60, late, sink);
+      request.max_tokens = 1;
+      sink.on_prompt = [&computed](int64_t done) { computed = done; };
+      ASSERT_TRUE(engine.submit(std::move(request), std::move(sink)).has_value());
+      const int64_t begun = tokens;
+      engine.step();  // takes it in
+      const int64_t before = allocations.load();
+      while (computed < 50) engine.step();
+      if (warm) {
+        EXPECT_EQ(allocations.load() - before, 0);
+      }
+      EXPECT_GE(tokens - begun, 20) << "no answers ran beside it";
+      while (late == 0) engine.step();
+      late = computed = 0;
     }
   }
 }

@@ -1,11 +1,13 @@
 // The promise of the engine on random schedules: whatever arrives beside a request, is cancelled,
 // goes first, has another adapter, shares its blocks or takes them away, and whatever is guessed of
 // it, its logits and tokens, or its hidden states, are bit by bit those that it gets alone, from an
-// engine without a cache and without guesses. Latent and grouped attention, and the bundled model.
+// engine without a cache and without guesses. Latent and grouped attention, and the bundled model;
+// each format of the KV cache.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -93,8 +95,9 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), 4 * a.size()) == 0;
 }
 
-Answer alone(Network& n, const TokenRequest& request) {
+Answer alone(Network& n, const TokenRequest& request, Format kv_format = Format::f16) {
   EngineOptions options;
+  options.kv_format = kv_format;
   options.context = 512;
   options.limits.prefix_cache = false;
   Engine engine(n.model(), n.backend, options, {});
@@ -263,9 +266,10 @@ Outcome run_schedule(Network& n, Backend& backend, const EngineOptions& options,
 
 // Requests, what each gets alone, and both as one text each, for who guesses.
 struct Expected {
-  Expected(Network& n, std::vector<TokenRequest> asked) : requests(std::move(asked)) {
+  Expected(Network& n, std::vector<TokenRequest> asked, Format kv_format = Format::f16)
+      : requests(std::move(asked)) {
     for (const TokenRequest& r : requests) {
-      answers.push_back(alone(n, r));
+      answers.push_back(alone(n, r, kv_format));
       texts.push_back(r.prompt);
       texts.back().insert(texts.back().end(), answers.back().tokens.begin(),
                           answers.back().tokens.end());
@@ -291,12 +295,17 @@ TEST_P(Schedules, EveryRequestGetsTheBitsItGetsAlone) {
   auto requests = random_requests(random, n.model().info().vocab_size, 18, n.some_adapters());
   requests[2].hidden = requests[11].hidden = Hidden::every;
   requests[5].hidden = requests[14].hidden = Hidden::last;
-  const Expected expected(n, std::move(requests));
+  std::map<Format, Expected> by_format;
+  for (const Format format : {Format::f16, Format::bf16, Format::q8_0}) {
+    by_format.emplace(format, Expected(n, requests, format));
+  }
   SchedulerStats total;
   DraftStats drafts;
   for (int schedule = 0; schedule < 9; ++schedule) {
     SCOPED_TRACE(schedule);
     EngineOptions options = random_options(random);
+    options.kv_format = std::next(by_format.begin(), schedule % 3)->first;
+    const Expected& expected = by_format.at(options.kv_format);
     if (schedule % 4 == 3) options.step_seconds_max = 1e-9;  // chunks as small as may be
     add_drafter(options, random, n.model(), expected.texts);
     const Outcome found = run_schedule(n, n.backend, options, expected.requests, 2, random);

@@ -27,11 +27,17 @@ std::string header(const grpc::GenericCallbackServerContext& context, const char
   return {value.data(), value.size()};
 }
 
+constexpr int64_t kDeadlineSecondsMax = 366 * 86400;  // later is never
+
 std::optional<Call::Clock::time_point> deadline_of(
     const grpc::GenericCallbackServerContext& context) {
-  const auto deadline = context.deadline();
-  if (deadline == std::chrono::system_clock::time_point::max()) return std::nullopt;
-  return Call::Clock::now() + (deadline - std::chrono::system_clock::now());
+  // In seconds first: a deadline of ten thousand years is no number of nanoseconds.
+  const gpr_timespec left =
+      gpr_time_sub(gpr_convert_clock_type(context.raw_deadline(), GPR_CLOCK_REALTIME),
+                   gpr_now(GPR_CLOCK_REALTIME));
+  if (left.tv_sec > kDeadlineSecondsMax) return std::nullopt;
+  return Call::Clock::now() + std::chrono::seconds(left.tv_sec) +
+         std::chrono::nanoseconds(left.tv_nsec);
 }
 
 }  // namespace

@@ -1,98 +1,14 @@
 // Bytes that are not gRPC, or too much of it: each ends as one clear status or a closed connection,
 // with the server alive and a neighbour's stream unbroken.
 #include <grpcpp/generic/generic_stub.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <ctime>
 
+#include "hearth/serve/grpc/beside_a_stream.h"
 #include "hearth/serve/grpc/read_messages.h"
-#include "hearth/serve/grpc/testing.h"
-#include "hearth/serve/loopback.h"
 
 namespace hearth::serve {
 namespace {
-
-const std::string kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-// An HTTP/2 frame (RFC 9113, section 4.1).
-std::string frame(uint32_t length, uint8_t type, uint8_t flags, uint32_t stream,
-                  const std::string& payload = "") {
-  std::string out;
-  for (int shift : {16, 8, 0}) out += static_cast<char>(length >> shift);
-  out += static_cast<char>(type);
-  out += static_cast<char>(flags);
-  for (int shift : {24, 16, 8, 0}) out += static_cast<char>(stream >> shift);
-  return out + payload;
-}
-
-std::string frame(uint8_t type, uint8_t flags, uint32_t stream, const std::string& payload) {
-  return frame(static_cast<uint32_t>(payload.size()), type, flags, stream, payload);
-}
-
-// A header whose name and value are written as they are (RFC 7541, section 6.2.2).
-std::string header(const std::string& name, const std::string& value) {
-  return std::string(1, '\0') + static_cast<char>(name.size()) + name +
-         static_cast<char>(value.size()) + value;
-}
-
-std::string call_headers() {
-  return header(":method", "POST") + header(":scheme", "http") +
-         header(":path", "/hearth.v1.Hearth/Chat") + header(":authority", "localhost") +
-         header("content-type", "application/grpc") + header("te", "trailers");
-}
-
-// Sends the bytes as fast as they are taken, reads what comes back and hangs up.
-void send_raw(uint16_t port, const std::string& bytes) {
-  const int fd = connect_to_loopback(port, 2);
-  size_t sent = 0;
-  while (sent < bytes.size()) {
-    const ssize_t n = ::send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
-    if (n <= 0) break;
-    sent += static_cast<size_t>(n);
-  }
-  char back[4096];
-  ::recv(fd, back, sizeof back, 0);
-  ::close(fd);
-}
-
-std::vector<std::string> hostile_connections() {
-  const std::string begun = kPreface + frame(4, 0, 0, "");
-  std::vector<std::string> out = {
-      "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-      std::string(100'000, '\0'),
-      std::string(1000, '\xff'),
-      kPreface.substr(0, 10),
-      kPreface,
-      begun + frame((1u << 24) - 1, 0, 0, 1, std::string(100'000, 'a')),
-      begun + frame((1u << 24) - 1, 1, 4, 1),
-      begun + frame(4, 0, 0, std::string(6 * 10'000, '\0')),
-      // An integer whose continuation never ends.
-      begun + frame(1, 4, 1, "\x3f" + std::string(10'000, '\x80')),
-      // A string of 4 GiB.
-      begun + frame(1, 4, 1, std::string("\0\x7f\xff\xff\xff\xff\x0f", 7)),
-      begun + frame(1, 4, 1, call_headers()) + frame(0, 1, 1, "\xff\xff\xff\xff\xff"),
-      begun + frame(9, 4, 7, "lost"),
-      begun + frame(8, 0, 0, std::string("\x7f\xff\xff\xff", 4)) +
-          frame(8, 0, 0, std::string("\x7f\xff\xff\xff", 4)),
-  };
-  std::string continuations = begun + frame(1, 0, 1, call_headers());
-  for (int i = 0; i < 20'000; ++i) continuations += frame(9, 0, 1, header("a", "b"));
-  out.push_back(continuations);
-  std::string resets = begun;
-  for (uint32_t id = 1; id < 20'000; id += 2) {
-    resets += frame(1, 4, id, call_headers()) + frame(3, 0, id, std::string("\0\0\0\x08", 4));
-  }
-  out.push_back(resets);
-  std::string crumbs = begun + frame(1, 4, 1, call_headers());
-  crumbs += frame(0, 0, 1, std::string("\0\0\1\0\0", 5));
-  for (int i = 0; i < 20'000; ++i) crumbs += frame(0, 0, 1, "a");
-  out.push_back(crumbs);
-  std::string pings = begun;
-  for (int i = 0; i < 20'000; ++i) pings += frame(6, 0, 0, "12345678");
-  out.push_back(pings);
-  return out;
-}
 
 // The status of a call whose one message is `bytes`.
 grpc::Status call_with(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
@@ -146,32 +62,7 @@ std::string many_messages(int count) {
   return out;
 }
 
-class HostileBytes : public testing::Test {
- protected:
-  void SetUp() override {
-    expected_ = ask(*server_.stub, question("7*8=?")).content;
-    neighbour_ = server_.stub->Chat(&context_, endless_question());
-  }
-  void TearDown() override {
-    const Answer whole = read_all(*neighbour_);
-    EXPECT_TRUE(whole.status.ok()) << whole.status.error_message();
-    EXPECT_EQ(whole.finish, v1::FINISH_REASON_LENGTH);
-    const Answer again = ask(*server_.stub, question("7*8=?"));
-    EXPECT_EQ(again.content, expected_) << again.status.error_message();
-    EXPECT_TRUE(server_.wait_for_metric("hearth_grpc_calls_open", 0));
-    EXPECT_EQ(server_.loop->live(), 0);
-    EXPECT_EQ(server_.metric("hearth_requests_admitted_total"), server_.ended());
-  }
-
-  RpcTestServer server_;
-  grpc::ClientContext context_;
-  std::string expected_;
-  std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>> neighbour_;
-};
-
-TEST_F(HostileBytes, ConnectionsThatSpeakSomethingElse) {
-  for (const std::string& bytes : hostile_connections()) send_raw(server_.server->port(), bytes);
-}
+using HostileBytes = BesideAStream;
 
 TEST_F(HostileBytes, MessagesThatAreNone) {
   const std::string good = question("1+2=?").SerializeAsString();
@@ -257,6 +148,10 @@ TEST_F(HostileBytes, HeadsThatAreTooMuch) {
   EXPECT_EQ(status_with([](auto& c) { c.AddMetadata("a", std::string(1 << 20, 'b')); }),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(status_with([](auto& c) { c.set_compression_algorithm(GRPC_COMPRESS_GZIP); }),
+            grpc::StatusCode::UNIMPLEMENTED);
+  // Sixty-four megabytes in sixty-four kilobytes: refused before they are inflated.
+  const auto compressed = [](auto& c) { c.set_compression_algorithm(GRPC_COMPRESS_GZIP); };
+  EXPECT_EQ(call_with(server_.channel, kChat, std::string(64 << 20, 'a'), compressed).error_code(),
             grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_EQ(status_with([](auto& c) { c.set_deadline(gpr_time_0(GPR_CLOCK_REALTIME)); }),
             grpc::StatusCode::DEADLINE_EXCEEDED);

@@ -7,8 +7,10 @@
 #include <gtest/gtest.h>
 #include <hearth/v1/hearth.grpc.pb.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -112,5 +114,47 @@ inline std::string wrong_field(const grpc::Status& status) {
   const auto detail = detail_of<google::rpc::BadRequest>(status);
   return detail.field_violations_size() == 0 ? "" : detail.field_violations(0).field();
 }
+
+// One call after the other as long as it lives, each held to what it says alone: whatever happens
+// meanwhile happens beside a stream. Made after the server.
+class RpcNeighbour {
+ public:
+  explicit RpcNeighbour(RpcTestServer& server) : server_(server), alone_(answer()) {
+    EXPECT_FALSE(alone_.empty());
+    begun_ = false;
+    thread_ = std::thread([this] {
+      while (!over_ && !broken_) broken_ = answer() != alone_;
+    });
+    EXPECT_TRUE(TestServer::wait([this] { return begun_ || broken_; }));
+  }
+  ~RpcNeighbour() {
+    over_ = true;
+    thread_.join();
+    EXPECT_FALSE(broken_) << "a stream beside it broke or changed";
+  }
+  RpcNeighbour(const RpcNeighbour&) = delete;
+  RpcNeighbour& operator=(const RpcNeighbour&) = delete;
+
+ private:
+  // "": it broke.
+  std::string answer() {
+    v1::ChatRequest request = endless_question();
+    request.mutable_options()->set_seed(7);
+    request.mutable_options()->set_max_tokens(60);
+    grpc::ClientContext context;
+    const auto reader = server_.stub->Chat(&context, request);
+    v1::GenerateResponse first;
+    reader->Read(&first);
+    begun_ = true;
+    const Answer rest = read_all(*reader);
+    if (!rest.status.ok() || rest.finish != v1::FINISH_REASON_LENGTH) return "";
+    return first.reasoning_content() + first.content() + rest.reasoning + rest.content;
+  }
+
+  RpcTestServer& server_;
+  std::atomic<bool> begun_{false}, over_{false}, broken_{false};
+  const std::string alone_;
+  std::thread thread_;
+};
 
 }  // namespace hearth::serve
