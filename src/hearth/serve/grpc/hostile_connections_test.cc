@@ -78,7 +78,8 @@ struct Heard {
     // Its values are of one digit or two; other names that begin so are longer.
     const std::string name = "grpc-status";
     for (size_t at = bytes.find(name); at != bytes.npos; at = bytes.find(name, at + 1)) {
-      const size_t length = static_cast<uint8_t>(bytes[std::min(at + name.size(), bytes.size() - 1)]);
+      const size_t length =
+          static_cast<uint8_t>(bytes[std::min(at + name.size(), bytes.size() - 1)]);
       if (length == 1 || length == 2) return bytes.substr(at + name.size() + 1, length);
     }
     return "";
@@ -136,8 +137,9 @@ std::vector<Connection> hostile_connections() {
       {"a message of 4 GiB",
        kBegun + frame(kHeaders, 4, 1, call_headers()) + frame(kData, 1, 1, "\xff\xff\xff\xff\xff")},
       {"a continuation of nothing", kBegun + frame(9, 4, 7, "lost")},
-      {"a window that wraps", kBegun + frame(8, 0, 0, std::string("\x7f\xff\xff\xff", 4)) +
-                                  frame(8, 0, 0, std::string("\x7f\xff\xff\xff", 4)),
+      {"a window that wraps",
+       kBegun + frame(8, 0, 0, std::string("\x7f\xff\xff\xff", 4)) +
+           frame(8, 0, 0, std::string("\x7f\xff\xff\xff", 4)),
        true},
   };
   std::string continuations = kBegun + frame(kHeaders, 0, 1, call_headers());
@@ -181,8 +183,8 @@ TEST_F(HostileConnections, ThousandsOfStreams) {
 TEST_F(HostileConnections, AWindowOfNothing) {
   const std::string no_window = kPreface + frame(kSettings, 0, 0, std::string("\0\4\0\0\0\0", 6));
   const double before = server_.metric("hearth_requests_admitted_total");
-  const Heard heard = speak(
-      server_.server->port(), no_window + whole_call(""), false, [&](const Heard& so_far) {
+  const Heard heard =
+      speak(server_.server->port(), no_window + whole_call(""), false, [&](const Heard& so_far) {
         return so_far.types().contains(kHeaders) || so_far.types().contains(kGoAway);
       });
   EXPECT_FALSE(heard.types().contains(kData));
@@ -203,7 +205,8 @@ TEST_F(HostileConnections, HeadersThatAreNone) {
     EXPECT_EQ(status_of("grpc-encoding", encoding, true), "0") << encoding;
   }
   EXPECT_EQ(status_of("grpc-encoding", "gzip", true), "reset");
-  for (const char* timeout : {"-1S", "", "S", "1", "1x", "1.5S", "123456789012345678901234567890S"}) {
+  for (const char* timeout :
+       {"-1S", "", "S", "1", "1x", "1.5S", "123456789012345678901234567890S"}) {
     EXPECT_EQ(status_of("grpc-timeout", timeout), "0") << "read as none: " << timeout;
   }
   EXPECT_EQ(status_of("grpc-timeout", "0n"), "reset") << "over before it begins";
