@@ -6,11 +6,9 @@ Usage: tests/fault_test.py BINARY REPO [FAULTS]. Skipped where `unshare -rnm` is
 
 import contextlib
 import http.client
-import os
 import pathlib
 import random
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,10 +16,9 @@ import threading
 import time
 import unittest
 
-from recorded import run_script
+from own_namespace import INSIDE, run_inside
 from replicas import REQUESTS, STALL_SECONDS, Gateway, Load, Replica, ask, seen_of, wait
 
-INSIDE = os.environ.get("HEARTH_TEST_INSIDE_NAMESPACE") == "1"
 FAULTS = int(sys.argv[3]) if len(sys.argv) > 3 else 20
 DISK_BYTES = 160 << 20  # the log of an hour of this, and what is kept allocated ahead of it
 
@@ -198,17 +195,5 @@ class Faults(unittest.TestCase):
         self.assertLessEqual(load.silence(0.99), STALL_SECONDS + 2)
 
 
-def enter_namespace() -> int | None:
-    """This program again, where it may make networks and mount disks; None: that is not allowed."""
-    enter = ["unshare", "-rnm"]
-    if not shutil.which("unshare") or not shutil.which("ip"):
-        return None
-    if subprocess.run([*enter, "true"], capture_output=True).returncode != 0:
-        return None
-    env = dict(os.environ, HEARTH_TEST_INSIDE_NAMESPACE="1")
-    return subprocess.run([*enter, sys.executable, *sys.argv], env=env).returncode
-
-
 if __name__ == "__main__":
-    code = None if INSIDE else enter_namespace()
-    sys.exit(run_script("fault") if code is None else code)
+    sys.exit(run_inside("fault", "-rnm"))

@@ -20,9 +20,8 @@ import unittest
 import unittest.mock
 
 from command import BINARY, MINI
-from recorded import run_script
+from own_namespace import INSIDE, run_inside
 
-INSIDE = os.environ.get("HEARTH_TEST_INSIDE_NAMESPACE") == "1"
 CALLS = "connect,sendto,sendmsg,sendmmsg"
 # A call that names an address of the Internet, be it this machine's own.
 OUTGOING = re.compile(r"(connect|sendto|sendmsg|sendmmsg)\(.*sa_family=AF_INET6?\b")
@@ -97,17 +96,6 @@ class NoTelemetry(unittest.TestCase):
         self.check_trace()
 
 
-def enter_namespace() -> int | None:
-    """Runs this file again where there is only a loopback; None: that is not allowed."""
-    enter = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-    if not shutil.which("unshare") or not shutil.which("ip"):
-        return None
-    if subprocess.run([*enter, "true"], capture_output=True).returncode != 0:
-        return None
-    env = dict(os.environ, HEARTH_TEST_INSIDE_NAMESPACE="1")
-    return subprocess.run([*enter, sys.executable, *sys.argv], env=env).returncode
-
-
 if __name__ == "__main__":
-    code = None if INSIDE else enter_namespace()
-    sys.exit(run_script("no_telemetry") if code is None else code)
+    # Where there is only a loopback.
+    sys.exit(run_inside("no_telemetry", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
