@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import socket
+import string
 import subprocess
 import time
 import urllib.request
@@ -19,7 +20,7 @@ START_SECONDS_MAX = 300
 
 @dataclasses.dataclass
 class Answer:
-    """When each token of an answer arrived, in seconds of one clock."""
+    """When each piece of an answer's text arrived, in seconds of one clock."""
     sent: float
     arrivals: list[float] = dataclasses.field(default_factory=list)
     tokens: int = 0
@@ -33,7 +34,7 @@ class Answer:
 
     @property
     def gaps(self) -> list[float]:
-        """Seconds between tokens that came one after the other."""
+        """Seconds between pieces that came one after the other: a token each, or several."""
         return [b - a for a, b in zip(self.arrivals, self.arrivals[1:])]
 
 
@@ -143,8 +144,10 @@ def _take(event: dict, answer: Answer):
         answer.cached = usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
     for choice in event.get("choices", []):
         told = choice.get("text") or choice.get("delta", {}).get("content")
-        # An end without a text is no token, unless it is all that was shown of an answer.
-        if told or not choice.get("finish_reason") or not answer.arrivals:
+        # What a reader sees: a token that ends within a character shows nothing yet. llama.cpp sends
+        # an event for it, Hearth waits for the rest; of neither it counts. An end without a text
+        # counts where it is all that was shown of an answer.
+        if told or (choice.get("finish_reason") and not answer.arrivals):
             answer.arrivals.append(time.monotonic())
 
 
@@ -160,14 +163,20 @@ def add_servers(parser: argparse.ArgumentParser):
 class ModelFacts:
     vocab: int
     end_id: int  # end of sequence
+    letters: list[int]  # tokens that are a letter each
 
     @staticmethod
     def of(binary: str, model: str) -> "ModelFacts":
         """What a GGUF file says of itself."""
         told = subprocess.run([binary, "inspect", model, "--json"], capture_output=True, check=True)
         data = json.loads(told.stdout)["metadata"]
+        letters = []
+        for letter in string.ascii_lowercase:
+            ids = subprocess.run([binary, "tokenize", "--model", model, "--no-bos", "--json"],
+                                 input=letter.encode(), capture_output=True, check=True)
+            letters += json.loads(ids.stdout)[:1]
         return ModelFacts(int(data[f"{json.loads(data['general.architecture'])}.vocab_size"]),
-                          int(data["tokenizer.ggml.eos_token_id"]))
+                          int(data["tokenizer.ggml.eos_token_id"]), letters)
 
 
 def tiny_model(binary: str, folder: str) -> str:

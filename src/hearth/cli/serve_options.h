@@ -35,7 +35,7 @@ struct ServeOptions {
   int64_t sequences = 16;
   int64_t queue = 1024;
   int64_t batch_tokens = 512;
-  int64_t step_ms = 500;
+  int64_t step_ms = 250;
   int64_t kv_megabytes = 0;
   int64_t body_megabytes = 8;
   std::string reserve = "auto";

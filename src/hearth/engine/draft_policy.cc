@@ -92,6 +92,13 @@ double DraftPolicy::cost(int64_t rows) const {
   return step * (1 + kUnknownRowCost * more);
 }
 
+double DraftPolicy::known_cost(int64_t rows) const {
+  for (int64_t any = 1; any <= kRowsMax; ++any) {
+    if (known(any)) return cost(rows);
+  }
+  return 0;
+}
+
 // Guesses that a step may carry beside its own rows. A size that never ran is approached by halves,
 // so that a look at it costs little.
 int64_t DraftPolicy::room(int64_t rows) const {

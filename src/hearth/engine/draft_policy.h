@@ -57,6 +57,8 @@ class DraftPolicy {
   bool wants_a_look();
   // Seconds that such a step would take; an optimistic guess for numbers that never ran.
   double cost(int64_t rows) const;
+  // The same where some step ran lately, else 0.
+  double known_cost(int64_t rows) const;
 
  private:
   static constexpr int64_t kRowsMax = 64;  // larger steps carry no guesses

@@ -450,13 +450,15 @@ Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
   backend_.begin_forward(plan.batch, cache_);
   Result<Outputs> computed = backend_.end_forward(forward(plan));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  const bool generates = std::ranges::all_of(
-      plan.batch.sequences, [](const SequenceRows& s) { return s.role == Role::generated; });
   if (!computed) return computed;
-  if (generates) {
-    draft_policy_.step_took(plan.batch.rows(), took.count());
+  const double seconds = took.count();
+  const int64_t decoding = plan.batch.rows() - plan.chunk_rows;
+  if (plan.chunk_rows == 0) {
+    draft_policy_.step_took(decoding, seconds);
   } else {
-    chunk_policy_.step_took(plan.batch.rows(), took.count());
+    // What answers take alone was measured at other moments: it can't be nearly all of the step.
+    const double answers = decoding > 0 ? draft_policy_.known_cost(decoding) : 0;
+    chunk_policy_.chunks_took(plan.chunk_rows, std::max(seconds - answers, seconds / 8));
   }
   return computed;
 }
@@ -464,7 +466,8 @@ Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
 void Engine::step() {
   apply_cancellations();
   draft();
-  scheduler_.set_chunk_rows(chunk_policy_.rows());
+  scheduler_.set_chunk_rows(
+      chunk_policy_.rows(draft_policy_.known_cost(scheduler_.decoding_rows())));
   const Scheduler::Plan& plan = scheduler_.plan();
   if (plan.owners.empty()) return;
   for (const Sequence* s : plan.owners) {

@@ -46,6 +46,14 @@ void Scheduler::set_chunk_rows(int64_t rows) {
   chunk_rows_ = rows;
 }
 
+int64_t Scheduler::decoding_rows() const {
+  int64_t rows = 0;
+  for (const Sequence* s : running_) {
+    if (decodes(*s)) rows += 1 + static_cast<int64_t>(s->drafts.size());
+  }
+  return rows;
+}
+
 int64_t Scheduler::seats() const {
   return share_of(limits_.sequences_max, share_);
 }
@@ -302,7 +310,9 @@ const Scheduler::Plan& Scheduler::plan() {
   for (Sequence* s : running_) {
     if (decodes(*s)) add_decoding(*s);
   }
+  const int64_t decoding = plan_.batch.rows();
   add_chunks();
+  plan_.chunk_rows = plan_.batch.rows() - decoding;
   return plan_;
 }
 

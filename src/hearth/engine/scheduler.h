@@ -74,6 +74,8 @@ class Scheduler {
   // From now on plan() gives prompts no more rows than this, all together, in a step in which other
   // sequences decode.
   void set_chunk_rows(int64_t rows);
+  // Of running sequences that decode, with their drafts: what the next step has besides prompts.
+  int64_t decoding_rows() const;
 
   // One step of work; empty when there is none. `owners[i]` is the sequence of batch.sequences[i],
   // `outputs[i]` of batch.logits_rows are its, or of batch.hidden_rows where it wants those. Valid
@@ -82,6 +84,7 @@ class Scheduler {
     Batch batch;
     std::vector<Sequence*> owners;
     std::vector<int64_t> outputs;
+    int64_t chunk_rows = 0;  // of batch.rows(), those of sequences that don't decode
   };
   const Plan& plan();
   // The step was computed: moves every owner forward by its rows, those of drafts left out.

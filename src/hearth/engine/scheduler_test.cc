@@ -166,6 +166,7 @@ struct Traffic {
     ASSERT_LE(plan.batch.rows(), limits.batch_tokens_max);
     ASSERT_LE(static_cast<int64_t>(plan.owners.size()), limits.sequences_max);
     ASSERT_NO_FATAL_FAILURE(check_chunks(plan));
+    ASSERT_EQ(plan.batch.rows() - plan.chunk_rows, scheduler.decoding_rows());
     ASSERT_EQ(plan.owners.size(), plan.batch.sequences.size());
     std::set<const Sequence*> owners;
     int64_t row = 0;
