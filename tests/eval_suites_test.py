@@ -109,7 +109,7 @@ class Needle(unittest.TestCase):
                           for column in ("0 %", "50 %", "100 %")])
         html = page.read_text()
         self.assertEqual(html.count("<td style=\"background:#"), 6)
-        self.assertIn("0 % of 2", html)
+        self.assertIn("0.0 % of 2", html)
         for line in lines_of(records):
             self.assertEqual(line["prompt"].count(line["answer"]), 1)
         # Another seed writes other texts, which are another run's.

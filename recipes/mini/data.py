@@ -2,20 +2,21 @@
 
 A hash of (task, sorted operands) puts a problem into one of three splits: training, validation
 (on which the training mix is chosen) or held out (only for the final figures). Commuted pairs
-therefore always fall together. Run as a script to write heldout/{add,sub,mul}.jsonl.
+therefore always fall together. Run as a script to write heldout/{add,sub,mul,carries}.jsonl.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
 
 import phrases as ph
-from traces import solve
+from traces import carries, solve
 
 TASKS = ("add", "sub", "mul")
 MAX_DIGITS = {"add": 5, "sub": 5, "mul": 3}
@@ -238,6 +239,47 @@ def heldout_items(task: str, per_class: int, seed: int) -> list[dict[str, str]]:
     return items
 
 
+def pairs_by_carries(
+    rng: random.Random, task: str, draws: int
+) -> dict[int, dict[tuple[int, int], list[tuple[int, int]]]]:
+    """Held-out operand pairs by number of carries, then by operand lengths; none twice."""
+    found: dict[int, dict[tuple[int, int], list[tuple[int, int]]]] = {}
+    lengths = range(1, MAX_DIGITS[task] + 1)
+    for la, lb in itertools.product(lengths, lengths):
+        for a, b in dict.fromkeys(draw_pair(rng, task, la, lb, "heldout") for _ in range(draws)):
+            count = carries(solve(task, a, b)[0])
+            found.setdefault(count, {}).setdefault((la, lb), []).append((a, b))
+    return found
+
+
+def carry_items(task: str, per_task: int, seed: int) -> list[dict[str, str | int]]:
+    """Held-out problems of a task, equally many with each number of carries; among these equally
+    many from each pair of operand lengths that can have it."""
+    rng = random.Random(f"carries-{seed}-{task}")
+    found = pairs_by_carries(rng, task, 4000)
+    items: list[dict[str, str | int]] = []
+    for count in sorted(found):
+        pools = list(found[count].items())
+        for k in range(per_task // len(found)):
+            (la, lb), pairs = pools[k % len(pools)]
+            turn = k // len(pools)  # a class of few pairs repeats them in other phrasings
+            a, b = pairs[turn % len(pairs)]
+            lang = ("bare", "en", "zh")[(k + turn) % 3]
+            items.append({
+                "id": f"{task}-{count}-carries-{k:03d}", "task": task, "lang": lang,
+                "len": f"{la}+{lb}", "carries": count, "prompt": phrase(rng, task, a, b, lang),
+                "answer": str(solve(task, a, b)[1]),
+            })
+    return items
+
+
+def write_items(path: Path, items: list[dict]) -> None:
+    """One JSON object a line."""
+    with open(path, "w", encoding="utf-8") as handle:
+        for item in items:
+            handle.write(json.dumps(item, ensure_ascii=False) + "\n")
+
+
 def main() -> None:
     """Write the held-out sets."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -246,9 +288,9 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     for task, per_class in (("add", 24), ("sub", 24), ("mul", 68)):
-        with open(args.out / f"{task}.jsonl", "w", encoding="utf-8") as handle:
-            for item in heldout_items(task, per_class, args.seed):
-                handle.write(json.dumps(item, ensure_ascii=False) + "\n")
+        write_items(args.out / f"{task}.jsonl", heldout_items(task, per_class, args.seed))
+    by_carries = [item for task in TASKS for item in carry_items(task, 600, args.seed)]
+    write_items(args.out / "carries.jsonl", by_carries)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,10 @@ def evaluate(args: argparse.Namespace) -> None:
             replies = greedy(model, tok, [i["prompt"] for i in part], 230)
             for item, reply in zip(part, replies):
                 good = int(last_number(reply) == item["answer"])
-                for key in ("all", item["len"], item["lang"]):
+                keys = ["all", item["len"], item["lang"]]
+                if "carries" in item:
+                    keys.append(f"{item['task']} {item['carries']} carries")
+                for key in keys:
                     classes[key].append(good)
                 if not good:
                     wrong.append((item, reply))

@@ -7,6 +7,8 @@ tokens at constant distances, which is what makes a model this small exact.
 
 from __future__ import annotations
 
+import re
+
 ADD_WIDTH = 5
 MUL_WIDTH = 3
 
@@ -63,6 +65,13 @@ def mul_trace(a: int, b: int) -> str:
         column[i + MUL_WIDTH] = carry
     lines.append(f"={a * b:06d}")
     return "\n".join(lines) + "\n"
+
+
+def carries(trace: str) -> int:
+    """Columns of a sum that carry, or of a difference that borrow; steps of a product that carry."""
+    # A step ends in two digits of which the first says what goes on to the next column.
+    steps = [line for line in trace.splitlines() if re.match(r"\d[+*-]\d[+:-]", line)]
+    return sum(line[-2] != "0" for line in steps)
 
 
 def solve(task: str, a: int, b: int) -> tuple[str, int]:

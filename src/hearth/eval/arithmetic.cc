@@ -10,6 +10,7 @@ namespace hearth {
 namespace {
 
 constexpr int64_t kReplyTokensMax = 512;
+constexpr int64_t kCarriesMax = 1000;  // more columns than any reply has room for
 
 Result<EvalItem> item_from(const Json& line) {
   EvalItem item;
@@ -19,6 +20,10 @@ Result<EvalItem> item_from(const Json& line) {
   TRY_ASSIGN(item.prompt, json_string(line, "prompt"));
   TRY_ASSIGN(item.answer, json_string(line, "answer"));
   item.detail = item.group + " " + len;
+  if (json_find(line, "carries") != nullptr) {
+    TRY_ASSIGN(const int64_t carries, json_int(line, "carries", 0, kCarriesMax));
+    item.cell = {item.group, fmt::format("{} carries", carries)};
+  }
   return item;
 }
 

@@ -52,7 +52,7 @@ std::string table_markdown(const ScoreTable& table) {
     for (const std::string& column : table.columns) {
       const Score* score = cell_of(table, row, column);
       rows += score == nullptr ? " |"
-                               : fmt::format(" {:.0f} % of {} |", 100 * score->share(), score->n);
+                               : fmt::format(" {:.1f} % of {} |", 100 * score->share(), score->n);
     }
     rows += "\n";
   }
@@ -61,7 +61,7 @@ std::string table_markdown(const ScoreTable& table) {
 
 std::string table_html(const ScoreTable& table) {
   if (table.cells.empty()) return "";
-  std::string out = "<h2>By length and depth</h2>\n<table><tr><th></th>";
+  std::string out = "<h2>Table of scores</h2>\n<table><tr><th></th>";
   for (const std::string& column : table.columns) {
     out += fmt::format("<th>{}</th>", escaped_html(column));
   }
@@ -76,7 +76,7 @@ std::string table_html(const ScoreTable& table) {
       }
       const Interval ci = score->ci95();
       out += fmt::format(
-          "<td style=\"background:{}\" title=\"{:.0f} to {:.0f} %\">{:.0f} % of {}</td>",
+          "<td style=\"background:{}\" title=\"{:.1f} to {:.1f} %\">{:.1f} % of {}</td>",
           shade_of(score->share()), 100 * ci.low, 100 * ci.high, 100 * score->share(), score->n);
     }
     out += "</tr>\n";

@@ -1,4 +1,5 @@
-// Scores of a suite whose items lie in a table: accuracy by length and depth of a needle.
+// Scores of a suite whose items lie in a table: by length and depth of a needle,
+// by task and carries of a sum.
 #pragma once
 
 #include <map>

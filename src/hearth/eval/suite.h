@@ -23,7 +23,8 @@ struct EvalItem {
   std::string detail;  // and each finer class, e.g. "add 5+5"
   std::string prompt;  // one user turn
   std::string answer;  // what the scorer holds the reply against
-  // Its place in a table of scores (length and depth of a needle); empty: in none.
+  // Its place in a table of scores (a needle's length and depth, a sum's task and carries); empty:
+  // in none.
   struct {
     std::string row, column;
   } cell = {};

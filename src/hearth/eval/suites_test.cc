@@ -83,6 +83,27 @@ TEST_F(Files, EachFormatIsReadAndScored) {
   }
 }
 
+TEST_F(Files, SumsThatSayTheirCarriesLieInATable) {
+  const Suite& suite = *find_suite("arithmetic");
+  const std::string line = R"({"id":"a","task":"add","len":"2+1","prompt":"17+5","answer":"22"%s})";
+  const auto with = [&](const std::string& more) {
+    std::string whole = line;
+    return suite.load(write("s.jsonl", whole.replace(whole.find("%s"), 2, more)));
+  };
+  const auto plain = with("");
+  ASSERT_TRUE(plain.has_value()) << plain.status().message();
+  EXPECT_EQ((*plain)[0].detail, "add 2+1");
+  EXPECT_EQ((*plain)[0].cell.row, "");
+  const auto carries = with(R"(,"carries":1)");
+  ASSERT_TRUE(carries.has_value()) << carries.status().message();
+  EXPECT_EQ((*carries)[0].cell.row, "add");
+  EXPECT_EQ((*carries)[0].cell.column, "1 carries");
+  EXPECT_EQ((*carries)[0].detail, "add 2+1");
+  for (const char* wrong : {R"(,"carries":-1)", R"(,"carries":"1")", R"(,"carries":1001)"}) {
+    EXPECT_EQ(with(wrong).status().code(), Code::corrupt) << wrong;
+  }
+}
+
 TEST_F(Files, WrongLinesAreNamed) {
   const auto items = find_suite("math500")->load(write("x.jsonl", "\n{\"problem\":1}\n"));
   ASSERT_FALSE(items.has_value());
