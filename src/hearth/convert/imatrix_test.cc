@@ -202,7 +202,7 @@ TEST(CollectImatrix, RefusesAShortText) {
 }
 
 Result<Imatrix> parse(const std::string& bytes, std::vector<uint64_t>& memory) {
-  memory.assign((bytes.size() + 7) / 8, 0);
+  memory.assign(bytes.size() / 8 + 1, 0);  // never empty: memcpy takes no null
   std::memcpy(memory.data(), bytes.data(), bytes.size());
   return Imatrix::parse(std::as_bytes(std::span(memory)).first(bytes.size()));
 }
