@@ -126,7 +126,7 @@ TEST(AnswerMark, TheSameWhateverRunsBesideIt) {
 
 TEST(AnswerMark, AResumedAnswerGoesOnTheSame) {
   const std::vector<int32_t> whole = run(marked(request_of(1.5, 120), 9));
-  for (const size_t broken : {1, 4, 5, 60, 119}) {
+  for (const size_t broken : {1u, 4u, 5u, 60u, 119u}) {
     TokenRequest r = request_of(1.5, 120);
     r.generated.assign(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(broken));
     std::vector<int32_t> rest = run(marked(r, 9));
