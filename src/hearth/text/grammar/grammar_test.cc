@@ -130,6 +130,31 @@ TEST(Regex, SearchesUnlessTied) {
   for (const char* bad : {"", "xa", "bx", "cc"}) EXPECT_FALSE(matches(*g, bad)) << bad;
 }
 
+TEST(Regex, EscapesAreTheCharactersThatTheyName) {
+  struct {
+    const char* regex;
+    std::vector<std::string_view> good, bad;
+  } const cases[] = {
+      {"[\\d_\\b]", {"5", "_", "\b"}, {"x", "\\", "b"}},
+      {"\\D\\W", {"a-", " é"}, {"1-", "aa", "a_"}},
+      {"[^\\D]\\S", {"0x", "9é"}, {"ax", "0 ", "0\xe3\x80\x80"}},
+      {"\\uD83D\\uDE00\\u00e9", {"😀é"}, {"é", "😀"}},
+      {"\\u{1F600}\\u{41}\\U00000042\\x43", {"😀ABC"}, {"😀ABD"}},
+      {"[\\u{3b1}-\\u{3c9}]", {"α", "ω"}, {"a", "ϊ"}},
+      {"a\\0\\t\\.", {std::string_view("a\0\t.", 4)}, {"a0\t."}},
+  };
+  for (const auto& c : cases) {
+    const auto g = compile_regex(c.regex);
+    ASSERT_TRUE(g.has_value()) << c.regex << ": " << g.status().message();
+    for (const std::string_view text : c.good) EXPECT_TRUE(matches(*g, text)) << c.regex << text;
+    for (const std::string_view text : c.bad) EXPECT_FALSE(matches(*g, text)) << c.regex << text;
+  }
+  for (const char* text : {"\\uD83D\\u0041", "\\uD83Dx", "\\uDE00", "\\u{110000}", "\\u{D800}",
+                           "\\u{}", "\\u12", "\\U00110000", "\\01", "\\xZZ", "\\q"}) {
+    EXPECT_FALSE(compile_regex(text).has_value()) << text;
+  }
+}
+
 TEST(Regex, RefusesWhatIsNotRegular) {
   for (const char* text :
        {"(?=a)", "(?<!a)", "(a)\\1", "\\bx", "\\p{L}",         "a^b",     "(a$)b",

@@ -224,12 +224,49 @@ TEST(JsonSchema, CombinationsAndReferences) {
   });
 }
 
+TEST(JsonSchema, OneOfTakesWhatCanBeToldApart) {
+  check({
+      {R"({"oneOf":[{"type":"integer","maximum":3},{"type":"integer","exclusiveMinimum":3}]})",
+       {"3", "4", "-7"},
+       {"\"3\""}},
+      {R"({"oneOf":[{"enum":["a",null,true]},{"type":"integer"},{"type":"array"}]})",
+       {"\"a\"", "null", "true", "1", "[2]"},
+       {"\"b\"", "false", "{}"}},
+      {R"({"oneOf":[{"const":1.5},{"type":"string"},{"const":{"a":1}},{"const":[1]}]})",
+       {"1.5", "\"x\"", R"({"a":1})", "[1]"},
+       {"1", "{}", "[]"}},
+      {R"({"oneOf":[{"type":"string","maxLength":2},{"type":"string","minLength":4}]})",
+       {"\"\"", "\"ab\"", "\"abcd\""},
+       {"\"abc\""}},
+      {R"({"oneOf":[{"type":"array","maxItems":1},{"type":"array","minItems":3}]})",
+       {"[]", "[1]", "[1,2,3]"},
+       {"[1,2]"}},
+      {R"({"allOf":[{"enum":[1,2,"x"]},{"enum":[2,"x",3]}]})", {"2", "\"x\""}, {"1", "3"}},
+  });
+  // What may hold for two branches at once is refused, even if no such value were ever drawn.
+  for (const char* schema :
+       {R"({"oneOf":[{"enum":["a",1]},{"type":"string"}]})",
+        R"({"oneOf":[{"enum":["a",1]},{"enum":[1,2]}]})",
+        R"({"oneOf":[{"type":"integer","maximum":3},{"type":"integer","minimum":3}]})",
+        R"({"oneOf":[{"const":{"a":1}},{"type":"object"}]})",
+        R"({"oneOf":[{"type":"object","properties":{"k":{"type":"string"}},"required":["k"]},)"
+        R"({"type":"object","properties":{"k":{"type":"string"}},"required":["k"]}]})"}) {
+    EXPECT_NE(compile_schema(schema).status().message().find("branches 0 and 1 may both hold"),
+              std::string::npos)
+        << schema;
+  }
+}
+
 TEST(JsonSchema, RefusesByName) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"type":"array","uniqueItems":true})", "#: `uniqueItems`: this keyword is not offered"},
       {R"({"properties":{"a":{"not":{}}}})", "#/properties/a: `not`: this keyword is not offered"},
       {R"({"minLenght":3})", "#: `minLenght`: this keyword is not offered"},
       {R"({"type":"text"})", "#: `type`: expected names of JSON types, found \"text\""},
+      {R"({"type":"string","minLength":-1})",
+       "#: `minLength`: expected an integer that is not negative, found -1"},
+      {R"({"type":"array","maxItems":1.5})",
+       "#: `maxItems`: expected an integer that is not negative, found 1.5"},
       {R"({"type":"string","format":"uri"})",
        "#: `format`: expected date, time, date-time, uuid, ipv4, ipv6, email or hostname, found "
        "\"uri\""},

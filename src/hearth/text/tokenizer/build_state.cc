@@ -273,7 +273,6 @@ Result<TokenizerState> Builder::run() {
   state_.strip_leading_space = data_.strip_leading_space;
   state_.bos = data_.bos;
   state_.eos = data_.eos;
-  state_.pad = data_.pad;
   state_.prefix = data_.prefix;
   state_.suffix = data_.suffix;
   return std::move(state_);

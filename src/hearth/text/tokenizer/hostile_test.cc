@@ -67,6 +67,28 @@ std::vector<std::pair<std::string, Tokenizer>> tokenizers() {
   return all;
 }
 
+// What decides whether a smaller model may guess for another.
+TEST(Tokenizer, FirstDifferenceIsTheFirstIdOfOtherBytes) {
+  const auto build = [](std::initializer_list<std::string_view> words,
+                        const char* padding = nullptr) {
+    VocabularyData data = small_data(words);
+    if (padding != nullptr) data.tokens.emplace_back(padding);
+    return test::must_build(std::move(data));
+  };
+  const Tokenizer base = build({"aa", "bb"});
+  EXPECT_EQ(base.first_difference(build({"aa", "bb"})), std::nullopt);
+  EXPECT_EQ(base.first_difference(build({"aa", "cc"})), 257);
+  EXPECT_EQ(base.first_difference(build({"cc", "bb"})), 256);
+  EXPECT_EQ(base.first_difference(build({"aa", "bb", "cc"})), 258);
+  EXPECT_EQ(build({"aa", "bb", "cc"}).first_difference(base), 258);
+  const Tokenizer padded = build({"aa", "bb"}, "[PAD258]");
+  EXPECT_EQ(padded.vocab_size(), 259);
+  EXPECT_EQ(base.first_difference(padded), std::nullopt);
+  EXPECT_EQ(padded.first_difference(base), std::nullopt);
+  EXPECT_EQ(padded.first_difference(build({"aa", "bb", "cc"})), 258);
+  EXPECT_EQ(base.first_difference(build({"aa", "bb"}, "[PAD9]")), 258);  // not its own number
+}
+
 TEST(HostileText, InvalidUtf8AtEveryPosition) {
   const std::string text = "aé世😀 'S 12\n\u0301z";
   const std::string wrong[] = {

@@ -109,9 +109,6 @@ std::optional<int32_t> Tokenizer::bos() const {
 std::optional<int32_t> Tokenizer::eos() const {
   return state_->eos;
 }
-std::optional<int32_t> Tokenizer::pad() const {
-  return state_->pad;
-}
 std::string_view Tokenizer::bos_text() const {
   return token_bytes(bos().value_or(-1));
 }

@@ -63,7 +63,6 @@ class Tokenizer {
   std::optional<int32_t> first_difference(const Tokenizer& other) const;
   std::optional<int32_t> bos() const;
   std::optional<int32_t> eos() const;
-  std::optional<int32_t> pad() const;
   std::string_view bos_text() const;  // "" without one
   std::string_view eos_text() const;
   bool adds_bos() const;  // encode puts BOS before a text

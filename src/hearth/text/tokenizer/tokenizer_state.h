@@ -32,7 +32,7 @@ struct TokenizerState {
   bool words_stand_alone = false;
   bool strip_leading_space = false;
 
-  std::optional<int32_t> bos, eos, pad;
+  std::optional<int32_t> bos, eos;
   std::vector<int32_t> prefix, suffix;
 
   static Result<TokenizerState> build(VocabularyData data);
