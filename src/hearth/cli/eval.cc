@@ -73,6 +73,9 @@ void print_result(const EvalReport& report, const Session& session) {
         "contamination: {}\n",
         in_words(*report.contamination, score_without(*report.contamination, result.records)));
   }
+  if (const Json* sandbox = json_find(json, "sandbox")) {
+    fmt::print("sandbox: {}\n", sandbox->get<std::string>());
+  }
   fmt::print("{} of {} replies right", result.all.right, result.all.replies);
   const auto speed = json["tok_s"].get<double>();
   if (speed > 0) fmt::print("; {:.1f} tokens/s", speed);  // by likelihood nothing is generated
@@ -144,6 +147,7 @@ Status evaluate(Options options, const CLI::App& verb, const Session& session) {
   const bool here = options.run.endpoint.empty();
   TRY_ASSIGN(const EvalResult result, here ? evaluate_here(options, task, run, session)
                                            : evaluate_there(options, task, run, verb, session));
+  if (task.suite.sandbox) run["sandbox"] = task.suite.sandbox();
   const EvalReport report = {task.suite.name, run, &result, options.run.items_file,
                              std::move(contamination)};
   print_result(report, session);

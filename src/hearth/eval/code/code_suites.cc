@@ -137,15 +137,17 @@ Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
 
 Suite suite(std::string name, std::string description, std::string data_files,
             std::function<Result<EvalItem>(const Json&)> item) {
-  return {std::move(name),
-          std::move(description),
-          kR1ReplyTokensMax,
-          kR1Temperature,
-          kR1TopP,
-          std::move(data_files),
-          [item = std::move(item)](const std::string& path) { return read_items(path, item); },
-          judge,
-          sandbox_ready};
+  Suite out = {std::move(name),
+               std::move(description),
+               kR1ReplyTokensMax,
+               kR1Temperature,
+               kR1TopP,
+               std::move(data_files),
+               [item = std::move(item)](const std::string& path) { return read_items(path, item); },
+               judge,
+               sandbox_ready};
+  out.sandbox = sandbox_bounds;
+  return out;
 }
 
 }  // namespace
