@@ -125,6 +125,49 @@ class Needle(unittest.TestCase):
             self.assertIn(words, error)
 
 
+class Cards(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.args = ["eval", "card", "--model", MINI, "--formats", "q8_0", "--dir", str(self.folder / "d")]
+
+    def test_choices_by_likelihood(self):
+        data, page = self.folder / "test.csv", self.folder / "card.md"
+        rows = [f"{n}+7=?,{n + 7},{n + 8},{n},7,{'ABCD'[n % 4]}" for n in range(12)]
+        data.write_text("\n".join(rows) + "\n")
+        args = ["--suite", "mmlu", "--data", str(data), "--choices", "likelihood"]
+        card = as_json(*self.args, *args, "--out", str(page))
+        alone = as_json("eval", "mmlu", "--model", MINI, *args[2:])
+        base, eight = card["rows"]
+        self.assertEqual((base["scores"][0]["n"], base["scores"][0]["score"]), (12, alone["score"]))
+        self.assertEqual(eight["verdict"], "no difference")
+        self.assertGreater(base["ppl"], 1)  # of its own words behind the plain questions
+        self.assertIn("--suite mmlu", card["command"])
+        self.assertIn("--choices likelihood", page.read_text())
+        for line in lines_of(self.folder / "d" / "q8_0.mmlu.records"):
+            self.assertEqual(len(line["choices"]), 4)
+        error = hearth(*self.args, *args, "--temperature", "1", code=2).stderr
+        self.assertIn("--temperature: expected no such option", error)
+        error = hearth(*self.args, "--choices", "likelihood", code=2).stderr
+        self.assertIn("expected a suite of choices (mmlu, cmmlu, ceval, xcopa)", error)
+
+    def test_needles_beside_another_suite(self):
+        args = ["--suite", "needle,arithmetic", "--lengths", "200,300", "--depths", "0,100",
+                "--needles", "2", "--limit", "6", "--max-tokens", "8", "--seed", "3"]
+        card = as_json(*self.args, *args)
+        for row in card["rows"]:
+            self.assertEqual([(score["suite"], score["n"]) for score in row["scores"]],
+                             [("needle", 6), ("arithmetic", 6)])
+        self.assertIn("--lengths 200,300 --depths 0,100 --needles 2", card["command"])
+        asked = [line["prompt"] for line in lines_of(self.folder / "d" / "as stored.needle.records")]
+        other = lines_of(self.folder / "d" / "q8_0.needle.records")
+        self.assertEqual(asked, [line["prompt"] for line in other])
+        for more, words in [(["--suite", "needle", "--lengths", "3000"], "3064 tokens, found 2048"),
+                            (["--suite", "needle", "--data", "x"], "its texts are drawn")]:
+            error = hearth(*self.args, *more, code=2).stderr
+            self.assertEqual(error.count("\n"), 1, error)
+            self.assertIn(words, error)
+
+
 class Instructions(unittest.TestCase):
     def setUp(self):
         self.data = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()), "ifeval.jsonl")

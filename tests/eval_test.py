@@ -149,6 +149,7 @@ class Eval(unittest.TestCase):
             self.skipTest(done.stderr.strip())
         out = json.loads(done.stdout)
         self.assertEqual((out["n"], out["score"], list(out["groups"])), (2, 0, ["easy"]))
+        self.assertRegex(out["sandbox"], r"^(cgroup \(memory\.max, pids\.max\) below|rlimits, .*; no cgroup: )/")
 
 
 class Perplexity(unittest.TestCase):

@@ -12,8 +12,6 @@
 namespace hearth::cli {
 namespace {
 
-constexpr std::string_view kNeedle = "needle";
-
 struct Options {
   EvalOptions run;
   std::string suite;
@@ -73,6 +71,9 @@ void print_result(const EvalReport& report, const Session& session) {
         "contamination: {}\n",
         in_words(*report.contamination, score_without(*report.contamination, result.records)));
   }
+  if (const Json* sandbox = json_find(json, "sandbox")) {
+    fmt::print("sandbox: {}\n", sandbox->get<std::string>());
+  }
   fmt::print("{} of {} replies right", result.all.right, result.all.replies);
   const auto speed = json["tok_s"].get<double>();
   if (speed > 0) fmt::print("; {:.1f} tokens/s", speed);  // by likelihood nothing is generated
@@ -88,10 +89,7 @@ Result<EvalResult> evaluate_here(Options& options, const EvalTask& task, Json& r
   TRY_ASSIGN(const OpenedText opened, open_text_model(model, session));
   const int64_t longest = opened.model->model().info().max_position_embeddings;
   model.context = std::min(model.context, longest);
-  if (!task.suite.load && model.context <= task.suite.prompt_tokens) {
-    return error(Code::invalid, "{}: expected a context of more than {} tokens, found {}",
-                 task.suite.name, task.suite.prompt_tokens, model.context);
-  }
+  TRY(check_room(task, model.context));
   TRY_ASSIGN(replies.adapter, open_adapter(options.run.adapter, opened));
   run = eval_run(options.run, task, replies);
   return evaluate_on(opened, options.run, task, std::move(replies), task.suite.name);
@@ -106,7 +104,7 @@ Result<EvalResult> evaluate_there(const Options& options, const EvalTask& task, 
                          task.suite.name);
 }
 
-// Texts are made before the model is opened: its tokenizer alone says how long they are.
+// The tokenizer of the model that is scored, if it is at hand, or of the one that is named.
 Result<EvalTask> make_needles(Options& options, const Session& session) {
   if (options.tokenizer.empty() && !options.run.endpoint.empty()) {
     return error(
@@ -115,19 +113,7 @@ Result<EvalTask> make_needles(Options& options, const Session& session) {
   }
   const std::string& model =
       options.tokenizer.empty() ? options.run.model.model : options.tokenizer;
-  TRY_ASSIGN(const std::string path, resolve_model(model, session));
-  TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
-  TRY_ASSIGN(const Tokenizer tokenizer, load_tokenizer(checkpoint));
-  options.needle.seed = options.run.seed;
-  EvalTask task;
-  task.suite = needle_suite(options.needle);
-  TRY_ASSIGN(task.items, needle_items(options.needle, [&](std::string_view text) {
-               return std::ssize(tokenizer.encode(text, {.add_special_prefix_suffix = false}));
-             }));
-  if (options.run.limit > 0 && std::ssize(task.items) > options.run.limit) {
-    task.items.resize(static_cast<size_t>(options.run.limit));
-  }
-  return task;
+  return open_needles(options.needle, model, options.run, session);
 }
 
 Status evaluate(Options options, const CLI::App& verb, const Session& session) {
@@ -144,25 +130,11 @@ Status evaluate(Options options, const CLI::App& verb, const Session& session) {
   const bool here = options.run.endpoint.empty();
   TRY_ASSIGN(const EvalResult result, here ? evaluate_here(options, task, run, session)
                                            : evaluate_there(options, task, run, verb, session));
+  if (task.suite.sandbox) run["sandbox"] = task.suite.sandbox();
   const EvalReport report = {task.suite.name, run, &result, options.run.items_file,
                              std::move(contamination)};
   print_result(report, session);
   return options.report.empty() ? Status::ok() : write_report(report, options.report);
-}
-
-void declare_needle(CLI::App& verb, Options& options) {
-  NeedleOptions& needle = options.needle;
-  verb.add_option("--lengths", needle.lengths, "of the prompts, in tokens, separated by commas")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb.add_option("--depths", needle.depths, "of the needles, in percent of the text before them")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb.add_option("--needles", needle.needles, "for each length and depth, each in another text")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  verb.add_option("--tokenizer", options.tokenizer,
-                  "model whose tokenizer counts --lengths; else --model");
 }
 
 void declare(CLI::App& verb, Options& options, bool names_suite) {
@@ -175,7 +147,9 @@ void declare(CLI::App& verb, Options& options, bool names_suite) {
   if (names_suite)
     verb.add_option("SUITE", options.suite, "name of the suite, or a YAML file")->required();
   if (options.suite == kNeedle) {
-    declare_needle(verb, options);
+    declare_needles(verb, options.needle);
+    verb.add_option("--tokenizer", options.tokenizer,
+                    "model whose tokenizer counts --lengths; else --model");
   } else {
     verb.add_option("--data", run.data, "public files of the suite, in their own format");
   }

@@ -2,6 +2,7 @@
 // row against the model as it is stored. A card that broke off goes on: its files and its replies
 // lie in --dir.
 #include <fmt/ranges.h>
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,7 @@
 #include "hearth/cli/store_options.h"
 #include "hearth/convert/quantize.h"
 #include "hearth/eval/card.h"
+#include "hearth/eval/choice_suites.h"
 #include "hearth/files/atomic_file.h"
 #include "hearth/host/memory_plan.h"
 #include "hearth/sensors/cpu.h"
@@ -31,11 +33,13 @@ constexpr int64_t kOwnReplyTokens = 512;  // the longest of them
 constexpr int64_t kSpeedTokens = 32;
 constexpr int kSpeedRuns = 5;
 constexpr std::string_view kBase = "as stored";
+constexpr const char* kGeneration = "generation";
 
 struct Options {
   EvalOptions run;
   std::vector<std::string> formats;
   std::vector<std::string> suites = {"arithmetic"};
+  NeedleOptions needle;
   std::string imatrix;
   std::string file;    // of perplexity; "": the base's own replies
   std::string folder;  // of the quantised files and the records
@@ -105,6 +109,14 @@ Result<std::string> quantised(const std::string& format, const Work& work, const
   return path;
 }
 
+// As the suite's own score gives it to the model.
+Result<Prompt> prompt_of(const EvalItem& item, const TextModel& model) {
+  if (!item.continuations.empty()) return model.plain(item.prompt, false);
+  ChatRequest chat;
+  chat.messages = Json::array({{{"role", "user"}, {"content", item.prompt}}});
+  return model.chat(chat);
+}
+
 // What the base itself writes to the first questions: the text that its formats should go on to
 // predict. Greedy, with the tokens of the template.
 Result<std::vector<ScoredReply>> own_replies(const Work& work, const Session& session) {
@@ -112,10 +124,8 @@ Result<std::vector<ScoredReply>> own_replies(const Work& work, const Session& se
   std::vector<TextRequest> requests;
   for (const EvalItem& item : work.tasks.front().items) {
     if (requests.size() == kOwnReplies) break;
-    ChatRequest chat;
-    chat.messages = Json::array({{{"role", "user"}, {"content", item.prompt}}});
     TextRequest request;
-    TRY_ASSIGN(request.prompt, model.chat(chat));
+    TRY_ASSIGN(request.prompt, prompt_of(item, model));
     request.sampling.temperature = 0;
     request.max_tokens = std::min(kOwnReplyTokens, work.tasks.front().suite.max_tokens);
     requests.push_back(std::move(request));
@@ -185,12 +195,18 @@ Status measure(const OpenedText& opened, const Work& work, CardRow& row, const S
   return Status::ok();
 }
 
+// --choices says it of suites of choices; the others of a card write their replies.
+bool by_likelihood(const EvalTask& task) {
+  return !task.items.empty() && !task.items.front().continuations.empty();
+}
+
 Status score(const OpenedText& opened, const Work& work, const std::string& model_path,
              CardRow& row) {
   for (const EvalTask& task : work.tasks) {
     EvalOptions run = work.options.run;
     run.model.model = model_path;
     run.items_file = work.records_path(row.format, task);
+    if (!by_likelihood(task)) run.choices = kGeneration;
     TRY_ASSIGN(const EvalResult result,
                evaluate_on(opened, run, task, replies_of(run, task.suite),
                            fmt::format("{} {}", row.format, task.suite.name)));
@@ -221,7 +237,28 @@ Result<CardRow> row_of(const std::string& format, const Work& work, const Sessio
   return row;
 }
 
-Result<Work> prepare(const Options& options, const Session& session) {
+Status open_tasks(Work& work, const CLI::App& verb, const Session& session) {
+  const Options& options = work.options;
+  bool all = true;  // of the suites are scored by likelihood
+  for (const std::string& name : options.suites) {
+    EvalOptions run = options.run;
+    if (likelihood_suite(name) == nullptr) run.choices = kGeneration;
+    if (name == kNeedle && !run.data.empty()) {
+      return error(Code::invalid, "--data: expected none beside {}: its texts are drawn", name);
+    }
+    TRY_ASSIGN(EvalTask task, name == kNeedle
+                                  ? open_needles(options.needle, run.model.model, run, session)
+                                  : open_suite(name, run, session));
+    all = all && run.by_likelihood();
+    work.tasks.push_back(std::move(task));
+  }
+  if (!options.run.by_likelihood()) return Status::ok();
+  if (all) return check_choices(options.run, verb, session);
+  if (std::any_of(work.tasks.begin(), work.tasks.end(), by_likelihood)) return Status::ok();
+  return open_suite(options.suites.front(), options.run, session).status();  // names the choices
+}
+
+Result<Work> prepare(const Options& options, const CLI::App& verb, const Session& session) {
   Work work;
   work.options = options;
   for (const std::string& format : options.formats) TRY(mix_by_name(format));
@@ -229,13 +266,7 @@ Result<Work> prepare(const Options& options, const Session& session) {
     return error(Code::invalid, "--data: expected one --suite beside it, found {}",
                  options.suites.size());
   }
-  int64_t longest = 0;
-  for (const std::string& name : options.suites) {
-    TRY_ASSIGN(EvalTask task, open_suite(name, options.run, session));
-    const int64_t reply = replies_of(options.run, task.suite).max_tokens;
-    longest = std::max(longest, reply + task.suite.prompt_tokens);
-    work.tasks.push_back(std::move(task));
-  }
+  TRY(open_tasks(work, verb, session));
   if (!options.imatrix.empty()) {
     TRY_ASSIGN(work.imatrix, Imatrix::open(options.imatrix));
   }
@@ -243,10 +274,15 @@ Result<Work> prepare(const Options& options, const Session& session) {
   work.threads = cpu.usable_threads();
   TRY(claim_folder(work, session));
   ModelOptions& model = work.options.run.model;
-  model.context = longest;
+  model.context = 0;
+  for (const EvalTask& task : work.tasks) {
+    const int64_t reply = replies_of(options.run, task.suite).max_tokens;
+    model.context = std::max(model.context, reply + task.suite.prompt_tokens);
+  }
   TRY_ASSIGN(work.base, open_text_model(model, session));
   const int64_t context = work.base.model->model().info().max_position_embeddings;
   model.context = std::min(model.context, context);
+  for (const EvalTask& task : work.tasks) TRY(check_room(task, model.context));
   TRY(take_text(work, session));
   return work;
 }
@@ -260,12 +296,18 @@ std::string command_of(const Options& options) {
   if (!options.file.empty()) out += " --file " + options.file;
   if (options.run.limit > 0) out += fmt::format(" --limit {}", options.run.limit);
   if (options.run.samples > 1) out += fmt::format(" --samples {}", options.run.samples);
+  if (options.run.by_likelihood()) out += " --choices " + options.run.choices;
+  if (std::find(options.suites.begin(), options.suites.end(), kNeedle) != options.suites.end()) {
+    out += fmt::format(" --lengths {} --depths {} --needles {}",
+                       fmt::join(options.needle.lengths, ","),
+                       fmt::join(options.needle.depths, ","), options.needle.needles);
+  }
   if (options.run.seed > 0) out += fmt::format(" --seed {}", options.run.seed);
   return out;
 }
 
-Status make_card(const Options& options, const Session& session) {
-  TRY_ASSIGN(const Work work, prepare(options, session));
+Status make_card(const Options& options, const CLI::App& verb, const Session& session) {
+  TRY_ASSIGN(const Work work, prepare(options, verb, session));
   TRY_ASSIGN(const CpuInfo cpu, read_cpu());
   Card card;
   card.model = options.run.model.model;
@@ -290,10 +332,12 @@ Status make_card(const Options& options, const Session& session) {
 
 void add_eval_card(CLI::App& group, Session& session) {
   auto options = std::make_shared<Options>();
+  const auto shared = std::make_shared<CLI::App*>();
   CLI::App* verb =
       add_verb(group, session, "card", "a table of what each quantisation of a model costs",
                "hearth eval card --model mini --formats q8_0,q4_k_m --dir quantised --out card.md",
-               [options, &session] { return make_card(*options, session); });
+               [options, shared, &session] { return make_card(*options, **shared, session); });
+  *shared = verb;
   options->run.model.context = 0;
   options->run.model.declare(*verb, true);
   verb->add_option("--formats", options->formats, "mixes of `hearth quantize`, separated by commas")
@@ -309,6 +353,8 @@ void add_eval_card(CLI::App& group, Session& session) {
   verb->add_option("--imatrix", options->imatrix, "importance matrix, of `hearth imatrix`");
   verb->add_option("--out", options->out, "the table as Markdown");
   options->run.declare_replies(*verb);
+  options->run.declare_choices(*verb);
+  declare_needles(*verb, options->needle);
 }
 
 }  // namespace hearth::cli

@@ -9,6 +9,7 @@
 
 #include "hearth/base/mapped_file.h"
 #include "hearth/cli/progress.h"
+#include "hearth/cli/store_options.h"
 #include "hearth/eval/choice_suites.h"
 #include "hearth/eval/likelihood.h"
 #include "hearth/eval/own/own_suite.h"
@@ -56,6 +57,12 @@ Result<std::vector<std::string>> data_paths(const std::string& name, const EvalO
   return paths;
 }
 
+void keep_limit(EvalTask& task, const EvalOptions& options) {
+  if (options.limit > 0 && std::ssize(task.items) > options.limit) {
+    task.items.resize(static_cast<size_t>(options.limit));
+  }
+}
+
 }  // namespace
 
 Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
@@ -68,10 +75,29 @@ Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
     TRY_ASSIGN(std::vector<EvalItem> part, task.suite.load(path));
     task.items.insert(task.items.end(), part.begin(), part.end());
   }
-  if (options.limit > 0 && std::ssize(task.items) > options.limit) {
-    task.items.resize(static_cast<size_t>(options.limit));
-  }
+  keep_limit(task, options);
   return task;
+}
+
+Result<EvalTask> open_needles(NeedleOptions needle, const std::string& tokenizer,
+                              const EvalOptions& options, const Session& session) {
+  TRY_ASSIGN(const std::string path, resolve_model(tokenizer, session));
+  TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
+  TRY_ASSIGN(const Tokenizer counter, load_tokenizer(checkpoint));
+  needle.seed = options.seed;
+  EvalTask task;
+  task.suite = needle_suite(needle);
+  TRY_ASSIGN(task.items, needle_items(needle, [&](std::string_view text) {
+               return std::ssize(counter.encode(text, {.add_special_prefix_suffix = false}));
+             }));
+  keep_limit(task, options);
+  return task;
+}
+
+Status check_room(const EvalTask& task, int64_t context) {
+  if (task.suite.load || context > task.suite.prompt_tokens) return Status::ok();
+  return error(Code::invalid, "{}: expected a context of more than {} tokens, found {}",
+               task.suite.name, task.suite.prompt_tokens, context);
 }
 
 namespace {
@@ -232,6 +258,18 @@ void EvalOptions::declare_endpoint(CLI::App& verb) {
       ->capture_default_str();
   verb.add_option("--retries", retries, "how often in a row a busy server is asked again")
       ->check(CLI::Range(0, 20))
+      ->capture_default_str();
+}
+
+void declare_needles(CLI::App& verb, NeedleOptions& needle) {
+  verb.add_option("--lengths", needle.lengths, "of the prompts, in tokens, separated by commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb.add_option("--depths", needle.depths, "of the needles, in percent of the text before them")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb.add_option("--needles", needle.needles, "for each length and depth, each in another text")
+      ->check(CLI::Range(1, 1000))
       ->capture_default_str();
 }
 

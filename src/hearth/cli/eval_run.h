@@ -8,9 +8,12 @@
 
 #include "hearth/cli/model_options.h"
 #include "hearth/eval/endpoint.h"
+#include "hearth/eval/needle.h"
 #include "hearth/eval/run.h"
 
 namespace hearth::cli {
+
+inline constexpr std::string_view kNeedle = "needle";  // the suite that is made, not opened
 
 struct EvalOptions {
   ModelOptions model;
@@ -44,6 +47,13 @@ struct EvalTask {
 // --data, or else from where the YAML file or Hearth itself has them.
 Result<EvalTask> open_suite(const std::string& name, const EvalOptions& options,
                             const Session& session);
+// Needles of --seed. Their texts are made before any model is opened: `tokenizer`, a model's name
+// or path, alone says how long they are.
+Result<EvalTask> open_needles(NeedleOptions needle, const std::string& tokenizer,
+                              const EvalOptions& options, const Session& session);
+void declare_needles(CLI::App& verb, NeedleOptions& needle);
+// invalid: a context that is shorter than the suite's own texts.
+Status check_room(const EvalTask& task, int64_t context);
 // How replies are drawn, as the options say or else the suite. The adapter isn't opened here.
 EngineReplies replies_of(const EvalOptions& options, const Suite& suite);
 // The same from options.endpoint, where options.model.model is the server's name for a model.

@@ -316,6 +316,7 @@ Json to_json(const EvalReport& report) {
   if (report.contamination) {
     out["contamination"] = hearth::to_json(*report.contamination, clean_of(report));
   }
+  if (const Json* sandbox = json_find(report.run, "sandbox")) out["sandbox"] = *sandbox;
   out["items_file"] = report.items_file;
   out["tokens"] = result.tokens;
   out["tok_s"] = tokens_per_second(result);

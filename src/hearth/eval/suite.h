@@ -71,6 +71,8 @@ struct Suite {
   // How `judge` compares, where a user chose it: records of another choice are another run's.
   std::string scorer = "";
   int64_t prompt_tokens = 1024;  // room for an item's prompt, in tokens
+  // What bounded the programs that the scorer ran, for the report; none: it runs none.
+  std::function<std::string()> sandbox = {};
 };
 
 const Suite* find_suite(std::string_view name);  // nullptr: no such suite

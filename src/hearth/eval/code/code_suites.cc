@@ -13,6 +13,8 @@
 namespace hearth::code {
 namespace {
 
+constexpr double kHumanEvalSeconds = 3;  // as its authors' tool has it
+
 EvalItem item_of(std::string id, std::string prompt, const CodeTask& task) {
   EvalItem item;
   item.id = std::move(id);
@@ -53,6 +55,7 @@ Result<EvalItem> humaneval_item(const Json& line) {
   if (language == "python") {
     TRY_ASSIGN(task.name, json_string(line, "entry_point"));
     task.tests += fmt::format("\ncheck({})\n", task.name);
+    task.seconds = kHumanEvalSeconds;
   } else if (language == "cpp") {
     task.language = Language::cpp;
     task.name = candidate_of(task.tests);
@@ -134,15 +137,17 @@ Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
 
 Suite suite(std::string name, std::string description, std::string data_files,
             std::function<Result<EvalItem>(const Json&)> item) {
-  return {std::move(name),
-          std::move(description),
-          kR1ReplyTokensMax,
-          kR1Temperature,
-          kR1TopP,
-          std::move(data_files),
-          [item = std::move(item)](const std::string& path) { return read_items(path, item); },
-          judge,
-          sandbox_ready};
+  Suite out = {std::move(name),
+               std::move(description),
+               kR1ReplyTokensMax,
+               kR1Temperature,
+               kR1TopP,
+               std::move(data_files),
+               [item = std::move(item)](const std::string& path) { return read_items(path, item); },
+               judge,
+               sandbox_ready};
+  out.sandbox = sandbox_bounds;
+  return out;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // descriptors, so that nothing of the host is shared but /usr. Limits are set inside by prlimit,
 // after the user namespace exists, so that they count the program's processes and no others.
 // A process of root first becomes nobody: inside it would still be root to the kernel's counts.
+// Where control groups may be made, a job has one of its own: it joins before anything else starts.
 #include "hearth/eval/code/sandbox.h"
 
 #include <fcntl.h>
@@ -19,8 +20,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <utility>
 
+#include "hearth/eval/code/control_group.h"
 #include "hearth/eval/code/process_tree.h"
 #include "hearth/eval/code/seccomp_filter.h"
 
@@ -31,6 +34,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kBwrap = "/usr/bin/bwrap";
 constexpr const char* kSetpriv = "/usr/bin/setpriv";
+constexpr const char* kShell = "/bin/sh";
 constexpr const char* kNobody = "65534";
 constexpr const char* kFolder = "/work";
 constexpr int kFirstFd = 300;     // sources of what the child gets
@@ -40,9 +44,11 @@ constexpr int kFilesFd = 12;      // the first file
 constexpr size_t kFilesMax = 64;  //
 constexpr int kPollMs = 20;       // between two looks at the clock and the memory
 constexpr int64_t kErrorBytes = 64 << 10;
-constexpr int64_t kFolderSlack = 1 << 20;  // of the file system itself
-constexpr double kIdleShare = 3;           // times its limit for a program that waits
-constexpr double kStartSeconds = 30;       // that a loaded machine may need to set a sandbox up
+constexpr int64_t kFolderSlack = 1 << 20;    // of the file system itself
+constexpr int64_t kSandboxBytes = 16 << 20;  // of the processes that make it
+constexpr int64_t kSandboxProcesses = 4;     //
+constexpr double kIdleShare = 3;             // times its limit for a program that waits
+constexpr double kStartSeconds = 30;         // that a loaded machine may need to set a sandbox up
 
 // Owner of a file descriptor; move-only.
 class Fd {
@@ -109,11 +115,37 @@ std::vector<const char*> hidden_folders() {
   return there;
 }
 
-std::vector<std::string> command_line(const SandboxJob& job) {
+// Below which jobs' groups are made. Asked once; a group is made and removed to see.
+const Result<std::string>& group_parent() {
+  static const Result<std::string> kParent = []() -> Result<std::string> {
+    ControlGroupPlace place;
+    place.pid = ::getpid();
+    TRY_ASSIGN(std::string parent, control_group_parent(place));
+    TRY(ControlGroup::make(parent, {.memory_bytes = kSandboxBytes, .processes = 1}));
+    return parent;
+  }();
+  return kParent;
+}
+
+// nullopt: this machine allows none. What it holds is the program's and the sandbox's own.
+Result<std::optional<ControlGroup>> group_of(const SandboxLimits& limits) {
+  if (!group_parent()) return std::optional<ControlGroup>();
+  const int64_t bytes = limits.memory_bytes + limits.file_bytes + kFolderSlack + kSandboxBytes;
+  TRY_ASSIGN(
+      ControlGroup group,
+      ControlGroup::make(*group_parent(), {.memory_bytes = bytes,
+                                           .processes = limits.processes + kSandboxProcesses}));
+  return std::optional(std::move(group));
+}
+
+std::vector<std::string> command_line(const SandboxJob& job, const ControlGroup* group) {
   std::vector<std::string> words;
   const auto add = [&](std::initializer_list<std::string> more) {
     words.insert(words.end(), more);
   };
+  if (group != nullptr) {
+    add({kShell, "-c", "echo $$ > \"$0\" && exec \"$@\"", group->members_file()});
+  }
   if (::geteuid() == 0) {
     add({kSetpriv, "--reuid", kNobody, "--regid", kNobody, "--clear-groups", "--"});
   }
@@ -280,13 +312,14 @@ Result<SandboxRun> run(const SandboxJob& job) {
     TRY_ASSIGN(Fd file, memory_file(job.files[i].content));
     handed.add(kFilesFd + static_cast<int>(i), std::move(file));
   }
-  TRY_ASSIGN(const pid_t pid, spawn(command_line(job), handed));
+  TRY_ASSIGN(const std::optional<ControlGroup> group, group_of(job.limits));
+  TRY_ASSIGN(const pid_t pid, spawn(command_line(job, group ? &*group : nullptr), handed));
   handed.fds.clear();
   const auto end = follow(pid, streams, job.limits);
   end_of(pid, streams);
   if (!end) return end.status();
   SandboxRun result;
-  result.end = *end;
+  result.end = group && group->out_of_memory() ? SandboxEnd::memory : *end;
   result.out = std::move(streams[kOut].text);
   result.err = std::move(streams[kErr].text);
   if (result.end != SandboxEnd::exited) return result;
@@ -315,6 +348,12 @@ Status sandbox_ready() {
                  tried->err.substr(0, tried->err.find('\n')));
   }();
   return kReady;
+}
+
+std::string sandbox_bounds() {
+  if (group_parent()) return fmt::format("cgroup (memory.max, pids.max) below {}", *group_parent());
+  return fmt::format("rlimits, memory of all together by looks at it; no cgroup: {}",
+                     group_parent().status().message());
 }
 
 Result<SandboxRun> run_in_sandbox(const SandboxJob& job) {

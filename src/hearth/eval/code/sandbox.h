@@ -44,6 +44,9 @@ struct SandboxRun {
 
 // ok, or unsupported: one line that says what is missing here. Asked once, by a real run.
 Status sandbox_ready();
+// What bounds the memory and the processes of all of a job together on this machine: "cgroup ...",
+// or "rlimits ..." and why no cgroup.
+std::string sandbox_bounds();
 
 // unsupported: as sandbox_ready; internal: the machine had no time to start it. When it returns, no
 // process of the job lives.

@@ -242,6 +242,33 @@ threading.Thread(target=start).start()
   EXPECT_EQ(run.end, SandboxEnd::memory);
 }
 
+// Of all together at once, files of the folder among it, by the kernel and not by looks at it.
+TEST_F(SandboxTest, AControlGroupHoldsMemoryFilesAndProcesses) {
+  if (!sandbox_bounds().starts_with("cgroup")) GTEST_SKIP() << sandbox_bounds();
+  SandboxLimits limits = within(20);
+  limits.memory_bytes = 100 << 20;
+  limits.file_bytes = 32 << 20;
+  const SandboxRun full = python(R"(
+import os, time
+open("f", "wb").write(bytes(30 << 20))
+for i in range(3):
+    if os.fork() == 0:
+        x = bytearray(b"x") * (60 << 20)
+        time.sleep(60)
+time.sleep(60)
+)",
+                                 limits);
+  EXPECT_EQ(full.end, SandboxEnd::memory);
+  EXPECT_EQ(python("print(1)", limits).out, "1\n");
+}
+
+TEST_F(SandboxTest, WhatBoundsItIsSaid) {
+  const std::string bounds = sandbox_bounds();
+  EXPECT_TRUE(bounds.starts_with("cgroup (memory.max, pids.max) below /") ||
+              bounds.starts_with("rlimits, memory of all together by looks at it; no cgroup: /"))
+      << bounds;
+}
+
 TEST_F(SandboxTest, EndlessOutputAndEndlessTimeEnd) {
   SandboxLimits limits = within(20);
   limits.output_bytes = 1 << 20;

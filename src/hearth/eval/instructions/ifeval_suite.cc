@@ -92,11 +92,7 @@ bool follows(const Instruction& instruction, std::string_view reply) {
   return !trimmed(reply).empty() && instruction.check(reply);
 }
 
-struct Followed {
-  bool strict = false, loose = false;
-};
-
-std::vector<Followed> followed(const std::vector<Instruction>& list, std::string_view reply) {
+std::vector<Followed> followed_each(const std::vector<Instruction>& list, std::string_view reply) {
   const std::string text = cleaned(reply);
   const std::vector<std::string> forms = loose_forms(text);
   std::vector<Followed> out;
@@ -112,7 +108,7 @@ std::vector<Followed> followed(const std::vector<Instruction>& list, std::string
 Result<Judgement> judge(const EvalItem& item, std::string_view reply) {
   TRY_ASSIGN(const Json list, parse_json(item.answer));
   TRY_ASSIGN(const std::vector<Instruction> instructions, instructions_of(list));
-  const std::vector<Followed> found = followed(instructions, reply);
+  const std::vector<Followed> found = followed_each(instructions, reply);
   Judgement out = judgement_of(true);
   for (size_t i = 0; i < found.size(); ++i) {
     if (found[i].strict) continue;
@@ -178,7 +174,7 @@ std::vector<Measure> measures(const std::vector<EvalRecord>& records) {
     CHECK(list.has_value());  // it is an item's own
     const auto instructions = instructions_of(*list);
     CHECK(instructions.has_value());
-    const std::vector<Followed> found = followed(*instructions, record.reply);
+    const std::vector<Followed> found = followed_each(*instructions, record.reply);
     Counts& prompt = prompts[record.item];
     bool all_loose = true;
     for (size_t i = 0; i < found.size(); ++i) {
@@ -205,6 +201,11 @@ std::vector<Measure> measures(const std::vector<EvalRecord>& records) {
 }
 
 }  // namespace
+
+Result<Followed> followed(const std::string& id, const Json& parameters, std::string_view reply) {
+  TRY_ASSIGN(Check check, make_check(id, parameters));
+  return followed_each({{id, std::move(check)}}, reply).front();
+}
 
 const Suite& ifeval_suite() {
   static const Suite kSuite = [] {

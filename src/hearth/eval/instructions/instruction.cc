@@ -12,6 +12,7 @@ namespace hearth::instructions {
 namespace {
 
 constexpr int64_t kCountMax = 1'000'000;
+constexpr std::string_view kWhite = " \t\n\r\v\f";
 
 Result<int64_t> count_of(const Json& parameters, const char* name) {
   return json_int(parameters, name, 0, kCountMax);
@@ -136,16 +137,16 @@ Result<Check> first_word(const Json& parameters) {
   TRY_ASSIGN(const int64_t nth, json_int(parameters, "nth_paragraph", 1, kCountMax));
   TRY_ASSIGN(std::string word, folded(parameters, "first_word"));
   return Check([=, word = std::move(word)](std::string_view reply) {
-    std::vector<std::string_view> paragraphs;
-    for (const std::string_view part : split(reply, "\n\n")) {
-      if (!trimmed(part).empty()) paragraphs.push_back(trimmed(part));
-    }
-    if (std::ssize(paragraphs) != wanted || nth > wanted) return false;
-    const std::string text = lower(paragraphs[static_cast<size_t>(nth - 1)]);
-    const std::string_view first = std::string_view(text).substr(0, text.find_first_of(" \t\n"));
-    const size_t begin = std::min(first.find_first_not_of("\"'*_#("), first.size());
-    const size_t end = first.find_last_not_of("\"'*_).,!?:;") + 1;
-    return end > begin && first.substr(begin, end - begin) == word;
+    const std::vector<std::string_view> paragraphs = split(reply, "\n\n");
+    const auto filled = std::count_if(paragraphs.begin(), paragraphs.end(),
+                                      [](std::string_view one) { return !trimmed(one).empty(); });
+    if (filled != wanted || nth > wanted) return false;
+    // Its place counts empty paragraphs, their number doesn't: so the authors have it.
+    const std::string text = lower(trimmed(paragraphs[static_cast<size_t>(nth - 1)]));
+    std::string_view first = std::string_view(text).substr(0, text.find_first_of(kWhite));
+    first.remove_prefix(std::min(first.find_first_not_of('\''), first.size()));
+    first.remove_prefix(std::min(first.find_first_not_of('"'), first.size()));
+    return first.substr(0, first.find_first_of(".,?!'\"")) == word;
   });
 }
 
@@ -186,10 +187,14 @@ Result<Check> bullets(const Json& parameters) {
   TRY_ASSIGN(const int64_t wanted, count_of(parameters, "num_bullets"));
   return Check([wanted](std::string_view reply) {
     int64_t found = 0;
-    for (std::string_view line : split(reply, "\n")) {
-      line = trimmed(line);
-      const bool star = line.size() > 1 && line[0] == '*' && line[1] != '*';
-      found += star || line.starts_with('-') ? 1 : 0;
+    for (const std::string_view line : split(reply, "\n")) {
+      const size_t mark = line.find_first_not_of(" \t\r\v\f");
+      if (mark == line.npos) continue;
+      // A star needs something behind it, if only the end of the line.
+      const size_t behind = mark + 1;
+      const bool last = line.data() + line.size() == reply.data() + reply.size();
+      const bool ends = behind == line.size();
+      found += line[mark] == '-' || (line[mark] == '*' && (ends ? !last : line[behind] != '*'));
     }
     return found == wanted;
   });
@@ -204,24 +209,27 @@ Result<Check> constrained_response(const Json&) {
   });
 }
 
-// *so* and **so**, on one line.
+// Texts between two marks, without a star or an end of line in them and not blank.
+int64_t marked(std::string_view reply, std::string_view mark) {
+  int64_t found = 0;
+  for (size_t at = reply.find(mark); at != reply.npos;) {
+    const size_t begin = at + mark.size();
+    const size_t end = std::min(reply.find_first_of("*\n", begin), reply.size());
+    if (!reply.substr(end).starts_with(mark)) {
+      at = reply.find(mark, at + 1);
+      continue;
+    }
+    found += trimmed(reply.substr(begin, end - begin)).empty() ? 0 : 1;
+    at = reply.find(mark, end + mark.size());
+  }
+  return found;
+}
+
+// *so* and **so**, on one line; ***so*** is both.
 Result<Check> highlights(const Json& parameters) {
   TRY_ASSIGN(const int64_t wanted, count_of(parameters, "num_highlights"));
   return Check([wanted](std::string_view reply) {
-    int64_t found = 0;
-    for (const std::string_view line : split(reply, "\n")) {
-      for (size_t at = line.find('*'); at != line.npos;) {
-        const size_t text = std::min(line.find_first_not_of('*', at), line.size());
-        const size_t close = line.find('*', text);
-        if (close == line.npos) break;
-        const bool filled = !trimmed(line.substr(text, close - text)).empty();
-        found += filled ? 1 : 0;
-        const size_t behind = line.find_first_not_of('*', close);
-        // A mark with nothing in it opens the next one.
-        at = filled ? line.find('*', std::min(behind, line.size())) : close;
-      }
-    }
-    return found >= wanted;
+    return marked(reply, "*") + marked(reply, "**") >= wanted;
   });
 }
 
@@ -234,7 +242,7 @@ Result<Check> sections(const Json& parameters) {
     int64_t found = 0;
     for (size_t at = reply.find(mark); at != reply.npos; at = reply.find(mark, at)) {
       at += mark.size();
-      if (at < reply.size() && reply[at] == ' ') ++at;
+      if (at < reply.size() && kWhite.find(reply[at]) != kWhite.npos) ++at;
       found += at < reply.size() && reply[at] >= '0' && reply[at] <= '9' ? 1 : 0;
     }
     return found >= wanted;
@@ -291,10 +299,25 @@ Result<Check> end_phrase(const Json& parameters) {
   });
 }
 
+// As tokenizers of English cut a text: at white space and punctuation, but neither at hyphens nor
+// at the points of "U.S.".
+std::vector<std::string_view> tokens(std::string_view text) {
+  constexpr std::string_view kCuts = " \t\n\r\v\f,;:@#$%&?!*()[]{}<>\"'`";
+  std::vector<std::string_view> out;
+  for (size_t begin = text.find_first_not_of(kCuts); begin != text.npos;) {
+    const size_t end = std::min(text.find_first_of(kCuts, begin), text.size());
+    for (const std::string_view part : split(text.substr(begin, end - begin), "--")) {
+      if (!part.empty()) out.push_back(part);
+    }
+    begin = text.find_first_not_of(kCuts, end);
+  }
+  return out;
+}
+
 Result<Check> capital_words(const Json& parameters) {
   TRY_ASSIGN(const Bound bound, bound_of(parameters, "capital_frequency", "capital_relation"));
   return Check([bound](std::string_view reply) {
-    const auto all = words(reply);
+    const auto all = tokens(reply);
     return bound.holds(std::count_if(all.begin(), all.end(), all_upper));
   });
 }

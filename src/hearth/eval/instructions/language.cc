@@ -68,7 +68,9 @@ struct Language {
 };
 
 constexpr std::array<Language, 43> kLanguages = {
-    {{"en", Script::latin, "the of and to in is that it for was with as are on you this be have"},
+    {{"en", Script::latin,
+      "the of and to in is that it for was with as are on you this be have a at not from but by he "
+      "she they we what"},
      {"es", Script::latin, "el de que y en los se del las por un para con una su al es lo más"},
      {"pt", Script::latin, "o de que e do da em um para com não uma os no se na por mais é"},
      {"fr", Script::latin, "le de la et les des en un une du que est dans pour qui sur pas au"},

@@ -11,9 +11,11 @@
 namespace hearth::instructions {
 namespace {
 
-constexpr std::array<std::string_view, 20> kAbbreviations = {
-    "mr", "mrs", "ms",  "dr",  "prof", "st", "jr",  "sr",  "vs",  "etc",
-    "eg", "ie",  "inc", "ltd", "co",   "no", "fig", "e.g", "i.e", "approx"};
+constexpr std::array<std::string_view, 22> kAbbreviations = {
+    "mr", "mrs", "ms",  "dr",  "prof", "st",     "jr",   "sr",  "vs",  "eg",  "ie",
+    "co", "ltd", "fig", "e.g", "i.e",  "approx", "ph.d", "u.s", "a.m", "p.m", "messrs"};
+// Words, too, or what a sentence often ends with: they end it where a capital follows.
+constexpr std::array<std::string_view, 3> kSometimes = {"no", "etc", "inc"};
 
 // Full stops and their like of scripts that put no space behind them, or write another sign.
 bool ends_without_space(uint32_t c) {
@@ -43,16 +45,28 @@ std::string word_before(std::string_view text, size_t stop) {
   return lower(text.substr(begin, stop - begin));
 }
 
-// Whether the full stop at `stop` belongs to the word before it.
+// What the next word begins with; 0: there is none.
+char32_t next_word(std::string_view text, size_t at) {
+  while (at < text.size() && !is_word_char(decode_utf8(text, at).code_point)) {
+    at += decode_utf8(text, at).bytes;
+  }
+  return at < text.size() ? decode_utf8(text, at).code_point : 0;
+}
+
+// Whether the full stop at `stop` belongs to the word before it. That of a list's "1." ends a
+// sentence where a capital follows: the tokenizer of IFEval's authors has it so.
 bool stop_of_word(std::string_view text, size_t stop) {
   const std::string word = word_before(text, stop);
   if (std::find(kAbbreviations.begin(), kAbbreviations.end(), word) != kAbbreviations.end()) {
     return true;
   }
+  const char32_t next = next_word(text, stop + 1);
+  if (std::find(kSometimes.begin(), kSometimes.end(), word) != kSometimes.end()) {
+    return next != 0 && !jinja::is_upper(next);
+  }
   const bool digits =
       std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
-  const size_t line = text.substr(0, stop).rfind('\n') + 1;  // 0: npos + 1
-  if (!word.empty() && digits && trimmed(text.substr(line, stop - line)) == word) return true;
+  if (!word.empty() && digits) return jinja::is_lower(next);
   const bool initial = word.size() == 1 && word[0] >= 'a' && word[0] <= 'z' && word != "i";
   return initial && text[stop - 1] <= 'Z';
 }

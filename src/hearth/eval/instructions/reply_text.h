@@ -17,7 +17,7 @@ std::vector<std::string_view> split(std::string_view text, std::string_view at);
 // Runs of letters, marks, digits and underscores.
 std::vector<std::string_view> words(std::string_view text);
 // What ends in . ! ? ... or their like of other scripts, before white space or the end; behind
-// abbreviations, initials and numbers of lists a full stop ends none.
+// abbreviations, initials and numbers before small letters a full stop ends none.
 int64_t sentences(std::string_view text);
 
 // Times that `part` stands in the text, without overlaps.

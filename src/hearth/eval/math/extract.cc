@@ -40,14 +40,23 @@ size_t sentence_end(std::string_view text) {
   return text.size();
 }
 
+// A sign of dollars, "\$", is no mark of mathematics.
+size_t find_mark(std::string_view text, std::string_view mark, size_t from) {
+  size_t at = text.find(mark, from);
+  while (at != text.npos && mark[0] == '$' && at > 0 && text[at - 1] == '\\') {
+    at = text.find(mark, at + 1);
+  }
+  return at;
+}
+
 // Between the first pair of $, \( \) or \[ \], if there is one.
 std::string_view inside_math(std::string_view text) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kPairs = {
       {{"$$", "$$"}, {"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}}};
   for (const auto& [open, close] : kPairs) {
-    const size_t begin = text.find(open);
-    if (begin == text.npos || (begin > 0 && text[begin - 1] == '\\')) continue;
-    const size_t end = text.find(close, begin + open.size());
+    const size_t begin = find_mark(text, open, 0);
+    if (begin == text.npos) continue;
+    const size_t end = find_mark(text, close, begin + open.size());
     if (end == text.npos) continue;
     return text.substr(begin + open.size(), end - begin - open.size());
   }

@@ -109,6 +109,8 @@ TEST(Extract, FindsTheAnswer) {
       {"#### 5\n\nthat is 6", "6", AnswerPlace::last_number},
       {"The answer is 42.", "42", AnswerPlace::phrase},
       {"The final answer is: $\\frac{3}{4}$. Done.", "\\frac{3}{4}", AnswerPlace::phrase},
+      {"The answer is $\\$18.90$.", "\\$18.90", AnswerPlace::phrase},
+      {"The answer is \\$5, I paid $\\$6$.", "\\$6", AnswerPlace::phrase},
       {"**Answer:** 3.5 kg", "3.5 kg", AnswerPlace::phrase},
       {"the answer is \\(x+1\\), I hope", "x+1", AnswerPlace::phrase},
       {"所以答案是18。", "18", AnswerPlace::phrase},

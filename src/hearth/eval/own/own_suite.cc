@@ -181,7 +181,10 @@ Result<Suite> open_suite(const std::string& path) {
   suite.judge = [file](const EvalItem& item, std::string_view reply) {
     return judge(*file, item, reply);
   };
-  if (file->scorer == Scorer::code) suite.ready = code::sandbox_ready;
+  if (file->scorer == Scorer::code) {
+    suite.ready = code::sandbox_ready;
+    suite.sandbox = code::sandbox_bounds;
+  }
   return suite;
 }
 
