@@ -93,6 +93,7 @@ double DraftPolicy::cost(int64_t rows) const {
 }
 
 double DraftPolicy::known_cost(int64_t rows) const {
+  if (rows == 0) return 0;
   for (int64_t any = 1; any <= kRowsMax; ++any) {
     if (known(any)) return cost(rows);
   }

@@ -57,7 +57,7 @@ class DraftPolicy {
   bool wants_a_look();
   // Seconds that such a step would take; an optimistic guess for numbers that never ran.
   double cost(int64_t rows) const;
-  // The same where some step ran lately, else 0.
+  // The same where steps of any size ran lately, else 0; of no rows 0.
   double known_cost(int64_t rows) const;
 
  private:

@@ -139,6 +139,18 @@ TEST(DraftPolicy, TriesStepsWithoutGuesses) {
 }
 
 // The first step of a size and the first round of guesses run on cold memory and tell nothing.
+// What answers take beside prompts is told only when some step has shown it.
+TEST(DraftPolicy, KnownCostIsNothingBeforeAnythingRan) {
+  DraftPolicy policy;
+  EXPECT_EQ(policy.known_cost(0), 0);
+  EXPECT_EQ(policy.known_cost(8), 0);
+  for (int i = 0; i < 5; ++i) policy.step_took(8, 0.25);
+  EXPECT_EQ(policy.known_cost(0), 0);
+  EXPECT_DOUBLE_EQ(policy.known_cost(8), 0.25);
+  EXPECT_LE(policy.known_cost(4), 0.25);
+  EXPECT_GE(policy.known_cost(16), 0.25);
+}
+
 TEST(DraftPolicy, AColdStartIsNotBelieved) {
   DraftPolicy policy;
   std::array<int, 10> seen = {};

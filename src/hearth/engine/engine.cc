@@ -457,8 +457,8 @@ Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
     draft_policy_.step_took(decoding, seconds);
   } else {
     // What answers take alone was measured at other moments: it can't be nearly all of the step.
-    const double answers = decoding > 0 ? draft_policy_.known_cost(decoding) : 0;
-    chunk_policy_.chunks_took(plan.chunk_rows, std::max(seconds - answers, seconds / 8));
+    chunk_policy_.chunks_took(plan.chunk_rows,
+                              std::max(seconds - draft_policy_.known_cost(decoding), seconds / 8));
   }
   return computed;
 }
