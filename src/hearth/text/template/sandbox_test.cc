@@ -91,7 +91,7 @@ TEST(Sandbox, DefaultLimitsHold) {
       render("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}"
              "{% endfor %}"));
   EXPECT_FALSE(render("{% for a in range(999) %}{{ 'x' * 10**6 }}{% endfor %}"));
-  EXPECT_LT(std::clock() - start, 60 * CLOCKS_PER_SEC);
+  EXPECT_LT(std::clock() - start, 300 * CLOCKS_PER_SEC);
 }
 
 TEST(Sandbox, RecursionIsBounded) {
