@@ -13,36 +13,18 @@
 #include "hearth/eval/code/code_task.h"
 #include "hearth/eval/code/extract_code.h"
 #include "hearth/eval/code/judge_code.h"
-#include "hearth/eval/code/sandbox.h"
+#include "hearth/eval/code/testing.h"
 #include "hearth/eval/run.h"
+#include "hearth/eval/testing.h"
 
 namespace hearth::code {
 namespace {
 
+class CodeSuites : public SandboxedTest {};
+
 namespace fs = std::filesystem;
 
 constexpr const char* kProblems = HEARTH_SOURCE_DIR "/assets/eval/code/problems.jsonl";
-
-class CodeSuites : public testing::Test {
- protected:
-  void SetUp() override {
-    const Status ready = sandbox_ready();
-    if (!ready.is_ok()) GTEST_SKIP() << "no program was run: " << ready.message();
-  }
-};
-
-std::vector<Json> lines_of(const std::string& path) {
-  std::ifstream file(path);
-  std::vector<Json> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back(*parse_json(line));
-  return lines;
-}
-
-std::vector<EvalItem> items_of(const char* suite, const std::string& path) {
-  auto items = find_suite(suite)->load(path);
-  EXPECT_TRUE(items.has_value()) << items.status().message();
-  return items ? *std::move(items) : std::vector<EvalItem>();
-}
 
 std::vector<EvalItem> items_of_lines(const char* suite, std::string_view lines) {
   const std::string path = fs::temp_directory_path() / fmt::format("hearth_code_{}", ::getpid());
@@ -74,7 +56,7 @@ TEST(CodeProblems, ThirtyOfThreeDifficultiesInTwoLanguages) {
 }
 
 TEST_F(CodeSuites, ReferenceSolutionsScoreEverything) {
-  const std::vector<Json> lines = lines_of(kProblems);
+  const std::vector<Json> lines = json_lines(kProblems);
   const std::vector<EvalItem> items = items_of("code", kProblems);
   ASSERT_EQ(lines.size(), items.size());
   for (size_t i = 0; i < items.size(); ++i) {
@@ -233,7 +215,7 @@ TEST_F(CodeSuites, PublicCanonicalSolutionsPass) {
   for (const File& f : {File{"humaneval", "humaneval/HumanEval.jsonl", "canonical_solution"},
                         File{"mbpp", "mbpp/mbpp_test.jsonl", "code"}}) {
     const std::vector<EvalItem> items = items_of(f.suite, folder + f.path);
-    const std::vector<Json> lines = lines_of(folder + f.path);
+    const std::vector<Json> lines = json_lines(folder + f.path);
     ASSERT_EQ(items.size(), lines.size());
     for (size_t i = 0; i < items.size(); i += 12) {  // some: all take a minute
       const std::string solution = lines[i][f.solution].get<std::string>();

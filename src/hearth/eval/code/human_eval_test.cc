@@ -11,37 +11,19 @@
 
 #include "hearth/base/mapped_file.h"
 #include "hearth/eval/code/code_suites.h"
-#include "hearth/eval/code/sandbox.h"
+#include "hearth/eval/code/testing.h"
 #include "hearth/eval/record.h"
 #include "hearth/eval/run.h"
+#include "hearth/eval/testing.h"
 
 namespace hearth::code {
 namespace {
 
+class HumanEval : public SandboxedTest {};
+
 namespace fs = std::filesystem;
 
 constexpr int64_t kFileBytesMax = 1 << 24;
-
-class HumanEval : public testing::Test {
- protected:
-  void SetUp() override {
-    const Status ready = sandbox_ready();
-    if (!ready.is_ok()) GTEST_SKIP() << "no program was run: " << ready.message();
-  }
-};
-
-std::vector<Json> lines_of(const std::string& path) {
-  std::ifstream file(path);
-  std::vector<Json> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back(*parse_json(line));
-  return lines;
-}
-
-std::vector<EvalItem> items_of(const std::string& path) {
-  auto items = find_suite("humaneval")->load(path);
-  EXPECT_TRUE(items.has_value()) << items.status().message();
-  return items ? *std::move(items) : std::vector<EvalItem>();
-}
 
 // One record a sample, judged; samples of a problem stand one behind the other.
 std::vector<EvalRecord> judged(const std::vector<EvalItem>& items, const Json& samples) {
@@ -72,7 +54,7 @@ TEST_F(HumanEval, VerdictsAndPassAtKAreItsOwn) {
     std::ofstream file(path);
     for (const Json& problem : golden["problems"]) file << problem.dump() << "\n";
   }
-  std::vector<EvalItem> items = items_of(path);
+  std::vector<EvalItem> items = items_of("humaneval", path);
   fs::remove(path);
   ASSERT_EQ(items.size(), golden["problems"].size());
   for (EvalItem& item : items) {  // what sleeps for a minute needn't be waited for that long
@@ -97,9 +79,9 @@ TEST_F(HumanEval, VerdictsAndPassAtKAreItsOwn) {
 TEST_F(HumanEval, ItsExampleScoresHalf) {
   const std::string folder = HEARTH_SHARED_DIR "/fixtures/evals/humaneval/";
   if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not there";
-  const std::vector<EvalItem> items = items_of(folder + "example_problem.jsonl");
+  const std::vector<EvalItem> items = items_of("humaneval", folder + "example_problem.jsonl");
   ASSERT_EQ(items.size(), 1u);
-  const Json samples = lines_of(folder + "example_samples.jsonl");
+  const Json samples = json_lines(folder + "example_samples.jsonl");
   EXPECT_DOUBLE_EQ(pass_at(judged(items, samples), std::ssize(samples)).at(1).value, 0.5);
 }
 

@@ -9,40 +9,23 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "hearth/base/mapped_file.h"
 #include "hearth/eval/instructions/ifeval_suite.h"
 #include "hearth/eval/instructions/instruction.h"
+#include "hearth/eval/testing.h"
 #include "hearth/files/json.h"
 
 namespace hearth::instructions {
 namespace {
 
 constexpr const char* kTestdata = HEARTH_SOURCE_DIR "/src/hearth/eval/instructions/testdata/";
-constexpr int64_t kFileBytesMax = 1 << 24;
-
-std::vector<Json> json_lines(const std::string& name) {
-  const auto content = read_file(kTestdata + name, kFileBytesMax);
-  CHECK(content.has_value());
-  std::vector<Json> out;
-  for (size_t begin = 0; begin < content->size();) {
-    const size_t end = std::min(content->find('\n', begin), content->size());
-    auto line = parse_json(std::string_view(*content).substr(begin, end - begin));
-    CHECK(line.has_value());
-    out.push_back(*std::move(line));
-    begin = end + 1;
-  }
-  return out;
-}
 
 TEST(Graders, TheAuthorsCheckersSayTheSame) {
   std::map<int64_t, std::string> listed;
-  for (const Json& line : json_lines("differences.jsonl")) {
+  for (const Json& line : json_lines(kTestdata + std::string("differences.jsonl"))) {
     EXPECT_FALSE(line["why"].get<std::string>().empty());
     listed[line["key"].get<int64_t>()] = line["why"].get<std::string>();
   }
-  std::vector<Json> lines = json_lines("verdicts.jsonl");
-  ASSERT_TRUE(lines.front().contains("versions"));
-  lines.erase(lines.begin());
+  const std::vector<Json> lines = verdicts_of(kTestdata + std::string("verdicts.jsonl"));
   std::map<std::string, std::set<bool>> seen;
   // The others count and search; these guess a language, each tool in its own way.
   const std::set<std::string> of_language = {

@@ -9,38 +9,15 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "hearth/base/mapped_file.h"
 #include "hearth/eval/math/equivalence.h"
 #include "hearth/eval/math/extract.h"
+#include "hearth/eval/testing.h"
 #include "hearth/files/json.h"
 
 namespace hearth::math {
 namespace {
 
 constexpr const char* kTestdata = HEARTH_SOURCE_DIR "/src/hearth/eval/math/testdata/";
-constexpr int64_t kFileBytesMax = 1 << 26;
-
-std::vector<Json> json_lines(const std::string& path) {
-  const auto content = read_file(path, kFileBytesMax);
-  CHECK(content.has_value());
-  std::vector<Json> out;
-  for (size_t begin = 0; begin < content->size();) {
-    const size_t end = std::min(content->find('\n', begin), content->size());
-    auto line = parse_json(std::string_view(*content).substr(begin, end - begin));
-    CHECK(line.has_value());
-    out.push_back(*std::move(line));
-    begin = end + 1;
-  }
-  return out;
-}
-
-// Without the first line, which has the graders' versions.
-std::vector<Json> verdicts_of(const std::string& name) {
-  std::vector<Json> lines = json_lines(kTestdata + name);
-  CHECK(lines.front().contains("versions"));
-  lines.erase(lines.begin());
-  return lines;
-}
 
 std::string text(const Json& line, const char* key) {
   return line[key].get<std::string>();
@@ -66,7 +43,7 @@ TEST_P(Graders, AgreeButWhereTheReasonIsListed) {
     labels[pair_of(line)] = line["equal"].get<bool>();
   }
   int decided = 0, agree = 0, equal = 0;
-  for (const Json& line : verdicts_of("verdicts.jsonl")) {
+  for (const Json& line : verdicts_of(kTestdata + std::string("verdicts.jsonl"))) {
     if (line[grader].is_null()) continue;
     const Pair pair = pair_of(line);
     const bool theirs = line[grader].get<bool>();
@@ -116,7 +93,7 @@ TEST(PublicFiles, MathVerifySaysTheSameOfRepliesToMath500) {
     return std::pair(text(a, "answer"), text(a, "unique_id")) <
            std::pair(text(b, "answer"), text(b, "unique_id"));
   });
-  const std::vector<Json> verdicts = verdicts_of("math500_verdicts.jsonl");
+  const std::vector<Json> verdicts = verdicts_of(kTestdata + std::string("math500_verdicts.jsonl"));
   ASSERT_EQ(verdicts.size(), problems.size());
   int decided = 0, agree = 0;
   for (size_t i = 0; i < problems.size(); ++i) {

@@ -6,30 +6,14 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "hearth/base/mapped_file.h"
 #include "hearth/eval/math/digits.h"
 #include "hearth/eval/math/equivalence.h"
 #include "hearth/eval/math/extract.h"
+#include "hearth/eval/testing.h"
 #include "hearth/files/json.h"
 
 namespace hearth::math {
 namespace {
-
-constexpr int64_t kFileBytesMax = 1 << 26;
-
-std::vector<Json> json_lines(const std::string& path) {
-  const auto content = read_file(path, kFileBytesMax);
-  CHECK(content.has_value());
-  std::vector<Json> out;
-  for (size_t begin = 0; begin < content->size();) {
-    const size_t end = std::min(content->find('\n', begin), content->size());
-    auto line = parse_json(std::string_view(*content).substr(begin, end - begin));
-    CHECK(line.has_value());
-    out.push_back(*std::move(line));
-    begin = end + 1;
-  }
-  return out;
-}
 
 std::string text(const Json& line, const char* key) {
   return line[key].get<std::string>();

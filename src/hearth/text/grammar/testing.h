@@ -12,16 +12,9 @@
 #include "hearth/text/grammar/json_schema.h"
 #include "hearth/text/grammar/matcher.h"
 #include "hearth/text/grammar/regex.h"
+#include "hearth/text/slowness.h"
 
 namespace hearth::grammar {
-
-// How many times as long as an optimised build another may take: bounds of time are for those that
-// people run; here they only tell seconds from hours.
-#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-inline constexpr double kSlowness = 1;
-#else
-inline constexpr double kSlowness = 40;
-#endif
 
 // All 256 bytes, and pieces as they stand in a vocabulary of text and JSON. Id 0 is left out.
 inline std::shared_ptr<const TokenTrie> small_vocabulary() {
