@@ -5,7 +5,7 @@ namespace hearth {
 
 // How many times as long as an optimised build another may take: bounds of time are for those that
 // people run; here they only tell seconds from hours.
-#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 inline constexpr double kSlowness = 1;
 #else
 inline constexpr double kSlowness = 40;
