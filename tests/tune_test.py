@@ -105,7 +105,9 @@ class Tune(unittest.TestCase):
         return self.command(out, "--method", "grpo", *flags, **given)
 
     def test_rewards_train_an_adapter(self):
-        done = subprocess.run(self.by_rewards("grpo"), capture_output=True, text=True, timeout=120)
+        curves = self.folder / "curves.svg"
+        command = self.by_rewards("grpo", plot=curves)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 0, done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         steps = [line for line in lines if "teaching" in line]
@@ -115,6 +117,8 @@ class Tune(unittest.TestCase):
         self.assertEqual([line["step"] for line in lines if "val_reward" in line and "step" in line],
                          [0, 1, 2])
         self.assertEqual(lines[-1]["problems"], 3)
+        for series in ("drawn", "held out, greedy", "reply"):
+            self.assertIn(f">{series}</text>", curves.read_text())
         adapter = str(self.folder / "grpo")
         as_json("generate", "--model", MINI, "--adapter", adapter, "--prompt", "1+1=?")
         done = subprocess.run(self.by_rewards("grpo", "--resume"), capture_output=True, text=True,

@@ -3,9 +3,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "hearth/cli/interrupt.h"
-#include "hearth/cli/progress.h"
 #include "hearth/cli/tune_command.h"
+#include "hearth/cli/tune_view.h"
 #include "hearth/host/fit.h"
 
 namespace hearth::cli {
@@ -22,43 +21,22 @@ Json to_json(const train::StepReport& r) {
   return out;
 }
 
-// What a run tells while it goes on: the bar for a person, a line a step for a program.
-class Reporter {
- public:
-  explicit Reporter(const Session& session)
-      : session_(session), progress_(session.say("tuning", "微调中")) {}
-
-  train::TuneEvents events() {
-    return {.notice =
-                [this](const std::string& line) {
-                  progress_.clear();
-                  fmt::print(stderr, "note: {}\n", line);
-                },
-            .step = [this](const train::StepReport& r) { return step(r); },
-            .validation = [this](const train::ValidationReport& r) { validation(r); }};
-  }
-  void clear() { progress_.clear(); }
-
- private:
-  bool step(const train::StepReport& r) {
-    if (session_.json) print_json_line(to_json(r));
-    progress_.update(r.step, r.steps,
-                     fmt::format("loss {:.4f}, {:.0f} tok/s", r.loss, r.tokens_per_second));
-    return !interrupt_.pressed();
-  }
-  void validation(const train::ValidationReport& r) {
-    if (session_.json) {
-      print_json_line({{"step", r.step}, {"val_loss", r.loss}, {"val_tokens", r.tokens}});
-      return;
-    }
-    progress_.clear();
-    fmt::print("step {}: validation loss {:.4f} over {} tokens\n", r.step, r.loss, r.tokens);
-  }
-
-  const Session& session_;
-  InterruptGuard interrupt_;
-  Progress progress_;
-};
+train::TuneEvents events_into(TuneView& view) {
+  train::TuneEvents events;
+  events.notice = view.notice();
+  events.step = [&view](const train::StepReport& r) {
+    view.point("loss", "training", r.step, r.loss);
+    const std::string state = fmt::format("loss {:.4f}, {:.0f} tok/s", r.loss, r.tokens_per_second);
+    return view.step(r.step, r.steps, state, to_json(r));
+  };
+  events.validation = [&view](const train::ValidationReport& r) {
+    view.point("loss", "held out", r.step, r.loss);
+    view.validation(
+        fmt::format("step {}: validation loss {:.4f} over {} tokens", r.step, r.loss, r.tokens),
+        {{"step", r.step}, {"val_loss", r.loss}, {"val_tokens", r.tokens}});
+  };
+  return events;
+}
 
 void print(const TuneCommand& options, const train::TuneResult& r, const Session& session) {
   if (session.json) {
@@ -83,11 +61,12 @@ void print(const TuneCommand& options, const train::TuneResult& r, const Session
 Status tune_on_examples(const TuneCommand& command, const Session& session) {
   TRY_ASSIGN(const OpenedText opened, open_learner(command, session));
   TRY_ASSIGN(const auto compute, open_compute(command.model));
-  Reporter reporter(session);
+  TuneView view(session);
   TRY_ASSIGN(const train::TuneResult result,
              train::tune(*opened.model, *compute, command.data, command.out, command.resume,
-                         command.tune, reporter.events()));
-  reporter.clear();
+                         command.tune, events_into(view)));
+  view.clear();
+  TRY(view.write_plot(command.plot));
   print(command, result, session);
   if (!result.stopped) return Status::ok();
   return error(Code::cancelled, "stopped after step {}; --resume goes on", result.steps);
@@ -157,11 +136,6 @@ void declare_course(CLI::App& verb, TuneCommand& o) {
 
 }  // namespace
 
-void print_json_line(const Json& json) {
-  fmt::print("{}\n", json.dump());
-  std::fflush(stdout);  // a reader of the pipe follows the run
-}
-
 Result<std::unique_ptr<train::Compute>> open_compute(const ModelOptions& options) {
   const char* isa = std::getenv("HEARTH_CPU_ISA");
   return train::Compute::create(options.threads > 0 ? options.threads : default_threads(),
@@ -201,6 +175,7 @@ void add_tune(CLI::App& app, Session& session) {
   verb->add_option("--save-every", options->tune.save_every, "steps between checkpoints")
       ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
+  verb->add_option("--plot", options->plot, "SVG of the run's curves, written at its end");
   verb->add_flag("--resume", options->resume, "go on with the run in --out");
   verb->add_option("--dtype", options->model.dtype,
                    "hold the base's matrices as: auto (as stored), int8, q4_k, ...")

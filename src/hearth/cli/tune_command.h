@@ -20,6 +20,7 @@ struct GrpoFlags {
 struct TuneCommand {
   ModelOptions model;
   std::string data, out;
+  std::string plot;  // SVG; "": none
   std::string method = "lora";
   std::string schedule = "cosine";
   double learning_rate = 0;  // 0: the method's own
@@ -29,7 +30,6 @@ struct TuneCommand {
   GrpoFlags grpo;
 };
 
-void print_json_line(const Json& json);
 Result<std::unique_ptr<train::Compute>> open_compute(const ModelOptions& options);
 // The model as training reads it: its weights as they are stored.
 Result<OpenedText> open_learner(const TuneCommand& command, const Session& session);

@@ -4,9 +4,8 @@
 
 #include "hearth/base/sha256.h"
 #include "hearth/cli/eval_run.h"
-#include "hearth/cli/interrupt.h"
-#include "hearth/cli/progress.h"
 #include "hearth/cli/tune_command.h"
+#include "hearth/cli/tune_view.h"
 #include "hearth/train/grpo.h"
 
 namespace hearth::cli {
@@ -30,44 +29,26 @@ Json to_json(const train::GrpoReport& r) {
   return out;
 }
 
-class Reporter {
- public:
-  explicit Reporter(const Session& session)
-      : session_(session), progress_(session.say("tuning", "微调中")) {}
-
-  train::GrpoEvents events() {
-    return {.notice =
-                [this](const std::string& line) {
-                  progress_.clear();
-                  fmt::print(stderr, "note: {}\n", line);
-                },
-            .step = [this](const train::GrpoReport& r) { return step(r); },
-            .validation = [this](const train::GrpoValidation& r) { validation(r); }};
-  }
-  void clear() { progress_.clear(); }
-
- private:
-  bool step(const train::GrpoReport& r) {
-    if (session_.json) print_json_line(to_json(r));
-    progress_.update(r.step, r.steps,
-                     fmt::format("reward {:.3f}, {:.0f} tokens", r.reward, r.reply_tokens));
-    return !interrupt_.pressed();
-  }
-  void validation(const train::GrpoValidation& r) {
-    if (session_.json) {
-      print_json_line({{"step", r.step}, {"val_reward", r.reward}, {"val_problems", r.problems}});
-      return;
-    }
-    progress_.clear();
-    fmt::print(fmt::runtime(session_.say("step {0}: {1:.1f} % of {2} held-out problems\n",
-                                         "第 {0} 步：留出的 {2} 题得 {1:.1f} %\n")),
-               r.step, 100 * r.reward, r.problems);
-  }
-
-  const Session& session_;
-  InterruptGuard interrupt_;
-  Progress progress_;
-};
+train::GrpoEvents events_into(TuneView& view, const Session& session) {
+  train::GrpoEvents events;
+  events.notice = view.notice();
+  events.step = [&view](const train::GrpoReport& r) {
+    view.point("reward", "drawn", r.step, r.reward);
+    if (r.kl) view.point("nats a token from the base", "KL", r.step, *r.kl);
+    view.point("tokens", "reply", r.step, r.reply_tokens);
+    const std::string state = fmt::format("reward {:.3f}, {:.0f} tokens", r.reward, r.reply_tokens);
+    return view.step(r.step, r.steps, state, to_json(r));
+  };
+  events.validation = [&view, &session](const train::GrpoValidation& r) {
+    view.point("reward", "held out, greedy", r.step, r.reward);
+    view.validation(
+        fmt::format(fmt::runtime(session.say("step {0}: {1:.1f} % of {2} held-out problems",
+                                             "第 {0} 步：留出的 {2} 题得 {1:.1f} %")),
+                    r.step, 100 * r.reward, r.problems),
+        {{"step", r.step}, {"val_reward", r.reward}, {"val_problems", r.problems}});
+  };
+  return events;
+}
 
 train::GrpoOptions options_of(const TuneCommand& command) {
   train::GrpoOptions out;
@@ -163,13 +144,14 @@ Status tune_by_rewards(const TuneCommand& command, const Session& session) {
   engine_options.kv_blocks = affordable_kv_blocks(
       kTogether, kv_block_bytes(engine_options, server.model->model()), serving.context);
   Engine engine(server.model->model(), *server.backend, engine_options, server.model->banned());
-  Reporter reporter(session);
+  TuneView view(session);
   const train::GrpoTask rewards = rewarded(task);
   const train::Policy policy{*server.model, *server.backend, engine};
   TRY_ASSIGN(const train::GrpoResult result,
              train::grpo(*learner.model, *compute, policy, rewards, command.out, command.resume,
-                         options_of(command), reporter.events()));
-  reporter.clear();
+                         options_of(command), events_into(view, session)));
+  view.clear();
+  TRY(view.write_plot(command.plot));
   print(command, result, session);
   if (!result.stopped) return Status::ok();
   return error(Code::cancelled, "stopped after step {}; --resume goes on", result.steps);
