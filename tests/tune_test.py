@@ -41,7 +41,7 @@ class Tune(unittest.TestCase):
         given = {"model": MINI, "data": self.data, "out": self.folder / out, "epochs": 4}
         given |= {"batch": 4, "save-every": 1, "lr": "2e-3"}
         given |= {name.replace("_", "-"): value for name, value in options.items()}
-        pairs = [part for name, value in given.items() for part in (f"--{name}", str(value))]
+        pairs = [part for name, value in given.items() for part in (f"--{name}", str(value)) if value is not None]
         return [BINARY, "tune", *pairs, "--json", *flags]
 
     def run_tune(self, out: str, *flags: str, **options: object) -> list[dict]:
@@ -100,7 +100,7 @@ class Tune(unittest.TestCase):
             for a, b in ((12, 7), (95, 38), (407, 193), (8, 9)):
                 item = {"id": f"{a}", "task": "add", "len": "1+1", "prompt": f"{a}+{b}=?"}
                 file.write(json.dumps(item | {"answer": f"{a + b}"}) + "\n")
-        given = {"data": problems, "epochs": 1, "steps": 2, "problems": 2, "group": 2, "seq": 256}
+        given = {"data": problems, "epochs": None, "steps": 2, "problems": 2, "group": 2, "seq": 256}
         given |= {"max-tokens": 120, "suite": "arithmetic", "validation": 0.25} | options
         return self.command(out, "--method", "grpo", *flags, **given)
 
@@ -133,6 +133,10 @@ class Tune(unittest.TestCase):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
             self.assertIn(says, done.stderr)
+        for command in (self.by_rewards("wrong", epochs=2), self.command("wrong", group=2)):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(": expected no such option beside --method ", done.stderr)
 
     def test_ctrl_c_leaves_a_checkpoint(self):
         command = self.command("stopped", save_every=1000, epochs=1000)

@@ -72,7 +72,20 @@ Status tune_on_examples(const TuneCommand& command, const Session& session) {
   return error(Code::cancelled, "stopped after step {}; --resume goes on", result.steps);
 }
 
-Status tune(TuneCommand command, const Session& session) {
+// Options of one kind of run beside the method of another.
+Status check_options(const TuneCommand& command, const CLI::App& verb, const Session& session) {
+  const bool by_rewards = command.method == "grpo";
+  const char* const name =
+      by_rewards ? typed_option({"--epochs", "--accumulate"}, verb, session)
+                 : typed_option({"--suite", "--problems", "--group", "--max-tokens", "--kl"}, verb,
+                                session);
+  if (name == nullptr) return Status::ok();
+  return error(Code::invalid, "{}: expected no such option beside --method {}", name,
+               command.method);
+}
+
+Status tune(TuneCommand command, const CLI::App& verb, const Session& session) {
+  TRY(check_options(command, verb, session));
   command.tune.method = command.method == "full" ? train::Method::full : train::Method::lora;
   command.tune.schedule = *train::schedule_by_name(command.schedule);  // checked when parsed
   command.tune.learning_rate = command.learning_rate;
@@ -157,7 +170,7 @@ void add_tune(CLI::App& app, Session& session) {
       app, session, "tune",
       std::string(session.say("Fine-tune a model on your examples", "用自己的样本微调模型")),
       "hearth tune --model mini --data mine.jsonl --out adapters/mine",
-      [options, &session] { return tune(*options, session); });
+      [options, &app, &session] { return tune(*options, *app.get_subcommand("tune"), session); });
   verb->add_option("--model", options->model.model,
                    "Hugging Face directory, GGUF file, or a name: `mini`, deepseek-r1:1.5b")
       ->required();
