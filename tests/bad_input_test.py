@@ -175,9 +175,12 @@ class BadInput(unittest.TestCase):
                 hearth("logits", "--model", MINI, "--prompt-ids", ids, "--out", "/dev/null", code=2)
 
     def test_bad_flags(self):
-        hearth("run", "--temperature", "-1", code=2)
-        hearth("frobnicate", code=2)
-        hearth(code=2)
+        self.one_line("run", "--temperature", "-1", says="hearth run: --temperature: ")
+        self.one_line("run", "--no-such-flag", says="see hearth run --help")
+        self.one_line("serve", "--port", "x\ny", says="hearth serve: --port: ")
+        self.one_line("audit", "verify", says="see hearth audit verify --help")
+        self.one_line("frobnicate", says="see hearth --help")
+        self.one_line(says="see hearth --help")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class GoldenTraining : public ::testing::TestWithParam<Case> {
   double accumulate() {
     network_->clear_gradients();
     const double weight = 1 / static_cast<double>(batch_.targets.size());
-    return network_->accumulate(*compute_, batch_, {weight, 1}) * weight;
+    return sum_of(network_->accumulate(*compute_, batch_, {weight, 1})) * weight;
   }
 
   void expect_losses(AdamW& optimizer, double rate, const std::string& name) {

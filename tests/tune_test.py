@@ -41,7 +41,7 @@ class Tune(unittest.TestCase):
         given = {"model": MINI, "data": self.data, "out": self.folder / out, "epochs": 4}
         given |= {"batch": 4, "save-every": 1, "lr": "2e-3"}
         given |= {name.replace("_", "-"): value for name, value in options.items()}
-        pairs = [part for name, value in given.items() for part in (f"--{name}", str(value))]
+        pairs = [part for name, value in given.items() for part in (f"--{name}", str(value)) if value is not None]
         return [BINARY, "tune", *pairs, "--json", *flags]
 
     def run_tune(self, out: str, *flags: str, **options: object) -> list[dict]:
@@ -93,6 +93,50 @@ class Tune(unittest.TestCase):
         self.assertIn(items, hearth(*asked, "--items", items, code=2).stderr)
         told = hearth("merge", "--model", MINI, "--adapter", adapter, merged, code=2).stderr
         self.assertIn("taken", told)
+
+    def by_rewards(self, out: str, *flags: str, **options: object) -> list[str]:
+        problems = self.folder / "problems.jsonl"
+        with problems.open("w") as file:
+            for a, b in ((12, 7), (95, 38), (407, 193), (8, 9)):
+                item = {"id": f"{a}", "task": "add", "len": "1+1", "prompt": f"{a}+{b}=?"}
+                file.write(json.dumps(item | {"answer": f"{a + b}"}) + "\n")
+        given = {"data": problems, "epochs": None, "steps": 2, "problems": 2, "group": 2, "seq": 256}
+        given |= {"max-tokens": 120, "suite": "arithmetic", "validation": 0.25} | options
+        return self.command(out, "--method", "grpo", *flags, **given)
+
+    def test_rewards_train_an_adapter(self):
+        curves = self.folder / "curves.svg"
+        command = self.by_rewards("grpo", plot=curves)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        steps = [line for line in lines if "teaching" in line]
+        self.assertEqual([line["step"] for line in steps], [1, 2])
+        # Nearly every reply is right: what is judged is the answer, read as the suite reads it.
+        self.assertGreater(steps[0]["reward"], 0.7)
+        self.assertEqual([line["step"] for line in lines if "val_reward" in line and "step" in line],
+                         [0, 1, 2])
+        self.assertEqual(lines[-1]["problems"], 3)
+        for series in ("drawn", "held out, greedy", "reply"):
+            self.assertIn(f">{series}</text>", curves.read_text())
+        adapter = str(self.folder / "grpo")
+        as_json("generate", "--model", MINI, "--adapter", adapter, "--prompt", "1+1=?")
+        done = subprocess.run(self.by_rewards("grpo", "--resume"), capture_output=True, text=True,
+                              timeout=120)
+        self.assertEqual(json.loads(done.stdout.splitlines()[-1])["steps"], 2, done.stderr)
+
+    def test_rewards_need_who_gives_them(self):
+        for wrong, says in (({"suite": ""}, "--suite"), ({"suite": "nothing"}, "`nothing`"),
+                            ({"max-tokens": 256}, "--max-tokens"), ({"data": self.data}, "data.jsonl:1: `id`")):
+            done = subprocess.run(self.by_rewards("wrong", **wrong), capture_output=True, text=True,
+                                  timeout=60)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+            self.assertIn(says, done.stderr)
+        for command in (self.by_rewards("wrong", epochs=2), self.command("wrong", group=2)):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(": expected no such option beside --method ", done.stderr)
 
     def test_ctrl_c_leaves_a_checkpoint(self):
         command = self.command("stopped", save_every=1000, epochs=1000)

@@ -102,18 +102,6 @@ Status check_room(const EvalTask& task, int64_t context) {
 
 namespace {
 
-// The first of these options that was typed; nullptr: none. A file of settings may give them to all
-// commands; who types one expects it to count.
-const char* typed_option(std::initializer_list<const char*> names, const CLI::App& verb,
-                         const Session& session) {
-  for (const char* name : names) {
-    const CLI::Option* const option = verb.get_option_no_throw(name);
-    const bool typed = option != nullptr && option->count() > 0;
-    if (typed && !session.configured.contains(name)) return name;
-  }
-  return nullptr;
-}
-
 // Options that say how a model of this process computes.
 Status check_beside_endpoint(const CLI::App& verb, const Session& session) {
   const char* const name =

@@ -10,6 +10,7 @@
 
 #include "hearth/cli/commands.h"
 #include "hearth/cli/configuration.h"
+#include "hearth/files/outside_bytes.h"
 
 namespace hearth::cli {
 namespace {
@@ -50,6 +51,15 @@ int fail(const CommandLine& line, const Status& status) {
   return exit_code(status);
 }
 
+// What CLI11 found wrong, in one line, and where the right form is told.
+int fail(const CommandLine& line, const CLI::ParseError& e, const Session& session) {
+  const std::string verb = fmt::format("{}", fmt::join(line.verb, " "));
+  const std::string command = verb.empty() ? "hearth" : "hearth " + verb;
+  fmt::print(stderr, "{}: {}; {} {} --help\n", command, excerpt(e.what(), 300),
+             session.say("see", "参见"), command);
+  return kExitUsage;
+}
+
 int run(const std::vector<std::string>& args) {
   const CommandLine line = read_command_line(args);
   const bool reads_configuration = !line.verb.empty() && !line.asks_for_help;
@@ -70,9 +80,10 @@ int run(const std::vector<std::string>& args) {
   }
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
+  } catch (const CLI::Success& e) {
+    return app.exit(e);  // --help, --version
   } catch (const CLI::ParseError& e) {
-    const int code = app.exit(e);
-    return code == 0 ? kExitOk : kExitUsage;
+    return fail(line, e, session);
   }
   return session.exit;
 }

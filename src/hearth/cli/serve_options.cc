@@ -6,11 +6,16 @@ namespace {
 
 void declare_access(CLI::App& verb, ServeOptions& options) {
   verb.add_option("--host", options.http.host, "address to listen on")->capture_default_str();
-  verb.add_option("--port", options.http.port, "0: any free one")->capture_default_str();
-  verb.add_option("--grpc-port", options.grpc_port, "serve gRPC too, there; 0: any free one");
+  const CLI::Range any_port(0, 65535);
+  verb.add_option("--port", options.http.port, "0: any free one")
+      ->check(any_port)
+      ->capture_default_str();
+  verb.add_option("--grpc-port", options.grpc_port, "serve gRPC too, there; 0: any free one")
+      ->check(any_port);
   verb.add_option("--admin-port", options.http.admin_port,
                   "serve /metrics, /health?verbose and adapters there, and there alone; 0: any "
-                  "free one");
+                  "free one")
+      ->check(any_port);
   verb.add_option("--admin-host", options.http.admin_host,
                   "address of --admin-port, else that of --host");
   verb.add_option("--api-keys", options.gate.keys_path, "file of key hashes; see --new-api-key");

@@ -1,29 +1,17 @@
-// hearth tune: LoRA and full fine-tuning. Ctrl-C ends the step, leaves a checkpoint and exits 130.
+// hearth tune: LoRA and full fine-tuning on examples; tune_grpo.cc has rewards. Ctrl-C ends the
+// step, leaves a checkpoint and exits 130.
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "hearth/cli/interrupt.h"
-#include "hearth/cli/model_options.h"
-#include "hearth/cli/progress.h"
+#include "hearth/cli/tune_command.h"
+#include "hearth/cli/tune_view.h"
 #include "hearth/host/fit.h"
-#include "hearth/train/tune.h"
 
 namespace hearth::cli {
 namespace {
 
 constexpr double kLoraRate = 2e-4;
 constexpr double kFullRate = 2e-5;
-
-struct Options {
-  ModelOptions model;
-  std::string data, out;
-  std::string method = "lora";
-  std::string schedule = "cosine";
-  double learning_rate = 0;  // 0: the method's own
-  bool resume = false;
-  bool keep_activations = false;
-  train::TuneOptions tune;
-};
 
 Json to_json(const train::StepReport& r) {
   Json out = {{"step", r.step},        {"steps", r.steps},
@@ -33,50 +21,24 @@ Json to_json(const train::StepReport& r) {
   return out;
 }
 
-void print_line(const Json& json) {
-  fmt::print("{}\n", json.dump());
-  std::fflush(stdout);  // a reader of the pipe follows the run
+train::TuneEvents events_into(TuneView& view) {
+  train::TuneEvents events;
+  events.notice = view.notice();
+  events.step = [&view](const train::StepReport& r) {
+    view.point("loss", "training", r.step, r.loss);
+    const std::string state = fmt::format("loss {:.4f}, {:.0f} tok/s", r.loss, r.tokens_per_second);
+    return view.step(r.step, r.steps, state, to_json(r));
+  };
+  events.validation = [&view](const train::ValidationReport& r) {
+    view.point("loss", "held out", r.step, r.loss);
+    view.validation(
+        fmt::format("step {}: validation loss {:.4f} over {} tokens", r.step, r.loss, r.tokens),
+        {{"step", r.step}, {"val_loss", r.loss}, {"val_tokens", r.tokens}});
+  };
+  return events;
 }
 
-// What a run tells while it goes on: the bar for a person, a line a step for a program.
-class Reporter {
- public:
-  explicit Reporter(const Session& session)
-      : session_(session), progress_(session.say("tuning", "微调中")) {}
-
-  train::TuneEvents events() {
-    return {.notice =
-                [this](const std::string& line) {
-                  progress_.clear();
-                  fmt::print(stderr, "note: {}\n", line);
-                },
-            .step = [this](const train::StepReport& r) { return step(r); },
-            .validation = [this](const train::ValidationReport& r) { validation(r); }};
-  }
-  void clear() { progress_.clear(); }
-
- private:
-  bool step(const train::StepReport& r) {
-    if (session_.json) print_line(to_json(r));
-    progress_.update(r.step, r.steps,
-                     fmt::format("loss {:.4f}, {:.0f} tok/s", r.loss, r.tokens_per_second));
-    return !interrupt_.pressed();
-  }
-  void validation(const train::ValidationReport& r) {
-    if (session_.json) {
-      print_line({{"step", r.step}, {"val_loss", r.loss}, {"val_tokens", r.tokens}});
-      return;
-    }
-    progress_.clear();
-    fmt::print("step {}: validation loss {:.4f} over {} tokens\n", r.step, r.loss, r.tokens);
-  }
-
-  const Session& session_;
-  InterruptGuard interrupt_;
-  Progress progress_;
-};
-
-void print(const Options& options, const train::TuneResult& r, const Session& session) {
+void print(const TuneCommand& options, const train::TuneResult& r, const Session& session) {
   if (session.json) {
     Json out = {{"out", options.out},
                 {"steps", r.steps},
@@ -85,7 +47,7 @@ void print(const Options& options, const train::TuneResult& r, const Session& se
                 {"stopped", r.stopped}};
     if (r.loss) out["loss"] = *r.loss;
     if (r.validation_loss) out["val_loss"] = *r.validation_loss;
-    print_line(out);
+    print_json_line(out);
     return;
   }
   const std::string_view what = options.tune.method == train::Method::lora
@@ -96,39 +58,49 @@ void print(const Options& options, const train::TuneResult& r, const Session& se
              r.examples, r.learned_parameters, loss);
 }
 
-Result<std::unique_ptr<train::Compute>> open_compute(const ModelOptions& options) {
-  const char* isa = std::getenv("HEARTH_CPU_ISA");
-  return train::Compute::create(options.threads > 0 ? options.threads : default_threads(),
-                                isa ? isa : "");
-}
-
-Status tune(Options options, const Session& session) {
-  options.tune.method = options.method == "full" ? train::Method::full : train::Method::lora;
-  options.tune.schedule = *train::schedule_by_name(options.schedule);  // checked when parsed
-  options.tune.learning_rate = options.learning_rate;
-  if (options.learning_rate == 0) {
-    options.tune.learning_rate = options.method == "full" ? kFullRate : kLoraRate;
-  }
-  options.tune.checkpoints = !options.keep_activations;
-  options.model.device = "reference";  // keeps weights as they are stored
-  options.model.activations = "f32";
-  options.model.needs_all_weights = true;
-  options.model.context = options.tune.length;
-  TRY_ASSIGN(const OpenedText opened, open_text_model(options.model, session));
-  TRY_ASSIGN(const auto compute, open_compute(options.model));
-  Reporter reporter(session);
+Status tune_on_examples(const TuneCommand& command, const Session& session) {
+  TRY_ASSIGN(const OpenedText opened, open_learner(command, session));
+  TRY_ASSIGN(const auto compute, open_compute(command.model));
+  TuneView view(session);
   TRY_ASSIGN(const train::TuneResult result,
-             train::tune(*opened.model, *compute, options.data, options.out, options.resume,
-                         options.tune, reporter.events()));
-  reporter.clear();
-  print(options, result, session);
+             train::tune(*opened.model, *compute, command.data, command.out, command.resume,
+                         command.tune, events_into(view)));
+  view.clear();
+  TRY(view.write_plot(command.plot));
+  print(command, result, session);
   if (!result.stopped) return Status::ok();
   return error(Code::cancelled, "stopped after step {}; --resume goes on", result.steps);
 }
 
-void declare_method(CLI::App& verb, Options& o) {
-  verb.add_option("--method", o.method, "lora: an adapter; full: every weight")
-      ->check(CLI::IsMember({"lora", "full"}))
+// Options of one kind of run beside the method of another.
+Status check_options(const TuneCommand& command, const CLI::App& verb, const Session& session) {
+  const bool by_rewards = command.method == "grpo";
+  const char* const name =
+      by_rewards ? typed_option({"--epochs", "--accumulate"}, verb, session)
+                 : typed_option({"--suite", "--problems", "--group", "--max-tokens", "--kl"}, verb,
+                                session);
+  if (name == nullptr) return Status::ok();
+  return error(Code::invalid, "{}: expected no such option beside --method {}", name,
+               command.method);
+}
+
+Status tune(TuneCommand command, const CLI::App& verb, const Session& session) {
+  TRY(check_options(command, verb, session));
+  command.tune.method = command.method == "full" ? train::Method::full : train::Method::lora;
+  command.tune.schedule = *train::schedule_by_name(command.schedule);  // checked when parsed
+  command.tune.learning_rate = command.learning_rate;
+  if (command.learning_rate == 0) {
+    command.tune.learning_rate = command.method == "full" ? kFullRate : kLoraRate;
+  }
+  command.tune.checkpoints = !command.keep_activations;
+  return command.method == "grpo" ? tune_by_rewards(command, session)
+                                  : tune_on_examples(command, session);
+}
+
+void declare_method(CLI::App& verb, TuneCommand& o) {
+  verb.add_option("--method", o.method,
+                  "lora: an adapter; full: every weight; grpo: an adapter, by rewards")
+      ->check(CLI::IsMember({"lora", "full", "grpo"}))
       ->capture_default_str();
   verb.add_option("--rank", o.tune.rank, "of the adapter")
       ->check(CLI::Range(1, 4096))
@@ -141,14 +113,14 @@ void declare_method(CLI::App& verb, Options& o) {
       ->default_str("q_proj,v_proj");
 }
 
-void declare_course(CLI::App& verb, Options& o) {
+void declare_course(CLI::App& verb, TuneCommand& o) {
   train::TuneOptions& t = o.tune;
   verb.add_option("--epochs", t.epochs, "times that the data is seen")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  verb.add_option("--steps", t.steps_max, "at most so many steps; 0: whole epochs")
+  verb.add_option("--steps", t.steps_max, "at most so many steps; 0: whole epochs, grpo 200")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
-  verb.add_option("--lr", o.learning_rate, "peak learning rate; else 2e-4, for full 2e-5")
+  verb.add_option("--lr", o.learning_rate, "peak learning rate; else 2e-4, full 2e-5, grpo 1e-4")
       ->check(CLI::Range(1e-12, 10.0));
   verb.add_option("--schedule", o.schedule, "constant, linear, cosine or wsd")
       ->check(CLI::IsMember({"constant", "linear", "cosine", "wsd"}))
@@ -177,13 +149,28 @@ void declare_course(CLI::App& verb, Options& o) {
 
 }  // namespace
 
+Result<std::unique_ptr<train::Compute>> open_compute(const ModelOptions& options) {
+  const char* isa = std::getenv("HEARTH_CPU_ISA");
+  return train::Compute::create(options.threads > 0 ? options.threads : default_threads(),
+                                isa ? isa : "");
+}
+
+Result<OpenedText> open_learner(const TuneCommand& command, const Session& session) {
+  ModelOptions options = command.model;
+  options.device = "reference";  // keeps weights as they are stored
+  options.activations = "f32";
+  options.needs_all_weights = true;
+  options.context = command.tune.length;
+  return open_text_model(options, session);
+}
+
 void add_tune(CLI::App& app, Session& session) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TuneCommand>();
   CLI::App* verb = add_verb(
       app, session, "tune",
       std::string(session.say("Fine-tune a model on your examples", "用自己的样本微调模型")),
       "hearth tune --model mini --data mine.jsonl --out adapters/mine",
-      [options, &session] { return tune(*options, session); });
+      [options, &app, &session] { return tune(*options, *app.get_subcommand("tune"), session); });
   verb->add_option("--model", options->model.model,
                    "Hugging Face directory, GGUF file, or a name: `mini`, deepseek-r1:1.5b")
       ->required();
@@ -194,12 +181,14 @@ void add_tune(CLI::App& app, Session& session) {
       ->required();
   declare_method(*verb, *options);
   declare_course(*verb, *options);
+  options->grpo.declare(*verb);
   verb->add_option("--validation", options->tune.validation,
                    "share of the lines that is held out and scored after each epoch")
       ->check(CLI::Range(0.0, 0.9));
   verb->add_option("--save-every", options->tune.save_every, "steps between checkpoints")
       ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
+  verb->add_option("--plot", options->plot, "SVG of the run's curves, written at its end");
   verb->add_flag("--resume", options->resume, "go on with the run in --out");
   verb->add_option("--dtype", options->model.dtype,
                    "hold the base's matrices as: auto (as stored), int8, q4_k, ...")

@@ -8,6 +8,16 @@
 
 namespace hearth::cli {
 
+const char* typed_option(std::initializer_list<const char*> names, const CLI::App& verb,
+                         const Session& session) {
+  for (const char* name : names) {
+    const CLI::Option* const option = verb.get_option_no_throw(name);
+    const bool typed = option != nullptr && option->count() > 0;
+    if (typed && !session.configured.contains(name)) return name;
+  }
+  return nullptr;
+}
+
 int exit_code(const Status& status) {
   switch (status.code()) {
     case Code::ok:

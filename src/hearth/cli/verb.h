@@ -50,6 +50,11 @@ CLI::Option* add_ids(CLI::App& app, const std::string& name, std::vector<int32_t
 // --lang en|zh: messages of this command in that language, whatever the locale says.
 void add_language(CLI::App& app, Session& session);
 
+// The first of these options that was typed; nullptr: none. A file of settings may give them to all
+// commands; who types one expects it to count.
+const char* typed_option(std::initializer_list<const char*> names, const CLI::App& verb,
+                         const Session& session);
+
 int exit_code(const Status& status);
 
 // Whether a person watches standard error: progress bars and dimmed text only then.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "hearth/train/random.h"
@@ -46,13 +47,13 @@ struct Difference {
   bool smooth;
 };
 
-Difference difference(Network<double>& network, Compute& c, const TokenBatch& batch, double& at) {
+Difference difference(const std::function<double()>& objective, double& at) {
   const double before = at;
   const auto slope = [&](double step) {
     at = before + step;
-    const double up = network.loss(c, batch);
+    const double up = objective();
     at = before - step;
-    const double down = network.loss(c, batch);
+    const double down = objective();
     at = before;
     return (up - down) / (2 * step);
   };
@@ -63,9 +64,22 @@ Difference difference(Network<double>& network, Compute& c, const TokenBatch& ba
   return {value, std::abs(wide - narrow) < 1e-3 * (1 + std::abs(value))};
 }
 
-void expect_gradients(Network<double>& network, const TokenBatch& batch) {
+// What the gradient is the gradient of: the losses, or what rewarded replies are held to.
+double objective_of(const TokenBatch& batch, const PassWeights& weights,
+                    const std::vector<double>& losses) {
+  if (batch.advantages.empty()) return weights.target * sum_of(losses);
+  double sum = 0;
+  for (size_t i = 0; i < losses.size(); ++i) {
+    const double ratio = losses[i] - batch.base_losses[i];  // log of p_base / p
+    sum += batch.advantages[i] * losses[i] + weights.kl * (std::exp(ratio) - ratio - 1);
+  }
+  return weights.target * sum;
+}
+
+void expect_gradients(Network<double>& network, const TokenBatch& batch, PassWeights weights = {}) {
   const auto c = make_compute(1);
-  network.accumulate(*c, batch, {});
+  network.accumulate(*c, batch, weights);
+  const auto objective = [&] { return objective_of(batch, weights, network.losses(*c, batch)); };
   for (Parameter<double>* p : network.learned()) {
     double scale = 0;
     for (const double g : p->gradient) scale = std::max(scale, std::abs(g));
@@ -73,7 +87,7 @@ void expect_gradients(Network<double>& network, const TokenBatch& batch) {
     size_t rough = 0;
     const std::vector<size_t> elements = chosen_elements(*p);
     for (const size_t i : elements) {
-      const Difference d = difference(network, *c, batch, p->value[i]);
+      const Difference d = difference(objective, p->value[i]);
       rough += d.smooth ? 0 : 1;
       if (!d.smooth) continue;
       EXPECT_NEAR(p->gradient[i], d.value, kTolerance * scale) << p->name << "[" << i << "]";
@@ -107,14 +121,32 @@ TEST_P(Gradients, OfAdaptersOverAQuantisedBaseAreThoseOfFiniteDifferences) {
   expect_gradients(*network, make_batch({5, 9}));
 }
 
+TEST_P(Gradients, OfRewardedRepliesAreThoseOfFiniteDifferences) {
+  SmallModel small(config());
+  const NetworkOptions options = adapter_options(small.model(), {"q_proj", "v_proj", "o_proj"});
+  const auto network = make_network<double>(small.model(), options);
+  TokenBatch batch = make_batch({5, 9});
+  const auto c = make_compute(1);
+  const std::vector<double> base = network->losses(*c, batch);  // B is zero
+  EXPECT_EQ(network->base_losses(*c, batch), base);
+  fill_adapters(*network);
+  EXPECT_NE(network->losses(*c, batch), base);
+  EXPECT_EQ(network->base_losses(*c, batch), base);
+  batch.base_losses = base;
+  for (size_t i = 0; i < base.size(); ++i) {
+    batch.advantages.push_back(static_cast<double>(i % 5) - 1.5);
+  }
+  expect_gradients(*network, batch, {.target = 0.3, .token = 0, .kl = 0.7});
+}
+
 TEST_P(Gradients, InFloatAreThoseInDouble) {
   SmallModel small(config());
   const auto wide = make_network<double>(small.model(), {});
   const auto narrow = make_network<float>(small.model(), {});
   const TokenBatch batch = make_batch({70, 33, 1, 2});
   const auto c = make_compute();
-  const double exact = wide->accumulate(*c, batch, {});
-  EXPECT_NEAR(narrow->accumulate(*c, batch, {}), exact, 1e-5 * exact);
+  const double exact = sum_of(wide->accumulate(*c, batch, {}));
+  EXPECT_NEAR(sum_of(narrow->accumulate(*c, batch, {})), exact, 1e-5 * exact);
   for (size_t p = 0; p < wide->learned().size(); ++p) {
     const Parameter<double>& a = *wide->learned()[p];
     const Parameter<float>& b = *narrow->learned()[p];
@@ -147,7 +179,7 @@ TEST_P(Gradients, OfDocumentsInOnePassAreTheSumOfTheirOwn) {
   const auto packed = make_network<double>(small.model(), {});
   const auto apart = make_network<double>(small.model(), {});
   const auto c = make_compute();
-  const double together = packed->accumulate(*c, make_batch({11, 6}), {});
+  const double together = sum_of(packed->accumulate(*c, make_batch({11, 6}), {}));
   TokenBatch both = make_batch({11, 6});
   double sum = 0;
   for (const Document& d : both.documents) {
@@ -159,7 +191,7 @@ TEST_P(Gradients, OfDocumentsInOnePassAreTheSumOfTheirOwn) {
       one.rows.push_back(both.rows[i] - d.begin);
       one.targets.push_back(both.targets[i]);
     }
-    sum += apart->accumulate(*c, one, {});
+    sum += sum_of(apart->accumulate(*c, one, {}));
   }
   EXPECT_NEAR(together, sum, 1e-9);
   for (size_t p = 0; p < packed->learned().size(); ++p) {

@@ -1,6 +1,8 @@
 // See network.h.
 #include "hearth/train/network.h"
 
+#include <cmath>
+
 #include "hearth/train/verbs/cross_entropy.h"
 
 namespace hearth::train {
@@ -47,10 +49,22 @@ void Network<T>::layers_backward(Pass& pass, const std::vector<Matrix<T>>& input
   }
 }
 
-// Sum of the losses; dx, when not null, receives the gradient of x.
+namespace {
+
+// What target `i`, of that loss, counts in the gradient.
+double target_weight(const TokenBatch& batch, const PassWeights& weights, size_t i, double loss) {
+  if (batch.advantages.empty()) return weights.target;
+  double counts = batch.advantages[i];
+  if (weights.kl > 0) counts += weights.kl * (std::exp(loss - batch.base_losses[i]) - 1);
+  return weights.target * counts;
+}
+
+}  // namespace
+
+// dx, with weights, receives the gradient of x.
 template <typename T>
-double Network<T>::head_loss(Compute& c, Matrix<T> x, const TokenBatch& batch, double weight,
-                             Matrix<T>* dx) {
+std::vector<double> Network<T>::head_losses(Compute& c, Matrix<T> x, const TokenBatch& batch,
+                                            const PassWeights* weights, Matrix<T>* dx) {
   const auto rows = static_cast<int64_t>(batch.rows.size());
   const Matrix<T> last = c.take<T>(rows, x.columns);
   const Matrix<T> normed = c.take<T>(rows, x.columns);
@@ -58,15 +72,19 @@ double Network<T>::head_loss(Compute& c, Matrix<T> x, const TokenBatch& batch, d
     std::copy_n(x.row(batch.rows[static_cast<size_t>(i)]), x.columns, last.row(i));
   }
   norm_.forward(c, last, normed);
-  if (!dx) return cross_entropy<T>(c, head_, normed, batch.targets, weight, nullptr);
-  const Matrix<T> gradient = c.take<T>(rows, x.columns);
-  const double loss = cross_entropy<T>(c, head_, normed, batch.targets, weight, &gradient);
-  norm_.backward(c, last, gradient, gradient, Into::replace);
+  if (!weights) return cross_entropy<T>(c, head_, normed, batch.targets, nullptr);
+  const Matrix<T> from = c.take<T>(rows, x.columns);
+  const auto weight = [&](int64_t row, double loss) {
+    return target_weight(batch, *weights, static_cast<size_t>(row), loss);
+  };
+  const CrossEntropyGradient<T> gradient{weight, from};
+  std::vector<double> losses = cross_entropy<T>(c, head_, normed, batch.targets, &gradient);
+  norm_.backward(c, last, from, from, Into::replace);
   dx->fill(0);
   for (int64_t i = 0; i < rows; ++i) {
-    std::copy_n(gradient.row(i), x.columns, dx->row(batch.rows[static_cast<size_t>(i)]));
+    std::copy_n(from.row(i), x.columns, dx->row(batch.rows[static_cast<size_t>(i)]));
   }
-  return loss;
+  return losses;
 }
 
 template <typename T>
@@ -82,13 +100,14 @@ Pass Network<T>::start(Compute& c, const TokenBatch& batch) {
 }
 
 template <typename T>
-double Network<T>::accumulate(Compute& c, const TokenBatch& batch, PassWeights weights) {
+std::vector<double> Network<T>::accumulate(Compute& c, const TokenBatch& batch,
+                                           PassWeights weights) {
   Pass pass = start(c, batch);
   pass.balance_weight = weights.token;
   std::vector<Matrix<T>> inputs;
   const Matrix<T> x = run_layers(pass, embed(c, batch.tokens), inputs, !checkpoints_);
   Matrix<T> dx = c.take<T>(x.rows, x.columns);
-  const double loss = head_loss(c, x, batch, weights.target, &dx);
+  std::vector<double> losses = head_losses(c, x, batch, &weights, &dx);
   layers_backward(pass, inputs, dx);
   if (embedding_.learned && embedding_.learned->learns()) {
     const Matrix<T> gradient = embedding_.learned->gradients();
@@ -97,15 +116,29 @@ double Network<T>::accumulate(Compute& c, const TokenBatch& batch, PassWeights w
       for (int64_t i = 0; i < dx.columns; ++i) to[i] += dx.row(t)[i];
     }
   }
-  return loss;
+  return losses;
 }
 
 template <typename T>
-double Network<T>::loss(Compute& c, const TokenBatch& batch) {
+std::vector<double> Network<T>::losses(Compute& c, const TokenBatch& batch) {
   Pass pass = start(c, batch);
   std::vector<Matrix<T>> inputs;
   const Matrix<T> x = run_layers(pass, embed(c, batch.tokens), inputs, false);
-  return head_loss(c, x, batch, 1, nullptr);
+  return head_losses(c, x, batch, nullptr, nullptr);
+}
+
+// An adapter whose B is zero adds nothing.
+template <typename T>
+std::vector<double> Network<T>::base_losses(Compute& c, const TokenBatch& batch) {
+  std::vector<std::pair<Parameter<T>*, std::vector<T>>> held;
+  for (Parameter<T>* p : learned_) {
+    if (!p->name.ends_with(kAdapterB)) continue;
+    held.emplace_back(p, std::move(p->value));
+    p->value.assign(held.back().second.size(), T(0));
+  }
+  std::vector<double> out = losses(c, batch);
+  for (auto& [p, value] : held) p->value = std::move(value);
+  return out;
 }
 
 template <typename T>

@@ -4,6 +4,8 @@
 
 #include <deque>
 #include <memory>
+#include <numeric>
+#include <string_view>
 #include <vector>
 
 #include "hearth/models/model.h"
@@ -13,13 +15,24 @@
 
 namespace hearth::train {
 
+// How the second matrix of an adapter is called, behind the name of what it goes beside.
+inline constexpr std::string_view kAdapterB = ".lora_B.weight";
+
 // Documents one behind the other, and the rows whose next token is to be learned.
 struct TokenBatch {
   std::vector<int32_t> tokens;  // [rows]
   std::vector<Document> documents;
   std::vector<int64_t> rows;     // supervised, ascending
   std::vector<int32_t> targets;  // what follows each of them
+  // Of replies that were drawn and rewarded (grpo.h), one for each target; empty: all targets are
+  // to be learned alike.
+  std::vector<double> advantages;
+  std::vector<double> base_losses;  // -log p of the targets by the base, without an adapter
 };
+
+inline double sum_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
 
 // What learns.
 struct AdapterSpec {
@@ -39,6 +52,7 @@ struct NetworkOptions {
 struct PassWeights {
   double target = 1;  // of a supervised token's loss
   double token = 1;   // of a token's balance loss
+  double kl = 0;      // beside an advantage: of the divergence from the base
 };
 
 template <typename T>
@@ -53,10 +67,14 @@ class Network {
   // Correction biases of routers, which move by the load of experts and not by a gradient.
   const std::vector<Parameter<T>*>& balances() const { return balances_; }
 
-  // Sum over the supervised rows of their loss; adds the gradient of its weighted sum.
-  double accumulate(Compute& c, const TokenBatch& batch, PassWeights weights);
-  // The same sum without gradients.
-  double loss(Compute& c, const TokenBatch& batch);
+  // The loss of each supervised row, -log p(target); adds the gradient of their weighted sum. A
+  // target with an advantage A counts A + kl (p_base / p - 1): the gradient of -A log p and of the
+  // estimate p_base/p - log(p_base/p) - 1 of the divergence (Shao et al. 2024, DeepSeekMath, 4.1).
+  std::vector<double> accumulate(Compute& c, const TokenBatch& batch, PassWeights weights);
+  // The same losses without gradients.
+  std::vector<double> losses(Compute& c, const TokenBatch& batch);
+  // And by the base: as if no adapter were there.
+  std::vector<double> base_losses(Compute& c, const TokenBatch& batch);
   // Logits [rows, vocabulary] of all rows, in memory of `c` until its next pass.
   Matrix<T> logits(Compute& c, const TokenBatch& batch);
 
@@ -74,7 +92,8 @@ class Network {
   Matrix<T> embed(Compute& c, const std::vector<int32_t>& tokens);
   Matrix<T> run_layers(Pass& pass, Matrix<T> x, std::vector<Matrix<T>>& inputs, bool keep);
   void layers_backward(Pass& pass, const std::vector<Matrix<T>>& inputs, Matrix<T> dx);
-  double head_loss(Compute& c, Matrix<T> x, const TokenBatch& batch, double weight, Matrix<T>* dx);
+  std::vector<double> head_losses(Compute& c, Matrix<T> x, const TokenBatch& batch,
+                                  const PassWeights* weights, Matrix<T>* dx);
   Pass start(Compute& c, const TokenBatch& batch);
 
   std::deque<Parameter<T>> parameters_;

@@ -117,9 +117,9 @@ void NetworkBuilder<T>::add_adapter(const std::string& module, Projection<T>& p)
   const AdapterSpec& spec = *options_.adapter;
   const auto& modules = spec.targets.modules;
   if (std::find(modules.begin(), modules.end(), module) == modules.end()) return;
-  const auto add = [&](const char* which, int64_t rows, int64_t columns) {
+  const auto add = [&](std::string_view which, int64_t rows, int64_t columns) {
     Parameter<T>& factor = network_->parameters_.emplace_back();
-    factor.name = "base_model.model." + module + which;
+    factor.name = fmt::format("base_model.model.{}{}", module, which);
     factor.shape = {rows, columns};
     factor.value.assign(static_cast<size_t>(rows * columns), 0);
     factor.learn();
@@ -127,7 +127,7 @@ void NetworkBuilder<T>::add_adapter(const std::string& module, Projection<T>& p)
     return &factor;
   };
   p.adapter.a = add(".lora_A.weight", spec.rank, p.in());
-  p.adapter.b = add(".lora_B.weight", p.out(), spec.rank);
+  p.adapter.b = add(kAdapterB, p.out(), spec.rank);
   p.adapter.scale = static_cast<T>(spec.alpha / static_cast<double>(spec.rank));
   // PEFT's start: A by Kaiming's uniform rule with a = sqrt(5), which is 1 / sqrt(in), and B = 0.
   const double reach = 1 / std::sqrt(static_cast<double>(p.in()));

@@ -75,12 +75,12 @@ TEST_P(Architectures, GiveTheBaseUntilAnAdapterHasLearned) {
   const auto c = make_compute();
   NetworkOptions none = adapter_options(small.model(), {"o_proj"});
   none.adapter->targets.modules.clear();
-  const double base = make_network<float>(small.model(), none)->loss(*c, batch);
+  const double base = sum_of(make_network<float>(small.model(), none)->losses(*c, batch));
   const auto network =
       make_network<float>(small.model(), adapter_options(small.model(), {"q_proj", "v_proj"}));
-  EXPECT_EQ(network->loss(*c, batch), base);
+  EXPECT_EQ(sum_of(network->losses(*c, batch)), base);
   fill_adapters(*network);
-  EXPECT_NE(network->loss(*c, batch), base);
+  EXPECT_NE(sum_of(network->losses(*c, batch)), base);
 }
 
 TEST_P(Architectures, EightBatchesOfOneAreOneOfEight) {
@@ -98,9 +98,9 @@ TEST_P(Architectures, EightBatchesOfOneAreOneOfEight) {
     all.tokens.insert(all.tokens.end(), one.tokens.begin(), one.tokens.end());
     for (const int64_t row : one.rows) all.rows.push_back(begin + row);
     all.targets.insert(all.targets.end(), one.targets.begin(), one.targets.end());
-    apart += parts->accumulate(*c, one, {0.01, 0.01});
+    apart += sum_of(parts->accumulate(*c, one, {0.01, 0.01}));
   }
-  together = whole->accumulate(*c, all, {0.01, 0.01});
+  together = sum_of(whole->accumulate(*c, all, {0.01, 0.01}));
   EXPECT_NEAR(together, apart, 1e-6);
   for (size_t p = 0; p < whole->learned().size(); ++p) {
     const auto& a = whole->learned()[p]->gradient;

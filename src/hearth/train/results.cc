@@ -17,7 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kAdapterPrefix = "base_model.model.";
-constexpr std::string_view kAdapterB = ".lora_B.weight";
 
 std::string path_in(const std::string& folder, const char* name) {
   return (fs::path(folder) / name).string();

@@ -5,21 +5,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "hearth/base/mapped_file.h"
 #include "hearth/base/sha256.h"
-#include "hearth/sensors/memory.h"
-#include "hearth/train/memory.h"
 #include "hearth/train/random.h"
-#include "hearth/train/results.h"
-#include "hearth/train/run_state.h"
 
 namespace hearth::train {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 struct Data {
@@ -72,61 +66,17 @@ Result<Data> read_data(const TextModel& model, const std::string& path, const Tu
   return data;
 }
 
-// Names, shapes and first rows of the weights: tells another base of the same shape.
-std::string fingerprint(Model& model) {
-  Sha256 hash;
-  model.visit_tensors([&](const TensorSpec& spec, Weight& slot) {
-    if (!slot.present()) return;
-    const Tensor& t = slot.tensor;
-    hash.update(
-        fmt::format("{} {} {} ", spec.name, t.shape.to_string(), format_info(t.format).name));
-    hash.update(std::span<const std::byte>(t.data, static_cast<size_t>(t.row_bytes)));
-  });
-  return hash.hex();
-}
-
 // Everything that decides the numbers.
-std::string job_of(Model& model, const Data& data, const TuneOptions& o) {
-  Json job = {{"--method", o.method == Method::lora ? "lora" : "full"},
-              {"--epochs", o.epochs},
-              {"--steps", o.steps_max},
-              {"--lr", o.learning_rate},
-              {"--schedule", schedule_name(o.schedule)},
-              {"--warmup", o.warmup},
-              {"--batch", o.batch},
-              {"--accumulate", o.accumulate},
-              {"--seq", o.length},
-              {"--seed", o.seed},
-              {"--validation", o.validation},
-              {"--weight-decay", o.adamw.weight_decay},
-              {"--clip", o.adamw.clip}};
-  if (o.method == Method::lora) {
-    job.update(Json{{"--rank", o.rank}, {"--alpha", o.alpha}, {"--target", o.targets}});
-  }
-  job["--data"] = data.sha256;
-  job["--model"] = fingerprint(model);
+std::string job_of(const Learner& learner, const Data& data, const TuneOptions& o) {
+  Json job = learner.job();
+  job.update(Json{{"--epochs", o.epochs},
+                  {"--steps", o.steps_max},
+                  {"--batch", o.batch},
+                  {"--accumulate", o.accumulate},
+                  {"--seq", o.length},
+                  {"--validation", o.validation},
+                  {"--data", data.sha256}});
   return job.dump();
-}
-
-// Files that make a folder a model or an adapter.
-constexpr const char* kResults[] = {"config.json", "adapter_config.json",
-                                    "adapter_model.safetensors", "model.safetensors",
-                                    "model.safetensors.index.json"};
-
-// A new run overwrites nothing: neither another run nor a model, be it the base itself.
-Status check_is_new(const std::string& folder) {
-  std::error_code ignored;
-  if (fs::exists(fs::path(folder) / kStateFile, ignored)) {
-    return error(Code::invalid,
-                 "--out {}: expected a new folder, found a run that --resume would go on with",
-                 folder);
-  }
-  for (const char* name : kResults) {
-    if (!fs::exists(fs::path(folder) / name, ignored)) continue;
-    return error(Code::invalid, "--out {}: expected a new folder, found one that holds {}", folder,
-                 name);
-  }
-  return Status::ok();
 }
 
 class Run {
@@ -139,12 +89,10 @@ class Run {
   Result<TuneResult> run();
 
  private:
-  Status choose();
   int64_t step_examples() const { return options_.batch * options_.accumulate; }
   std::vector<int64_t> examples_of_step(int64_t step) const;
   Result<StepReport> step();
   Result<double> validate();
-  Status save(bool finished);
 
   TextModel& model_;
   Compute& compute_;
@@ -152,33 +100,10 @@ class Run {
   const TuneOptions& options_;
   const TuneEvents& events_;
   Data data_;
-  std::string job_;
-  DirectoryPlan results_;  // of an adapter only the weights
-  NetworkOptions network_options_;
-  std::unique_ptr<Network<float>> network_;
-  std::optional<AdamW> optimizer_;
+  std::unique_ptr<Learner> learner_;
   int64_t steps_ = 0;
   int64_t steps_of_epoch_ = 0;
 };
-
-// What learns, and what will be written of it.
-Status Run::choose() {
-  network_options_.checkpoints = options_.checkpoints;
-  if (options_.method == Method::lora) {
-    TRY_ASSIGN(Targets targets, choose_targets(model_.model(), options_.targets));
-    for (const std::string& line : targets.notices) say(events_, line);
-    network_options_.adapter =
-        AdapterSpec{std::move(targets), options_.rank, options_.alpha, options_.seed};
-    TRY_ASSIGN(results_.weights, plan_base_rows(model_.checkpoint()));
-  } else {
-    network_options_.balance_alpha = options_.balance_alpha;
-    TRY_ASSIGN(results_, plan_model(model_.checkpoint()));
-  }
-  const auto memory = read_memory();
-  if (!memory) return Status::ok();  // a machine whose memory can't be read refuses nothing
-  return check_fits(learned_weights(model_.model(), network_options_.adapter),
-                    !network_options_.adapter, memory->usable_available_bytes());
-}
 
 Status Run::prepare(const std::string& data_path, bool resume) {
   if (!resume) TRY(check_is_new(folder_));
@@ -190,18 +115,11 @@ Status Run::prepare(const std::string& data_path, bool resume) {
   auto data = read_data(model_, data_path, options_, events_);
   if (!data) return std::move(data).status().at(data_path);
   data_ = *std::move(data);
-  TRY(choose());
-  TRY_ASSIGN(network_, Network<float>::build(model_.model(), network_options_));
-  optimizer_.emplace(network_->learned(), options_.adamw);
+  TRY_ASSIGN(learner_, Learner::create(model_, options_, events_.notice));
   steps_of_epoch_ = ceil_div(static_cast<int64_t>(data_.training.size()), step_examples());
   steps_ = steps_of_epoch_ * options_.epochs;
   if (options_.steps_max > 0) steps_ = std::min(steps_, options_.steps_max);
-  job_ = job_of(model_.model(), data_, options_);
-
-  std::error_code failed;
-  fs::create_directories(folder_, failed);
-  if (failed) return error(Code::invalid, "--out {}: {}", folder_, failed.message());
-  return resume ? load_state(folder_, job_, *optimizer_, *network_) : Status::ok();
+  return learner_->open(folder_, job_of(*learner_, data_, options_), resume);
 }
 
 std::vector<int64_t> Run::examples_of_step(int64_t step) const {
@@ -216,7 +134,7 @@ std::vector<int64_t> Run::examples_of_step(int64_t step) const {
 
 Result<StepReport> Run::step() {
   const Clock::time_point start = Clock::now();
-  const int64_t step = optimizer_->steps();
+  const int64_t step = learner_->steps();
   const std::vector<int64_t> chosen = examples_of_step(step);
   int64_t learned = 0;
   int64_t tokens = 0;
@@ -225,30 +143,22 @@ Result<StepReport> Run::step() {
     learned += learned_tokens(e);
     tokens += static_cast<int64_t>(e.tokens.size()) - 1;
   }
-  network_->clear_gradients();
+  learner_->network().clear_gradients();
   const PassWeights weights{1 / static_cast<double>(learned), 1 / static_cast<double>(tokens)};
   double loss = 0;
   for (size_t begin = 0; begin < chosen.size(); begin += static_cast<size_t>(options_.batch)) {
     const size_t count = std::min(chosen.size() - begin, static_cast<size_t>(options_.batch));
     const TokenBatch batch = make_batch(data_.training, std::span(chosen).subspan(begin, count));
-    loss += network_->accumulate(compute_, batch, weights);
+    loss += sum_of(learner_->network().accumulate(compute_, batch, weights));
   }
   StepReport report;
   report.steps = steps_;
   report.loss = loss / static_cast<double>(learned);
-  const auto warmup =
-      static_cast<int64_t>(std::ceil(options_.warmup * static_cast<double>(steps_)));
-  report.learning_rate =
-      learning_rate(options_.schedule, options_.learning_rate, step, warmup, steps_);
-  report.gradient_norm = optimizer_->step(compute_, report.learning_rate);
-  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
-    return error(Code::internal,
-                 "step {}: the loss is {} and the gradient {}; try a smaller --lr than {}",
-                 step + 1, report.loss, report.gradient_norm, options_.learning_rate);
-  }
-  report.max_violation =
-      network_->end_step(options_.method == Method::full ? options_.balance_rate : 0);
-  report.step = optimizer_->steps();
+  TRY_ASSIGN(const LearnerStep done, learner_->step(compute_, steps_, report.loss));
+  report.learning_rate = done.learning_rate;
+  report.gradient_norm = done.gradient_norm;
+  report.max_violation = done.max_violation;
+  report.step = learner_->steps();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   report.tokens_per_second = static_cast<double>(tokens) / seconds;
   return report;
@@ -263,32 +173,20 @@ Result<double> Run::validate() {
   for (size_t begin = 0; begin < order.size(); begin += static_cast<size_t>(options_.batch)) {
     const size_t count = std::min(order.size() - begin, static_cast<size_t>(options_.batch));
     const TokenBatch batch = make_batch(data_.validation, std::span(order).subspan(begin, count));
-    loss += network_->loss(compute_, batch);
+    loss += sum_of(learner_->network().losses(compute_, batch));
     learned += static_cast<int64_t>(batch.targets.size());
   }
-  const ValidationReport report{optimizer_->steps(), loss / static_cast<double>(learned), learned};
+  const ValidationReport report{learner_->steps(), loss / static_cast<double>(learned), learned};
   if (events_.validation) events_.validation(report);
   return report.loss;
-}
-
-// The state first: with it a run that dies here goes on, and writes the same results again.
-Status Run::save(bool finished) {
-  TRY(save_state(folder_, job_, *optimizer_, *network_));
-  if (options_.method == Method::lora) {
-    return write_adapter(folder_, results_.weights, *network_options_.adapter, model_.path(),
-                         *network_);
-  }
-  return finished ? write_model(folder_, results_, *network_) : Status::ok();
 }
 
 Result<TuneResult> Run::run() {
   TuneResult result;
   result.examples = static_cast<int64_t>(data_.training.size());
-  for (const Parameter<float>* p : network_->learned()) {
-    result.learned_parameters += static_cast<int64_t>(p->value.size());
-  }
+  result.learned_parameters = learner_->parameters();
   int64_t saved = -1;
-  while (optimizer_->steps() < steps_ && !result.stopped) {
+  while (learner_->steps() < steps_ && !result.stopped) {
     TRY_ASSIGN(const StepReport report, step());
     result.loss = report.loss;
     result.stopped = events_.step && !events_.step(report);
@@ -297,14 +195,14 @@ Result<TuneResult> Run::run() {
       TRY_ASSIGN(result.validation_loss, validate());
     }
     if (report.step % options_.save_every == 0 || result.stopped) {
-      TRY(save(false));
+      TRY(learner_->save(false));
       saved = report.step;
     }
   }
-  result.steps = optimizer_->steps();
+  result.steps = learner_->steps();
   result.stopped = result.steps < steps_;
   const bool whole_model = options_.method == Method::full && !result.stopped;
-  if (saved != result.steps || whole_model) TRY(save(!result.stopped));
+  if (saved != result.steps || whole_model) TRY(learner_->save(!result.stopped));
   return result;
 }
 

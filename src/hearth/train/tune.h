@@ -8,35 +8,19 @@
 #include <string>
 #include <vector>
 
-#include "hearth/engine/text_model.h"
-#include "hearth/train/adamw.h"
 #include "hearth/train/data/examples.h"
-#include "hearth/train/network.h"
+#include "hearth/train/learner.h"
 
 namespace hearth::train {
 
-enum class Method : uint8_t { lora, full };
-
-struct TuneOptions {
-  Method method = Method::lora;
-  int64_t rank = 16;
-  double alpha = 32;
-  std::vector<std::string> targets = {"q_proj", "v_proj"};
+struct TuneOptions : LearnerOptions {
   int64_t epochs = 3;
-  int64_t steps_max = 0;  // 0: as many as the epochs have
-  double learning_rate = 2e-4;
-  Schedule schedule = Schedule::cosine;
-  double warmup = 0.03;  // of the steps
-  AdamWOptions adamw;
-  int64_t batch = 8;       // examples that go through the network together
-  int64_t accumulate = 1;  // such batches of one step
-  int64_t length = 512;    // most tokens of an example, no more than the model takes
-  double validation = 0;   // share of the data's lines that is held out: at least one, if not 0
-  uint64_t seed = 0;
-  int64_t save_every = 50;      // steps between checkpoints
-  bool checkpoints = true;      // activation checkpoints
-  double balance_alpha = 1e-4;  // of experts, full tuning: DeepSeek-V3's loss
-  double balance_rate = 1e-3;   // and its bias
+  int64_t steps_max = 0;    // 0: as many as the epochs have
+  int64_t batch = 8;        // examples that go through the network together
+  int64_t accumulate = 1;   // such batches of one step
+  int64_t length = 512;     // most tokens of an example, no more than the model takes
+  double validation = 0;    // share of the data's lines that is held out: at least one, if not 0
+  int64_t save_every = 50;  // steps between checkpoints
 };
 
 struct StepReport {
@@ -56,7 +40,7 @@ struct ValidationReport {
 };
 
 struct TuneEvents {
-  std::function<void(const std::string& line)> notice;
+  Notice notice;
   std::function<bool(const StepReport&)> step;  // false: stop after a checkpoint
   std::function<void(const ValidationReport&)> validation;
 };
