@@ -64,7 +64,30 @@ def echo(rng: random.Random) -> Pair:
     return ("sub", b + result, b) if rng.random() < 0.5 else ("sub", b, b + result)
 
 
-PAIRS = {"square": square, "carries": carries, "near": near, "echo": echo, "short": echo}
+def chain(rng: random.Random) -> Pair:
+    """A sum or a difference with any number of carries: each column is drawn to carry or not.
+
+    The second operand has any length, so that long carries through nines and zeros come up too.
+    """
+    while True:
+        wanted = rng.sample(range(5), rng.randint(0, 5))
+        digits, a, b, carry = rng.randint(1, 5), 0, 0, 0
+        for k in range(5):
+            pairs = [(x, y) for x in range(10) for y in range(10 if k < digits else 1)
+                     if (x + y + carry > 9) == (k in wanted)]
+            if not pairs:
+                break
+            x, y = rng.choice(pairs)
+            a, b, carry = a + x * 10**k, b + y * 10**k, int(k in wanted)
+        else:
+            break
+    if rng.random() < 0.6 or a + b > 99999:
+        return ("add", a, b) if rng.random() < 0.5 else ("add", b, a)
+    return "sub", a + b, rng.choice([a, b])
+
+
+PAIRS = {"square": square, "carries": carries, "near": near, "echo": echo, "short": echo, "chain": chain,
+         "bare": chain}
 
 
 def beyond(rng: random.Random) -> tuple[str, str, str]:
@@ -93,5 +116,5 @@ def sample(rng: random.Random, kind: str, split: str = "train", long: bool = Fal
     while True:
         task, a, b = PAIRS[kind](rng)
         if data.split_of(task, a, b) == split:
-            lang = "bare" if kind == "short" else data.random_language(rng)
+            lang = "bare" if kind in ("short", "bare") else data.random_language(rng)
             return data.render(rng, data.problem(rng, task, a, b, lang), split)

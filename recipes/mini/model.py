@@ -159,7 +159,8 @@ class Attention(nn.Module):
         latent, k_rope = self.kv_a_proj_with_mqa(x).split([s.kv_lora_rank, rope], dim=-1)
         kv = self.kv_b_proj(self.kv_a_layernorm(latent)).view(b, t, heads, -1).transpose(1, 2)
         k_nope, v = kv.split([nope, s.v_head_dim], dim=-1)
-        q = torch.cat([q[..., :nope], rotate(q[..., nope:], cos, sin)], dim=-1)
+        q_nope, q_rope = q.split([nope, rope], dim=-1)
+        q = torch.cat([q_nope, rotate(q_rope, cos, sin)], dim=-1)
         k_rope = rotate(k_rope.unsqueeze(1), cos, sin).expand(-1, heads, -1, -1)
         k = torch.cat([k_nope, k_rope], dim=-1)
         out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -168,7 +169,7 @@ class Attention(nn.Module):
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the pairs (x0, x1), (x2, x3), ...; halves come out apart, as q and k agree on."""
-    even, odd = x[..., 0::2], x[..., 1::2]
+    even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
     return torch.cat([even * cos - odd * sin, odd * cos + even * sin], dim=-1)
 
 
@@ -206,9 +207,7 @@ class Mini(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         x = self.embed_tokens(ids)
-        if torch.is_autocast_enabled("cpu"):
-            x = x.bfloat16()
-        cos, sin = (c[: ids.shape[1]].to(x.dtype) for c in (self.cos, self.sin))
+        cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for layer in self.layers:
             x = layer(x, cos, sin)
         return self.norm(x)

@@ -1,8 +1,7 @@
 """Trains the mini model on generated problems, on the CPU, for a given wall time.
 
-The learning rate follows the share of the time that is used, so a run always ends on its decay.
-A checkpoint with everything needed to go on is written every few minutes (--resume). The first
-stage starts from nothing, the second from an exported checkpoint (--init) and drills weak spots.
+The learning rates follow the share of the time that is used, so a run always ends on its decay.
+A checkpoint with everything needed to go on is written every few minutes (--resume).
 """
 
 from __future__ import annotations
@@ -20,46 +19,31 @@ from torch import Tensor
 import data
 import drills
 from model import Mini, Shape
+from muon import Muon
 
 Mix = dict[str, dict[str, int]]
 
 # Sequences of each kind in one step, by the share of the time up to which they hold. Heads and
 # tails are short pieces of the same problems: the columns are learned long before the copying of
-# operands and answers, so most practice goes where the tokens are cheap and hard. (These are the
-# phases of the shipped run, found while it ran.)
-FIRST: list[tuple[float, Mix]] = [
-    (0.18, {"whole": {"add": 8, "sub": 12, "mul": 12, "talk": 4}, "heads": {}, "tails": {}}),
-    (0.24, {"whole": {"add": 4, "sub": 6, "mul": 6, "talk": 3},
-            "heads": {"add": 6, "sub": 6, "mul": 4}, "tails": {"add": 6, "sub": 6, "mul": 4}}),
-    (0.33, {"whole": {"add": 2, "sub": 3, "mul": 3, "talk": 2},
-            "heads": {"add": 10, "sub": 10, "mul": 4}, "tails": {"add": 3, "sub": 3, "mul": 2}}),
-    (0.47, {"whole": {"add": 4, "sub": 4, "mul": 4, "talk": 3},
-            "heads": {"add": 10, "sub": 10, "mul": 4}, "tails": {"add": 3, "sub": 3, "mul": 2}}),
-    (0.62, {"whole": {"add": 3, "sub": 3, "mul": 4, "talk": 3},
-            "heads": {"add": 14, "sub": 14, "mul": 4, "talk": 4},
-            "tails": {"add": 3, "sub": 3, "mul": 2}}),
-    (0.74, {"whole": {"add": 3, "sub": 3, "mul": 7, "talk": 3},
-            "heads": {"add": 8, "sub": 10, "mul": 2, "talk": 6},
-            "tails": {"add": 6, "sub": 7, "mul": 5}}),
-    (1.00, {"whole": {"add": 2, "sub": 3, "mul": 6, "talk": 2},
-            "heads": {"add": 8, "sub": 14, "mul": 2, "talk": 6},
-            "tails": {"add": 8, "sub": 10, "mul": 6}}),
-]
-# The second stage: what was still wrong, beside enough of everything else to keep it.
-SECOND: list[tuple[float, Mix]] = [
-    (0.36, {"whole": {"add": 3, "echo": 4, "talk": 2, "sub": 3, "near": 6, "order": 2,
-                      "mul": 4, "square": 8},
-            "heads": {"add": 6, "sub": 6, "near": 10, "order": 4, "mul": 2, "echo": 4,
-                      "talk": 2, "beyond": 8},
-            "tails": {"add": 3, "sub": 3, "mul": 3, "echo": 10}}),
-    (1.00, {"whole": {"add": 3, "echo": 3, "talk": 2, "sub": 3, "near": 4, "order": 2,
-                      "mul": 3, "square": 5, "carries": 6},
+# operands and answers, so most practice goes where the tokens are cheap and hard. The last two
+# phases add drills (drills.py) of what is then still wrong.
+MIX: list[tuple[float, Mix]] = [
+    (0.12, {"whole": {"add": 7, "sub": 9, "mul": 9, "talk": 3},
+            "heads": {"add": 4, "sub": 4, "mul": 3}, "tails": {"add": 4, "sub": 4, "mul": 3}}),
+    (0.30, {"whole": {"add": 3, "sub": 4, "mul": 5, "talk": 3, "chain": 2},
+            "heads": {"add": 10, "sub": 12, "mul": 4, "talk": 4},
+            "tails": {"add": 4, "sub": 4, "mul": 3}}),
+    (0.55, {"whole": {"add": 2, "sub": 3, "mul": 5, "talk": 3, "chain": 3, "square": 3},
+            "heads": {"add": 8, "sub": 10, "mul": 4, "talk": 6, "near": 6, "beyond": 4},
+            "tails": {"add": 4, "sub": 4, "mul": 4, "echo": 4, "bare": 4}}),
+    (1.00, {"whole": {"add": 2, "echo": 3, "talk": 3, "sub": 2, "near": 4, "order": 2,
+                      "mul": 3, "square": 5, "carries": 5, "chain": 5},
             "heads": {"add": 6, "sub": 6, "near": 8, "order": 4, "mul": 2, "echo": 4,
-                      "talk": 2, "beyond": 6},
-            "tails": {"add": 3, "sub": 3, "mul": 3, "echo": 8, "short": 6}}),
+                      "talk": 3, "beyond": 6},
+            "tails": {"add": 3, "sub": 3, "mul": 3, "echo": 6, "short": 6, "bare": 8}}),
 ]
-STAGES = {"first": FIRST, "second": SECOND}
-KINDS = (*data.TASKS, "talk", "square", "near", "echo", "order", "beyond")
+SIFT_FROM = 0.3  # share of the time from which only samples that still teach are trained on
+KINDS = (*data.TASKS, "talk", "square", "near", "echo", "order", "beyond", "chain", "bare")
 REPLAYS = 12  # a step; samples that went wrong come again
 UNLIKELY = 0.7  # loss of a token that counts as going wrong
 UNSURE = 0.1  # loss of a token that still teaches something
@@ -102,12 +86,11 @@ class Trainer:
         self.rng = random.Random(args.seed)
         self.tok = Tokenizer.from_file(str(args.tokenizer))
         self.model = Mini(Shape())
-        if args.init:
-            self.model.load_checkpoint(args.init)
         decay = [p for n, p in self.model.named_parameters() if self.decays(n, p)]
         rest = [p for n, p in self.model.named_parameters() if not self.decays(n, p)]
-        groups = [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}]
-        self.opt = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.98), fused=True)
+        self.opts: list[torch.optim.Optimizer] = [
+            Muon(decay, args.muon_lr),
+            torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True)]
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.step, self.elapsed, self.tokens = 0, 0.0, 0
         self.wrong: list[data.Sample] = []  # to come again
@@ -118,18 +101,15 @@ class Trainer:
         return p.ndim >= 2 and not any(k in name for k in ("embed", "lm_head", "gate.weight"))
 
     def rate(self) -> float:
-        """Warm-up by steps, constant, then linear to zero over the last part of the time."""
-        used = min(1.0, self.elapsed / (60 * self.args.minutes))
+        """Share of the full rate: warm-up by steps, constant, then linear to zero."""
         start = self.args.decay_from
-        fall = 1.0 if used < start else max(0.0, (1 - used) / (1 - start))
-        return self.args.lr * min(1.0, (self.step + 1) / 100) * fall
+        fall = 1.0 if self.used() < start else (1 - self.used()) / (1 - start)
+        return min(1.0, (self.step + 1) / 100) * fall
 
     def losses(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Summed cross-entropy on the target tokens, and the largest one of each row."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.args.bf16):
-            hidden = self.model(ids)[mask]
-            logits = self.model.lm_head(hidden)
-        each = F.cross_entropy(logits.float(), ids.roll(-1, 1)[mask], reduction="none")
+        logits = self.model.lm_head(self.model(ids)[mask])
+        each = F.cross_entropy(logits, ids.roll(-1, 1)[mask], reduction="none")
         rows = mask.nonzero()[:, 0]
         worst = torch.zeros(len(ids)).scatter_reduce(0, rows, each.detach(), "amax")
         return each.sum(), worst
@@ -149,28 +129,30 @@ class Trainer:
         return kept or samples[:1]
 
     def lines(self, kind: str) -> int:
-        """How much of a thought a head holds: in the second stage, a difference's sign too."""
-        return 3 if self.args.stage == "second" and kind in ("sub", "near") else 1
+        """How much of a thought a head holds: of a difference its sign too."""
+        return 3 if kind in ("sub", "near", "order") else 1
+
+    def used(self) -> float:
+        """Share of the time that has gone by."""
+        return min(1.0, self.elapsed / (60 * self.args.minutes))
 
     def samples(self) -> list[data.Sample]:
         """Fresh samples: whole ones and pieces."""
         def draw(kind: str, count: int, long: bool = False) -> list[data.Sample]:
             return [drills.sample(self.rng, kind, "train", long) for _ in range(count)]
 
-        used = self.elapsed / (60 * self.args.minutes)
-        phases = STAGES[self.args.stage]
-        mix = next((m for until, m in phases if used < until), phases[-1][1])
+        mix = next((m for until, m in MIX if self.used() < until), MIX[-1][1])
         drawn = [s for k, n in mix["whole"].items() for s in draw(k, n)]
         drawn += [s.head(self.lines(k)) for k, n in mix["heads"].items() for s in draw(k, n, True)]
-        # Short results have leading zeros to leave out: the second stage wants them too.
-        long = self.args.stage == "first" or self.rng.random() < 0.5
+        # Short results have leading zeros to leave out.
+        long = self.rng.random() < 0.5
         drawn += [s.tail() for k, n in mix["tails"].items() for s in draw(k, n, long)]
         return drawn
 
     def train_step(self) -> float:
         """One optimizer step; returns the mean loss per target token."""
         samples = self.samples()
-        if self.args.stage == "second":
+        if self.used() > SIFT_FROM:
             again = self.wrong[:REPLAYS]
             del self.wrong[:REPLAYS]
             samples = self.sift(samples + self.samples()) + again
@@ -185,11 +167,12 @@ class Trainer:
             self.tokens += ids.numel()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         rate = self.rate()
-        for group in self.opt.param_groups:
-            group["lr"] = rate
-        self.opt.step()
-        self.opt.zero_grad(set_to_none=True)
-        self.balance_experts(1e-3 * rate / self.args.lr)
+        for opt, full in zip(self.opts, (self.args.muon_lr, self.args.lr)):
+            for group in opt.param_groups:
+                group["lr"] = rate * full
+            opt.step()
+            opt.zero_grad(set_to_none=True)
+        self.balance_experts(1e-3 * rate)
         self.average()
         self.step += 1
         return total / count
@@ -233,7 +216,7 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Checkpoint, written beside and renamed so that a stop never leaves half a file."""
-        state = {"model": self.model.state_dict(), "ema": self.ema, "opt": self.opt.state_dict(),
+        state = {"model": self.model.state_dict(), "ema": self.ema, "opts": [opt.state_dict() for opt in self.opts],
                  "rng": self.rng.getstate(), "step": self.step, "elapsed": self.elapsed,
                  "tokens": self.tokens, "wrong": self.wrong}
         torch.save(state, path.with_suffix(".tmp"))
@@ -243,7 +226,8 @@ class Trainer:
         """Go on from a checkpoint."""
         state = torch.load(path, weights_only=False)
         self.model.load_state_dict(state["model"])
-        self.opt.load_state_dict(state["opt"])
+        for opt, held in zip(self.opts, state["opts"]):
+            opt.load_state_dict(held)
         self.ema = state["ema"]
         self.rng.setstate(state["rng"])
         self.step, self.elapsed = state["step"], state["elapsed"]
@@ -285,17 +269,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json")
-    parser.add_argument("--stage", choices=STAGES, default="first")
-    parser.add_argument("--init", type=Path, help="exported checkpoint to start from")
     parser.add_argument("--minutes", type=float, default=90.0)
     parser.add_argument("--decay-from", type=float, default=0.45)
-    parser.add_argument("--lr", type=float, default=2.5e-3)
+    parser.add_argument("--lr", type=float, default=2.5e-3, help="of AdamW, outside the blocks")
+    parser.add_argument("--muon-lr", type=float, default=0.02, help="of Muon, inside the blocks")
     parser.add_argument("--keep", type=float, default=0.997, help="of the averaged weights")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=20261124)
     parser.add_argument("--save-minutes", type=float, default=3.0)
     parser.add_argument("--test-minutes", type=float, default=6.0)
-    parser.add_argument("--bf16", action="store_true", help="matrix products in bfloat16")
     parser.add_argument("--resume", action="store_true")
     run(parser.parse_args())
 

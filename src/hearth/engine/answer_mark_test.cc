@@ -68,7 +68,7 @@ double p_value(const std::vector<int32_t>& tokens, uint64_t key) {
 
 TEST(AnswerMark, IsFoundInTheTextByItsKeyAlone) {
   for (const double temperature : {1.5, 0.0}) {
-    TokenRequest r = request_of(temperature, 400);
+    TokenRequest r = request_of(temperature, 700);
     r.sampling.frequency_penalty =
         1;  // or the model, which does sums, says the same again and again
     const std::vector<int32_t> tokens = run(marked(r, 77));

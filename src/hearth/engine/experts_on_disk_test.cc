@@ -253,5 +253,23 @@ TEST(ExpertsOnDisk, ABackendThatKeepsAllExpertsSaysSo) {
   EXPECT_EQ(loaded.status().code(), Code::unsupported);
 }
 
+// --dtype is for what is in memory: experts stay in their file as they are, and the user is told.
+TEST(ExpertsOnDisk, KeepTheirStoredFormatUnderAnotherDtype) {
+  const std::string path = HEARTH_SOURCE_DIR "/assets/mini";
+  auto checkpoint = Checkpoint::open(path);
+  ASSERT_TRUE(checkpoint.has_value());
+  CpuBackend backend(1, *cpu::available_tables().front(), Activation::automatic,
+                     {.bytes = 4 << 20});
+  LoadOptions options;
+  options.experts_from_disk = true;
+  options.dtype = Format::q8_0;
+  const auto loaded = load_model(*checkpoint, backend, options);
+  ASSERT_TRUE(loaded.has_value()) << loaded.status().message();
+  ASSERT_EQ(loaded->notices.size(), 1u);
+  EXPECT_NE(loaded->notices[0].find("24 matrices of routed experts keep their stored format"),
+            std::string::npos)
+      << loaded->notices[0];
+}
+
 }  // namespace
 }  // namespace hearth

@@ -30,11 +30,4 @@ Status check_endpoint(const EndpointReplies& options);
 // brought it, waiting at the server included; its energy is not known.
 ReplySource endpoint_replies(EndpointReplies options);
 
-// A chat completion that is whole (no stream), with the thought apart: as `reasoning_content` or
-// `reasoning`, or before </think> where the server leaves it in the text. corrupt: it is none.
-Result<MadeReply> read_completion(std::string_view body);
-
-// The reason in the body of a refusal: error.message, or its first line, cut.
-std::string refusal_text(std::string_view body);
-
 }  // namespace hearth

@@ -1,6 +1,6 @@
 // Whatever a server answers is a reply or refused in one line.
 #include "hearth/base/check.h"
-#include "hearth/eval/endpoint.h"
+#include "hearth/eval/completion.h"
 #include "hearth/files/fuzz_tools.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,5 +1,6 @@
 // Replies of other servers as they come: thought and answer apart, refusals in one line.
 #include "hearth/eval/endpoint.h"
+#include "hearth/eval/completion.h"
 
 #include <gtest/gtest.h>
 

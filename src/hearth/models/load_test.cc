@@ -213,6 +213,31 @@ TEST_F(Directory, CodeInACheckpointIsNamedAndNotRun) {
   EXPECT_NE(notices_[0].find("never run"), std::string::npos) << notices_[0];
 }
 
+// A width of 37 fits no block: such a matrix stays as it is, and the user is told so.
+TEST_F(Directory, MatricesThatFitNoBlockKeepTheirFormat) {
+  auto checkpoint = Checkpoint::open(kGolden + "deepseek_v3_odd");
+  ASSERT_TRUE(checkpoint.has_value());
+  ReferenceBackend backend;
+  LoadOptions options;
+  options.dtype = Format::q8_0;
+  const auto loaded = load_model(*checkpoint, backend, options);
+  ASSERT_TRUE(loaded.has_value()) << loaded.status().message();
+  ASSERT_EQ(loaded->notices.size(), 1u);
+  EXPECT_NE(loaded->notices[0].find("not a multiple of the 32 elements of a q8_0 block"),
+            std::string::npos)
+      << loaded->notices[0];
+  int kept = 0;
+  loaded->model->visit_weights([&](const TensorSpec& spec, const Weight& weight) {
+    if (!is_matrix(spec.kind)) return;
+    const bool fits = weight.tensor.columns() % 32 == 0;
+    EXPECT_EQ(weight.tensor.format == Format::q8_0, fits) << spec.name;
+    kept += fits ? 0 : 1;
+  });
+  // Routers are never converted, so that nothing is said of them.
+  EXPECT_GT(std::stoi(loaded->notices[0]), 0);
+  EXPECT_LT(std::stoi(loaded->notices[0]), kept);
+}
+
 // GGUF files --------------------------------------------------------------------------------------
 
 TEST_F(Directory, AGgufOfNoArchitectureIsRefused) {

@@ -72,7 +72,7 @@ TEST(Watermark, IsFoundInWhatTheClientGot) {
 TEST(Watermark, ChoicesAndGrammarsAreMarked) {
   TestServer server({.loop = required(), .watermark = policy("require")});
   const HttpReply made = server.post(
-      "/v1/completions", R"({"prompt":"12+30=","max_tokens":300,"n":3,"seed":2,"temperature":1.5,)"
+      "/v1/completions", R"({"prompt":"12+30=","max_tokens":300,"n":3,"seed":2,"temperature":2,)"
                          R"("guided_regex":"[a-z0-9 ]{200,}","stop":["never said"]})");
   ASSERT_TRUE(made.pending) << made.body;
   const Json reply = parsed(wait_for(*made.pending));
