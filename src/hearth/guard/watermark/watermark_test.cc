@@ -186,6 +186,24 @@ TEST(Detector, TailsAreTheLaws) {
   EXPECT_NEAR(sidak(1e-12, 1000), 1e-9, 1e-14);
 }
 
+// Worked out together they are the same to the last bit, and what a source can't have marked by
+// says nothing.
+TEST(Detector, AllSchemesAtOnceAreEachAlone) {
+  Writer writer(17);
+  for (const bool dual_key : {false, true}) {
+    const auto keys = some_keys(20, 5, dual_key);
+    for (const size_t length : {size_t{3}, size_t{40}, size_t{300}}) {
+      const ExaminedText text(writer.write(even(1), length, &keys[0]), kWindowDefault);
+      for (const SourceKeys& k : keys) {
+        std::array<double, kSchemes> alone;
+        alone.fill(1);
+        for (const Scheme s : schemes_of(k)) alone[static_cast<size_t>(s)] = text.p_value(k, s);
+        EXPECT_EQ(text.p_values(k), alone);
+      }
+    }
+  }
+}
+
 TEST(Detector, ATextTooShortSaysNothing) {
   const auto keys = some_keys(2);
   for (const size_t length : {size_t{0}, size_t{1}, size_t{4}}) {
