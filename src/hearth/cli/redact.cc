@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hearth/base/mapped_file.h"
+#include "hearth/cli/core_files.h"
 #include "hearth/cli/verb.h"
 #include "hearth/files/atomic_file.h"
 #include "hearth/files/json.h"
@@ -130,6 +131,7 @@ void add_redact(CLI::App& app, Session& session) {
       std::string(session.say("Mask personal data of standard input, or restore it",
                               "遮盖标准输入中的个人信息，或将其还原")),
       "hearth redact --map secret.json <letter.txt | tee masked.txt", [options, &session] {
+        forbid_core_files();
         return options->restore.empty() ? redact(*options, session) : restore(*options, session);
       });
   auto* restoring = verb->add_option("--restore", options->restore,
