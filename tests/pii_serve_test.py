@@ -21,7 +21,7 @@ import time
 import unittest
 import unittest.mock
 
-from command import BINARY, hearth
+from command import BINARY, MINI, hearth
 from recorded import run_script
 from replicas import Gateway, Replica, ask, chat, seen_of
 from serve_client import ENDLESS, Server
@@ -272,6 +272,31 @@ class Redact(unittest.TestCase):
             self.assertIn(entity["token"], told["text"])
         self.assertEqual([e["type"] for e in told["entities"]],
                          ["MOBILE", "CN_ID", "EMAIL", "CREDIT_CARD", "MOBILE"])
+
+    def test_a_model_that_reads(self):
+        """The bundled one does sums: whatever it says of names, the rules' stay, and nothing is masked
+        that the text does not have; the same text gives the same answer."""
+        with tempfile.TemporaryDirectory() as folder:
+            policy, path = os.path.join(folder, "policy.json"), os.path.join(folder, "map.json")
+            pathlib.Path(policy).write_text('{"names": true}')
+            text = f"my name is David Johnson, {TEXT}\n" + "12+30=? " * 200
+            rules = json.loads(self.redact(text, "--policy", policy, "--json"))
+            done = hearth("redact", "--model-reader", MINI, "--map", path, "--json", text=text)
+            told = json.loads(done.stdout)
+            reader = told["reader"]
+            self.assertEqual(reader["passages"], 2)
+            self.assertEqual(done.stderr.count("\n"), min(reader["cut"], 1), done.stderr)
+            self.assertLessEqual(reader["names"] + reader["unfounded"], 64)
+            spans = [(e["start"], e["end"]) for e in told["entities"]]
+            for e in rules["entities"]:
+                self.assertTrue(any(s <= e["start"] and e["end"] <= t for s, t in spans), e)
+            self.assertEqual(self.redact(told["text"], "--restore", path), text)
+            again = hearth("redact", "--model-reader", MINI, "--json", text=text).stdout
+            self.assertEqual(json.loads(again), told)
+            pathlib.Path(policy).write_text('{"types": ["MOBILE"]}')
+            refused = hearth("redact", "--model-reader", MINI, "--policy", policy, text="", code=2)
+            self.assertIn("names", refused.stderr)
+            hearth("redact", "--model-reader", "/nowhere", text=text, code=2)
 
     def test_a_full_disk(self):
         with tempfile.TemporaryDirectory() as folder:
