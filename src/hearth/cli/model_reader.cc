@@ -23,7 +23,8 @@ class Reader {
   Result<pii::ReaderReply> ask(const std::string& question) {
     std::vector<TextRequest> requests(1);
     TRY_ASSIGN(requests[0], request_of(question));
-    TRY_ASSIGN(const std::vector<TextReply> replies, generate(model_, engine_, std::move(requests)));
+    TRY_ASSIGN(const std::vector<TextReply> replies,
+               generate(model_, engine_, std::move(requests)));
     return pii::ReaderReply{replies[0].text, replies[0].finish_reason == FinishReason::stop};
   }
 
@@ -37,8 +38,9 @@ class Reader {
     }
     const auto tokens = static_cast<int64_t>(request.prompt.ids.size());
     if (tokens > room_) {
-      return error(Code::invalid, "--model-reader: expected a passage of at most {} tokens, found {}",
-                   room_, tokens);
+      return error(Code::invalid,
+                   "--model-reader: expected a passage of at most {} tokens, found {}", room_,
+                   tokens);
     }
     request.sampling = model_.defaults();
     request.sampling.temperature = 0;

@@ -58,8 +58,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = all.substr(0, border);
   const std::string reply(all.substr(std::min(border + 1, all.size())));
   for (const bool whole : {true, false}) {
-    const auto read = read_names(
-        text, [&](const std::string&) -> Result<ReaderReply> { return ReaderReply{reply, whole}; });
+    const auto read = read_names(text, [&](const std::string&) -> Result<ReaderReply> {
+      return ReaderReply{reply, whole};
+    });
     CHECK(read.has_value());
     for (const KnownName& name : read->names) CHECK(!places_of(name.text, text).empty());
     check(text, read->names);

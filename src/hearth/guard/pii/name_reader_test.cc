@@ -33,8 +33,9 @@ std::string found(std::string_view text, const std::vector<KnownName>& known,
 
 // What a reader that always says the same has found in a text.
 NamesRead read_as(std::string_view text, const std::string& reply, bool whole = true) {
-  auto read = read_names(
-      text, [&](const std::string&) -> Result<ReaderReply> { return ReaderReply{reply, whole}; });
+  auto read = read_names(text, [&](const std::string&) -> Result<ReaderReply> {
+    return ReaderReply{reply, whole};
+  });
   CHECK(read.has_value());
   return *std::move(read);
 }
@@ -123,8 +124,8 @@ TEST(NameReader, WhatTheTextDoesNotHaveIsNotBelieved) {
     EXPECT_EQ(read.unfounded, 1) << name;
   }
   const NamesRead read = read_as(text, listed({" Ngozi Adeyemi\n", "钱钟书", "Ngozi Adeyemi"}));
-  EXPECT_EQ(read.names, (std::vector<KnownName>{{Type::person, "Ngozi Adeyemi"},
-                                                {Type::person, "钱钟书"}}));
+  EXPECT_EQ(read.names,
+            (std::vector<KnownName>{{Type::person, "Ngozi Adeyemi"}, {Type::person, "钱钟书"}}));
   EXPECT_EQ(read.unfounded, 0);
 }
 
@@ -178,7 +179,8 @@ TEST(KnownNames, JoinWhatTheRulesFind) {
             "ADDRESS:Plot 9, Ikoyi (tel MOBILE:13800138000 ADDRESS:Lagos");
 }
 
-// Whatever a reader names: what the rules find stays masked, what it names is, and nothing overlaps.
+// Whatever a reader names: what the rules find stays masked, what it names is, and nothing
+// overlaps.
 TEST(KnownNames, TakeNothingAway) {
   const std::string text =
       "Mr. Wijtze (张伟先生, 住在北京市海淀区中关村大街27号楼3层) wrote to jane@example.org from "
