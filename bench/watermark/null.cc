@@ -21,9 +21,11 @@ namespace {
 
 constexpr size_t kTokens = 200;
 constexpr std::array<double, 4> kLevels = {1e-2, 1e-3, 1e-4, 1e-5};
-constexpr std::array kSchemes = {Scheme::race, Scheme::green, Scheme::draft, Scheme::both};
+constexpr std::array<Scheme, kSchemes> kOrder = {Scheme::race, Scheme::green, Scheme::draft,
+                                                 Scheme::both};
 
-using Counts = std::array<std::array<int64_t, kLevels.size()>, kSchemes.size()>;
+// By scheme and level.
+using Counts = std::array<std::array<int64_t, kLevels.size()>, kSchemes>;
 
 std::vector<std::vector<int32_t>> passages_of(const Tokenizer& tokenizer, char** files, int count,
                                               size_t passages_max) {
@@ -48,9 +50,9 @@ Counts count(const std::vector<std::vector<int32_t>>& passages, std::span<const 
   for (const std::vector<int32_t>& passage : passages) {
     const ExaminedText text(passage, kWindowDefault);
     for (const SourceKeys& k : keys) {
-      for (size_t s = 0; s < kSchemes.size(); ++s) {
-        const double p = text.p_value(k, kSchemes[s]);
-        for (size_t l = 0; l < kLevels.size(); ++l) counts[s][l] += p <= kLevels[l] ? 1 : 0;
+      const std::array<double, kSchemes> p = text.p_values(k);
+      for (size_t s = 0; s < kSchemes; ++s) {
+        for (size_t l = 0; l < kLevels.size(); ++l) counts[s][l] += p[s] <= kLevels[l] ? 1 : 0;
       }
     }
   }
@@ -70,14 +72,15 @@ double attained(const std::vector<std::vector<int32_t>>& passages, double level)
 }
 
 void print(const Counts& counts, const std::vector<std::vector<int32_t>>& passages, double pairs) {
-  for (size_t s = 0; s < kSchemes.size(); ++s) {
+  for (const Scheme scheme : kOrder) {
+    const auto& below = counts[static_cast<size_t>(scheme)];
     for (size_t l = 0; l < kLevels.size(); ++l) {
-      const bool steps = kSchemes[s] == Scheme::green;
+      const bool steps = scheme == Scheme::green;
       const boost::math::binomial_distribution<double> law(
           pairs, steps ? attained(passages, kLevels[l]) : kLevels[l]);
       fmt::print("{:<6} p <= {:.0e}: {:>8} of {:.0f}, rate {:.3g}, band {:.0f} to {:.0f}\n",
-                 scheme_name(kSchemes[s]), kLevels[l], counts[s][l], pairs,
-                 static_cast<double>(counts[s][l]) / pairs, quantile(law, 0.005),
+                 scheme_name(scheme), kLevels[l], below[l], pairs,
+                 static_cast<double>(below[l]) / pairs, quantile(law, 0.005),
                  quantile(complement(law, 0.005)));
     }
   }

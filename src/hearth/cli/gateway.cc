@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "hearth/cli/core_files.h"
 #include "hearth/cli/verb.h"
 #include "hearth/files/json.h"
 #include "hearth/serve/gateway/gateway.h"
@@ -74,8 +75,7 @@ Status run_gateway(Options& options, const Session& session) {
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);  // a core file would hold somebody's conversation
+  forbid_core_files();
   TRY_ASSIGN(const std::unique_ptr<Gate> gate, Gate::open(options.gate));
   RequestLog log(options.log_json, !options.quiet);
   options.http.body_bytes_max = options.body_megabytes * kMegabyte;

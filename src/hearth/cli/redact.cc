@@ -9,9 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "hearth/base/mapped_file.h"
+#include "hearth/cli/core_files.h"
+#include "hearth/cli/model_reader.h"
 #include "hearth/cli/verb.h"
 #include "hearth/files/atomic_file.h"
 #include "hearth/files/json.h"
+#include "hearth/guard/pii/known_names.h"
 #include "hearth/guard/pii/map_file.h"
 #include "hearth/guard/pii/masker.h"
 #include "hearth/guard/pii/policy.h"
@@ -25,7 +28,7 @@ constexpr int64_t kMapBytesMax = int64_t{1} << 30;
 constexpr size_t kPiece = 1 << 16;
 
 struct Options {
-  std::string map, restore, policy;
+  std::string map, restore, policy, reader;
 };
 
 Result<std::string> read_input() {
@@ -87,17 +90,44 @@ Status write_map_file(const std::string& path, const pii::Vault& vault) {
   return write_whole(path, pii::write_map(vault), S_IRUSR | S_IWUSR);
 }
 
-Status redact(const Options& options, const Session& session) {
+// Who asks for a reader wants names; a policy may still say which.
+Result<pii::DetectOptions> detect_options(const Options& options) {
   pii::DetectOptions detect;
-  if (!options.policy.empty()) {
-    TRY_ASSIGN(detect, pii::read_policy(options.policy));
+  if (options.policy.empty()) {
+    if (!options.reader.empty()) detect.types = pii::TypeSet::all();
+    return detect;
   }
+  TRY_ASSIGN(detect, pii::read_policy(options.policy));
+  if (!options.reader.empty() && !detect.types.has(pii::Type::person) &&
+      !detect.types.has(pii::Type::address)) {
+    return error(Code::invalid,
+                 "{}: for --model-reader expected a policy with \"names\": true, found one without",
+                 options.policy);
+  }
+  return detect;
+}
+
+Json reader_json(const pii::NamesRead& read) {
+  return {{"passages", read.passages},
+          {"cut", read.cut},
+          {"names", read.names.size()},
+          {"unfounded", read.unfounded}};
+}
+
+Status redact(const Options& options, const Session& session) {
+  TRY_ASSIGN(const pii::DetectOptions detect, detect_options(options));
   TRY_ASSIGN(const std::string text, read_input());
+  pii::NamesRead read;
+  if (!options.reader.empty()) {
+    TRY_ASSIGN(read, read_names_by_model(options.reader, text, session));
+  }
   const std::string_view texts[] = {text};
-  TRY_ASSIGN(const pii::Masked masked, pii::mask(texts, detect));
+  TRY_ASSIGN(const pii::Masked masked, pii::mask(texts, detect, read.names));
   if (!options.map.empty()) TRY(write_map_file(options.map, *masked.vault));
-  if (session.json) return print_json(masked_json(text, masked.texts[0]));
-  return print(masked.texts[0].text);
+  if (!session.json) return print(masked.texts[0].text);
+  Json out = masked_json(text, masked.texts[0]);
+  if (!options.reader.empty()) out["reader"] = reader_json(read);
+  return print_json(out);
 }
 
 // As it comes, so that it may stand behind a model in a pipe.
@@ -130,6 +160,7 @@ void add_redact(CLI::App& app, Session& session) {
       std::string(session.say("Mask personal data of standard input, or restore it",
                               "遮盖标准输入中的个人信息，或将其还原")),
       "hearth redact --map secret.json <letter.txt | tee masked.txt", [options, &session] {
+        forbid_core_files();
         return options->restore.empty() ? redact(*options, session) : restore(*options, session);
       });
   auto* restoring = verb->add_option("--restore", options->restore,
@@ -138,6 +169,9 @@ void add_redact(CLI::App& app, Session& session) {
                    "write here which token stands for which value (readable by you alone)")
       ->excludes(restoring);
   verb->add_option("--policy", options->policy, "JSON file: which types, from which score on")
+      ->excludes(restoring);
+  verb->add_option("--model-reader", options->reader,
+                   "a model that reads names and addresses, too, beside the rules: as --model")
       ->excludes(restoring);
 }
 

@@ -1,5 +1,4 @@
 // hearth serve: the server of one model, OpenAI-compatible over HTTP, and over gRPC beside it.
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -7,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "hearth/cli/core_files.h"
 #include "hearth/cli/machine_options.h"
 #include "hearth/cli/serve_memory.h"
 #include "hearth/cli/serve_options.h"
@@ -153,14 +153,6 @@ void raise_file_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-// A core file would hold somebody's conversation. The limit alone doesn't hold where the system
-// hands dumps to a program (core(5)): systemd-coredump, apport.
-void forbid_core_files() {
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 struct Ports {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hearth/base/check.h"
+#include "hearth/guard/pii/known_names.h"
 
 namespace hearth::pii {
 namespace {
@@ -35,10 +36,10 @@ std::string nonce_for(std::span<const std::string_view> texts) {
   }
 }
 
-Result<MaskedText> mask_one(std::string_view text, const DetectOptions& options, Vault& vault) {
+Result<MaskedText> mask_one(std::string_view text, const std::vector<Entity>& found, Vault& vault) {
   MaskedText out;
   size_t at = 0;
-  for (const Entity& entity : detect(text, options)) {
+  for (const Entity& entity : found) {
     const std::string_view value = text.substr(entity.start, entity.end - entity.start);
     TRY_ASSIGN(const std::string_view token, vault.token_of(entity.type, value));
     out.text += text.substr(at, entity.start - at);
@@ -53,10 +54,15 @@ Result<MaskedText> mask_one(std::string_view text, const DetectOptions& options,
 }  // namespace
 
 Result<Masked> mask(std::span<const std::string_view> texts, const DetectOptions& options) {
+  return mask(texts, options, {});
+}
+
+Result<Masked> mask(std::span<const std::string_view> texts, const DetectOptions& options,
+                    std::span<const KnownName> known) {
   Masked out;
   const auto vault = std::make_shared<Vault>(nonce_for(texts));
   for (std::string_view text : texts) {
-    TRY_ASSIGN(MaskedText masked, mask_one(text, options, *vault));
+    TRY_ASSIGN(MaskedText masked, mask_one(text, detect(text, options, known), *vault));
     out.texts.push_back(std::move(masked));
   }
   out.vault = vault;

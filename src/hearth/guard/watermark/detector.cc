@@ -96,6 +96,20 @@ double ExaminedText::p_value(const SourceKeys& keys, Scheme scheme) const {
   return 1;
 }
 
+std::array<double, kSchemes> ExaminedText::p_values(const SourceKeys& keys) const {
+  std::array<double, kSchemes> out;
+  out.fill(1);
+  const auto of = [&](Scheme scheme) -> double& { return out[static_cast<size_t>(scheme)]; };
+  const double race = race_sum(keys.race);
+  of(Scheme::race) = race_p_value(places(), race);
+  of(Scheme::green) = green_p_value(places(), greens(keys.green));
+  if (!keys.draft) return out;
+  const double draft = race_sum(*keys.draft);
+  of(Scheme::draft) = race_p_value(places(), draft);
+  of(Scheme::both) = race_p_value(2 * places(), race + draft);
+  return out;
+}
+
 Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> sources) {
   CHECK(!sources.empty());
   const ExaminedText text(tokens, sources[0].window);
@@ -105,9 +119,10 @@ Detection detect(std::span<const int32_t> tokens, std::span<const SourceKeys> so
   int64_t tests = 0;
   for (const SourceKeys& keys : sources) {
     CHECK_EQ(keys.window, sources[0].window);
+    const std::array<double, kSchemes> p_values = text.p_values(keys);
     for (const Scheme scheme : schemes_of(keys)) {
       ++tests;
-      const double p_value = text.p_value(keys, scheme);
+      const double p_value = p_values[static_cast<size_t>(scheme)];
       if (p_value >= best.p_value) continue;
       best.p_value = p_value;
       best.source = keys.source;

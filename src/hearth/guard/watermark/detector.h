@@ -12,6 +12,8 @@
 // (Sidak), which holds for sums that grow together, too.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -27,6 +29,7 @@ namespace hearth::watermark {
 inline constexpr double kLevelDefault = 1e-3;
 
 enum class Scheme : uint8_t { race, green, draft, both };
+inline constexpr size_t kSchemes = 4;
 std::string_view scheme_name(Scheme scheme);
 // Those that a source may have marked by.
 std::span<const Scheme> schemes_of(const SourceKeys& keys);
@@ -49,6 +52,9 @@ class ExaminedText {
   int64_t places() const { return static_cast<int64_t>(places_.size()); }
   // Of one source under one scheme, uncorrected; `draft` and `both`: of one with two keys.
   double p_value(const SourceKeys& keys, Scheme scheme) const;
+  // The same under every scheme, by its number, each sum worked out once; 1: not one of the
+  // source's.
+  std::array<double, kSchemes> p_values(const SourceKeys& keys) const;
 
  private:
   struct Place {

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "hearth/guard/watermark/contexts.h"
@@ -51,6 +53,27 @@ inline std::vector<Choice> even(double nats) {
 // Most places leave no choice and few leave two nats, as in code or in arithmetic; this on average.
 inline std::vector<Choice> uneven(double nats) {
   return {{1 - nats / 2, {1.0}}, {nats / 2, zipf(64, 2)}};
+}
+
+// Word by word by a dictionary: the order stays, no token does.
+inline std::vector<int32_t> translate(std::vector<int32_t> tokens) {
+  for (int32_t& id : tokens) id ^= 0x4000;
+  return tokens;
+}
+
+// Of the places of `now` that have `window` tokens before them, the share that has the same token
+// behind the same ones in `before`: only there a mark can have stayed.
+inline double kept_places(std::span<const int32_t> before, std::span<const int32_t> now,
+                          size_t window) {
+  std::set<std::vector<int32_t>> known;
+  const auto at = [&](std::span<const int32_t> text, size_t i) {
+    return std::vector<int32_t>(text.begin() + static_cast<std::ptrdiff_t>(i),
+                                text.begin() + static_cast<std::ptrdiff_t>(i + window + 1));
+  };
+  for (size_t i = 0; i + window < before.size(); ++i) known.insert(at(before, i));
+  size_t kept = 0, all = 0;
+  for (size_t i = 0; i + window < now.size(); ++i, ++all) kept += known.count(at(now, i));
+  return all > 0 ? static_cast<double>(kept) / static_cast<double>(all) : 0;
 }
 
 // Writes texts over a vocabulary of `kVocabulary`: at each place other tokens are the likely ones.
@@ -99,6 +122,27 @@ class Writer {
       const auto what = unit() < share ? 1 + random_() % 3 : 0;
       if (what != 0 && what != 2) out.push_back(static_cast<int32_t>(random_() % kVocabulary));
       if (what == 0 || what == 3) out.push_back(id);
+    }
+    return out;
+  }
+
+  // As somebody would say it again: in each sentence of `kSentence` tokens the phrases, `phrase`
+  // tokens on average, come in any order, and a share `other` of the tokens is another one.
+  static constexpr size_t kSentence = 24;
+  std::vector<int32_t> paraphrase(std::span<const int32_t> tokens, double phrase, double other) {
+    std::vector<int32_t> out;
+    for (size_t at = 0; at < tokens.size(); at += kSentence) {
+      const auto sentence = tokens.subspan(at, std::min(kSentence, tokens.size() - at));
+      std::vector<std::vector<int32_t>> phrases(1);
+      for (const int32_t id : sentence) {
+        if (!phrases.back().empty() && unit() < 1 / phrase) phrases.emplace_back();
+        phrases.back().push_back(id);
+      }
+      for (size_t i = phrases.size(); i > 1; --i) std::swap(phrases[i - 1], phrases[random_() % i]);
+      for (const auto& p : phrases) out.insert(out.end(), p.begin(), p.end());
+    }
+    for (int32_t& id : out) {
+      if (unit() < other) id = static_cast<int32_t>(random_() % kVocabulary);
     }
     return out;
   }

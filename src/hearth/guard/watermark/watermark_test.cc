@@ -186,6 +186,24 @@ TEST(Detector, TailsAreTheLaws) {
   EXPECT_NEAR(sidak(1e-12, 1000), 1e-9, 1e-14);
 }
 
+// Worked out together they are the same to the last bit, and what a source can't have marked by
+// says nothing.
+TEST(Detector, AllSchemesAtOnceAreEachAlone) {
+  Writer writer(17);
+  for (const bool dual_key : {false, true}) {
+    const auto keys = some_keys(20, 5, dual_key);
+    for (const size_t length : {size_t{3}, size_t{40}, size_t{300}}) {
+      const ExaminedText text(writer.write(even(1), length, &keys[0]), kWindowDefault);
+      for (const SourceKeys& k : keys) {
+        std::array<double, kSchemes> alone;
+        alone.fill(1);
+        for (const Scheme s : schemes_of(k)) alone[static_cast<size_t>(s)] = text.p_value(k, s);
+        EXPECT_EQ(text.p_values(k), alone);
+      }
+    }
+  }
+}
+
 TEST(Detector, ATextTooShortSaysNothing) {
   const auto keys = some_keys(2);
   for (const size_t length : {size_t{0}, size_t{1}, size_t{4}}) {
@@ -291,6 +309,33 @@ TEST(Detector, EditsWeakenAndDontBreakIt) {
   EXPECT_GE(found_share(even(1), 200, 0.1, 1e-2), kNinetyNine);
   EXPECT_GE(found_share(even(1), 600, 0.2, 1e-2), kNinetyNine);
   EXPECT_GE(found_share(even(1), 900, 0.3, 1e-2), 0.9);
+}
+
+// What stays of a mark is what stays of the order of the words; where nothing does, the detector
+// says no more than of a text that nobody marked.
+TEST(Detector, ParaphrasesWeakenItAndTranslationsLeaveNothing) {
+  Writer writer(23);
+  constexpr int kTexts = 400;
+  int retold = 0, scrambled = 0, translated = 0;
+  for (int t = 0; t < kTexts; ++t) {
+    const SourceKeys keys = some_keys(1, static_cast<uint64_t>(t))[0];
+    const std::vector<int32_t> text = writer.write(even(1), 404, &keys);
+    const auto found = [&](const std::vector<int32_t>& now) {
+      return ExaminedText(now, keys.window).p_value(keys, Scheme::race) <= 1e-2 ? 1 : 0;
+    };
+    const std::vector<int32_t> loosely = writer.paraphrase(text, 12, 0);
+    EXPECT_EQ(loosely.size(), text.size());
+    retold += found(loosely);
+    const std::vector<int32_t> closely = writer.paraphrase(text, 1, 0);
+    EXPECT_LT(kept_places(text, closely, 4), kept_places(text, loosely, 4));
+    scrambled += found(closely);
+    EXPECT_EQ(kept_places(text, translate(text), 4), 0);
+    translated += found(translate(text));
+  }
+  EXPECT_GE(retold, kNinetyNine * kTexts);
+  const double chance = band(kTexts, 1e-2, 5e-4).second;
+  EXPECT_LE(scrambled, chance);
+  EXPECT_LE(translated, chance);
 }
 
 // Two keys need more text: each token is evidence under one of them, and noise under the other.
