@@ -38,10 +38,10 @@ page-test: build  ## the chat page in a headless Chromium, which is installed wh
 	@tools/install-deps tools/apt-packages-page.txt
 	@for part in page_markdown page page_trouble; do python3 tests/$${part}_test.py build/hearth .; done
 
-client-test: build  ## the official openai client, and a gRPC client that knows reflection alone
+client-test: build  ## the official openai client, a gRPC client that knows reflection alone, an S3 store
 	@tools/client-env build/clients
 	@python=build/clients/bin/python; test -x $$python || python=python3; \
-	  for part in openai_client openai_helpers grpc_client; do $$python tests/$${part}_test.py build/hearth .; done
+	  for part in openai_client openai_helpers grpc_client s3_moto; do $$python tests/$${part}_test.py build/hearth .; done
 
 test-all:  ## all that `make test` runs, and the chat page's tests in a browser
 	@tools/install-deps tools/apt-packages-page.txt

@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 """What loading takes at most: with --dtype int8 the eight-bit size and the largest tensor, and no second
-copy of the file. Usage: tests/memory_test.py BINARY REPO. Standard library only."""
+copy of the file. And what becomes of weights that are mapped when somebody changes their file.
+Usage: tests/memory_test.py BINARY REPO. Standard library only."""
 
+import contextlib
+import http.client
 import json
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 import unittest
 
-from command import BINARY, as_json, hearth
+from command import BINARY, MINI, as_json, hearth
 from recorded import run_script
+from serve_client import Server
 
 # Code, libraries, stacks and scratch of two threads, a KV cache of 64 tokens and the activations of one
 # step: 35 MB on two cores with AVX-512.
@@ -53,6 +58,42 @@ class Memory(unittest.TestCase):
             # The bound would not hold for the stored size, nor for both.
             self.assertGreater(stored, eight_bit + largest + PROCESS_BYTES)
             self.assertGreater(peak, eight_bit // 2)  # the weights are there
+
+
+class SharedFiles(unittest.TestCase):
+    """A server whose weights stay in a file that others can reach, as on NFS or CephFS."""
+
+    def setUp(self):
+        self.model = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "model"
+        shutil.copytree(MINI, self.model)
+        self.weights = self.model / "model.safetensors"
+
+    def ask(self, server: Server) -> str:
+        _, _, body = server.ask("POST", "/v1/chat/completions", {
+            "messages": [{"role": "user", "content": "48291+7734=?"}], "temperature": 0})
+        return body["choices"][0]["message"]["content"].strip()[-6:]
+
+    def test_a_file_that_is_cut_ends_the_server_in_one_line(self):
+        server = Server("--weights", "mapped", model=str(self.model))
+        self.addCleanup(server.log.close)
+        self.addCleanup(server.process.stdout.close)
+        self.addCleanup(server.process.kill)
+        self.assertEqual(self.ask(server), "=56025")
+        os.truncate(self.weights, 0)
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            self.ask(server)
+        self.assertEqual(server.process.wait(timeout=60), 1)
+        lines = server.logged().splitlines()
+        self.assertEqual([line for line in lines if line.startswith("hearth: ")],
+                         ["hearth: a file of the model was truncated or became unreadable while in use"])
+
+    def test_a_file_that_is_replaced_whole_changes_nothing(self):
+        with Server("--weights", "mapped", model=str(self.model)) as server:
+            self.assertEqual(self.ask(server), "=56025")
+            new = self.model / "new"
+            new.write_bytes(bytes(self.weights.stat().st_size))
+            new.rename(self.weights)
+            self.assertEqual(self.ask(server), "=56025")
 
 
 if __name__ == "__main__":

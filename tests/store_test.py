@@ -105,7 +105,7 @@ class Pull(StoreTest):
         self.refused("Q5", args=("pull", "hf://acme/g:Q5", "--accept-licence"))
 
     def test_wrong_references(self):
-        for ref in ("nothing", "hf://a", "hf://../../etc/passwd", "s3://bucket/key", "hf://a/b:x/y"):
+        for ref in ("nothing", "hf://a", "hf://../../etc/passwd", "ftp://bucket/key", "hf://a/b:x/y"):
             self.refused(args=("pull", ref, "--accept-licence"))
         self.refused("404", args=("pull", "hf://no/body", "--accept-licence"))
         self.assertEqual(list((self.folder / "hearth").rglob("*.partial")), [])

@@ -74,7 +74,7 @@ Result<store::ModelRef> reference_of(const Options& options) {
   if (options.from == "hf") hub = store::HubKind::hugging_face;
   if (options.from == "modelscope") hub = store::HubKind::modelscope;
   TRY_ASSIGN(store::ModelRef ref, store::parse_model_ref(options.reference, hub));
-  if (!options.from.empty()) ref.hub = hub;
+  if (!options.from.empty() && ref.hub != store::HubKind::s3) ref.hub = hub;
   return ref;
 }
 
@@ -85,7 +85,7 @@ Status pull_model(const Options& options, const Session& session) {
     return error(Code::invalid, "expected HEARTH_HOME or HOME to say where the store is");
   }
   const InterruptGuard interrupt;
-  const store::Hub hub = hub_of(ref.hub);
+  const store::Hub hub = hub_of(ref.hub, options.transfer.s3_endpoint);
   store::HttpClient client(http_options(options.transfer, interrupt));
   TransferProgress progress(session.say("downloading", "下载中"), 0, 0);
   const store::TransferOptions transfer = transfer_options(options.transfer);
@@ -129,15 +129,16 @@ Status pull_model(const Options& options, const Session& session) {
 
 void add_pull(CLI::App& app, Session& session) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb =
-      add_verb(app, session, "pull",
-               std::string(session.say("Download a model, verified, or go on with one",
-                                       "下载并校验模型，可断点续传")),
-               "hearth pull deepseek-r1:1.5b\n  hearth pull hf://unsloth/DeepSeek-R1-GGUF:UD-IQ1_S",
-               [options, &session] { return pull_model(*options, session); });
+  CLI::App* verb = add_verb(
+      app, session, "pull",
+      std::string(session.say("Download a model, verified, or go on with one",
+                              "下载并校验模型，可断点续传")),
+      "hearth pull deepseek-r1:1.5b\n  hearth pull hf://unsloth/DeepSeek-R1-GGUF:UD-IQ1_S\n"
+      "  hearth pull s3://models/r1-7b --s3-endpoint https://ceph.example:8443",
+      [options, &session] { return pull_model(*options, session); });
   verb->add_option("REF", options->reference,
-                   "a name (hearth ls --catalogue), hf://ORG/REPO[@REVISION][:GGUF], or "
-                   "modelscope://ORG/REPO")
+                   "a name (hearth ls --catalogue), hf://ORG/REPO[@REVISION][:GGUF], "
+                   "modelscope://ORG/REPO, or s3://BUCKET/PREFIX")
       ->required();
   verb->add_option("--from", options->from,
                    "the hub: hf or modelscope; else as the reference or HEARTH_HUB says, or hf")

@@ -91,17 +91,29 @@ Result<store::HubKind> default_hub() {
   return error(Code::invalid, "HEARTH_HUB: expected hf or modelscope, found `{}`", name);
 }
 
-store::Hub hub_of(store::HubKind kind) {
+store::Hub hub_of(store::HubKind kind, const std::string& s3_endpoint) {
   store::Hub hub;
   hub.kind = kind;
+  if (kind == store::HubKind::s3) {
+    store::S3Keys& keys = hub.access.s3.emplace();
+    keys.region = first_of({variable("AWS_REGION"), variable("AWS_DEFAULT_REGION"), "us-east-1"});
+    keys.key_id = variable("AWS_ACCESS_KEY_ID");
+    keys.secret = variable("AWS_SECRET_ACCESS_KEY");
+    keys.session = variable("AWS_SESSION_TOKEN");
+    hub.endpoint = without_slash(
+        first_of({s3_endpoint, variable("AWS_ENDPOINT_URL_S3"), variable("AWS_ENDPOINT_URL"),
+                  fmt::format("https://s3.{}.amazonaws.com", keys.region)}));
+    return hub;
+  }
   if (kind == store::HubKind::modelscope) {
     hub.endpoint =
         without_slash(first_of({variable("MODELSCOPE_ENDPOINT"), std::string(kModelScope)}));
     return hub;
   }
   hub.endpoint = without_slash(first_of({variable("HF_ENDPOINT"), std::string(kHuggingFace)}));
-  hub.token = as_token(variable("HF_TOKEN"));
-  if (hub.token.empty() && hub.endpoint == kHuggingFace) hub.token = as_token(stored_token());
+  std::string& token = hub.access.token;
+  token = as_token(variable("HF_TOKEN"));
+  if (token.empty() && hub.endpoint == kHuggingFace) token = as_token(stored_token());
   return hub;
 }
 

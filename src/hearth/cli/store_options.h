@@ -20,8 +20,10 @@ store::Places store_places();
 Result<store::HubKind> default_hub();
 
 // HF_ENDPOINT, MODELSCOPE_ENDPOINT; HF_TOKEN goes to the endpoint, a token that was stored by
-// Hugging Face's tools to huggingface.co alone.
-store::Hub hub_of(store::HubKind kind);
+// Hugging Face's tools to huggingface.co alone. Of S3 `s3_endpoint`, else AWS_ENDPOINT_URL_S3,
+// AWS_ENDPOINT_URL, else Amazon's of AWS_REGION (AWS_DEFAULT_REGION, us-east-1); keys from
+// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
+store::Hub hub_of(store::HubKind kind, const std::string& s3_endpoint);
 
 // A path stays what it is; then `mini`, the bundled model; then what the stores have. not_found: a
 // reference or a name of the catalogue that is not here yet.

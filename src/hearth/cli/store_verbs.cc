@@ -19,6 +19,14 @@ void declare_transfer(CLI::App& verb, TransferFlags& flags) {
                   "seconds below 1 KiB/s after which a connection is given up")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
+  verb.add_option("--connections", flags.connections,
+                  "how many ranges of a file an S3 store is asked for at once")
+      ->check(CLI::Range(1, 32))
+      ->capture_default_str();
+  verb.add_option(
+      "--s3-endpoint", flags.s3_endpoint,
+      "the address of the S3 store, {bucket} in it where buckets are names of hosts; else "
+      "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or Amazon's");
 }
 
 store::HttpOptions http_options(const TransferFlags& flags, const InterruptGuard& interrupt) {
@@ -32,6 +40,7 @@ store::HttpOptions http_options(const TransferFlags& flags, const InterruptGuard
 store::TransferOptions transfer_options(const TransferFlags& flags) {
   store::TransferOptions out;
   out.retries = flags.retries;
+  out.connections = flags.connections;
   return out;
 }
 
@@ -220,8 +229,9 @@ class Verification {
     const InterruptGuard interrupt;
     store::HttpClient client(http_options(options_.transfer, interrupt));
     TransferProgress progress(session_.say("repairing", "修复中"), 0, bytes);
-    return store::repair(models_.places(), client, hub_of(ref.hub), ref, *own_, report.damages,
-                         transfer_options(options_.transfer), progress.events());
+    return store::repair(models_.places(), client, hub_of(ref.hub, options_.transfer.s3_endpoint),
+                         ref, *own_, report.damages, transfer_options(options_.transfer),
+                         progress.events());
   }
 
   Status tell(const store::StoredModel& model, const store::VerifyReport& report, bool repaired) {

@@ -15,6 +15,8 @@ namespace hearth::cli {
 struct TransferFlags {
   int retries = 5;
   int stall_seconds = 30;
+  int connections = 4;
+  std::string s3_endpoint;
 };
 
 void declare_transfer(CLI::App& verb, TransferFlags& flags);

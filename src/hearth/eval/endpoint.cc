@@ -38,7 +38,7 @@ class Asker {
   Result<MadeReply> ask(const EvalItem& item, uint64_t seed) {
     store::HttpRequest request;
     request.url = options_.url + "/chat/completions";
-    request.token = options_.key;
+    request.access.token = options_.key;
     request.json = question_json(options_, item, seed);
     std::string body;
     Clock::time_point sent;

@@ -24,6 +24,14 @@ struct TransferEvents {
 struct TransferOptions {
   int retries = 5;           // in a row without a megabyte of progress
   double retry_seconds = 1;  // before the first; twice as long before each next
+  int connections = 4;       // at once, for one file of an S3 store
+};
+
+// Where a file is, and who asks for it.
+struct RemoteFile {
+  std::string url;
+  Access access = {};
+  std::string etag = "";  // of an S3 store: no other content is taken
 };
 
 // Runs `attempt` until it succeeds, fails for good, or has failed too often. `progress` says how
@@ -33,19 +41,23 @@ Status with_retries(const HttpClient& client, const TransferOptions& options,
                     const std::function<HttpOutcome()>& attempt,
                     const std::function<int64_t()>& progress);
 
-// `folder`: of the model's version; `file.path` lies below it.
-Result<FileRecord> download_file(HttpClient& client, const std::string& url,
-                                 const std::string& token, const RepoFile& file,
+// `folder`: of the model's version; `file.path` lies below it. With an ETag by ranges, several on
+// their way at once (ranges.h), else in one piece.
+Result<FileRecord> download_file(HttpClient& client, const RemoteFile& remote, const RepoFile& file,
                                  const StoreFolder& folder, const TransferOptions& options,
                                  const TransferEvents& events);
 
 // How many bytes of a file are there already: of a partial one, too.
 int64_t bytes_present(const StoreFolder& folder, const RepoFile& file);
 
-// One range of a file into memory; its length is checked, its content not.
-Result<std::string> download_range(HttpClient& client, const std::string& url,
-                                   const std::string& token, int64_t begin, int64_t bytes,
-                                   int64_t total, const TransferOptions& options,
+// One range of a file into memory; its length is checked, of its content only the ETag, if there is
+// one.
+Result<std::string> download_range(HttpClient& client, const RemoteFile& remote, int64_t begin,
+                                   int64_t bytes, int64_t total, const TransferOptions& options,
                                    const TransferEvents& events);
+
+// All of a small text. corrupt: it is longer than `bytes_max`.
+Result<std::string> download_text(HttpClient& client, const RemoteFile& remote, int64_t bytes_max,
+                                  const TransferOptions& options, const TransferEvents& events);
 
 }  // namespace hearth::store

@@ -4,6 +4,7 @@
 
 #include "hearth/files/outside_bytes.h"
 #include "hearth/store/http_headers.h"
+#include "hearth/store/s3_replies.h"
 
 #ifdef HEARTH_HTTP
 #include <curl/curl.h>
@@ -21,6 +22,9 @@ constexpr int64_t kOtherBodyMax = 256 << 10;  // of a reply that is not what was
 constexpr size_t kSaidBytes = 4 << 10;        // of it, that the caller is told
 constexpr long kBufferBytes = 512 << 10;
 constexpr long kStallBytesPerSecond = 1024;
+// SHA-256 of nothing, the body of each GET: S3 wants it told and signed.
+constexpr std::string_view kNoBody =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -222,6 +226,36 @@ void set_bounds(CURL* curl, const HttpOptions& options) {
   }
 }
 
+// libcurl signs the method, the path, the query as it stands, and all headers that are added.
+void sign(CURL* curl, const S3Keys& keys, Headers& headers) {
+  if (keys.key_id.empty()) return;
+  curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, fmt::format("aws:amz:{}:s3", keys.region).c_str());
+  curl_easy_setopt(curl, CURLOPT_USERNAME, keys.key_id.c_str());
+  curl_easy_setopt(curl, CURLOPT_PASSWORD, keys.secret.c_str());
+  headers.add(fmt::format("x-amz-content-sha256: {}", kNoBody));
+  if (!keys.session.empty()) headers.add("x-amz-security-token: " + keys.session);
+}
+
+// Who asks for what.
+void set_request(CURL* curl, const HttpRequest& request, bool with_token, Headers& headers) {
+  if (with_token) headers.add("Authorization: Bearer " + request.access.token);
+  if (request.access.s3) sign(curl, *request.access.s3, headers);
+  if (request.until > 0) {
+    headers.add(fmt::format("Range: bytes={}-{}", request.from, request.until - 1));
+  } else if (request.from > 0) {
+    headers.add(fmt::format("Range: bytes={}-", request.from));
+  }
+  if (request.from > 0 && !request.if_range.empty()) headers.add("If-Range: " + request.if_range);
+  if (!request.if_match.empty()) headers.add("If-Match: " + request.if_match);
+  if (!request.json.empty()) {
+    headers.add("Content-Type: application/json");
+    headers.add("Expect:");  // one round trip less: nobody asks whether the body may come
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.json.size()));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.json.data());
+  }
+}
+
 }  // namespace
 
 // One request; the address of a redirect, or none when the reply came.
@@ -232,20 +266,7 @@ Result<std::optional<std::string>> HttpClient::State::hop(const std::string& url
   set_bounds(curl, options);
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   Headers headers;
-  if (with_token) headers.add("Authorization: Bearer " + request.token);
-  if (request.until > 0) {
-    headers.add(fmt::format("Range: bytes={}-{}", request.from, request.until - 1));
-  } else if (request.from > 0) {
-    headers.add(fmt::format("Range: bytes={}-", request.from));
-  }
-  if (request.from > 0 && !request.if_range.empty()) headers.add("If-Range: " + request.if_range);
-  if (!request.json.empty()) {
-    headers.add("Content-Type: application/json");
-    headers.add("Expect:");  // one round trip less: nobody asks whether the body may come
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                     static_cast<curl_off_t>(request.json.size()));
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.json.data());
-  }
+  set_request(curl, request, with_token, headers);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.list);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(
@@ -289,7 +310,7 @@ Result<std::optional<std::string>> HttpClient::State::hop(const std::string& url
     return error(kind, "{}: {}", excerpt(url.substr(0, url.find('?')), 300),
                  curl_easy_strerror(code));
   }
-  if (!redirected) return std::optional<std::string>();
+  if (!redirected || request.access.s3) return std::optional<std::string>();
   char* target = nullptr;
   curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &target);
   if (target == nullptr) return error(Code::corrupt, "a redirect without an address");
@@ -312,7 +333,7 @@ HttpOutcome HttpClient::send(const HttpRequest& request,
   }
   std::string url = request.url;
   for (int redirects = 0; redirects <= kRedirectsMax; ++redirects) {
-    const bool with_token = !request.token.empty() && origin_of(url) == origin;
+    const bool with_token = !request.access.token.empty() && origin_of(url) == origin;
     auto next = s.hop(url, request, with_token);
     if (!next) {
       const bool heals = next.status().code() == Code::busy;
@@ -323,7 +344,9 @@ HttpOutcome HttpClient::send(const HttpRequest& request,
     if (!*next) {
       if (s.wanted) return {Status::ok()};
       const bool again = s.head.status == 408 || s.head.status == 429 || s.head.status >= 500;
-      return {of_http_status(s.head, url), again, s.retry_after, s.head.status, std::move(s.said)};
+      Status refusal =
+          request.access.s3 ? refusal_of_s3(s.head.status, s.said) : of_http_status(s.head, url);
+      return {std::move(refusal), again, s.retry_after, s.head.status, std::move(s.said)};
     }
     if (!request.json.empty()) {
       return {error(Code::invalid, "{}: a redirect (HTTP {}), which a POST doesn't follow",

@@ -4,7 +4,9 @@
 //   - http and https only; five redirects of a GET, none of a POST; none from https to http, none
 //     to an address nearer to this machine than the first (a public server can't send us to
 //     127.0.0.1)
-//   - a token goes to the scheme, host and port that it was given for, across no redirect
+//   - a token goes to the scheme, host and port that it was given for, across no redirect; a
+//   request
+//     to an S3 store follows none: its signature is that of one host
 //   - 64 KiB of headers; no content encoding is asked for or accepted (decompression bombs)
 //   - a connection that brings next to nothing is given up
 #pragma once
@@ -13,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,13 +33,27 @@ struct HttpOptions {
   std::function<bool()> stopped;  // asked several times a second; empty: never
 };
 
+// Who asks an S3 store. Each request is signed (AWS Signature Version 4); the secret is never sent.
+struct S3Keys {
+  std::string region;
+  std::string key_id;  // "": not signed, as public buckets allow
+  std::string secret;
+  std::string session;  // of temporary keys; "": none
+};
+
+struct Access {
+  std::string token;         // "": none
+  std::optional<S3Keys> s3;  // the server speaks S3
+};
+
 struct HttpRequest {
   std::string url;
-  std::string token;      // "": none
-  int64_t from = 0;       // of a range
-  int64_t until = 0;      // its end, exclusive; 0: that of the file
-  std::string if_range;   // the ETag of what is here already; "": unconditional
-  std::string json = "";  // a POST of this body; "": a GET
+  Access access;
+  int64_t from = 0;           // of a range
+  int64_t until = 0;          // its end, exclusive; 0: that of the file
+  std::string if_range;       // the ETag of what is here already; "": unconditional
+  std::string if_match = "";  // the only ETag that is wanted; "": any
+  std::string json = "";      // a POST of this body; "": a GET
 };
 
 // Of the reply that is not a redirect.

@@ -12,21 +12,6 @@ namespace {
 
 constexpr size_t kLicenceMax = 200;
 
-// Hidden files (.gitattributes, .github/...) stand in many repositories; they are not fetched and
-// no errors, as long as they stay in their folder.
-bool is_hidden(std::string_view path) {
-  if (path.find('\\') != path.npos) return false;
-  bool hidden = false;
-  for (size_t begin = 0; begin <= path.size();) {
-    const size_t end = std::min(path.find('/', begin), path.size());
-    const std::string_view part = path.substr(begin, end - begin);
-    if (part == ".." || part == ".") return false;
-    hidden = hidden || part.starts_with('.');
-    begin = end + 1;
-  }
-  return hidden;
-}
-
 Result<std::string> digits_or_none(const Json& object, std::string_view key, size_t count) {
   TRY_ASSIGN(std::string digits, json_string_or(object, key, ""));
   if (digits.empty() || is_hex(digits, count)) return digits;
@@ -37,7 +22,7 @@ Result<std::string> digits_or_none(const Json& object, std::string_view key, siz
 Result<RepoFile> read_hugging_face_file(const Json& item) {
   RepoFile file;
   TRY_ASSIGN(file.path, json_string(item, "rfilename"));
-  if (is_hidden(file.path)) return file;
+  if (is_hidden_path(file.path)) return file;
   TRY(check_relative_path(file.path));
   TRY_ASSIGN(file.bytes, json_int_or(item, "size", -1, 0, kFileBytesMax));
   TRY_ASSIGN(file.git_sha1, digits_or_none(item, "blobId", 40));
@@ -55,7 +40,7 @@ Result<RepoFile> read_modelscope_file(const Json& item) {
   TRY_ASSIGN(const std::string type, json_string_or(item, "Type", "blob"));
   if (type == "tree") return file;
   TRY_ASSIGN(file.path, json_string(item, "Path"));
-  if (is_hidden(file.path)) return file;
+  if (is_hidden_path(file.path)) return file;
   TRY(check_relative_path(file.path));
   TRY_ASSIGN(file.bytes, json_int(item, "Size", 0, kFileBytesMax));
   TRY_ASSIGN(file.sha256, digits_or_none(item, "Sha256", 64));
@@ -71,16 +56,10 @@ Result<std::vector<RepoFile>> read_files(const Json& items, Result<RepoFile> (*r
   for (size_t i = 0; i < items.size(); ++i) {
     auto file = read(items[i]);
     if (!file) return std::move(file).status().at(fmt::format("file {}", i));
-    if (file->path.empty() || is_hidden(file->path)) continue;
+    if (file->path.empty() || is_hidden_path(file->path)) continue;
     files.push_back(*std::move(file));
   }
-  std::sort(files.begin(), files.end(),
-            [](const RepoFile& a, const RepoFile& b) { return a.path < b.path; });
-  for (size_t i = 1; i < files.size(); ++i) {
-    if (files[i].path == files[i - 1].path) {
-      return error(Code::corrupt, "`{}` is listed twice", excerpt(files[i].path));
-    }
-  }
+  TRY(sort_by_path(files));
   return files;
 }
 
@@ -122,6 +101,17 @@ JsonLimits limits() {
 }
 
 }  // namespace
+
+Status sort_by_path(std::vector<RepoFile>& files) {
+  std::sort(files.begin(), files.end(),
+            [](const RepoFile& a, const RepoFile& b) { return a.path < b.path; });
+  for (size_t i = 1; i < files.size(); ++i) {
+    if (files[i].path == files[i - 1].path) {
+      return error(Code::corrupt, "`{}` is listed twice", excerpt(files[i].path));
+    }
+  }
+  return Status::ok();
+}
 
 Result<RepoListing> parse_hugging_face_listing(std::string_view text) {
   TRY_ASSIGN(const Json root, parse_json(text, limits()));

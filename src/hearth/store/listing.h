@@ -21,6 +21,8 @@ struct RepoFile {
   int64_t bytes = 0;
   std::string sha256;    // 64 hexadecimal digits, or ""
   std::string git_sha1;  // 40, or ""
+  std::string etag =
+      "";  // of an object at an S3 store: no checksum, but another one for other bytes
 };
 
 struct RepoListing {
@@ -32,6 +34,9 @@ struct RepoListing {
 // GET /api/models/REPO/revision/REV?blobs=true of Hugging Face. corrupt: anything else, a name that
 // would leave its folder, a name twice, a size or checksum that is none.
 Result<RepoListing> parse_hugging_face_listing(std::string_view text);
+
+// corrupt: a path twice.
+Status sort_by_path(std::vector<RepoFile>& files);
 
 // GET /api/v1/models/REPO/repo/files?Recursive=true of ModelScope, and GET /api/v1/models/REPO, the
 // licence of it.

@@ -25,6 +25,14 @@ Result<std::string> digest(const Json& object, std::string_view key) {
                excerpt(digits));
 }
 
+// One line, as it may be printed.
+Result<std::string> line(const Json& root, std::string_view key) {
+  TRY_ASSIGN(std::string text, json_string_or(root, key, ""));
+  if (excerpt(text, kLineMax) == text) return text;
+  return error(Code::corrupt, "`{}`: expected one line of at most {} bytes, found `{}`", key,
+               kLineMax, excerpt(text));
+}
+
 Result<FileRecord> read_file_record(const Json& item) {
   FileRecord out;
   TRY_ASSIGN(out.path, json_string(item, "path"));
@@ -32,6 +40,7 @@ Result<FileRecord> read_file_record(const Json& item) {
   TRY_ASSIGN(out.bytes, json_int(item, "bytes", 0, kFileBytesMax));
   TRY_ASSIGN(out.sha256, digest(item, "sha256"));
   TRY_ASSIGN(out.checked, json_string_or(item, "checked", "sha256"));
+  TRY_ASSIGN(out.etag, line(item, "etag"));
   const Json* blocks = json_find(item, "blocks");
   if (blocks == nullptr) return out;
   TRY(json_array(item, "blocks"));
@@ -47,14 +56,6 @@ Result<FileRecord> read_file_record(const Json& item) {
     out.blocks.push_back(block.get<std::string>());
   }
   return out;
-}
-
-// One line, as it may be printed.
-Result<std::string> line(const Json& root, std::string_view key) {
-  TRY_ASSIGN(std::string text, json_string_or(root, key, ""));
-  if (excerpt(text, kLineMax) == text) return text;
-  return error(Code::corrupt, "`{}`: expected one line of at most {} bytes, found `{}`", key,
-               kLineMax, excerpt(text));
 }
 
 Status read_files(const Json& root, Manifest& out) {
@@ -115,6 +116,7 @@ std::string Manifest::to_json() const {
                  {"bytes", file.bytes},
                  {"sha256", file.sha256},
                  {"checked", file.checked}};
+    if (!file.etag.empty()) item["etag"] = file.etag;
     if (!file.blocks.empty()) item["blocks"] = file.blocks;
     items.push_back(std::move(item));
   }

@@ -16,7 +16,8 @@ struct FileRecord {
   int64_t bytes = 0;
   std::string sha256;
   std::vector<std::string> blocks;  // SHA-256 of each 16 MiB; none for a file of one block
-  std::string checked;              // against what of the hub: "sha256" or "git-sha1"
+  std::string checked;    // against what of the hub: "sha256", "git-sha1"; "etag": no checksum
+  std::string etag = "";  // of an S3 store
 };
 
 struct Manifest {

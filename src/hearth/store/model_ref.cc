@@ -23,6 +23,7 @@ constexpr std::array kSchemes = {
     Scheme{"https://huggingface.co/", HubKind::hugging_face},
     Scheme{"modelscope://", HubKind::modelscope},
     Scheme{"ms://", HubKind::modelscope},
+    Scheme{"s3://", HubKind::s3},
 };
 
 const Scheme* scheme_of(std::string_view text) {
@@ -37,7 +38,14 @@ Status refuse(std::string_view text, std::string_view what) {
 }
 
 std::string_view scheme_text(HubKind hub) {
-  return hub == HubKind::modelscope ? "modelscope" : "hf";
+  switch (hub) {
+    case HubKind::modelscope:
+      return "modelscope";
+    case HubKind::s3:
+      return "s3";
+    default:
+      return "hf";
+  }
 }
 
 // A selection is a label, or the path of a file.
@@ -49,10 +57,47 @@ Status check_selection(std::string_view text, const std::string& selection) {
   return check_relative_path(selection);
 }
 
+// BUCKET[/PREFIX][:SELECTION]; a prefix that names a GGUF file means that file of its folder.
+Result<ModelRef> parse_s3(std::string_view text, std::string_view rest) {
+  ModelRef out;
+  out.hub = HubKind::s3;
+  if (const size_t colon = rest.find(':'); colon != rest.npos) {
+    out.selection = rest.substr(colon + 1);
+    rest = rest.substr(0, colon);
+    TRY(check_selection(text, out.selection));
+  }
+  while (rest.ends_with('/')) rest.remove_suffix(1);
+  const size_t slash = std::min(rest.find('/'), rest.size());
+  out.organisation = rest.substr(0, slash);
+  rest = rest.substr(std::min(slash + 1, rest.size()));
+  if (rest.ends_with(".gguf") && out.selection.empty()) {
+    const size_t last = rest.rfind('/');
+    out.selection = rest.substr(last + 1);
+    rest = last == rest.npos ? std::string_view() : rest.substr(0, last);
+  }
+  out.repository = rest;
+  bool plain =
+      is_plain_name(out.organisation) && (out.selection.empty() || is_plain_name(out.selection) ||
+                                          check_relative_path(out.selection).is_ok());
+  for (size_t begin = 0; plain && begin < rest.size();) {
+    const size_t end = std::min(rest.find('/', begin), rest.size());
+    plain = is_plain_name(rest.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  if (plain) return out;
+  return refuse(text, "BUCKET/PREFIX, its parts of letters, digits, `.`, `_` and `-`");
+}
+
 }  // namespace
 
+std::string ModelRef::place() const {
+  const std::string whole = repository.empty() ? organisation : repository;
+  return whole.substr(whole.rfind('/') + 1);
+}
+
 std::string ModelRef::text() const {
-  std::string out = fmt::format("{}://{}/{}", scheme_text(hub), organisation, repository);
+  std::string out = fmt::format("{}://{}", scheme_text(hub), organisation);
+  if (!repository.empty()) out += "/" + repository;
   if (!revision.empty()) out += "@" + revision;
   if (!selection.empty()) out += ":" + selection;
   return out;
@@ -68,7 +113,7 @@ std::string ModelRef::folder() const {
 }
 
 std::string ModelRef::name() const {
-  if (revision.empty() && selection.empty()) {
+  if (revision.empty() && selection.empty() && hub != HubKind::s3) {
     if (const CatalogueEntry* entry = find_in_catalogue_by_repo(repo())) {
       return std::string(entry->name);
     }
@@ -88,8 +133,8 @@ Result<ModelRef> parse_model_ref(std::string_view text, HubKind hub) {
     const CatalogueEntry* entry = find_in_catalogue(text);
     if (entry == nullptr) {
       return refuse(text,
-                    "a name of the catalogue (hearth ls --catalogue), hf://ORG/REPO or "
-                    "modelscope://ORG/REPO");
+                    "a name of the catalogue (hearth ls --catalogue), hf://ORG/REPO, "
+                    "modelscope://ORG/REPO or s3://BUCKET/PREFIX");
     }
     const size_t slash = entry->repo.find('/');
     out.organisation = entry->repo.substr(0, slash);
@@ -98,6 +143,7 @@ Result<ModelRef> parse_model_ref(std::string_view text, HubKind hub) {
   }
   out.hub = scheme->hub;
   std::string_view rest = text.substr(scheme->prefix.size());
+  if (out.hub == HubKind::s3) return parse_s3(text, rest);
   const size_t slash = rest.find('/');
   if (slash == rest.npos) return refuse(text, "ORG/REPO");
   out.organisation = rest.substr(0, slash);

@@ -97,7 +97,6 @@ TEST(ModelRef, RefusesTheRest) {
                                  "hf://a/b--c",
                                  "hf://-a/b",
                                  "ftp://a/b",
-                                 "s3://a/b",
                                  "hf://a/b?x=1"}) {
     const auto ref = parse_model_ref(text);
     ASSERT_FALSE(ref.has_value()) << text;

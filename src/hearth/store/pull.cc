@@ -11,6 +11,7 @@
 #include "hearth/files/atomic_file.h"
 #include "hearth/files/disk_space.h"
 #include "hearth/files/outside_bytes.h"
+#include "hearth/store/transfer.h"
 
 namespace hearth::store {
 namespace {
@@ -29,7 +30,7 @@ std::string version_of(const RepoListing& listing) {
   if (!listing.commit.empty()) return listing.commit.substr(0, kVersionDigits);
   Sha256 sum;
   for (const RepoFile& file : listing.files) {
-    sum.update(fmt::format("{} {}\n", file.sha256, file.path));
+    sum.update(fmt::format("{}{} {}\n", file.sha256, file.etag, file.path));
   }
   return sum.hex().substr(0, kVersionDigits);
 }
@@ -40,14 +41,17 @@ FileRecord record_of(const RepoFile& file, FileHashes hashes) {
   out.bytes = file.bytes;
   out.sha256 = std::move(hashes.sha256);
   if (hashes.blocks.size() > 1) out.blocks = std::move(hashes.blocks);
-  out.checked = file.sha256.empty() ? "git-sha1" : "sha256";
+  out.checked = checked_against(file);
+  out.etag = file.etag;
   return out;
 }
 
 // A record of an earlier pull is about these very bytes. Git's names of small files aren't
 // recorded.
 bool same_content(const FileRecord& record, const RepoFile& file) {
-  return !file.sha256.empty() && record.sha256 == file.sha256 && record.bytes == file.bytes;
+  if (record.bytes != file.bytes) return false;
+  if (!file.sha256.empty()) return record.sha256 == file.sha256;
+  return !file.etag.empty() && record.etag == file.etag;
 }
 
 // What stands in a place of a path that belongs to a folder of the same version.
@@ -73,7 +77,9 @@ Result<FileHashes> hash_file(const StoreFolder& folder, const std::string& path,
 }
 
 bool matches(const FileHashes& hashes, const RepoFile& file) {
-  return file.sha256.empty() ? hashes.git_sha1 == file.git_sha1 : hashes.sha256 == file.sha256;
+  if (!file.sha256.empty()) return hashes.sha256 == file.sha256;
+  // Without a checksum: a file has its name, in the folder of this very ETag, when all of it came.
+  return file.git_sha1.empty() || hashes.git_sha1 == file.git_sha1;
 }
 
 Pull::Pull(Hub hub, ModelRef ref, RepoListing listing, SelectedFiles selected, ModelLock lock,
@@ -86,7 +92,7 @@ Pull::Pull(Hub hub, ModelRef ref, RepoListing listing, SelectedFiles selected, M
       models_(std::move(models)),
       model_(std::move(model)),
       version_(std::move(version)),
-      folder_(fmt::format("{}/{}", version_of(listing_), ref_.repository)) {}
+      folder_(fmt::format("{}/{}", version_of(listing_), ref_.place())) {}
 
 Result<Pull> Pull::prepare(const Places& places, HttpClient& client, const Hub& hub,
                            const ModelRef& ref, const TransferOptions& options,
@@ -97,7 +103,7 @@ Result<Pull> Pull::prepare(const Places& places, HttpClient& client, const Hub& 
   TRY_ASSIGN(SelectedFiles selected, select_files(listing, ref));
   TRY_ASSIGN(StoreFolder models, StoreFolder::open(home.path() + "/models", true));
   TRY_ASSIGN(StoreFolder model, models.below(ref.folder(), true));
-  const std::string folder = fmt::format("{}/{}", version_of(listing), ref.repository);
+  const std::string folder = fmt::format("{}/{}", version_of(listing), ref.place());
   TRY_ASSIGN(StoreFolder version, model.below(folder, true));
   Pull out(hub, ref, std::move(listing), std::move(selected), std::move(lock), std::move(models),
            std::move(model), std::move(version));
@@ -171,8 +177,8 @@ Result<FileRecord> Pull::obtain(const RepoFile& file, HttpClient& client,
                                 const TransferOptions& options, const TransferEvents& events) {
   TRY_ASSIGN(std::optional<FileRecord> there, take_over(file, events));
   if (there) return *std::move(there);
-  return download_file(client, hub_.file_url(ref_, listing_.commit, file.path), hub_.token, file,
-                       version_, options, events);
+  const RemoteFile remote{hub_.file_url(ref_, listing_.commit, file.path), hub_.access, file.etag};
+  return download_file(client, remote, file, version_, options, events);
 }
 
 Status Pull::remove_other_versions() const {

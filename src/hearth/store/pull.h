@@ -66,7 +66,7 @@ class Pull {
 Result<FileHashes> hash_file(const StoreFolder& folder, const std::string& path, int64_t bytes,
                              const TransferEvents& events);
 
-// Whether a file has the checksum that the hub gave.
+// Whether a file has the checksum that the hub gave; an S3 store may have given none.
 bool matches(const FileHashes& hashes, const RepoFile& file);
 
 }  // namespace hearth::store

@@ -55,6 +55,19 @@ Status check_relative_path(std::string_view path) {
                excerpt(path), fault);
 }
 
+bool is_hidden_path(std::string_view path) {
+  if (path.find('\\') != path.npos) return false;
+  bool hidden = false;
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view part = path.substr(begin, end - begin);
+    if (part == ".." || part == ".") return false;
+    hidden = hidden || part.starts_with('.');
+    begin = end + 1;
+  }
+  return hidden;
+}
+
 bool is_plain_name(std::string_view name) {
   if (name.empty() || name.size() > kNameMax || name[0] == '.' || name[0] == '-') return false;
   if (name.find("..") != name.npos || name.find("--") != name.npos) return false;

@@ -14,6 +14,10 @@ namespace hearth::store {
 // long.
 Status check_relative_path(std::string_view path);
 
+// Below a folder, with a part that begins with a dot (.gitattributes, .github/...): such files
+// stand in many repositories and are no error, but not fetched.
+bool is_hidden_path(std::string_view path);
+
 // [A-Za-z0-9._-], 1 to 96 characters, no leading `.` or `-`, no `..`, no `--`: what an
 // organisation, a repository, a revision or a selection may be called. `--` joins them in names of
 // folders.

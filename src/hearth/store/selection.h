@@ -30,7 +30,7 @@ Result<GgufSet> choose_gguf(const std::vector<GgufSet>& sets, const std::string&
                             const std::string& where);
 
 struct SelectedFiles {
-  std::vector<RepoFile> files;  // by path, each with a checksum
+  std::vector<RepoFile> files;  // by path, each with a checksum, or of an S3 store with an ETag
   std::string gguf;             // the file that a reader opens; "": the directory
   int64_t bytes = 0;
   std::vector<std::string> code;  // what was left out because it is a program or a pickle

@@ -82,14 +82,14 @@ Status verify_foreign_file(const fs::path& path, const TransferEvents& events,
 
 // Block by block into memory, hashed there, and only then into its place.
 Status repair_blocks(const Damage& damage, const FileRecord& record, HttpClient& client,
-                     const Hub& hub, const std::string& url, const StoreFolder& folder,
+                     const RemoteFile& remote, const StoreFolder& folder,
                      const TransferOptions& options, const TransferEvents& events) {
   TRY_ASSIGN(const FileHandle file, folder.open_file(record.path, O_RDWR));
   for (const int64_t block : damage.blocks) {
     const int64_t begin = block * kBlockBytes;
     const int64_t bytes = std::min(kBlockBytes, record.bytes - begin);
     TRY_ASSIGN(const std::string got,
-               download_range(client, url, hub.token, begin, bytes, record.bytes, options, events));
+               download_range(client, remote, begin, bytes, record.bytes, options, events));
     Sha256 sum;
     sum.update(got);
     const std::string wanted = block_hash_of(record, static_cast<size_t>(block));
@@ -168,14 +168,14 @@ Status repair(const Places& places, HttpClient& client, const Hub& hub, const Mo
                    "{}: manifest.json contradicts itself; `hearth rm` and `hearth pull` the model",
                    damage.path);
     }
-    const std::string url = hub.file_url(ref, model.manifest.commit, record->path);
+    const RemoteFile remote{hub.file_url(ref, model.manifest.commit, record->path), hub.access};
     if (damage.fault == Fault::content) {
-      TRY(repair_blocks(damage, *record, client, hub, url, folder, options, events));
+      TRY(repair_blocks(damage, *record, client, remote, folder, options, events));
       continue;
     }
     TRY(folder.remove_file(record->path));
     const RepoFile file{record->path, record->bytes, record->sha256, ""};
-    TRY(download_file(client, url, hub.token, file, folder, options, events));
+    TRY(download_file(client, remote, file, folder, options, events));
   }
   return Status::ok();
 }
