@@ -124,9 +124,9 @@ TEST_F(Tune, GoesOnBitForBitWhereItWasStopped) {
 }
 
 TEST_F(Tune, LearnsItsExamplesByHeart) {
-  options_.epochs = 30;
+  options_.epochs = 80;
   options_.save_every = 1000;
-  options_.learning_rate = 5e-3;
+  options_.learning_rate = 2e-3;
   const auto result = run("out", false);
   ASSERT_TRUE(result.has_value()) << result.status().message();
   EXPECT_LT(result->loss.value(), 0.01);
