@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -24,8 +25,11 @@ bool prefers_chinese() {
 }
 
 // Weights are read in place from mapped files. Where one loses its end under a running model, the
-// kernel sends SIGBUS: said in one line, and no core file of somebody's conversation.
+// kernel sends SIGBUS: said in one line, whichever of the threads that read there comes first, and
+// no core file of somebody's conversation.
 void say_that_a_file_shrank(int) {
+  static std::atomic_flag said;
+  while (said.test_and_set()) ::pause();  // until the first ends the process
   constexpr std::string_view kLine =
       "hearth: a file of the model was truncated or became unreadable while in use\n";
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kLine.data(), kLine.size());
