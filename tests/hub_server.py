@@ -4,11 +4,10 @@ to misbehave. Standard library only."""
 import hashlib
 import http.server
 import json
-import threading
 import urllib.parse
-from collections.abc import Callable
 
 from http_reply import reply
+from local_server import LocalServer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -55,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        hub = self.server.hub
+        hub = self.server.owner
         hub.requests.append((self.path, dict(self.headers)))
         try:
             if hub.fault is None or not hub.fault(self):
@@ -64,7 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
     def answer(self):
-        hub = self.server.hub
+        hub = self.server.owner
         url = urllib.parse.urlsplit(self.path)
         parts = urllib.parse.unquote(url.path).strip("/").split("/")
         query = urllib.parse.parse_qs(url.query)
@@ -78,7 +77,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_text(404, "no such thing")
 
     def answer_modelscope(self, name: str, rest: list[str], query: dict):
-        repo = self.server.hub.repos.get(name)
+        repo = self.server.owner.repos.get(name)
         if repo is None:
             self.send_text(404, "no such thing")
         elif rest == ["repo", "files"]:
@@ -95,7 +94,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         reply(self, status, text.encode(), **headers)
 
     def send_file(self, name: str, commit: str, path: str):
-        repo = self.server.hub.repos[name]
+        repo = self.server.owner.repos[name]
         if path not in repo.files or commit != repo.commit:
             self.send_text(404, "no such file")
         else:
@@ -132,26 +131,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 pause(at)
 
 
-class Hub:
+class Hub(LocalServer):
     """The server: `repos` by name, the `requests` that came, a `fault` that may answer instead."""
 
     def __init__(self, tls=None):
         self.repos: dict[str, Repo] = {}
-        self.requests: list[tuple[str, dict]] = []
-        self.fault: Callable[[Handler], bool] | None = None
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.hub = self
-        if tls is not None:
-            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
-        scheme = "http" if tls is None else "https"
-        self.url = f"{scheme}://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Handler, tls)
 
     def fetched(self) -> list[str]:
         """The files that were asked for, by path."""

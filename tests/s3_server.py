@@ -6,10 +6,10 @@ import hmac
 import http.server
 import threading
 import urllib.parse
-from collections.abc import Callable
 from xml.sax.saxutils import escape
 
 from http_reply import reply
+from local_server import LocalServer
 
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 NOTHING = hashlib.sha256(b"").hexdigest()
@@ -40,7 +40,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        s3 = self.server.s3
+        s3 = self.server.owner
         with s3.lock:
             s3.requests.append((self.path, dict(self.headers)))
             s3.running += 1
@@ -55,7 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 s3.running -= 1
 
     def is_signed(self) -> bool:
-        s3 = self.server.s3
+        s3 = self.server.owner
         kind, _, rest = self.headers.get("Authorization", "").partition(" ")
         if kind != "AWS4-HMAC-SHA256":
             return s3.public and kind == ""
@@ -72,7 +72,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 hmac.compare_digest(right, fields["Signature"]))
 
     def answer(self):
-        s3 = self.server.s3
+        s3 = self.server.owner
         url = urllib.parse.urlsplit(self.path)
         place = urllib.parse.unquote(url.path).lstrip("/")
         if self.headers["Host"].startswith("models.localhost"):
@@ -95,7 +95,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         reply(self, status, text.encode(), **headers)
 
     def send_list(self, prefix: str, token: str):
-        s3 = self.server.s3
+        s3 = self.server.owner
         keys = [key for key in sorted(s3.objects) if key.startswith(prefix)]
         begin = int(token.removeprefix("page/+=&")) if token else 0
         end = begin + s3.page
@@ -140,29 +140,17 @@ def page_of(contents: str, more: bool = False) -> str:
             f"<IsTruncated>{str(more).lower()}</IsTruncated>{contents}</ListBucketResult>")
 
 
-class S3Server:
+class S3Server(LocalServer):
     """`objects` by key in the bucket `models`, the `requests` that came, the `most` of them at once,
     a `fault` that may answer instead."""
 
     def __init__(self):
         self.objects: dict[str, bytes] = {}
-        self.requests: list[tuple[str, dict]] = []
-        self.fault: Callable[[Handler], bool] | None = None
         self.secret, self.session, self.region, self.public = SECRET, "", "eu-test-1", False
         self.page = 1000
         self.running = self.most = 0
         self.lock = threading.Lock()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.s3 = self
-        self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Handler)
 
     def fetched(self) -> list[str]:
         """The objects that were asked for, by key."""

@@ -12,6 +12,7 @@ import time
 
 from command import BINARY, as_json, hearth
 from hub_server import sha256
+from local_server import endless
 from recorded import run_script
 from s3_server import KEY, SECRET, S3Server, etag, page_of
 from store_place import WEIGHTS, StoreTest, mini_files
@@ -299,13 +300,7 @@ class Misbehaving(S3Test):
         self.assertEqual(list(self.folder.rglob("*evil*")), [])
 
     def test_a_list_without_an_end(self):
-        def fault(handler) -> bool:
-            handler.send_response(200)
-            handler.send_header("Connection", "close")
-            handler.end_headers()
-            while True:
-                handler.wfile.write(b"<ListBucketResult>" * 10000)
-        self.s3.fault = fault
+        self.s3.fault = endless(b"<ListBucketResult>" * 10000)
         self.refused("16 MiB")
 
     def test_no_redirect_is_followed(self):

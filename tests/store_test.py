@@ -13,6 +13,7 @@ import unittest
 
 from command import as_json, hearth
 from hub_server import COMMIT, Hub, Repo, sha256
+from local_server import endless
 from recorded import run_script
 from store_place import PULL, REF, WEIGHTS, StoreTest
 
@@ -195,13 +196,7 @@ class Misbehaving(StoreTest):
         self.assertTrue(all("Accept-Encoding" not in h for _, h in self.hub.requests))
 
     def test_a_listing_without_an_end(self):
-        def fault(handler) -> bool:
-            handler.send_response(200)
-            handler.send_header("Connection", "close")
-            handler.end_headers()
-            while True:
-                handler.wfile.write(b'{"a":[' * 10000)
-        self.hub.fault = fault
+        self.hub.fault = endless(b'{"a":[' * 10000)
         self.refused("16 MiB")
 
     def test_headers_without_an_end(self):

@@ -3,7 +3,7 @@
 Keller Jordan and others, "Muon: An optimizer for hidden layers in neural networks" (2024). The
 momentum of each matrix is replaced by the nearest matrix whose singular values are all about one, by
 a quintic Newton-Schulz iteration with the coefficients of that text; stacked experts are so many
-matrices. Weights need about half as many steps as with AdamW here (README).
+matrices.
 """
 
 from __future__ import annotations

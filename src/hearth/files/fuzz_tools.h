@@ -109,6 +109,22 @@ std::string mutate_text(std::string text, FuzzRandom& random,
   }
 }
 
+// A custom mutator of plain texts: a few edits, each one of `pieces` put in or bytes changed.
+template <size_t N>
+size_t mutate_pieces_input(uint8_t* data, size_t size, size_t max_size, unsigned seed,
+                           const std::array<std::string_view, N>& pieces) {
+  FuzzRandom random(seed);
+  std::string text(text_of(data, size));
+  for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
+    if (random.once_in(2)) {
+      text.insert(random.below(text.size() + 1), random.of(pieces));
+    } else {
+      text = mutate_bytes(std::move(text), 16);
+    }
+  }
+  return give(text, data, max_size);
+}
+
 // One of the values inside a JSON value, or itself: each step goes down with odds of three to one.
 inline Json& random_value_in(Json& json, FuzzRandom& random) {
   Json* at = &json;

@@ -82,16 +82,11 @@ Status Run::check() const {
 }
 
 void Run::split() {
-  const int64_t count = std::ssize(task_.prompts);
-  auto held_out =
-      static_cast<int64_t>(std::llround(options_.validation * static_cast<double>(count)));
-  if (options_.validation > 0) held_out = std::max<int64_t>(1, held_out);
-  const std::vector<int64_t> order = random_order(random_key(options_.seed, "validation"), count);
-  held_out = std::min(held_out, count);
-  held_out_.assign(order.begin(), order.begin() + held_out);
-  training_.assign(order.begin() + held_out, order.end());
-  std::sort(held_out_.begin(), held_out_.end());
-  std::sort(training_.begin(), training_.end());
+  const std::vector<uint8_t> is_held_out =
+      held_out_by(options_.seed, options_.validation, std::ssize(task_.prompts));
+  for (size_t i = 0; i < is_held_out.size(); ++i) {
+    (is_held_out[i] ? held_out_ : training_).push_back(static_cast<int64_t>(i));
+  }
 }
 
 // Everything that decides the numbers.
@@ -135,12 +130,14 @@ Result<std::shared_ptr<const hearth::Adapter>> Run::adapter() const {
 
 std::vector<int64_t> Run::problems_of_step(int64_t step) const {
   const int64_t count = std::ssize(training_);
-  std::vector<int64_t> chosen;
+  std::vector<int64_t> chosen, order;
   for (int64_t i = step * options_.problems; i < (step + 1) * options_.problems; ++i) {
     // Each problem comes once before any comes again.
-    const uint64_t key = random_key(options_.seed, fmt::format("epoch {}", i / count));
-    chosen.push_back(
-        training_[static_cast<size_t>(random_order(key, count)[static_cast<size_t>(i % count)])]);
+    if (order.empty() || i % count == 0) {
+      order = random_order(random_key(options_.seed, fmt::format("epoch {}", i / count)), count);
+    }
+    const int64_t at = order[static_cast<size_t>(i % count)];
+    chosen.push_back(training_[static_cast<size_t>(at)]);
   }
   return chosen;
 }

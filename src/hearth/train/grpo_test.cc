@@ -18,12 +18,7 @@ namespace hearth::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string bytes_of(const fs::path& path) {
-  auto content = read_file(path.string(), 1 << 30);
-  EXPECT_TRUE(content.has_value()) << content.status().message();
-  return content ? *std::move(content) : "";
-}
+using testing::bytes_of;
 
 double share_of_digits(const std::string& text) {
   const auto digits =

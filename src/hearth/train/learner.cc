@@ -1,6 +1,7 @@
 // See learner.h.
 #include "hearth/train/learner.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "hearth/base/sha256.h"
 #include "hearth/sensors/memory.h"
 #include "hearth/train/memory.h"
+#include "hearth/train/random.h"
 #include "hearth/train/results.h"
 #include "hearth/train/run_state.h"
 
@@ -49,6 +51,17 @@ Status check_is_new(const std::string& folder) {
                  name);
   }
   return Status::ok();
+}
+
+std::vector<uint8_t> held_out_by(uint64_t seed, double share, int64_t count) {
+  auto wanted = static_cast<int64_t>(std::llround(share * static_cast<double>(count)));
+  if (share > 0) wanted = std::max<int64_t>(1, wanted);
+  std::vector<uint8_t> out(static_cast<size_t>(count));
+  const std::vector<int64_t> order = random_order(random_key(seed, "validation"), count);
+  for (int64_t i = 0; i < std::min(wanted, count); ++i) {
+    out[static_cast<size_t>(order[static_cast<size_t>(i)])] = 1;
+  }
+  return out;
 }
 
 Result<std::unique_ptr<Learner>> Learner::create(TextModel& model, const LearnerOptions& options,

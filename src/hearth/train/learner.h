@@ -45,6 +45,10 @@ struct LearnerStep {
 // invalid: the folder holds one.
 Status check_is_new(const std::string& folder);
 
+// Which of `count` lines or problems a run holds out, 1 for each: `share` of them, at least one if
+// that is not 0, drawn by the seed.
+std::vector<uint8_t> held_out_by(uint64_t seed, double share, int64_t count);
+
 // Owner: the run. The model, whose weights it reads, outlives it.
 class Learner {
  public:

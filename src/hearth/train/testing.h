@@ -2,11 +2,15 @@
 // batches, and the compute they run on.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "hearth/backend/reference/reference_backend.h"
+#include "hearth/base/mapped_file.h"
 #include "hearth/models/tiny/random_model.h"
 #include "hearth/models/tiny/tiny.h"
 #include "hearth/train/network.h"
@@ -38,6 +42,12 @@ inline Json small_config(const std::string& architecture, bool q_lora = true) {
     config["q_lora_rank"] = nullptr;
   }
   return config;
+}
+
+inline std::string bytes_of(const std::filesystem::path& path) {
+  auto content = read_file(path.string(), 1 << 30);
+  EXPECT_TRUE(content.has_value()) << content.status().message();
+  return content ? *std::move(content) : "";
 }
 
 inline std::unique_ptr<Compute> make_compute(int threads = 2) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "hearth/base/mapped_file.h"
@@ -44,15 +43,8 @@ Result<Data> read_data(const TextModel& model, const std::string& path, const Tu
   Sha256 hash;
   hash.update(content);
   data.sha256 = hash.hex();
-  const auto lines = static_cast<int64_t>(texts.size());
-  auto held_out =
-      static_cast<int64_t>(std::llround(options.validation * static_cast<double>(lines)));
-  if (options.validation > 0) held_out = std::max<int64_t>(1, held_out);
-  std::vector<uint8_t> is_held_out(texts.size());
-  const std::vector<int64_t> order = random_order(random_key(options.seed, "validation"), lines);
-  for (int64_t i = 0; i < held_out; ++i) {
-    is_held_out[static_cast<size_t>(order[static_cast<size_t>(i)])] = 1;
-  }
+  const std::vector<uint8_t> is_held_out =
+      held_out_by(options.seed, options.validation, std::ssize(texts));
   std::vector<TrainingText> training, validation;
   for (size_t i = 0; i < texts.size(); ++i) {
     (is_held_out[i] ? validation : training).push_back(std::move(texts[i]));

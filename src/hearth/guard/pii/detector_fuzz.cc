@@ -65,14 +65,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned seed) {
   using namespace hearth;
-  FuzzRandom random(seed);
-  std::string text(text_of(data, size));
-  for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
-    if (random.once_in(2)) {
-      text.insert(random.below(text.size() + 1), random.of(pii::kPieces));
-    } else {
-      text = mutate_bytes(std::move(text), 16);
-    }
-  }
-  return give(text, data, max_size);
+  return mutate_pieces_input(data, size, max_size, seed, pii::kPieces);
 }
