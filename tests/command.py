@@ -6,10 +6,26 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 BINARY = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/hearth")
 REPO = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
 MINI = str(REPO / "assets/mini")
+
+
+class Log:
+    """What a child that still runs has said: `file` for it, `text()` for whoever reads meanwhile. The two
+    share their place in the file: a reader that moved it would have the child write over its lines."""
+
+    def __init__(self):
+        self.file = tempfile.TemporaryFile()
+
+    def text(self) -> str:
+        descriptor = self.file.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
+    def close(self):
+        self.file.close()
 
 
 def hearth(*args: str, text: str | None = None, code: int = 0) -> subprocess.CompletedProcess:

@@ -10,10 +10,10 @@ import re
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 
+from command import Log
 from serve_client import BINARY, ENDLESS, Server
 
 STALL_SECONDS = 1.5
@@ -132,12 +132,12 @@ class Gateway:
     host = "127.0.0.1"
 
     def __init__(self, replicas: list[Replica], *flags: str, ready: bool = True):
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = Log()
         addresses = [f for r in replicas for f in ("--replica", r.url)]
         self.process = subprocess.Popen(
             [BINARY, "gateway", "--listen", "127.0.0.1:0", "--json", "--check-seconds", "0.2",
              "--stall-seconds", str(STALL_SECONDS), *addresses, *flags],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+            stdout=subprocess.PIPE, stderr=self.log.file, text=True)
         line = self.process.stdout.readline()
         assert line, self.logged()
         self.port = json.loads(line)["port"]
@@ -155,8 +155,7 @@ class Gateway:
         self.log.close()
 
     def logged(self) -> str:
-        self.log.seek(0)
-        return self.log.read()
+        return self.log.text()
 
     def get(self, path: str):
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as c:

@@ -11,11 +11,10 @@ import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import threading
 import time
 
-from command import BINARY, MINI, REPO
+from command import BINARY, MINI, REPO, Log
 
 # An answer that goes on and on: its end is never drawn.
 ENDLESS = {"temperature": 1, "logit_bias": {"1": -100}, "max_tokens": 1500}
@@ -47,12 +46,12 @@ class Server:
 
     def __init__(self, *args: str, model: str = MINI, host: str = "127.0.0.1", port: int = 0,
                  inside: tuple[str, ...] = ()):
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = Log()
         self.host = host
         self.process = subprocess.Popen(
             [*inside, BINARY, "serve", "--model", model, "--host", host, "--port", str(port), "--json",
              *args],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+            stdout=subprocess.PIPE, stderr=self.log.file, text=True)
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(f"no server: {self.logged()}")
@@ -72,8 +71,7 @@ class Server:
         self.log.close()
 
     def logged(self) -> str:
-        self.log.seek(0)
-        return self.log.read()
+        return self.log.text()
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.host, self.port, timeout=60)

@@ -16,11 +16,22 @@ import tempfile
 import time
 import unittest
 
-from command import MINI, as_json, hearth
+from command import MINI, Log, as_json, hearth
 from recorded import run_script
 from serve_client import ENDLESS, Server, text_of
 
 STREAMS = int(sys.argv[3]) if len(sys.argv) > 3 else 200  # at once; `make soak` says 1000
+
+
+class Logs(unittest.TestCase):
+    def test_reading_takes_no_line_away(self):
+        log = Log()
+        self.addCleanup(log.close)
+        child = subprocess.Popen(["sh", "-c", "for i in $(seq 3000); do echo line $i; done"],
+                                 stdout=log.file)
+        while child.poll() is None:
+            log.text()
+        self.assertEqual(log.text().splitlines(), [f"line {i}" for i in range(1, 3001)])
 
 
 class Life(unittest.TestCase):
