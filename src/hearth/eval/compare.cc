@@ -7,6 +7,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/outside_bytes.h"
+
 namespace hearth {
 namespace {
 
@@ -26,7 +28,7 @@ Result<std::map<std::string, ItemScore>> scores_of(const StoredRecords& stored) 
     ItemScore& score = out[record.id];
     if (score.replies > 0 && score.prompt != record.prompt) {
       return error(Code::invalid, "item `{}` has two prompts in one run: name items by `id`",
-                   record.id);
+                   excerpt(record.id));
     }
     score.prompt = record.prompt;
     score.sum += record.judgement.value;
@@ -39,7 +41,8 @@ Status check_suites(const StoredRecords& a, const StoredRecords& b) {
   TRY_ASSIGN(const std::string first, json_string_or(a.run, "suite", ""));
   TRY_ASSIGN(const std::string second, json_string_or(b.run, "suite", ""));
   if (first == second) return Status::ok();
-  return error(Code::invalid, "expected two runs of one suite, found `{}` and `{}`", first, second);
+  return error(Code::invalid, "expected two runs of one suite, found `{}` and `{}`", excerpt(first),
+               excerpt(second));
 }
 
 Verdict verdict_of(const RunComparison& c) {
@@ -70,7 +73,7 @@ Result<RunComparison> compare_runs(const StoredRecords& a, const StoredRecords& 
     if (found == second.end()) continue;
     const ItemScore& y = found->second;
     if (x.prompt != y.prompt) {
-      return error(Code::invalid, "item `{}`: expected the same prompt in both runs", id);
+      return error(Code::invalid, "item `{}`: expected the same prompt in both runs", excerpt(id));
     }
     out.a += x.value();
     out.b += y.value();

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <utility>
 
+#include "hearth/files/outside_bytes.h"
+
 namespace hearth {
 namespace {
 
@@ -196,7 +198,7 @@ Result<Continued> continued(const TextModel& model, const EvalItem& item) {
   for (size_t i = 0; i < texts.size(); ++i) {
     if (shared == 0 || texts[i].size() <= shared) {
       return error(Code::invalid, "item `{}`: expected tokens before and in choice {}, found none",
-                   item.id, i + 1);
+                   excerpt(item.id), i + 1);
     }
     out.ends.emplace_back(texts[i].begin() + static_cast<std::ptrdiff_t>(shared), texts[i].end());
   }

@@ -16,6 +16,7 @@
 #include "hearth/base/mapped_file.h"
 #include "hearth/base/sha256.h"
 #include "hearth/eval/jsonl.h"
+#include "hearth/files/outside_bytes.h"
 
 namespace hearth {
 namespace {
@@ -84,7 +85,8 @@ Status check_item(const EvalRecord& record, const std::vector<EvalItem>& items) 
     return error(Code::invalid, "expected an item below {}, found {}", items.size(), item);
   }
   if (record.id == items[item].id) return Status::ok();
-  return error(Code::invalid, "expected item `{}`, found `{}`", items[item].id, record.id);
+  return error(Code::invalid, "expected item `{}`, found `{}`", excerpt(items[item].id),
+               excerpt(record.id));
 }
 
 // Each sample of an item once, and no more samples than the run has.

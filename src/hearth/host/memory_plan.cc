@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "hearth/base/checked_math.h"
+#include "hearth/files/outside_bytes.h"
 #include "hearth/models/load.h"
 #include "hearth/models/load_format.h"
 #include "hearth/models/stored_tensor.h"
@@ -234,14 +235,14 @@ Result<ConfigFormat> format_of(const Json& config) {
     out.format = Format::f16;
   } else if (dtype != "bfloat16") {
     return error(Code::unsupported, "`{}`: expected float32, float16 or bfloat16, found `{}`", key,
-                 dtype);
+                 excerpt(dtype));
   }
   if (!json_find(config, "quantization_config")) return out;
   TRY_ASSIGN(const Json* quantization, json_object(config, "quantization_config"));
   TRY_ASSIGN(const std::string method, json_string(*quantization, "quant_method"));
   if (method != "fp8") {
     return error(Code::unsupported, "`quantization_config.quant_method`: expected fp8, found `{}`",
-                 method);
+                 excerpt(method));
   }
   out.fp8 = true;
   return out;

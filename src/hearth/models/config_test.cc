@@ -2,11 +2,15 @@
 // configurations of published models parse, or are refused by name. GGUF keys: gguf_config_test.cc.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "hearth/models/deepseek/config.h"
+#include "hearth/models/foreign/scheme.h"
+#include "hearth/models/gguf_keys.h"
 #include "hearth/models/load.h"
 #include "hearth/models/testing.h"
 
@@ -184,6 +188,38 @@ TEST(HfConfig, ExpertsOfAllLayersAreBounded) {
   const auto made = make_model(config);
   ASSERT_FALSE(made.has_value());
   expect_line(made.status(), "`n_routed_experts`: expected at most 65536 in all 512 layers");
+}
+
+// What a message repeats of a config stays on its line.
+TEST(HfConfig, TextsOfSeveralLinesAreRefusedInOne) {
+  int refused = 0;
+  const std::filesystem::path golden = kGolden;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(golden)) {
+    if (entry.path().filename() != "config.json") continue;
+    SCOPED_TRACE(entry.path());
+    const auto config = read_json_file(entry.path());
+    ASSERT_TRUE(config.has_value());
+    const Json leaves = config->flatten();
+    for (const auto& [place, value] : leaves.items()) {
+      if (!value.is_string()) continue;
+      SCOPED_TRACE(place);
+      Json wrong = *config;
+      wrong[Json::json_pointer(place)] = "a\nb\x07";
+      std::vector<Status> said;
+      if (const auto made = make_model(wrong); !made) said.push_back(made.status());
+      if (const auto scheme = foreign_scheme(wrong); !scheme) said.push_back(scheme.status());
+      GgufHeader header;
+      said.push_back(write_gguf_keys(wrong, "any", 0, header));
+      for (const Status& status : said) {
+        if (status.is_ok()) continue;
+        ++refused;
+        EXPECT_EQ(std::ranges::count_if(status.message(), [](char c) { return std::iscntrl(c); }),
+                  0)
+            << status.message();
+      }
+    }
+  }
+  EXPECT_GT(refused, 20);
 }
 
 // Published configurations ------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/outside_bytes.h"
 #include "hearth/models/deepseek/config.h"
 #include "hearth/models/dense/config.h"
 
@@ -112,7 +113,7 @@ Result<std::string> gguf_architecture(const Json& config) {
   TRY_ASSIGN(const std::string type, json_string(config, "model_type"));
   if (type == "deepseek_v2" || type == "deepseek_v3" || type == "kimi_k2") return {"deepseek2"};
   if (type == "llama" || type == "qwen2" || type == "qwen3") return type;
-  return error(Code::unsupported, "`model_type`: no GGUF architecture for `{}`", type);
+  return error(Code::unsupported, "`model_type`: no GGUF architecture for `{}`", excerpt(type));
 }
 
 // llama.cpp's LLAMA_FTYPE_*; mixtures of formats have numbers of their own.

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/outside_bytes.h"
 #include "hearth/models/deepseek/config.h"
 #include "hearth/models/dense/config.h"
 
@@ -145,7 +146,7 @@ Result<Json> hf_config(const Gguf& gguf, std::vector<std::string>& notices) {
     return error(Code::unsupported,
                  "architecture: expected deepseek2, llama, qwen2 or qwen3, "
                  "found `{}`",
-                 arch);
+                 excerpt(arch));
   }
   TRY(set_special_ids(gguf, out));
   return out;

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/outside_bytes.h"
 #include "hearth/models/deepseek/model.h"
 #include "hearth/models/dense/model.h"
 #include "hearth/models/foreign/scheme.h"
@@ -65,7 +66,7 @@ constexpr Architecture kArchitectures[] = {
 
 Status unknown(std::string_view name) {
   return error(Code::unsupported, "architecture: expected one of {}, found `{}`",
-               fmt::join(known_architectures(), ", "), name);
+               fmt::join(known_architectures(), ", "), excerpt(name));
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/outside_bytes.h"
+
 namespace hearth {
 namespace {
 
@@ -66,7 +68,7 @@ Result<RopeConfig> RopeConfig::from_hf(const Json& config, int64_t max_position_
     return rope;
   }
   return error(Code::unsupported, "`{}`: expected type default, linear, llama3 or yarn, found `{}`",
-               key, type);
+               key, excerpt(type));
 }
 
 Result<RopeConfig> RopeConfig::from_gguf(const GgufFields& f) {
@@ -81,7 +83,8 @@ Result<RopeConfig> RopeConfig::from_gguf(const GgufFields& f) {
   }
   if (type != "yarn") {
     return error(Code::unsupported,
-                 "`{}.rope.scaling.type`: expected none, linear or yarn, found {}", f.arch(), type);
+                 "`{}.rope.scaling.type`: expected none, linear or yarn, found {}", f.arch(),
+                 excerpt(type));
   }
   YarnScaling yarn;
   yarn.factor = factor;

@@ -9,6 +9,7 @@
 #include "hearth/eval/code/judge_code.h"
 #include "hearth/eval/code/sandbox.h"
 #include "hearth/eval/jsonl.h"
+#include "hearth/files/outside_bytes.h"
 
 namespace hearth::code {
 namespace {
@@ -64,7 +65,8 @@ Result<EvalItem> humaneval_item(const Json& line) {
   }
   const size_t definition = definition_of(task.begun, task.language, task.name);
   if (task.name.empty() || definition == task.begun.npos) {
-    return error(Code::corrupt, "`prompt`: expected the beginning of the function `{}`", task.name);
+    return error(Code::corrupt, "`prompt`: expected the beginning of the function `{}`",
+                 excerpt(task.name));
   }
   task.before = task.begun.substr(0, definition);
   std::string prompt = fmt::format(

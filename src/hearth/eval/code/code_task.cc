@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "hearth/files/outside_bytes.h"
+
 namespace hearth::code {
 namespace {
 
@@ -21,7 +23,8 @@ Result<size_t> one_of(const Json& json, const char* key, std::span<const std::st
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i] == word) return i;
   }
-  return error(Code::corrupt, "`{}`: expected {}, found \"{}\"", key, fmt::join(names, ", "), word);
+  return error(Code::corrupt, "`{}`: expected {}, found \"{}\"", key, fmt::join(names, ", "),
+               excerpt(word));
 }
 
 // {"args", "expected"} of a call, {"input", "output"} of a run.

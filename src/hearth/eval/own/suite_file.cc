@@ -9,6 +9,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/outside_bytes.h"
+
 namespace hearth::own {
 namespace {
 
@@ -21,7 +23,7 @@ Result<Scorer> scorer_of(const std::string& name) {
     if (kScorers[i] == name) return static_cast<Scorer>(i);
   }
   return error(Code::corrupt, "`scorer`: expected one of {}, found `{}`", fmt::join(kScorers, ", "),
-               name);
+               excerpt(name));
 }
 
 Result<double> number_of(std::string_view key, const std::string& text, double lo, double hi) {
@@ -30,7 +32,7 @@ Result<double> number_of(std::string_view key, const std::string& text, double l
   const auto [stop, failure] = std::from_chars(text.data(), end, value);
   if (failure == std::errc() && stop == end && lo <= value && value <= hi) return value;
   return error(Code::corrupt, "`{}`: expected a number from {} to {}, found `{}`", key, lo, hi,
-               text);
+               excerpt(text));
 }
 
 Status set_number(SuiteFile& suite, const std::string& key, const std::string& value) {
@@ -45,7 +47,7 @@ Status set_number(SuiteFile& suite, const std::string& key, const std::string& v
     return error(Code::corrupt,
                  "expected name, data, prompt, answer, id, group, scorer, ignore_case, max_tokens, "
                  "temperature or top_p, found `{}`",
-                 key);
+                 excerpt(key));
   }
   return Status::ok();
 }
@@ -69,7 +71,8 @@ Status set(SuiteFile& suite, const std::string& key, const std::string& value) {
   }
   if (key == "ignore_case") {
     if (value != "true" && value != "false") {
-      return error(Code::corrupt, "`ignore_case`: expected true or false, found `{}`", value);
+      return error(Code::corrupt, "`ignore_case`: expected true or false, found `{}`",
+                   excerpt(value));
     }
     suite.ignore_case = value == "true";
     return Status::ok();
@@ -88,7 +91,7 @@ Result<SuiteFile> suite_of(const YAML::Node& root) {
     }
     const std::string key = pair.first.Scalar();
     if (seen.find("\n" + key + "\n") != seen.npos) {
-      return error(Code::corrupt, "{}: `{}` stands there twice", place, key);
+      return error(Code::corrupt, "{}: `{}` stands there twice", place, excerpt(key));
     }
     seen += key + "\n";
     Status status = set(suite, key, pair.second.Scalar());

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "hearth/files/outside_bytes.h"
+
 namespace hearth {
 namespace {
 
@@ -50,7 +52,7 @@ Status read_experts(const Json& j, DeepseekConfig& c) {
   TRY_ASSIGN(c.topk_method, json_string_or(j, "topk_method", v3 ? "noaux_tc" : "greedy"));
   if (scoring != "sigmoid" && scoring != "softmax") {
     return error(Code::unsupported, "`scoring_func`: expected sigmoid or softmax, found `{}`",
-                 scoring);
+                 excerpt(scoring));
   }
   c.scoring_func = scoring == "sigmoid" ? ExpertScoring::sigmoid : ExpertScoring::softmax;
   return Status::ok();
@@ -85,7 +87,7 @@ Status DeepseekConfig::check() const {
       topk_method != "noaux_tc") {
     return error(Code::unsupported,
                  "`topk_method`: expected greedy, group_limited_greedy or noaux_tc, found `{}`",
-                 topk_method);
+                 excerpt(topk_method));
   }
   if (n_routed_experts * blocks() > kExpertsAllLayersMax) {
     return error(Code::unsupported,

@@ -7,6 +7,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/outside_bytes.h"
 #include "hearth/models/foreign/grouped_integers.h"
 #include "hearth/models/foreign/parts.h"
 #include "hearth/models/foreign/scheme.h"
@@ -76,12 +77,13 @@ SchemeResult make_awq(const Json& quantization) {
   if (bits != 4) return error(Code::unsupported, "AWQ: expected 4 bits, found {}", bits);
   TRY_ASSIGN(const std::string version, json_string_or(quantization, "version", "gemm"));
   if (!is_among(version, {"gemm", "GEMM"})) {
-    return error(Code::unsupported, "AWQ: expected the packing `gemm`, found `{}`", version);
+    return error(Code::unsupported, "AWQ: expected the packing `gemm`, found `{}`",
+                 excerpt(version));
   }
   TRY_ASSIGN(const std::string backend, json_string_or(quantization, "backend", "autoawq"));
   if (!is_among(backend, {"autoawq"})) {
     return error(Code::unsupported, "AWQ: expected the packing of autoawq, found that of `{}`",
-                 backend);
+                 excerpt(backend));
   }
   TRY_ASSIGN(const bool zeros, json_bool_or(quantization, "zero_point", true));
   if (!zeros) return error(Code::unsupported, "AWQ: expected `zero_point` true, found false");

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hearth/base/checked_math.h"
+#include "hearth/files/outside_bytes.h"
 #include "hearth/models/foreign/grouped_integers.h"
 #include "hearth/models/foreign/parts.h"
 #include "hearth/models/foreign/scheme.h"
@@ -109,7 +110,7 @@ Result<BlockMaxima> read_maxima(const Parts& parts, const Json& state, int64_t e
 Status check_state(const Json& state, const std::string& type, const Shape& shape) {
   TRY_ASSIGN(const std::string found, json_string(state, "quant_type"));
   if (found != type) {
-    return error(Code::corrupt, "`quant_type`: expected {}, found `{}`", type, found);
+    return error(Code::corrupt, "`quant_type`: expected {}, found `{}`", type, excerpt(found));
   }
   TRY_ASSIGN(const Json* sizes, json_array(state, "shape"));
   if (*sizes == Json::array({shape[0], shape[1]})) return Status::ok();
@@ -206,7 +207,8 @@ SchemeResult make_bitsandbytes(const Json& quantization) {
   if (eight) return SchemeResult(std::make_shared<BitsAndBytesScheme>(""));
   TRY_ASSIGN(const std::string type, json_string_or(quantization, "bnb_4bit_quant_type", "fp4"));
   if (!is_among(type, {"nf4", "fp4"})) {
-    return error(Code::unsupported, "`bnb_4bit_quant_type`: expected nf4 or fp4, found `{}`", type);
+    return error(Code::unsupported, "`bnb_4bit_quant_type`: expected nf4 or fp4, found `{}`",
+                 excerpt(type));
   }
   return SchemeResult(std::make_shared<BitsAndBytesScheme>(type));
 }

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hearth/base/checked_math.h"
+#include "hearth/files/outside_bytes.h"
 #include "hearth/models/foreign/grouped_integers.h"
 #include "hearth/models/foreign/parts.h"
 #include "hearth/models/foreign/scheme.h"
@@ -168,7 +169,7 @@ Status check_format(const Json& holder) {
   return error(Code::unsupported,
                "compressed-tensors: expected float-quantized, int-quantized, naive-quantized or "
                "pack-quantized, found `{}`",
-               format);
+               excerpt(format));
 }
 
 // Mixed packings name theirs group by group.
@@ -196,7 +197,8 @@ Status refuse_beyond(const Json& quantization) {
   if (!sparse || sparse->empty()) return Status::ok();
   TRY_ASSIGN(const std::string format, json_string(*sparse, "format"));
   if (format == "dense") return Status::ok();
-  return error(Code::unsupported, "compressed-tensors: expected dense weights, found `{}`", format);
+  return error(Code::unsupported, "compressed-tensors: expected dense weights, found `{}`",
+               excerpt(format));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hearth/base/checked_math.h"
+#include "hearth/files/outside_bytes.h"
 #include "hearth/formats/codec.h"
 #include "hearth/models/foreign/parts.h"
 #include "hearth/models/foreign/scheme.h"
@@ -115,7 +116,7 @@ SchemeResult make_fp8(const Json& quantization) {
   }
   TRY_ASSIGN(const std::string kind, json_string_or(quantization, "fmt", "e4m3"));
   if (!is_among(kind, {"e4m3", "float8_e4m3fn"})) {
-    return error(Code::unsupported, "`fmt`: expected e4m3, found `{}`", kind);
+    return error(Code::unsupported, "`fmt`: expected e4m3, found `{}`", excerpt(kind));
   }
   return SchemeResult(std::make_shared<F8Scheme>(block ? "FP8, a scale for 128x128 weights"
                                                        : "FP8, a scale for each tensor"));

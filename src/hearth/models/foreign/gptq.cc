@@ -7,6 +7,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/outside_bytes.h"
 #include "hearth/models/foreign/grouped_integers.h"
 #include "hearth/models/foreign/parts.h"
 #include "hearth/models/foreign/scheme.h"
@@ -110,7 +111,7 @@ SchemeResult make_gptq(const Json& quantization) {
              json_string_or(quantization, "checkpoint_format", marlin ? "marlin" : "gptq"));
   if (!is_among(packing, {"gptq", "gptq_v2"})) {
     return error(Code::unsupported, "GPTQ: expected the packing gptq or gptq_v2, found `{}`",
-                 packing);
+                 excerpt(packing));
   }
   config.zero_offset = packing == "gptq" ? 1 : 0;
   return SchemeResult(std::make_shared<GptqScheme>(config));

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "hearth/files/outside_bytes.h"
+
 namespace hearth {
 namespace {
 
@@ -74,7 +76,7 @@ Status refused(std::string_view method) {
     if (name == method) what = words;
   }
   return error(Code::unsupported, "`quant_method`: expected one of {}, found `{}` ({})",
-               run_names(), method, what);
+               run_names(), excerpt(method), what);
 }
 
 // bitsandbytes wrote no quant_method in its first year.

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "hearth/files/outside_bytes.h"
 #include "hearth/formats/codec.h"
 #include "hearth/models/load.h"
 #include "hearth/models/tiny/tiny_files.h"
@@ -56,7 +57,7 @@ Result<TinyNetwork> make_network(const TinyOptions& options, bool gguf) {
     TRY_ASSIGN(const std::string type, json_string(network.config, "model_type"));
     if (!options.architecture.empty() && options.architecture != type) {
       return error(Code::invalid, "`model_type`: expected {}, found {}", options.architecture,
-                   type);
+                   excerpt(type));
     }
   } else {
     TRY_ASSIGN(network.config, tiny_config(options.architecture));
