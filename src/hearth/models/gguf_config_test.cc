@@ -141,6 +141,7 @@ TEST(GgufConfig, DeepseekNamesTheWrongKey) {
                        {"deepseek2.attention.kv_lora_rank", 0u},
                        {"deepseek2.attention.key_length", 8u},
                        {"deepseek2.attention.key_length", 0u},
+                       {"deepseek2.attention.key_length", 4105u},  // 4097 beside 8 rotated ones
                        {"deepseek2.attention.value_length", 0u},
                        {"deepseek2.attention.layer_norm_rms_epsilon", 0.0f},
                        {"deepseek2.attention.layer_norm_rms_epsilon", -1e-6f},

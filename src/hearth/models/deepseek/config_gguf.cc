@@ -33,14 +33,13 @@ Status read_attention(const GgufFields& f, DeepseekConfig& c) {
   const std::string suffix = has_mla_keys ? "_mla" : "";
   TRY_ASSIGN(const int64_t qk, f.size("attention.key_length" + suffix, 1, 8192));
   TRY_ASSIGN(c.v_head_dim, f.size("attention.value_length" + suffix, 1, 4096));
-  if (qk <= c.qk_rope_head_dim) {
-    return error(
-        Code::invalid,
-        "`deepseek2.attention.key_length{}`: expected more than the {} rotated dimensions, "
-        "found {}",
-        suffix, c.qk_rope_head_dim, qk);
-  }
   c.qk_nope_head_dim = qk - c.qk_rope_head_dim;
+  if (c.qk_nope_head_dim < 1 || c.qk_nope_head_dim > 4096) {
+    return error(Code::invalid,
+                 "`deepseek2.attention.key_length{}`: expected 1 to 4096 dimensions more than the "
+                 "{} rotated ones, found {}",
+                 suffix, c.qk_rope_head_dim, qk);
+  }
   TRY_ASSIGN(c.rms_norm_eps, f.number_or("attention.layer_norm_rms_epsilon", 1e-6, 1e-20, 1));
   return Status::ok();
 }
