@@ -85,7 +85,7 @@ fuzz:  ## every fuzz target for SECONDS_EACH seconds
 	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_targets
 	@tools/run-fuzz build/fuzz $(SECONDS_EACH)
 
-COVERAGE_TESTS := files text models engine convert eval
+COVERAGE_TESTS := files text models engine convert eval store guard host
 coverage:  ## lines of each reader of outside bytes that the unit tests run: fails under 90 %
 	@cmake --preset coverage > /dev/null
 	@cmake --build --preset coverage -j $(JOBS) --target $(COVERAGE_TESTS:%=%_test)
