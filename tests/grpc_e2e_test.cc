@@ -24,10 +24,13 @@ using Health = grpc::health::v1::HealthCheckResponse;
 // A running server; wait() gives its exit code.
 class Server {
  public:
-  explicit Server(const std::string& port, std::vector<std::string> arguments = {}) {
+  // `log`: a file for what it says of each request; "": it says nothing of them.
+  explicit Server(const std::string& port, std::vector<std::string> arguments = {},
+                  const std::string& log = "") {
     arguments.insert(arguments.begin(),
                      {HEARTH_BINARY, "serve", "--model", HEARTH_SOURCE_DIR "/assets/mini", "--port",
-                      "0", "--grpc-port", port, "--json", "--no-log-requests"});
+                      "0", "--grpc-port", port, "--json"});
+    if (log.empty()) arguments.push_back("--no-log-requests");
     std::vector<char*> argv;
     for (std::string& a : arguments) argv.push_back(a.data());
     argv.push_back(nullptr);
@@ -37,6 +40,7 @@ class Server {
     if (process_ == 0) {
       ::dup2(ends[1], STDOUT_FILENO);
       ::close(ends[0]);
+      if (!log.empty() && !std::freopen(log.c_str(), "w", stderr)) ::_exit(126);
       ::execv(argv[0], argv.data());
       ::_exit(127);
     }
@@ -208,6 +212,47 @@ TEST(GrpcEndToEnd, WrongPortsAndKeysAreBadInput) {
   EXPECT_EQ(Server("0", {"--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"}).wait(), 2);
   first.terminate();
   EXPECT_EQ(first.wait(), 0);
+}
+
+// A prompt full of ids, an answer that names them: restored to the letter, and in no file after it.
+TEST(GrpcEndToEnd, PersonalDataComesBackAndStaysNowhere) {
+  const std::vector<std::string> canaries = {"13800138000", "11010519491231002X",
+                                             "jane.doe@example.org", "4111111111111111"};
+  std::string folder = testing::TempDir() + "canary-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  Server server(
+      "0",
+      {"--pii", "mask", "--audit-log", folder + "/audit.log", "--audit-text", "on", "--log-json"},
+      folder + "/log");
+  ASSERT_TRUE(server.announced().contains("grpc_port"));
+  const auto stub = hearth::v1::Hearth::NewStub(
+      grpc::CreateChannel(server.address("127.0.0.1"), grpc::InsecureChannelCredentials()));
+  hearth::v1::ChatRequest request = question();
+  request.mutable_messages(0)->set_content("电话" + canaries[0] + "，身份证" + canaries[1] +
+                                           ", write to " + canaries[2] + ", card " + canaries[3]);
+  request.set_thinking_budget(0);
+  request.mutable_options()->set_max_tokens(200);
+  request.mutable_options()->set_guided_regex(
+      R"(a \[MOBILE_1\] b \[CN_ID_1\] c \[EMAIL_1\] d \[CREDIT_CARD_1\] e)");
+  grpc::ClientContext context;
+  const Answer answer = read_all(*stub->Chat(&context, request));
+  EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_EQ(answer.content, "a " + canaries[0] + " b " + canaries[1] + " c " + canaries[2] + " d " +
+                                canaries[3] + " e");
+  server.terminate();
+  EXPECT_EQ(server.wait(), 0);
+  const std::string opened = folder + "/events";  // what the log holds sealed, the prompt among it
+  const std::string command =
+      HEARTH_BINARY " audit export --events " + folder + "/audit.log > " + opened;
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_NE(text_of(opened).find("[MOBILE_1]"), std::string::npos);
+  EXPECT_NE(text_of(folder + "/log").find("/hearth.v1.Hearth/Chat"), std::string::npos)
+      << text_of(folder + "/log");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    for (const std::string& canary : canaries) {
+      EXPECT_EQ(text_of(entry.path()).find(canary), std::string::npos) << entry.path();
+    }
+  }
 }
 
 // One event for each call, whatever its end; the label in the trailing metadata, its words in the

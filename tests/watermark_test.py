@@ -65,6 +65,13 @@ class Watermark(unittest.TestCase):
         self.assertFalse(plain["watermarked"], plain)
         self.assertIsNone(plain["source_id"])
 
+    def test_what_is_too_short_for_a_mark_is_withheld(self):
+        marks = ("--watermark-key-file", self.key, "--temperature", "1", "--regex", "[a-z]{2}")
+        self.assertEqual(len(self.generate("--watermark", "on", *marks)), 2)
+        said = self.generate("--watermark", "require", *marks, code=2)
+        self.assertIn("withheld", said)
+        self.assertEqual(said.count("\n"), 1, said)
+
     def test_guesses_may_have_a_key(self):
         path = os.path.join(self.folder, "dual.key")
         hearth("watermark", "key", path, "--source", "clinic/mini", "--dual-key")

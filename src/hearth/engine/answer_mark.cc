@@ -37,6 +37,24 @@ std::optional<KeyedPlace> AnswerMark::next(std::span<const int32_t> answer,
   return ahead.here();
 }
 
+MarkGate::MarkGate(const ThoughtTracker& tracker, const watermark::Mark& mark)
+    : tracker_(tracker), contexts_(mark.keys.window), required_(mark.required) {}
+
+bool MarkGate::take(int32_t id, bool words) {
+  if (!required_ || (open_ && tracker_.settled())) return true;
+  const bool was_in_thought = tracker_.in_thought();
+  if (tracker_.take(id) || was_in_thought) {
+    // What came before it was white space and the tag, however it was spelled.
+    contexts_.clear();
+    open_ = holds_ = false;
+  } else {
+    open_ = open_ || contexts_.here().has_value();
+    contexts_.take(id);
+  }
+  holds_ = holds_ || words;
+  return open_ || !holds_;
+}
+
 KeyedDraw make_mark(const Tokenizer& tokenizer, AnswerStream::Form form,
                     const watermark::Mark& mark, const SamplingParams& sampling) {
   auto shared = std::make_shared<AnswerMark>(ThoughtTracker(tokenizer, form), mark,

@@ -40,6 +40,28 @@ class AnswerMark {
   size_t read_ = 0;  // tokens of the answer
 };
 
+// What may be shown of an answer that has to bear its mark: nothing of the answer proper until one
+// of its tokens stands at a marked place of the text that is shown; from then on everything. The
+// thought isn't held back.
+class MarkGate {
+ public:
+  // `tracker`: of the answer, before its first token.
+  MarkGate(const ThoughtTracker& tracker, const watermark::Mark& mark);
+
+  // One token more. `words`: something of the answer proper became certain with it. True: it may be
+  // shown, with all that was held before.
+  bool take(int32_t id, bool words);
+  // The end, with words or without: false: the answer has some, and none bears the mark.
+  bool may_end(bool words) const { return !required_ || open_ || !(holds_ || words); }
+
+ private:
+  ThoughtTracker tracker_;
+  watermark::Contexts contexts_;  // of the answer proper, as who reads it alone sees them
+  const bool required_;
+  bool open_ = false;
+  bool holds_ = false;
+};
+
 // `form`: that the answer is shown in; raw text has no thought.
 KeyedDraw make_mark(const Tokenizer& tokenizer, AnswerStream::Form form,
                     const watermark::Mark& mark, const SamplingParams& sampling);

@@ -158,6 +158,32 @@ TEST(AnswerMark, LeavesTheThoughtAlone) {
   EXPECT_EQ(places(Form::raw, false).substr(0, 12), "....xxxxxxxx");
 }
 
+// By hand, a character a token: `s` where it and all before it may be shown, `h` where it is held.
+TEST(MarkGate, HoldsTheAnswerUntilATokenOfItIsMarked) {
+  const Tokenizer& tokenizer = mini().tokenizer();
+  const auto shown = [&](std::string_view answer, Form form, bool required = true) {
+    watermark::Mark mark = mark_of(1);
+    mark.required = required;
+    MarkGate gate(ThoughtTracker(tokenizer, form), mark);
+    const size_t behind = form == Form::raw ? 0 : answer.rfind('>') + 1;
+    std::string out;
+    for (size_t i = 0; i < answer.size(); ++i) {
+      const int32_t id = tokenizer.find(answer.substr(i, 1)).value();
+      out += gate.take(id, i >= behind) ? 's' : 'h';
+    }
+    EXPECT_TRUE(gate.may_end(false) == (out.back() == 's'));
+    EXPECT_EQ(gate.may_end(true), !required || answer.size() - behind > 4);
+    return out;
+  };
+  EXPECT_EQ(shown("<think>1+2=3</think>45678", Form::chat), std::string(20, 's') + "hhhhs");
+  EXPECT_EQ(shown("<think>1+2=3</think>4567", Form::chat), std::string(20, 's') + "hhhh");
+  EXPECT_EQ(shown("<think>1+2=3</think>", Form::chat), std::string(20, 's'));
+  EXPECT_EQ(shown("1+2=3</think>4567", Form::chat_in_thought), std::string(13, 's') + "hhhh");
+  EXPECT_EQ(shown("1+2=3", Form::raw), "hhhhs");
+  EXPECT_EQ(shown("1+2=", Form::raw), "hhhh");
+  EXPECT_EQ(shown("1", Form::raw, false), "s");
+}
+
 TEST(AnswerMark, AThoughtIsWordForWordThatOfTheSeed) {
   const auto prompt = mini().chat([] {
     ChatRequest chat;

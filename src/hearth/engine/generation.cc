@@ -29,7 +29,11 @@ class Answer {
       : model_(model),
         engine_(engine),
         request_(std::move(request)),
-        stream_(model.tokenizer(), form_of(request_), request_.stop) {}
+        stream_(model.tokenizer(), form_of(request_), request_.stop) {
+    if (request_.mark) {
+      gate_.emplace(ThoughtTracker(model.tokenizer(), form_of(request_)), *request_.mark);
+    }
+  }
 
   TokenSink sink() {
     TokenSink sink;
@@ -65,11 +69,32 @@ class Answer {
   int64_t take_step_rows() { return std::exchange(step_rows_, 0); }
 
  private:
+  struct Held {
+    int32_t id;
+    std::vector<StreamPart> parts;
+    bool in_thought;
+  };
+
+  static bool has_words(const std::vector<StreamPart>& parts) {
+    return std::ranges::any_of(parts, [](const StreamPart& part) { return !part.thought; });
+  }
+
   bool take(int32_t id) {
     reply_.output_ids.push_back(id);
-    const std::vector<StreamPart> parts = stream_.push(id);
-    if (parts.empty()) return tell(id, "", stream_.in_thought()) && !stream_.stopped();
-    return pass_on(id, parts) && !stream_.stopped();
+    std::vector<StreamPart> parts = stream_.push(id);
+    const bool shown = !gate_ || gate_->take(id, has_words(parts));
+    held_.push_back({id, std::move(parts), stream_.in_thought()});
+    return (!shown || show()) && !stream_.stopped();
+  }
+
+  // What was held; false: the listener has had enough.
+  bool show() {
+    for (const Held& held : std::exchange(held_, {})) {
+      const bool goes_on =
+          held.parts.empty() ? tell(held.id, "", held.in_thought) : pass_on(held.id, held.parts);
+      if (!goes_on) return false;
+    }
+    return true;
   }
 
   // Parts of one token to the reply and to the listener; false: it has had enough.
@@ -86,7 +111,16 @@ class Answer {
   }
 
   void finish(FinishReason reason) {
-    pass_on(-1, stream_.finish());
+    std::vector<StreamPart> rest = stream_.finish();
+    if (gate_ && !gate_->may_end(has_words(rest))) {
+      if (reason != FinishReason::cancelled) {
+        failure_ = error(Code::unsupported,
+                         "the answer ended before a word of it could bear the watermark that "
+                         "--watermark require asks for; it is withheld");
+      }
+    } else if (show()) {
+      pass_on(-1, rest);
+    }
     reply_.finish_reason = reason;
     if (reason == FinishReason::failed && failure_.is_ok()) failure_ = engine_.failure();
     done_ = true;
@@ -96,6 +130,8 @@ class Answer {
   const Engine& engine_;
   TextRequest request_;
   AnswerStream stream_;
+  std::optional<MarkGate> gate_;
+  std::vector<Held> held_;
   TextReply reply_;
   Status failure_;
   int64_t step_rows_ = 0;

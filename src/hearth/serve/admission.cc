@@ -161,6 +161,13 @@ std::optional<ApiError> Admission::mark(GenerationJob& job, std::string_view ada
     return bad_field("temperature", "unmarkable", mark.status().message());
   }
   job.mark = *std::move(mark);
+  if (job.mark && job.mark->required && job.max_tokens <= job.mark->keys.window) {
+    metrics_.rejected("unmarkable");
+    return bad_field("max_tokens", "unmarkable",
+                     fmt::format("`max_tokens`: expected more than the {} tokens that no watermark "
+                                 "stands in, found {}",
+                                 job.mark->keys.window, job.max_tokens));
+  }
   if (job.mark) out.facts.watermark_key = options_.watermark.ring()->id();
   return std::nullopt;
 }

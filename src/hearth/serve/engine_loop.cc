@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hearth/engine/constrain.h"
+#include "hearth/serve/answer_outlet.h"
 #include "hearth/serve/token_chances.h"
 
 namespace hearth::serve {
@@ -47,10 +48,12 @@ struct EngineLoop::Choice {
       : index(static_cast<int32_t>(index)),
         text(tokenizer, job.form_of(prompt), job.stop, static_cast<int32_t>(index)) {
     if (job.tools) text.read_tool_calls(*job.tools, job.single_call);
+    if (job.mark) outlet.require(ThoughtTracker(tokenizer, job.form_of(prompt)), *job.mark);
   }
 
   const int32_t index;
   AnswerText text;
+  AnswerOutlet outlet;
   Pooler states;  // where an embedding is wanted
   Live* job = nullptr;
   int64_t id = 0;              // in the engine
@@ -281,6 +284,7 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
     live.failure = api_error(409, "not_resumable", "the resumed answer had ended");
     return false;
   }
+  choice.outlet.replay(job.generated);
   for (size_t i = 0; i < job.generated.size(); ++i) job.channel->count_token();
   if (choice.text.words_out()) job.channel->set_words_out();
   choice.last_token = Clock::now();
@@ -373,7 +377,7 @@ bool EngineLoop::take_token(Choice& choice, int32_t id) {
   live.job.channel->set_thinking(choice.text.in_thought() ? choice.text.reasoning_tokens() : 0);
   // The token that ends an answer is drawn again by whoever resumes it, and ends it there.
   const bool told = live.job.resumable && goes_on;
-  live.job.channel->put(std::move(pieces), told ? std::optional(id) : std::nullopt);
+  choice.outlet.put(*live.job.channel, id, std::move(pieces), told);
   return goes_on;
 }
 
@@ -389,8 +393,13 @@ void EngineLoop::take_finish(Choice& choice, FinishReason reason) {
   if (live.job.pooling) return take_embedding(choice);
   std::vector<Piece> pieces;
   choice.text.finish(finish_reason_name(reason), pieces);
-  live.job.channel->put(std::move(pieces));
-  metrics_.choice_finished(finish_reason_name(reason));
+  if (choice.outlet.end(*live.job.channel, std::move(pieces))) {
+    metrics_.choice_finished(finish_reason_name(reason));
+  } else if (!live.failure) {
+    live.failure = api_error(422, "unmarkable",
+                             "the answer ended before a word of it could bear the watermark, "
+                             "without which none leaves this server");
+  }
 }
 
 void EngineLoop::take_embedding(Choice& choice) {

@@ -8,6 +8,8 @@
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <tuple>
+#include <utility>
 
 #include "hearth/files/json.h"
 #include "hearth/serve/completions.h"
@@ -191,6 +193,64 @@ TEST(AnswerRestorer, TokensOfLogprobsAreRestored) {
   read(restorer.rest());
   EXPECT_EQ(text, "[x] call 13800138000 or [2");
   EXPECT_EQ(of_tokens, text);
+}
+
+// One part of an answer, a character a token, in the pieces that the bits of `cuts` say; its text
+// and that of its tokens behind the restorer.
+std::pair<std::string, std::string> restored(const Piece& kind, std::string_view text,
+                                             uint32_t cuts) {
+  const Tokenizer& tokenizer = mini().tokenizer();
+  AnswerRestorer restorer(vault(), tokenizer, 1);
+  std::pair<std::string, std::string> out;
+  const auto read = [&](std::vector<Piece> pieces) {
+    for (const Piece& p : pieces) {
+      EXPECT_EQ(std::tie(p.thought, p.call, p.call_name),
+                std::tie(kind.thought, kind.call, kind.call_name));
+      out.first += p.text;
+      for (const TokenLogprob& l : p.logprobs) {
+        out.second += l.text ? *l.text : std::string(tokenizer.token_bytes(l.chosen.id));
+      }
+    }
+  };
+  for (size_t at = 0; at < text.size();) {
+    size_t end = at + 1;
+    while (end < text.size() && (cuts >> (end - 1) & 1) == 0) ++end;
+    Piece piece = kind;
+    piece.text = text.substr(at, end - at);
+    for (; at < end; ++at) {
+      piece.logprobs.push_back({{tokenizer.find(text.substr(at, 1)).value(), -0.5}, {}, {}});
+    }
+    std::vector<Piece> one;
+    one.push_back(std::move(piece));
+    read(restorer.restore(std::move(one)));
+  }
+  read(restorer.rest());
+  return out;
+}
+
+// Each of the 2^(n-1) ways to cut a thought, an answer, the name of a call and its arguments.
+TEST(AnswerRestorer, EveryCutOfEveryPart) {
+  struct Part {
+    bool thought;
+    int32_t call;
+    bool call_name;
+    std::string_view text, whole;
+  };
+  for (const Part& part : {Part{true, -1, false, "[[MOBILE_1][M", "[13800138000[M"},
+                           Part{false, -1, false, "a[MOBILE_1]b", "a13800138000b"},
+                           Part{false, 0, true, "x[MOBILE_1]", "x13800138000"},
+                           Part{false, 0, false, R"("[PASSWORD_1]")", R"("a\"b\\c")"}}) {
+    SCOPED_TRACE(part.text);
+    Piece kind;
+    kind.thought = part.thought;
+    kind.call = part.call;
+    kind.call_name = part.call_name;
+    for (uint32_t cuts = 0; cuts < 1u << (part.text.size() - 1); ++cuts) {
+      const auto [text, of_tokens] = restored(kind, part.text, cuts);
+      ASSERT_EQ(text, part.whole) << cuts;
+      ASSERT_EQ(of_tokens, part.whole) << cuts;
+    }
+  }
 }
 
 // The event stream of a masked request, pieces put in one by one as an engine does.

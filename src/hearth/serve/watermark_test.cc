@@ -100,6 +100,65 @@ TEST(Watermark, WhatCannotBeMarkedIsRefused) {
   EXPECT_EQ(server.metric("hearth_requests_admitted_total"), 0);
 }
 
+// What turns out too short to bear a mark is withheld: whole, or in a stream, of which the thought
+// went out before.
+TEST(Watermark, AnAnswerThatEndsBeforeItsMarkIsWithheld) {
+  TestServer server({.loop = required(), .watermark = policy("require")});
+  for (const std::string stream : {"false", "true"}) {
+    const HttpReply made =
+        server.post("/v1/chat/completions",
+                    R"({"messages":[{"role":"user","content":"3+4=?"}],"temperature":1,)"
+                    R"("guided_regex":"[x-z]{2}","stream":)" +
+                        stream + "}");
+    ASSERT_TRUE(made.pending) << made.body;
+    int status = 0;
+    const std::string body = wait_for(*made.pending, &status);
+    EXPECT_NE(body.find("\"unmarkable\""), body.npos) << body;
+    for (const char c : {'x', 'y', 'z'}) {
+      EXPECT_EQ(body.find(fmt::format("\"content\":\"{}", c)), body.npos) << body;
+    }
+    EXPECT_EQ(body.find("\"finish_reason\":\"stop\""), body.npos) << body;
+    if (stream == "true") {
+      EXPECT_NE(body.find("\"reasoning_content\":"), body.npos) << body;
+    } else {
+      EXPECT_EQ(status, 422);
+    }
+  }
+  const HttpReply one = server.post("/v1/completions", R"({"prompt":"1","max_tokens":4})");
+  EXPECT_EQ(one.status, 400);
+  EXPECT_EQ(parsed(one.body)["error"]["code"], "unmarkable");
+  EXPECT_EQ(parsed(one.body)["error"]["param"], "max_tokens");
+}
+
+// What is held for a while comes out as if it hadn't been, with the chances of its tokens.
+TEST(Watermark, WhatIsLongEnoughIsTheSameUnderRequire) {
+  const auto ask = [](const std::string& mode, const std::string& members) {
+    TestServer server({.watermark = policy(mode)});
+    const HttpReply made = server.post(
+        "/v1/completions", R"({"prompt":"12+30=","max_tokens":40,"seed":4,"logprobs":2,)"
+                           R"("guided_regex":"[a-z ]{30}","temperature":1.5)" +
+                               members + "}");
+    CHECK(made.pending != nullptr);
+    return wait_for(*made.pending);
+  };
+  const Json whole = parsed(ask("require", ""));
+  const Json on = parsed(ask("on", ""));
+  ASSERT_EQ(whole["choices"], on["choices"]);
+  const std::string streamed = ask("require", R"(,"stream":true)");
+  std::string text;
+  std::vector<double> chances;
+  for (size_t at = 0; (at = streamed.find("data: {", at)) != streamed.npos; ++at) {
+    const Json event = parsed(streamed.substr(at + 6, streamed.find('\n', at) - at - 6));
+    if (event["choices"].empty()) continue;
+    text += event["choices"][0]["text"].get<std::string>();
+    const Json& logprobs = event["choices"][0]["logprobs"];
+    if (logprobs.is_null()) continue;
+    for (const Json& chance : logprobs["token_logprobs"]) chances.push_back(chance.get<double>());
+  }
+  EXPECT_EQ(text, whole["choices"][0]["text"]);
+  EXPECT_EQ(Json(chances), whole["choices"][0]["logprobs"]["token_logprobs"]);
+}
+
 // The last wall: a policy that marks nothing, before a loop that asks for marks.
 TEST(Watermark, AnUnmarkedJobNeverRuns) {
   TestServer server({.loop = required()});

@@ -177,13 +177,5 @@ TEST(MapFile, RefusesWhatIsNoMap) {
   }
 }
 
-TEST(LockedMemory, KeepsWhatItWasGiven) {
-  LockedMemory memory;
-  const auto first = memory.keep("first");
-  ASSERT_TRUE(first.has_value());
-  for (int i = 0; i < 2000; ++i) ASSERT_TRUE(memory.keep("0123456789").has_value());
-  EXPECT_EQ(*first, "first");
-}
-
 }  // namespace
 }  // namespace hearth::pii

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "hearth/files/atomic_file.h"
+
 namespace hearth::pii {
 namespace {
 
@@ -26,6 +30,20 @@ TEST(Policy, WhatItRefuses) {
        {"", "[]", R"({"type":["IP"]})", R"({"types":["ip"]})", R"({"types":"IP"})",
         R"({"score_min":0})", R"({"score_min":"1"})", R"({"names":1})"}) {
     EXPECT_FALSE(parse_policy(json).has_value()) << json;
+  }
+}
+
+TEST(Policy, AFilesErrorsNameIt) {
+  const std::string path = testing::TempDir() + "pii_policy.json";
+  ASSERT_TRUE(write_whole(path, R"({"types":["IP"]})").is_ok());
+  const auto read = read_policy(path);
+  ASSERT_TRUE(read.has_value()) << read.status().message();
+  EXPECT_TRUE(read->types.has(Type::ip));
+  ASSERT_TRUE(write_whole(path, R"({"types":"IP"})").is_ok());
+  for (const std::string& wrong : {path, path + ".none"}) {
+    const auto refused = read_policy(wrong);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_TRUE(refused.status().message().starts_with(wrong)) << refused.status().message();
   }
 }
 

@@ -62,7 +62,8 @@ Result<std::optional<Mark>> Policy::mark(bool greedy, std::string_view adapter) 
   }
   const std::string precise = fmt::format("{}:{}", source_, adapter);
   const bool has_own = !adapter.empty() && ring_->has(precise);
-  return std::optional<Mark>({ring_->derive(has_own ? precise : source_), kGreenBias, thinking_});
+  return std::optional<Mark>(
+      {ring_->derive(has_own ? precise : source_), kGreenBias, thinking_, mode_ == Mode::require});
 }
 
 }  // namespace hearth::watermark

@@ -12,7 +12,8 @@
 
 namespace hearth::watermark {
 
-// off: nothing is marked. on: all that can be. require: what can't be marked is refused.
+// off: nothing is marked. on: all that can be. require: what can't be marked is refused, and what
+// turns out too short to bear a mark is withheld.
 enum class Mode : uint8_t { off, on, require };
 // Answers at temperature 0, which leave nothing to chance. bias: green tokens are preferred, which
 // changes the text. refuse: there are none. leave: they stay unmarked (not with `require`).
@@ -31,6 +32,7 @@ struct Mark {
   SourceKeys keys;
   double green_bias;  // added to the logits of green tokens, at temperature 0
   bool thinking;
+  bool required = false;  // no word of an answer goes out before a token of it is drawn so
 };
 
 class Policy {
