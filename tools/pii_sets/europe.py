@@ -98,8 +98,14 @@ def pl_pesel(draw: random.Random) -> Made:
 
 
 def uk_nhs(draw: random.Random) -> Made:
+    """Of the ranges in use: England and Wales, Northern Ireland, Scotland (a date of birth)."""
     while True:
-        body = digits(draw, 9)
+        body = draw.choice("4667733") + digits(draw, 8)
+        if body[0] == "3":
+            body = f"{draw.randint(320, 399)}{body[3:]}"
+        elif draw.random() < 0.15:
+            year, month, day = date(draw)
+            body = f"{day:02d}{month:02d}{year % 100:02d}{body[:3]}"
         check = -sum(int(c) * (10 - i) for i, c in enumerate(body)) % 11
         if check < 10 and len(set(body)) > 1:
             return at_end(f"{body}{check}")
@@ -119,7 +125,7 @@ KINDS = [
          disguises=(*COMMON, groups(1, 2, 2, 2, 3, 3), groups(13))),
     Kind("IT_FISCAL_CODE", it_fiscal_code,
          ["codice fiscale {}", "意大利税号{}号", "Il mio codice: {}.", *BARE],
-         disguises=(*COMMON, FOLDED, groups(3, 3, 5, 4), str.lower)),
+         disguises=(*COMMON, FOLDED, str.lower)),
     Kind("ES_NIF", es_dni,
          ["DNI {}", "con DNI {} y domicilio", "His NIF was {}.", "西班牙身份证{}号", *BARE],
          spoil=spoil_nif, disguises=(*COMMON, FOLDED, groups(8, mark="-"), str.lower)),

@@ -35,7 +35,7 @@ def groups(*lengths: int, mark: str = " ") -> Callable[[str], str]:
         for length in lengths:
             parts.append(value[at:at + length])
             at += length
-        return mark.join([*parts, *([value[at:]] if at < len(value) else [])])
+        return mark.join(part for part in [*parts, value[at:]] if part)
     return write
 
 

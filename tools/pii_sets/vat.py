@@ -27,7 +27,7 @@ def down(body: str, last: int = 2) -> int:
 
 def austria(draw):
     body = digits(draw, 7)  # Luhn, moved by four
-    return at_end(f"U{body}{(int(luhn_digit(body)) - 4) % 10}")
+    return at_end(f"U{body}{(int(luhn_digit(body + '0')) - 4) % 10}")
 
 
 def belgium(draw):
@@ -65,7 +65,8 @@ def denmark(draw):
 
 
 def estonia(draw):
-    return drawn_until(draw, 6, lambda b: -weighted("10" + b, (3, 7, 1, 3, 7, 1, 3, 7)) % 10)
+    body = "10" + digits(draw, 6)
+    return at_end(f"{body}{-weighted(body, (3, 7, 1, 3, 7, 1, 3, 7)) % 10}")
 
 
 def greece(draw):

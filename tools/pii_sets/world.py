@@ -8,7 +8,7 @@ from pii_sets.kind import (BARE, COMMON, FOLDED, FOURS, LETTER_BY_LETTER, Kind, 
                            digits, groups)
 
 # ISO/IEC 7812 issuers: beginning and lengths.
-CARDS = [("4", (13, 16, 16, 19)), ("51", (16,)), ("55", (16,)), ("2221", (16,)), ("2720", (16,)),
+CARDS = [("4", (16, 16, 19)), ("51", (16,)), ("55", (16,)), ("2221", (16,)), ("2720", (16,)),
          ("34", (15,)), ("37", (15,)), ("301", (14,)), ("36", (14,)), ("6011", (16, 19)),
          ("65", (16,)), ("3528", (16,)), ("3589", (16,)), ("6759", (16, 18)), ("2202", (16,))]
 
@@ -16,6 +16,16 @@ CARDS = [("4", (13, 16, 16, 19)), ("51", (16,)), ("55", (16,)), ("2221", (16,)),
 def credit_card(draw: random.Random) -> Made:
     start, lengths = draw.choice(CARDS)
     body = start + digits(draw, draw.choice(lengths) - 1 - len(start))
+    return at_end(body + luhn_digit(body))
+
+
+def embossed(value: str, mark: str = " ") -> str:
+    """Groups as cards have them: 4-6-4 and 4-6-5, else fours."""
+    return groups(*((4, 6) if len(value) in (14, 15) else (4, 4, 4, 4)), mark=mark)(value)
+
+
+def visa_13(draw: random.Random) -> Made:
+    body = "4" + digits(draw, 11)
     return at_end(body + luhn_digit(body))
 
 
@@ -95,7 +105,8 @@ def ethereum_plain(draw: random.Random) -> Made:
 WALLETS = ["send it to {}", "比特币地址{}", "钱包：{}，别转错", "wallet {}.", *BARE]
 KINDS = [
     Kind("CREDIT_CARD", credit_card, ["Charge {} please", "信用卡{}过期了", "card no. {}", *BARE],
-         disguises=(*COMMON, *FOURS, groups(4, 6), LETTER_BY_LETTER)),
+         disguises=(*COMMON, embossed, embossed, lambda v: embossed(v, "-"), LETTER_BY_LETTER)),
+    Kind("CREDIT_CARD", visa_13, ["Charge my card {}", "信用卡{}过期了", "visa {}"]),
     Kind("IBAN", iban, ["Please pay to {} today", "IBAN {}", "请汇款到{}", *BARE],
          disguises=(*COMMON, FOLDED, *FOURS, str.lower)),
     Kind("IMEI", imei, ["IMEI {}", "手机串号{}", "the handset's IMEI was {}"],

@@ -152,9 +152,29 @@ void CodeRun::clear() {
   numerals_ = 0;
 }
 
-// The group that `at` stands in, and a short word of letters before it ("AB 12 34 56 C").
+// Where the group that `at` stands in begins: digits and letters before it, full-width ones too,
+// and what of zero width stands between them.
+size_t CodeRun::group_begin(size_t at, size_t floor) const {
+  size_t zero_widths = 0;
+  for (size_t begin = at; begin > floor;) {
+    const size_t before = is_alnum(text_[begin - 1]) ? begin - 1 : previous_character(text_, begin);
+    const Unit unit = unit_at(text_, before);
+    if (unit.length == 0 || before + unit.length != begin || before < floor) break;
+    begin = before;
+    if (unit.code == 0) {
+      if (unit.gap != kZeroWidth || ++zero_widths > kZeroWidthsMax) break;
+    } else {
+      if (unit.numerals != 0) break;
+      at = begin;
+      zero_widths = 0;
+    }
+  }
+  return at;
+}
+
+// That, and a short word of letters before it ("AB 12 34 56 C").
 size_t CodeRun::first_of(size_t at, size_t floor) const {
-  while (at > floor && is_alnum(text_[at - 1])) --at;
+  at = group_begin(at, floor);
   size_t separator = 0;
   for (std::string_view mark : {" ", "-", "·"}) {
     if (text_.substr(floor, at - floor).ends_with(mark)) separator = mark.size();

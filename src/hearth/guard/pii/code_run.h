@@ -79,6 +79,7 @@ class CodeRun {
  private:
   struct Unit;
   static Unit unit_at(std::string_view text, size_t at);
+  size_t group_begin(size_t at, size_t floor) const;
   size_t first_of(size_t at, size_t floor) const;
   bool goes_on(size_t at) const;
   void append(const Unit& unit, size_t at, Gaps gap, bool new_group);

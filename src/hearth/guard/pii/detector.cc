@@ -17,11 +17,12 @@ namespace {
 constexpr size_t kNumeralsToBegin = 6;  // Chinese numerals in a row that make a number of it
 constexpr size_t kRunMin = 5;           // characters of a run that are worth a look
 
-// Beginnings of digits that are no ASCII digit: full-width, numerals, JSON escapes.
+constexpr auto kFullWidth =
+    std::to_array<std::string_view>({"０", "１", "２", "３", "４", "５", "６", "７", "８", "９"});
+// Beginnings of what may be a digit: numerals, JSON escapes.
 constexpr auto kDisguises = std::to_array<std::string_view>(
-    {"０", "１", "２", "３", "４", "５", "６", "７", "８", "９", "〇", "零",
-     "一", "二", "三", "四", "五", "六", "七", "八", "九", "幺", "壹", "贰",
-     "貳", "叁", "參", "肆", "伍", "陆", "陸", "柒", "捌", "玖", "○",  "\\uff1"});
+    {"〇", "零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "幺", "壹",
+     "贰", "貳", "叁", "參", "肆", "伍", "陆", "陸", "柒", "捌", "玖", "○",  "\\uff1"});
 
 // What a literal of the automaton stands for.
 struct Meaning {
@@ -47,6 +48,7 @@ struct Lexicon {
     for (size_t i = 0; i < kDigits.size(); ++i) {
       add(kDigits.substr(i, 1), {.kind = Meaning::Kind::digit});
     }
+    for (std::string_view d : kFullWidth) add(d, {.kind = Meaning::Kind::digit});
     for (std::string_view d : kDisguises) add(d, {.kind = Meaning::Kind::disguise});
   }
   // Words and literals of several topics or recognisers are one literal of the automaton.
@@ -178,6 +180,16 @@ class Scan {
     }
   }
 
+  // "ID" speaks of every country's document: a word for the country's own says more, a word for
+  // another country's alone that this is none.
+  static double of_country(const Recogniser& r, Topics around) {
+    if ((r.context & topic(Topic::identity)) == 0) return 0;
+    const Topics own = r.context & ~topic(Topic::identity);
+    if (own == 0) return 0;
+    if ((around & own) != 0) return kOwnCountryGain;
+    return (around & kCountryTopics) != 0 ? -kOtherCountryLoss : 0;
+  }
+
   // Scores with the words around each candidate; drops those that stay below the least.
   void weigh() {
     std::stable_sort(candidates_.begin(), candidates_.end(),
@@ -193,7 +205,7 @@ class Scan {
       }
       const Recogniser& r = recognisers()[c.recogniser];
       if ((around & r.context) != 0) {
-        c.score += r.gain;
+        c.score += r.gain + of_country(r, around);
       } else if ((around & topic(Topic::unrelated)) != 0 && c.score < kCertain) {
         c.score -= kUnrelatedLoss;
       }

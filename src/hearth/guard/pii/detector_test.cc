@@ -73,6 +73,38 @@ TEST(Detector, NumbersOfTheWorld) {
   EXPECT_EQ(found("出生于1990年5月1日"), "BIRTH_DATE:1990年5月1日");
 }
 
+// What a generator with arithmetic of its own found wrong.
+TEST(Detector, CheckDigitsAsTheirIssuersWriteThem) {
+  EXPECT_EQ(found("FIN M5012345J"), "SG_NRIC:M5012345J");  // the series of 2022
+  EXPECT_EQ(found("FIN M5012345N"), "");
+  EXPECT_EQ(found("Personalausweis L01X00T471"), "DE_ID_CARD:L01X00T471");  // the specimen
+  EXPECT_EQ(found("Personalausweis L01X00T47"), "DE_ID_CARD:L01X00T47");    // its face
+  EXPECT_EQ(found("German ID T220001293"), "DE_ID_CARD:T220001293");
+  EXPECT_EQ(found("L01X00T47"), "");
+  EXPECT_EQ(found("主卡 622202 0212345678947"), "");  // wrong Luhn digit
+  EXPECT_EQ(found("主卡 622202 0212345678941"), "BANK_CARD:622202 0212345678941");
+  EXPECT_EQ(found("VAT ESB58378431"), "EU_VAT:ESB58378431");
+  EXPECT_EQ(found("VAT ES54362315K"), "EU_VAT:ES54362315K");
+  EXPECT_EQ(found("VAT LT119511515"), "EU_VAT:LT119511515");
+  EXPECT_EQ(found("VAT LT100001919017"), "EU_VAT:LT100001919017");
+  EXPECT_EQ(found("VAT LT100001919018"), "");
+  // EIP-55: the case of the letters is the check; one case alone has none.
+  EXPECT_EQ(found("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"),
+            "CRYPTO:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed");
+  EXPECT_EQ(found("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"),
+            "CRYPTO:0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed");
+  EXPECT_EQ(found("0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"), "");
+}
+
+// "ID" is of every country: a word of one country's decides between numbers that fit several.
+TEST(Detector, TheCountryThatIsNamed) {
+  EXPECT_EQ(found("South African ID 8001015009087"), "ZA_ID:8001015009087");
+  EXPECT_EQ(found("韩国身份证7507181840277"), "KR_RRN:7507181840277");
+  EXPECT_EQ(found("South African ID 8001015009088"), "");
+  EXPECT_EQ(found("resident registration number 2101013123456"), "KR_RRN:2101013123456");
+  EXPECT_EQ(found("id 2101013123456"), "");  // no check digit, no word of its own
+}
+
 TEST(Detector, Secrets) {
   EXPECT_EQ(found("key sk-proj4f9aQ2xW81LmZ0rT7bKc"), "API_KEY:sk-proj4f9aQ2xW81LmZ0rT7bKc");
   EXPECT_EQ(found("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF123_-xyz"),
@@ -105,6 +137,9 @@ TEST(Detector, Disguises) {
     const std::string sentence = "我的号是" + std::string(text) + "，谢谢";
     EXPECT_EQ(found(sentence), "CN_ID:" + std::string(text)) << text;
   }
+  EXPECT_EQ(found("NRIC Ｓ１２３４５６７Ｄ"), "SG_NRIC:Ｓ１２３４５６７Ｄ");
+  EXPECT_EQ(found("codice RSSM\u200bRA85T10A562S."), "IT_FISCAL_CODE:RSSM\u200bRA85T10A562S");
+  EXPECT_EQ(found("PBCBTD７０R０８G４５８G"), "IT_FISCAL_CODE:PBCBTD７０R０８G４５８G");
   EXPECT_EQ(found("幺三八零零幺三八零零零"), "MOBILE:幺三八零零幺三八零零零");
   EXPECT_EQ(found("一三八零零一三八零零零"), "MOBILE:一三八零零一三八零零零");
   EXPECT_EQ(found("{\"tel\":\"1380013\\u0038000\"}"), "MOBILE:1380013\\u0038000");

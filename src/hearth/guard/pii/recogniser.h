@@ -50,6 +50,9 @@ class Proposals {
 inline constexpr double kCertain = 0.9;
 // What such words take from the others.
 inline constexpr double kUnrelatedLoss = 0.35;
+// What a word for a country's own document adds to "ID", and a word for another country's takes.
+inline constexpr double kOwnCountryGain = 0.1;
+inline constexpr double kOtherCountryLoss = 0.4;
 
 // What a recogniser is, by what it looks at: a run of digits and letters; a text where a literal
 // stands at [at, end); a whole text, only where its type is wanted, for types that no literal

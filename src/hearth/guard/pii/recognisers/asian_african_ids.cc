@@ -28,9 +28,30 @@ bool singapore_checks(std::string_view code) {
     case 'G':
       return "XWUTRQPNMLK"[(sum + 4) % 11] == code[8];
     case 'M':
-      return "XWUTRQPNJLK"[10 - (sum + 3) % 11] == code[8];
+      return "XWUTRQPNJLK"[(sum + 3) % 11] == code[8];
     default:
       return false;
+  }
+}
+
+bool korean_checks(std::string_view code) {
+  static constexpr std::array<int, 12> kWeights = {2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5};
+  const int foreigner = code[6] >= '5' ? 2 : 0;
+  return (11 - weighted_sum(code, kWeights) % 11 + foreigner) % 10 == code[12] - '0';
+}
+
+// Calls `look(i, end)` for thirteen digits that begin with a date of birth and a sex.
+template <typename Look>
+void each_rrn(const CodeRun& run, Look look) {
+  for (size_t i : run.starts()) {
+    const size_t end = run.take_digits(i, 13, kZeroWidth | kDash);
+    if (end == CodeRun::kNone || !run.ends(end)) continue;
+    const std::string_view digits = run.code().substr(i, 13);
+    if (digits[6] < '1' || digits[6] > '8') continue;
+    const bool of_1900 =
+        digits[6] == '1' || digits[6] == '2' || digits[6] == '5' || digits[6] == '6';
+    const int year = (of_1900 ? 1900 : 2000) + two_digits(digits, 0);
+    if (is_date(year, two_digits(digits, 2), two_digits(digits, 4))) look(i, end);
   }
 }
 
@@ -47,23 +68,22 @@ void find_aadhaar(const CodeRun& run, Proposals& out) {
   }
 }
 
-// Birth, sex and century, place. Numbers since 2020 have no check digit, so the date decides.
+// Birth, sex and century, place, and a check digit, which numbers since October 2020 have no more:
+// without it a dash in its place or a word must speak for the number.
 void find_korean_rrn(const CodeRun& run, Proposals& out) {
-  for (size_t i : run.starts()) {
-    const size_t end = run.take_digits(i, 13, kZeroWidth | kDash);
-    if (end == CodeRun::kNone || !run.ends(end)) continue;
-    const std::string_view digits = run.code().substr(i, 13);
-    const bool of_1900 =
-        digits[6] == '1' || digits[6] == '2' || digits[6] == '5' || digits[6] == '6';
-    if (digits[6] < '1' || digits[6] > '8') continue;
-    const int year = (of_1900 ? 1900 : 2000) + two_digits(digits, 0);
-    if (!is_date(year, two_digits(digits, 2), two_digits(digits, 4))) continue;
+  each_rrn(run, [&](size_t i, size_t end) {
     if (run.shape(i, end) == 67) {
       out.add(run, i, end, 0.6);
-    } else if (run.one_group(i, end)) {
-      out.add(run, i, end, 0.25);
+    } else if (run.one_group(i, end) && korean_checks(run.code().substr(i, 13))) {
+      out.add(run, i, end, 0.4);
     }
-  }
+  });
+}
+
+void find_korean_rrn_of_2020(const CodeRun& run, Proposals& out) {
+  each_rrn(run, [&](size_t i, size_t end) {
+    if (run.one_group(i, end)) out.add(run, i, end, 0.25);
+  });
 }
 
 void find_singapore_nric(const CodeRun& run, Proposals& out) {

@@ -1,8 +1,10 @@
 // The unified social credit code of Chinese organisations and sole traders (GB 32100-2015): office
-// and kind, region, organisation code, and a check character modulo 31.
+// and kind, region, organisation code (GB 11714-1997, with a check of its own modulo 11), and a
+// check character modulo 31.
 #include <algorithm>
 #include <array>
 
+#include "hearth/guard/pii/check_digits.h"
 #include "hearth/guard/pii/recognisers/list.h"
 
 namespace hearth::pii {
@@ -21,6 +23,12 @@ bool is_office(std::string_view two) {
     if (kOffices.substr(at, 2) == two) return true;
   }
   return false;
+}
+
+// Digits alone, the check among them.
+bool organisation_checks(std::string_view digits) {
+  static constexpr std::array<int, 8> kWeights = {3, 7, 9, 10, 5, 8, 4, 2};
+  return (11 - weighted_sum(digits, kWeights) % 11) % 11 == digits[8] - '0';
 }
 
 bool checks(std::string_view code) {
@@ -49,7 +57,7 @@ void find_cn_company(const CodeRun& run, Proposals& out) {
     if (!is_office(code.substr(0, 2)) || !run.all_digits(i + 2, i + 8)) continue;
     if (code[2] < '1' || code[2] > '8' || !checks(code)) continue;
     const bool letters = !run.all_digits(i, end);
-    out.add(run, i, end, letters ? 0.95 : 0.6);
+    out.add(run, i, end, letters ? 0.95 : organisation_checks(code.substr(8, 9)) ? 0.6 : 0.4);
   }
 }
 

@@ -1,11 +1,13 @@
 // Addresses of cryptocurrencies: Bitcoin's (Base58Check, and Bech32 as BIP 173 and 350 define it)
-// with their check sums, Ethereum's by its form.
+// with their check sums; Ethereum's by its form, and by the case of its letters (EIP-55) where that
+// is not all one.
 #include <array>
 #include <optional>
 #include <string>
 
 #include "hearth/base/sha256.h"
 #include "hearth/guard/pii/characters.h"
+#include "hearth/guard/pii/keccak.h"
 #include "hearth/guard/pii/recognisers/list.h"
 
 namespace hearth::pii {
@@ -84,6 +86,24 @@ bool bech32_checks(std::string_view text) {
   return check == 1 || check == 0x2bc830a3;
 }
 
+// A letter is a capital where the digest of the address in lower case has a digit of 8 or more.
+bool eip55_checks(std::string_view digits) {
+  std::string lower(digits);
+  bool has_upper = false, has_lower = false;
+  for (char& c : lower) {
+    has_upper = has_upper || is_upper(c);
+    has_lower = has_lower || is_lower(c);
+    c = to_lower(c);
+  }
+  if (!has_upper || !has_lower) return true;  // written without the check
+  const auto digest = keccak_256(lower);
+  for (size_t i = 0; i < digits.size(); ++i) {
+    const int high = digest[i / 2] >> (i % 2 == 0 ? 4 : 0) & 0xf;
+    if (!is_digit(digits[i]) && is_upper(digits[i]) != (high >= 8)) return false;
+  }
+  return true;
+}
+
 // The group that begins at i: the index after it.
 size_t group_end(const CodeRun& run, size_t i) {
   size_t end = i + 1;
@@ -111,7 +131,8 @@ void find_ethereum(const CodeRun& run, Proposals& out) {
     if (group_end(run, i) != i + kLength) continue;
     const std::string_view digits = run.code().substr(i + 2, kLength - 2);
     if (digits.find_first_not_of("0123456789ABCDEF") == digits.npos &&
-        digits.find_first_not_of('0') != digits.npos) {
+        digits.find_first_not_of('0') != digits.npos &&
+        eip55_checks(run.exact().substr(i + 2, kLength - 2))) {
       out.add(run, i, i + kLength, 0.75);
     }
   }

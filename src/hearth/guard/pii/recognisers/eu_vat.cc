@@ -1,6 +1,7 @@
 // VAT numbers of the European Union: the country's letters, its length, its check digits (as the
 // Commission's VIES lists them). A table of countries, each with the arithmetic of its own.
 #include <array>
+#include <span>
 
 #include "hearth/guard/pii/check_digits.h"
 #include "hearth/guard/pii/recognisers/list.h"
@@ -72,8 +73,17 @@ bool greece(View c) {
   static constexpr std::array<int, 8> kWeights = {256, 128, 64, 32, 16, 8, 4, 2};
   return digits_only(c) && weighted_sum(c, kWeights) % 11 % 10 == last(c);
 }
-bool spain(View c) {  // organisations: a letter, 7 digits, a digit or letter
+bool spanish_person(View c) {  // 8 digits, the first perhaps X, Y or Z, and a letter
+  static constexpr View kFirst = "XYZ", kLetters = "TRWAGMYFPDXBNJZSQVHLCKE";
+  if (!digits_only(c.substr(1, 7))) return false;
+  const size_t foreign = kFirst.find(c[0]);
+  if (foreign == View::npos && !digits_only(c.substr(0, 1))) return false;
+  const int first = foreign == View::npos ? c[0] - '0' : static_cast<int>(foreign);
+  return kLetters[static_cast<size_t>((first * 10'000'000 + value(c.substr(1, 7))) % 23)] == c[8];
+}
+bool spain(View c) {  // persons; organisations: a letter, 7 digits, a digit or letter
   static constexpr View kLetters = "JABCDEFGHI";
+  if (spanish_person(c)) return true;
   if (View("ABCDEFGHJNPQRSUVW").find(c[0]) == c.npos || !digits_only(c.substr(1, 7))) return false;
   int sum = 0;
   for (size_t i = 1; i < 8; ++i) {
@@ -112,12 +122,12 @@ bool ireland(View c) {  // 7 digits and a letter, or two
 bool italy(View c) {
   return digits_only(c) && value(c.substr(0, 7)) > 0 && luhn(c);
 }
-bool lithuania(View c) {
-  static constexpr std::array<int, 8> kFirst = {1, 2, 3, 4, 5, 6, 7, 8},
-                                      kSecond = {3, 4, 5, 6, 7, 8, 9, 1};
-  if (!digits_only(c) || c[7] != '1') return false;
-  int rest = weighted_sum(c, kFirst) % 11;
-  if (rest == 10) rest = weighted_sum(c, kSecond) % 11 % 10;
+bool lithuania(View c) {  // organisations: 9; those that are registered for a time: 12
+  static constexpr std::array<int, 13> kWeights = {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4};
+  if (!digits_only(c) || c[c.size() - 2] != '1') return false;
+  const std::span<const int> weights(kWeights);
+  int rest = weighted_sum(c, weights.subspan(0, c.size() - 1)) % 11;
+  if (rest == 10) rest = weighted_sum(c, weights.subspan(2, c.size() - 1)) % 11 % 10;
   return rest == last(c);
 }
 bool luxembourg(View c) {
@@ -178,14 +188,14 @@ struct Country {
   bool (*checks)(View);
 };
 constexpr auto kCountries = std::to_array<Country>({
-    {"AT", 9, austria},  {"BE", 10, belgium},     {"BG", 9, bulgaria},   {"CY", 9, cyprus},
-    {"CZ", 8, czechia},  {"DE", 9, germany},      {"DK", 8, denmark},    {"EE", 9, estonia},
-    {"EL", 9, greece},   {"ES", 9, spain},        {"FI", 8, finland},    {"FR", 11, france},
-    {"HR", 11, croatia}, {"HU", 8, hungary},      {"IE", 8, ireland},    {"IE", 9, ireland},
-    {"IT", 11, italy},   {"LT", 9, lithuania},    {"LU", 8, luxembourg}, {"LV", 11, latvia},
-    {"MT", 8, malta},    {"NL", 12, netherlands}, {"PL", 10, poland},    {"PT", 9, portugal},
-    {"RO", 10, romania}, {"RO", 9, romania},      {"RO", 8, romania},    {"RO", 7, romania},
-    {"SE", 12, sweden},  {"SI", 8, slovenia},     {"SK", 10, slovakia},
+    {"AT", 9, austria},  {"BE", 10, belgium},  {"BG", 9, bulgaria},     {"CY", 9, cyprus},
+    {"CZ", 8, czechia},  {"DE", 9, germany},   {"DK", 8, denmark},      {"EE", 9, estonia},
+    {"EL", 9, greece},   {"ES", 9, spain},     {"FI", 8, finland},      {"FR", 11, france},
+    {"HR", 11, croatia}, {"HU", 8, hungary},   {"IE", 8, ireland},      {"IE", 9, ireland},
+    {"IT", 11, italy},   {"LT", 9, lithuania}, {"LT", 12, lithuania},   {"LU", 8, luxembourg},
+    {"LV", 11, latvia},  {"MT", 8, malta},     {"NL", 12, netherlands}, {"PL", 10, poland},
+    {"PT", 9, portugal}, {"RO", 10, romania},  {"RO", 9, romania},      {"RO", 8, romania},
+    {"RO", 7, romania},  {"SE", 12, sweden},   {"SI", 8, slovenia},     {"SK", 10, slovakia},
 });
 
 }  // namespace
@@ -198,7 +208,7 @@ void find_eu_vat(const CodeRun& run, Proposals& out) {
       if (code.substr(i, 2) != country.code) continue;
       const size_t end = run.take(i, country.length + 2, kSoft);
       if (end == CodeRun::kNone || !run.ends(end)) continue;
-      if (country.checks(code.substr(i + 2, country.length))) out.add(run, i, end, 0.7);
+      if (country.checks(code.substr(i + 2, country.length))) out.add(run, i, end, 0.75);
     }
   }
 }

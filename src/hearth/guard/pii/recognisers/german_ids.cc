@@ -1,5 +1,6 @@
 // Germany: the tax number for life (eleven digits, ISO 7064 MOD 11,10, of the first ten exactly one
-// digit twice or thrice) and the number of the identity card (nine places, weights 7 3 1).
+// digit twice or thrice) and the number of the identity card: nine places, and a tenth with the
+// check (ICAO 9303, weights 7 3 1) in the machine-readable zone and on forms that ask for it.
 #include <array>
 
 #include "hearth/guard/pii/check_digits.h"
@@ -8,6 +9,7 @@
 namespace hearth::pii {
 namespace {
 
+constexpr size_t kNowhere = std::string_view::npos;
 constexpr std::string_view kCardAlphabet = "0123456789CFGHJKLMNPRTVWXYZ";
 
 bool repeats_once(std::string_view ten) {
@@ -31,6 +33,20 @@ bool card_checks(std::string_view code) {
   return sum % 10 == code.back() - '0';
 }
 
+// Calls `look(i, end)` for the office's letter and places that hold no vowel, with a digit in them.
+template <typename Look>
+void each_card_number(const CodeRun& run, size_t length, Look look) {
+  for (size_t i = 0; i + length <= run.size(); ++i) {
+    if (!run.border(i) || std::string_view("CFGHJKLMNPRTVWXYZ").find(run[i]) == kNowhere) continue;
+    const size_t end = run.take(i, length, kZeroWidth);
+    if (end == CodeRun::kNone || !run.ends(end)) continue;
+    const std::string_view code = run.code().substr(i, length);
+    if (code.find_first_not_of(kCardAlphabet) != kNowhere) continue;
+    if (code.find_first_of("0123456789") == kNowhere) continue;
+    if (length == 9 || run.is_digit(end - 1)) look(i, end);
+  }
+}
+
 }  // namespace
 
 void find_german_tax_id(const CodeRun& run, Proposals& out) {
@@ -44,18 +60,14 @@ void find_german_tax_id(const CodeRun& run, Proposals& out) {
 }
 
 void find_german_id_card(const CodeRun& run, Proposals& out) {
-  for (size_t i = 0; i + 9 <= run.size(); ++i) {
-    if (!run.border(i) || run.is_digit(i)) continue;
-    const size_t end = run.take(i, 9, kZeroWidth);
-    if (end == CodeRun::kNone || !run.ends(end) || !run.is_digit(end - 1)) continue;
-    const std::string_view code = run.code().substr(i, 9);
-    // The card of before 2010 has its check digit elsewhere.
-    if (code[0] == 'T' && run.all_digits(i + 1, end)) out.add(run, i, end, 0.2);
-    // The office's letter, then places that hold no vowel.
-    if (std::string_view("CFGHJKLMNPRTVWXYZ").find(code[0]) == code.npos) continue;
-    if (code.find_first_not_of(kCardAlphabet) != code.npos || !card_checks(code)) continue;
-    out.add(run, i, end, 0.3);
-  }
+  each_card_number(run, 10, [&](size_t i, size_t end) {
+    if (card_checks(run.code().substr(i, 10))) out.add(run, i, end, 0.3);
+  });
+}
+
+// The face of the card leaves the check out: a word for the card must announce the number.
+void find_german_id_card_face(const CodeRun& run, Proposals& out) {
+  each_card_number(run, 9, [&](size_t i, size_t end) { out.add(run, i, end, 0.3); });
 }
 
 }  // namespace hearth::pii

@@ -54,9 +54,12 @@ bool known_issuer(const CodeRun& run, size_t i, size_t count) {
 
 // Groups as cards are embossed and written.
 bool usual_shape(const CodeRun& run, size_t i, size_t end) {
-  static constexpr std::array<uint64_t, 12> kShapes = {4444,  44443, 465,  464,   44441, 613,
-                                                       44442, 682,   4443, 66447, 88,    4448};
+  static constexpr std::array<uint64_t, 11> kShapes = {4444, 44443, 465,   464, 44441, 44442,
+                                                       682,  4443,  66447, 88,  4448};
   if (run.one_group(i, end) || run.spelled(i, end)) return true;
+  // The issuer's six digits, then the rest, which may be more than a shape tells.
+  if (end - i >= 16 && run.border(i + 6) && run.one_group(i, i + 6) && run.one_group(i + 6, end))
+    return true;
   const uint64_t shape = run.shape(i, end);
   if (std::find(kShapes.begin(), kShapes.end(), shape) != kShapes.end()) return true;
   for (size_t k = i + 1; k < end; ++k) {
@@ -93,8 +96,9 @@ void find_payment_card(const CodeRun& run, Proposals& out) {
   each_card(run, [&](size_t i, size_t end) {
     if (is_unionpay(run, i, end)) return;
     if (known_issuer(run, i, end - i)) {
-      out.add(run, i, end, 0.75);
-    } else {
+      // Visa's thirteen digits are of long ago: what else such a number may be is likelier.
+      out.add(run, i, end, end - i == 13 ? 0.45 : 0.75);
+    } else if (run.border(i)) {  // not the digits of a code that begins with letters
       out.add(run, i, end, 0.25);
     }
   });
