@@ -91,9 +91,10 @@ struct Counted {
   bool show = false;                    // print what is missed and what is wrong
 };
 
-void show(std::string_view what, const Mark& mark, std::string_view text) {
-  fmt::print("{} {} [{}] in: {}\n", what, mark.type, text.substr(mark.start, mark.end - mark.start),
-             text);
+void show(std::string_view what, const Mark& mark, const Json& item) {
+  const std::string_view text = item["text"].get_ref<const std::string&>();
+  fmt::print("{} {} {} [{}] in: {}\n", what, item.value("id", "-"), mark.type,
+             text.substr(mark.start, mark.end - mark.start), text);
 }
 
 void count(const Json& item, const DetectOptions& options, Counted& counted) {
@@ -114,13 +115,13 @@ void count(const Json& item, const DetectOptions& options, Counted& counted) {
     Score& score = counted.scores[family(m.type)];
     (found ? score.found : score.missed) += 1;
     if (m.check) counted.with_check.insert(family(m.type));
-    if (!found && counted.show) show("missed", m, text);
+    if (!found && counted.show) show("missed", m, item);
   }
   for (const Mark& f : findings) {
     const bool right = any_overlap(f, marks);
     Score& score = counted.scores[family(f.type)];
     (right ? score.right : score.wrong) += 1;
-    if (!right && counted.show) show("wrong", f, text);
+    if (!right && counted.show) show("wrong", f, item);
   }
 }
 

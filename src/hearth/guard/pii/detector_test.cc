@@ -52,6 +52,9 @@ TEST(Detector, NumbersOfTheWorld) {
   EXPECT_EQ(found("from 203.0.113.7 and 2001:db8::8a2e:370:7334"),
             "IP:203.0.113.7 IP:2001:db8::8a2e:370:7334");
   EXPECT_EQ(found("MAC 00:1A:2B:3C:4D:5E"), "MAC:00:1A:2B:3C:4D:5E");
+  EXPECT_EQ(found("MACs: 00:1A:2B:3C:4D:5E, AA-BB-CC-DD-EE-FF."),
+            "MAC:00:1A:2B:3C:4D:5E MAC:AA-BB-CC-DD-EE-FF");
+  EXPECT_EQ(found("the physical address aabb.ccdd.eeff"), "MAC:aabb.ccdd.eeff");
   EXPECT_EQ(found("see https://bob:s3cret@db.example.org/x."),
             "URL_CREDENTIALS:https://bob:s3cret@db.example.org/x");
   EXPECT_EQ(found("SSN 536-90-4399"), "US_SSN:536-90-4399");
@@ -94,6 +97,19 @@ TEST(Detector, CheckDigitsAsTheirIssuersWriteThem) {
   EXPECT_EQ(found("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"),
             "CRYPTO:0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed");
   EXPECT_EQ(found("0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"), "");
+}
+
+// Numbers that their owners publish.
+TEST(Detector, ValueAddedTaxOfEachMember) {
+  for (const char* number :
+       {"ATU13585627",   "BE0403019261",   "BG175074752",    "CY10259033P",    "CZ25123891",
+        "DE136695976",   "DK13585628",     "EE100931558",    "EL094259216",    "ESB58378431",
+        "FI20774740",    "FR83404833048",  "HR33392005961",  "HU12892312",     "IE6433435F",
+        "IE6433435OA",   "IT00743110157",  "LT119511515",    "LT100001919017", "LU15027442",
+        "LV40003521600", "MT11679112",     "NL004495445B01", "PL8567346215",   "PT501964843",
+        "RO18547290",    "SE123456789701", "SI50223054",     "SK2022749619"}) {
+    EXPECT_EQ(found("VAT " + std::string(number)), "EU_VAT:" + std::string(number));
+  }
 }
 
 // "ID" is of every country: a word of one country's decides between numbers that fit several.
@@ -187,9 +203,9 @@ std::string repeated(std::string_view unit, size_t bytes) {
 TEST(Detector, BeginningsCostNoMoreThanTheirBytes) {
   constexpr size_t kBytes = 1 << 20;
   const double plain = seconds_of(repeated("plain words and more of them ", kBytes));
-  for (const char* unit :
-       {"-----BEGIN PRIVATE KEY-----\n", "-----begin PRIVATE KEY-----", "x:y://@", "x://@a:b@",
-        "x://a:b@", "x://a:b@c", "://a:b@", "x://a:b", "eyJaaaaaaaaaaa.", "SG."}) {
+  for (const char* unit : {"-----BEGIN PRIVATE KEY-----\n", "-----begin PRIVATE KEY-----",
+                           "x:y://@", "x://@a:b@", "x://a:b@", "x://a:b@c", "://a:b@", "x://a:b",
+                           "eyJaaaaaaaaaaa.", "SG.", "mac ", "mac aa:bb:cc:dd:ee:"}) {
     EXPECT_LT(seconds_of(repeated(unit, kBytes)), 80 * plain) << unit;
   }
 }

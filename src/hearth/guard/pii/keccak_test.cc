@@ -21,9 +21,12 @@ TEST(Keccak, PublishedDigests) {
 
 TEST(Keccak, BlocksOf136Bytes) {
   // From the generator's own Keccak (tools/pii_sets/check.py).
-  EXPECT_EQ(hex(std::string(135, 'a')), "34367dc248bbd832f4e3e69dfaac2f92638bd0bbd18f2912ba4ef454919cf446");
-  EXPECT_EQ(hex(std::string(136, 'a')), "a6c4d403279fe3e0af03729caada8374b5ca54d8065329a3ebcaeb4b60aa386e");
-  EXPECT_EQ(hex(std::string(300, 'a')), "5b7e0e47a96f32a88b4f14ca177982790807c40e1a105742ba0fc1babe1ef826");
+  EXPECT_EQ(hex(std::string(135, 'a')),
+            "34367dc248bbd832f4e3e69dfaac2f92638bd0bbd18f2912ba4ef454919cf446");
+  EXPECT_EQ(hex(std::string(136, 'a')),
+            "a6c4d403279fe3e0af03729caada8374b5ca54d8065329a3ebcaeb4b60aa386e");
+  EXPECT_EQ(hex(std::string(300, 'a')),
+            "5b7e0e47a96f32a88b4f14ca177982790807c40e1a105742ba0fc1babe1ef826");
 }
 
 }  // namespace

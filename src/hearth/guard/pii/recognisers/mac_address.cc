@@ -1,5 +1,6 @@
 // Hardware addresses (EUI-48): six pairs of hexadecimal digits with one kind of mark between them,
 // or three groups of four with dots. All zeros and all ones belong to no one.
+#include <algorithm>
 #include <array>
 
 #include "hearth/guard/pii/characters.h"
@@ -10,6 +11,8 @@ namespace {
 
 constexpr size_t kBytes = 17;  // as XX:XX:XX:XX:XX:XX
 constexpr size_t kDottedBytes = 14;
+constexpr auto kLiterals = std::to_array<std::string_view>({"mac", "hardware", "physical"});
+constexpr size_t kLooksAhead = 32;  // bytes behind such a word
 
 bool is_mac(std::string_view text, size_t group, std::string_view marks) {
   const char mark = text[group];
@@ -28,6 +31,24 @@ double score_of(std::string_view address) {
   return same && (address[0] == '0' || to_upper(address[0]) == 'F') ? 0.2 : 0.8;
 }
 
+// The end of the address that begins at `begin`; 0: none does.
+size_t propose_at(std::string_view text, size_t begin, Proposals& out) {
+  for (size_t length : {kBytes, kDottedBytes}) {
+    const std::string_view token = text.substr(begin, length);
+    if (token.size() < length) continue;
+    const bool good = length == kBytes ? is_mac(token, 2, ":-") : is_mac(token, 4, ".");
+    const size_t end = begin + length;
+    const bool goes_on = end < text.size() && (is_alnum(text[end]) || text[end] == token[2] ||
+                                               (text[end] == ':' && length == kBytes));
+    const bool sentence =
+        goes_on && !is_alnum(text[end]) && (end + 1 == text.size() || hex_value(text[end + 1]) < 0);
+    if (!good || (goes_on && !sentence)) continue;
+    out.add(begin, end, score_of(token));
+    return end;
+  }
+  return 0;
+}
+
 }  // namespace
 
 void find_mac(const CodeRun& run, Proposals& out) {
@@ -43,19 +64,19 @@ void find_mac(const CodeRun& run, Proposals& out) {
     }
     if (begin < text.size() && (text[begin] == ':' || text[begin] == '-')) ++begin;
     if (begin > 0 && is_alnum(text[begin - 1])) continue;
-    for (size_t length : {kBytes, kDottedBytes}) {
-      const std::string_view token = text.substr(begin, length);
-      if (token.size() < length) continue;
-      const bool good = length == kBytes ? is_mac(token, 2, ":-") : is_mac(token, 4, ".");
-      const size_t end = begin + length;
-      const bool goes_on = end < text.size() && (is_alnum(text[end]) || text[end] == token[2] ||
-                                                 (text[end] == ':' && length == kBytes));
-      const bool sentence = goes_on && !is_alnum(text[end]) &&
-                            (end + 1 == text.size() || hex_value(text[end + 1]) < 0);
-      if (!good || (goes_on && !sentence)) continue;
-      out.add(begin, end, score_of(token));
-      seen = end;
-    }
+    seen = std::max(seen, propose_at(text, begin, out));
+  }
+}
+
+Literals mac_literals() {
+  return kLiterals;
+}
+
+// An address may be letters alone, where no digit calls for a look: behind a word there is one.
+void find_mac_of_letters(std::string_view text, size_t, size_t end, Proposals& out) {
+  const size_t last = std::min(text.size(), end + kLooksAhead);
+  for (size_t begin = end; begin < last; ++begin) {
+    if (hex_value(text[begin]) >= 0 && !is_alnum(text[begin - 1])) propose_at(text, begin, out);
   }
 }
 
