@@ -23,7 +23,7 @@ void check_entities(std::string_view text, const std::vector<Entity>& entities) 
   }
 }
 
-constexpr std::array<std::string_view, 20> kPieces = {"13800138000",
+constexpr std::array<std::string_view, 23> kPieces = {"13800138000",
                                                       "11010519491231002X",
                                                       "GB82WEST12345698765432",
                                                       "a@b.example",
@@ -39,6 +39,9 @@ constexpr std::array<std::string_view, 20> kPieces = {"13800138000",
                                                       "203.0.113.7",
                                                       "::1",
                                                       "00:1A:2B:3C:4D:5E",
+                                                      "mac aa-bb-cc-dd-ee-ff",
+                                                      "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+                                                      "Ausweis Ｌ01X00T471",
                                                       "[MOBILE_1]",
                                                       "born ",
                                                       "Mr. John ",

@@ -28,6 +28,7 @@ TEST(Detector, ChinesePeopleAndCompanies) {
   EXPECT_EQ(found("身份证11010519491231002x。"), "CN_ID:11010519491231002x");
   EXPECT_EQ(found("编号110105194912310021。"), "");  // the check character is X
   EXPECT_EQ(found("老身份证号 110105491231002"), "CN_ID:110105491231002");
+  EXPECT_EQ(found("老身份证号110105580517104"), "CN_ID:110105580517104");  // a French NIR as well
   EXPECT_EQ(found("打13800138000找我"), "MOBILE:13800138000");
   EXPECT_EQ(found("+86 138-0013-8000"), "MOBILE:+86 138-0013-8000");
   EXPECT_EQ(found("座机：010-62781234转8"), "LANDLINE:010-62781234");
@@ -213,10 +214,11 @@ TEST(Detector, BeginningsCostNoMoreThanTheirBytes) {
 TEST(Detector, WhatIsNoOnes) {
   for (const char* text :
        {"订单号13812345678901234", "order 4111111111111112", "version 10.2.3.4", "v1.2.3.4",
-        "timestamp 1700000000000", "2024-01-15 12:30:45", "pi is 3.14159265358979",
-        "ISBN 978-3-16-148410-0", "127.0.0.1", "std::vector<int> a::b", "12:30:45",
-        "user@localhost", "the sk-learn package", "1234567890123456", "00:00:00:00:00:00",
-        "三十五个人一起吃了二十一个苹果", "7,654,321 people", "section 1.2.3.4.5"}) {
+        "timestamp 1700000000000", "pi ≈ 3.468289662864361", "2024-01-15 12:30:45",
+        "pi is 3.14159265358979", "ISBN 978-3-16-148410-0", "127.0.0.1", "std::vector<int> a::b",
+        "12:30:45", "user@localhost", "the sk-learn package", "1234567890123456",
+        "00:00:00:00:00:00", "三十五个人一起吃了二十一个苹果", "7,654,321 people",
+        "section 1.2.3.4.5"}) {
     EXPECT_EQ(found(text), "") << text;
   }
 }

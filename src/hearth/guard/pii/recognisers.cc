@@ -8,7 +8,7 @@ using enum Topic;
 
 const Recogniser kTable[] = {
     {"cn_resident_id", Type::cn_id, topics(identity), 0.05, 18, false, find_cn_id},
-    {"cn_resident_id_15", Type::cn_id, topics(identity), 0.35, 15, false, find_cn_id_15},
+    {"cn_resident_id_15", Type::cn_id, topics(identity), 0.45, 15, false, find_cn_id_15},
     {"cn_mobile", Type::mobile, topics(phone), 0.28, 11, false, find_cn_mobile},
     {"cn_landline", Type::landline, topics(phone), 0.35, 10, false, find_cn_landline},
     {"cn_credit_code", Type::company_code, topics(company), 0.3, 18, false, find_cn_company},

@@ -32,7 +32,9 @@ void find_french_nir(const CodeRun& run, Proposals& out) {
     const bool month_good =
         (month >= 1 && month <= 12) || (month >= 20 && month <= 42) || month >= 50;
     if ((code[0] < '1' || code[0] > '4') && code[0] != '7' && code[0] != '8') continue;
-    if (month_good && checks(code)) out.add(run, i, end, run.shape(i, end) == 1222332 ? 0.85 : 0.7);
+    if (!month_good || !checks(code)) continue;
+    const bool fraction = i > 0 && run.is_digit(i - 1) && run.gap(i) == kDot;
+    out.add(run, i, end, fraction ? 0.4 : run.shape(i, end) == 1222332 ? 0.85 : 0.7);
   }
 }
 
