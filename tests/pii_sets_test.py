@@ -8,6 +8,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
 
 from pii_sets import check  # noqa: E402
+from pii_sets.fields import field_set  # noqa: E402
 from pii_sets.hard import KINDS, hard_set  # noqa: E402
 
 
@@ -49,7 +50,7 @@ class NearMisses(unittest.TestCase):
 
     def test_marks_are_the_values(self):
         types = set()
-        for item in hard_set(5, 3000):
+        for item in [*hard_set(5, 3000), *field_set(5, 1000)]:
             for mark in item["entities"]:
                 value = item["text"][mark["start"]:mark["end"]]
                 self.assertEqual(value.strip(), value)
