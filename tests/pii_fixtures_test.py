@@ -1,6 +1,7 @@
-"""The tables of values that Presidio, pii-manager and piisa test themselves with, read by the
-recognisers: what differs must be exactly what pii_fixture_differences.json gives a reason for, and
-the documentation's tables must be what comes out here. Exits 77 (skipped) where the tables are not.
+"""The tables of values that Presidio, pii-manager and piisa test themselves with, and Presidio's
+sentences, read by the recognisers: what differs must be exactly what pii_fixture_differences.json
+gives a reason for, and the documentation's tables must be what comes out here. Exits 77 (skipped)
+where there are no such tables.
 
     pii_fixtures_test.py PII_QUALITY PROJECT FIXTURES
 """
@@ -37,18 +38,21 @@ def differences(lines: list[str]) -> dict:
     return rows
 
 
-def compare_tables(quality: str, project: pathlib.Path, folder: pathlib.Path) -> list[str]:
-    lines = measured(quality, made(project, "tables", str(folder)), "--show")
+def compare(quality: str, project: pathlib.Path, form: str, folder: pathlib.Path,
+            names: set[str]) -> list[str]:
+    """One form of set against the list's entries for `names`; its table in the documentation."""
+    lines = measured(quality, made(project, form, str(folder)), "--show")
     listed = json.loads((project / "tests/pii_fixture_differences.json").read_text())
-    known = {(entry["table"], entry["what"]): set(entry["rows"]) for entry in listed}
+    known = collections.defaultdict(set)
+    for entry in listed:
+        if entry["table"] in names:
+            known[entry["table"], entry["what"]].update(entry["rows"])
     failures = []
     seen = differences(lines)
     for key in sorted(known.keys() | seen.keys()):
-        if not (folder / f"{key[0]}.jsonl").exists():
-            continue
-        for row in sorted(seen[key] - known.get(key, set())):
+        for row in sorted(seen[key] - known[key]):
             failures.append(f"{key[0]}:{row} is {key[1]}, and no reason is given for it")
-        for row in sorted(known.get(key, set()) - seen[key]):
+        for row in sorted(known[key] - seen[key]):
             failures.append(f"{key[0]}:{row} is {key[1]} no more: take it from the list")
     table = "\n".join(line for line in lines if line.startswith("|"))
     if table not in (project / "docs/benchmarks.md").read_text(encoding="utf-8"):
@@ -77,11 +81,17 @@ def compare_research(quality: str, project: pathlib.Path, folder: pathlib.Path) 
 
 def main() -> int:
     quality, project, fixtures = sys.argv[1], *map(pathlib.Path, sys.argv[2:4])
-    tables, research = fixtures / "recognizer_tables", fixtures / "presidio_research"
-    if not tables.is_dir() or not research.is_dir():
-        print(f"skipped: {fixtures} has no recognizer_tables and presidio_research")
-        return SKIPPED
-    failures = compare_tables(quality, project, tables) + compare_research(quality, project, research)
+    names = ("recognizer_tables", "presidio", "presidio_research")
+    folders = {name: fixtures / name for name in names}
+    for folder in folders.values():
+        if not folder.is_dir():
+            print(f"skipped: there is no {folder}")
+            return SKIPPED
+    tables = folders["recognizer_tables"]
+    failures = compare(quality, project, "tables", tables, {path.stem for path in tables.iterdir()})
+    failures += compare(quality, project, "sentences", folders["presidio"],
+                        {"context_sentences", "demo"})
+    failures += compare_research(quality, project, folders["presidio_research"])
     print("\n".join(failures))
     return 1 if failures else 0
 

@@ -95,3 +95,27 @@ def table_set(directory: str) -> Iterator[dict]:
             marks = [{"type": types[0], "start": s[0], "end": s[1]} for s in found[1]]
             item = {"id": f"{name}:{number}", "text": found[0], "entities": marks, "types": types}
             yield {**item, "score_min": BARE_SCORE} if bare else item
+
+
+# Types of Presidio's sentences beyond PRESIDIO's; what is in neither is no type here.
+SENTENCES = {**PRESIDIO, "US_ITIN": "US_ITIN", "US_PASSPORT": "PASSPORT", "IN_PASSPORT": "PASSPORT",
+             "FIN": "SG_NRIC", "CRYPTO": "CRYPTO"}
+
+
+def sentence_set(directory: str) -> Iterator[dict]:
+    """Presidio's sentences with a word that speaks for a number (a mark is the whole sentence,
+    since the file does not say where the number stands); its demonstration with what it masks."""
+    folder = pathlib.Path(directory)
+    lines = (folder / "context_sentences_tests.txt").read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
+    for number, (type_, text) in enumerate(zip(lines[::2], lines[1::2], strict=True), start=1):
+        if type_ in SENTENCES:
+            mark = {"type": SENTENCES[type_], "start": 0, "end": len(text)}
+            yield {"id": f"context_sentences:{number}", "text": text, "entities": [mark]}
+    masked = (folder / "demo_anonymized.txt").read_text(encoding="utf-8")
+    text, spans = masked_row({"input": (folder / "demo.txt").read_text(encoding="utf-8"),
+                              "expected": masked})
+    types = re.findall(r"<([A-Z_]+)>", masked)
+    marks = [{"type": SENTENCES[type_], "start": span[0], "end": span[1]}
+             for type_, span in zip(types, spans, strict=True) if type_ in SENTENCES]
+    yield {"id": "demo:1", "text": text, "entities": marks}

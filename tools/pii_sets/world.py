@@ -81,7 +81,8 @@ def bitcoin(draw: random.Random) -> Made:
 
 def spoil_bitcoin(draw: random.Random, made: Made) -> str:
     value = made[0]
-    letters = "023456789acdefghjklmnpqrstuvwxyz" if value[:3].lower() == "bc1" else "23456789ABCDEFGH"
+    is_bech32 = value[:3].lower() == "bc1"
+    letters = "023456789acdefghjklmnpqrstuvwxyz" if is_bech32 else "23456789ABCDEFGH"
     if value.isupper():
         letters = letters.upper()
     return value[:-1] + draw.choice([c for c in letters if c != value[-1]])
