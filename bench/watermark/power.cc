@@ -1,8 +1,9 @@
 // What the watermark's detector finds: texts from synthetic distributions of stated entropy, marked
 // and tested, and the same after edits, paraphrase and translation. No model. Columns: tokens
 // written; figures: % of the texts that are found at p <= 1e-2 / 1e-3 / 1e-5.
-//   cmake --build build --target watermark_power && build/bench/watermark_power [TEXTS [TABLE]]
-// TABLE: a word of the title of the only table that is wanted.
+//   cmake --build build --target watermark_power && build/bench/watermark_power [TEXTS [TABLE
+//   [ROW]]]
+// TABLE, ROW: words of the title of the only table that is wanted, and of its rows.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +25,7 @@ namespace {
 using namespace watermark::test;
 
 int texts = 1000;  // for each figure
-std::string_view wanted;
+std::string_view wanted, wanted_row;
 constexpr std::array<size_t, 6> kLengths = {50, 100, 200, 400, 800, 1600};
 
 using Tokens = std::vector<int32_t>;
@@ -97,6 +98,7 @@ bool head(const char* title) {
 
 template <typename PValues>
 void row(const std::string& name, const PValues& p_values_of) {
+  if (name.find(wanted_row) == std::string::npos) return;
   fmt::print("| {} |", name);
   for (const size_t length : kLengths) {
     const std::vector<double> p = p_values_of(length);
@@ -187,6 +189,7 @@ int main(int argc, char** argv) {
   using namespace hearth::watermark;
   if (argc > 1) texts = std::max(1, std::atoi(argv[1]));
   if (argc > 2) wanted = argv[2];
+  if (argc > 3) wanted_row = argv[3];
   for (const auto table : {drawn, two_keys, greedy, edits, retold}) table();
   return 0;
 }
