@@ -71,6 +71,9 @@ class Watermark(unittest.TestCase):
         said = self.generate("--watermark", "require", *marks, code=2)
         self.assertIn("withheld", said)
         self.assertEqual(said.count("\n"), 1, said)
+        thought = hearth("generate", "--model", "mini", "--prompt", "3+4=?", "--seed", "7", *marks,
+                         "--watermark", "require", code=2).stdout
+        self.assertTrue(thought.endswith("\n") and len(thought) > 20, thought)
 
     def test_guesses_may_have_a_key(self):
         path = os.path.join(self.folder, "dual.key")

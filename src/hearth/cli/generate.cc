@@ -87,15 +87,17 @@ Json to_json(const TextReply& reply, const std::vector<int32_t>& prompt_ids, con
             {"accepted", t.drafts.accepted}}}};
 }
 
-TextRequest request_of(const Options& options, const TextModel& model, bool streams) {
+// `wrote`: null where nothing is to be shown; else whether something was.
+TextRequest request_of(const Options& options, const TextModel& model, bool* wrote) {
   TextRequest request;
   request.sampling = options.sampling.over(model.defaults());
   request.max_tokens =
       options.sampling.max_tokens > 0 ? options.sampling.max_tokens : options.model.context;
   request.stop = options.sampling.stop;
   request.thought = options.sampling.thought;
-  if (streams) {
-    request.on_token = [](int32_t, std::string_view text, bool) {
+  if (wrote) {
+    request.on_token = [wrote](int32_t, std::string_view text, bool) {
+      *wrote = *wrote || !text.empty();
       fmt::print("{}", text);
       std::fflush(stdout);
       return true;
@@ -110,7 +112,8 @@ Status run_generate(const Options& options, const Session& session) {
   const std::chrono::duration<double, std::milli> load = std::chrono::steady_clock::now() - start;
   const TextModel& model = *opened.model;
   TRY_ASSIGN(auto adapter, open_adapter(options.adapter, opened));
-  TextRequest request = request_of(options, model, !session.json);
+  bool wrote = false;
+  TextRequest request = request_of(options, model, session.json ? nullptr : &wrote);
   TRY_ASSIGN(request.prompt, prompt_of(options, model));
   request.raw = options.raw;
   request.adapter = std::move(adapter);
@@ -123,9 +126,10 @@ Status run_generate(const Options& options, const Session& session) {
   const InterruptGuard interrupt;
   std::vector<TextRequest> requests;
   requests.push_back(std::move(request));
-  TRY_ASSIGN(
-      const std::vector<TextReply> replies,
-      generate(model, engine, std::move(requests), &timings, [&] { return !interrupt.pressed(); }));
+  auto made =
+      generate(model, engine, std::move(requests), &timings, [&] { return !interrupt.pressed(); });
+  if (!made && wrote) fmt::print("\n");  // the error stands on a line of its own
+  TRY_ASSIGN(const std::vector<TextReply> replies, std::move(made));
   if (session.json) {
     Json out = to_json(replies[0], prompt_ids, timings, load.count());
     const ExpertCacheStats experts = opened.backend->expert_cache_stats();
