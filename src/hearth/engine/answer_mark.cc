@@ -1,6 +1,7 @@
 // See answer_mark.h.
 #include "hearth/engine/answer_mark.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace hearth {
@@ -37,22 +38,45 @@ std::optional<KeyedPlace> AnswerMark::next(std::span<const int32_t> answer,
   return ahead.here();
 }
 
-MarkGate::MarkGate(const ThoughtTracker& tracker, const watermark::Mark& mark)
-    : tracker_(tracker), contexts_(mark.keys.window), required_(mark.required) {}
+MarkGate::MarkGate(const Tokenizer& tokenizer, const ThoughtTracker& tracker,
+                   const watermark::Mark& mark)
+    : tokenizer_(&tokenizer), tracker_(tracker), contexts_(mark.keys.window) {
+  if (mark.thinking) whole_.emplace(mark.keys.window);
+}
 
-bool MarkGate::take(int32_t id, bool words) {
-  if (!required_ || (open_ && tracker_.settled())) return true;
+// A token of the answer proper.
+void MarkGate::count(int32_t id) {
+  if (!AnswerStream::is_text(*tokenizer_, id)) return;
+  std::string_view text = tokenizer_->token_bytes(id);
+  // Line breaks behind a thought are not shown (ReasoningSplitter).
+  if (bytes_ == 0) text.remove_prefix(std::min(text.find_first_not_of('\n'), text.size()));
+  if (text.empty()) return;
+  const bool marked = contexts_.here() && (!whole_ || whole_->here());
+  if (marked && !first_marked_) first_marked_ = bytes_;
+  contexts_.take(id);
+  bytes_ += text.size();
+}
+
+bool MarkGate::take(int32_t id, ShownPart part) {
+  if (is_open(shown_) && tracker_.settled()) return true;
   const bool was_in_thought = tracker_.in_thought();
   if (tracker_.take(id) || was_in_thought) {
     // What came before it was white space and the tag, however it was spelled.
     contexts_.clear();
-    open_ = holds_ = false;
+    bytes_ = shown_ = 0;
+    first_marked_.reset();
+    holds_ = false;
   } else {
-    open_ = open_ || contexts_.here().has_value();
-    contexts_.take(id);
+    count(id);
   }
-  holds_ = holds_ || words;
-  return open_ || !holds_;
+  if (whole_) whole_->take(id);
+  shown_ += part.bytes;
+  holds_ = holds_ || part.anything;
+  return is_open(shown_) || !holds_;
+}
+
+bool MarkGate::may_end(ShownPart part) const {
+  return is_open(shown_ + part.bytes) || !(holds_ || part.anything);
 }
 
 KeyedDraw make_mark(const Tokenizer& tokenizer, AnswerStream::Form form,

@@ -40,25 +40,39 @@ class AnswerMark {
   size_t read_ = 0;  // tokens of the answer
 };
 
-// What may be shown of an answer that has to bear its mark: nothing of the answer proper until one
-// of its tokens stands at a marked place of the text that is shown; from then on everything. The
-// thought isn't held back.
+// What became certain of the answer proper: its bytes of text, and whether there is anything that
+// its reader would see.
+struct ShownPart {
+  size_t bytes = 0;
+  bool anything = false;
+};
+
+// What may be shown of an answer that has to bear its mark: nothing of the answer proper until text
+// of a token that was drawn by the key is among what became certain; from then on everything. The
+// thought isn't held back. Places are counted as who reads the answer alone sees them: from its
+// first token that is no line break, without tokens that have no text.
 class MarkGate {
  public:
   // `tracker`: of the answer, before its first token.
-  MarkGate(const ThoughtTracker& tracker, const watermark::Mark& mark);
+  MarkGate(const Tokenizer& tokenizer, const ThoughtTracker& tracker, const watermark::Mark& mark);
 
-  // One token more. `words`: something of the answer proper became certain with it. True: it may be
-  // shown, with all that was held before.
-  bool take(int32_t id, bool words);
-  // The end, with words or without: false: the answer has some, and none bears the mark.
-  bool may_end(bool words) const { return !required_ || open_ || !(holds_ || words); }
+  // One token more, and what became certain with it. True: that may be shown, with all that was
+  // held before.
+  bool take(int32_t id, ShownPart part);
+  // The end, and what becomes certain with it: false: the answer would go out without a mark.
+  bool may_end(ShownPart part) const;
 
  private:
+  void count(int32_t id);
+  bool is_open(size_t shown) const { return first_marked_ && shown > *first_marked_; }
+
+  const Tokenizer* tokenizer_;
   ThoughtTracker tracker_;
-  watermark::Contexts contexts_;  // of the answer proper, as who reads it alone sees them
-  const bool required_;
-  bool open_ = false;
+  watermark::Contexts contexts_;              // of the answer proper
+  std::optional<watermark::Contexts> whole_;  // where the thought is marked, too
+  size_t bytes_ = 0;                          // of the answer's tokens
+  size_t shown_ = 0;                          // of them that became certain
+  std::optional<size_t> first_marked_;        // bytes before the first token drawn by the key
   bool holds_ = false;
 };
 

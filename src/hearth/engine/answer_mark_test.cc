@@ -158,30 +158,50 @@ TEST(AnswerMark, LeavesTheThoughtAlone) {
   EXPECT_EQ(places(Form::raw, false).substr(0, 12), "....xxxxxxxx");
 }
 
-// By hand, a character a token: `s` where it and all before it may be shown, `h` where it is held.
-TEST(MarkGate, HoldsTheAnswerUntilATokenOfItIsMarked) {
+// By hand, a character a token, each certain at once: `s` where it and all before it may be shown,
+// `h` where it is held.
+std::string gated(std::string_view answer, Form form, bool thinking = false) {
   const Tokenizer& tokenizer = mini().tokenizer();
-  const auto shown = [&](std::string_view answer, Form form, bool required = true) {
-    watermark::Mark mark = mark_of(1);
-    mark.required = required;
-    MarkGate gate(ThoughtTracker(tokenizer, form), mark);
-    const size_t behind = form == Form::raw ? 0 : answer.rfind('>') + 1;
-    std::string out;
-    for (size_t i = 0; i < answer.size(); ++i) {
-      const int32_t id = tokenizer.find(answer.substr(i, 1)).value();
-      out += gate.take(id, i >= behind) ? 's' : 'h';
-    }
-    EXPECT_TRUE(gate.may_end(false) == (out.back() == 's'));
-    EXPECT_EQ(gate.may_end(true), !required || answer.size() - behind > 4);
-    return out;
-  };
-  EXPECT_EQ(shown("<think>1+2=3</think>45678", Form::chat), std::string(20, 's') + "hhhhs");
-  EXPECT_EQ(shown("<think>1+2=3</think>4567", Form::chat), std::string(20, 's') + "hhhh");
-  EXPECT_EQ(shown("<think>1+2=3</think>", Form::chat), std::string(20, 's'));
-  EXPECT_EQ(shown("1+2=3</think>4567", Form::chat_in_thought), std::string(13, 's') + "hhhh");
-  EXPECT_EQ(shown("1+2=3", Form::raw), "hhhhs");
-  EXPECT_EQ(shown("1+2=", Form::raw), "hhhh");
-  EXPECT_EQ(shown("1", Form::raw, false), "s");
+  MarkGate gate(tokenizer, ThoughtTracker(tokenizer, form), mark_of(1, thinking));
+  const size_t tag = answer.rfind('>');
+  size_t behind = form == Form::raw ? 0 : tag + 1;
+  while (behind > 0 && behind < answer.size() && answer[behind] == '\n') ++behind;
+  std::string out;
+  for (size_t i = 0; i < answer.size(); ++i) {
+    const ShownPart part = i >= behind ? ShownPart{1, true} : ShownPart{};
+    out += gate.take(tokenizer.find(answer.substr(i, 1)).value(), part) ? 's' : 'h';
+  }
+  EXPECT_EQ(gate.may_end({}), out.back() == 's');
+  return out;
+}
+
+TEST(MarkGate, HoldsTheAnswerUntilTextOfAMarkedTokenIsCertain) {
+  const std::string thought(20, 's');
+  EXPECT_EQ(gated("<think>1+2=3</think>45678", Form::chat), thought + "hhhhs");
+  EXPECT_EQ(gated("<think>1+2=3</think>4567", Form::chat), thought + "hhhh");
+  EXPECT_EQ(gated("<think>1+2=3</think>", Form::chat), thought);
+  EXPECT_EQ(gated("1+2=3</think>4567", Form::chat_in_thought), std::string(13, 's') + "hhhh");
+  EXPECT_EQ(gated("1+2=3", Form::raw), "hhhhs");
+  EXPECT_EQ(gated("1+2=", Form::raw), "hhhh");
+  // Line breaks behind a thought are nothing that a reader sees, or a detector.
+  EXPECT_EQ(gated("<think>1+2=3</think>\n\n4567", Form::chat), thought + "sshhhh");
+  EXPECT_EQ(gated("<think>1+2=3</think>\n\n45678", Form::chat), thought + "sshhhhs");
+  // What stood in a marked thought is not drawn by the key again.
+  EXPECT_EQ(gated("<think>45678</think>45679", Form::chat, true), thought + "hhhhh");
+  EXPECT_EQ(gated("<think>45678</think>945679", Form::chat, true), thought + "hhhhss");
+}
+
+// The marked token is the beginning of a stop string: its text never becomes certain.
+TEST(MarkGate, ATokenWhoseTextIsCutDoesNotCount) {
+  const Tokenizer& tokenizer = mini().tokenizer();
+  MarkGate gate(tokenizer, ThoughtTracker(tokenizer, Form::raw), mark_of(1));
+  for (const char* c : {"1", "2", "3", "4"}) {
+    EXPECT_FALSE(gate.take(tokenizer.find(c).value(), {1, true}));
+  }
+  EXPECT_FALSE(gate.take(tokenizer.find("5").value(), {}));
+  EXPECT_FALSE(gate.take(tokenizer.find("6").value(), {}));
+  EXPECT_FALSE(gate.may_end({}));
+  EXPECT_TRUE(gate.may_end({1, true}));  // it was none after all
 }
 
 TEST(AnswerMark, AThoughtIsWordForWordThatOfTheSeed) {

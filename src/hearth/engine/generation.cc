@@ -30,8 +30,9 @@ class Answer {
         engine_(engine),
         request_(std::move(request)),
         stream_(model.tokenizer(), form_of(request_), request_.stop) {
-    if (request_.mark) {
-      gate_.emplace(ThoughtTracker(model.tokenizer(), form_of(request_)), *request_.mark);
+    if (request_.mark && request_.mark->required) {
+      const Tokenizer& tokenizer = model.tokenizer();
+      gate_.emplace(tokenizer, ThoughtTracker(tokenizer, form_of(request_)), *request_.mark);
     }
   }
 
@@ -75,14 +76,18 @@ class Answer {
     bool in_thought;
   };
 
-  static bool has_words(const std::vector<StreamPart>& parts) {
-    return std::ranges::any_of(parts, [](const StreamPart& part) { return !part.thought; });
+  static ShownPart shown_of(const std::vector<StreamPart>& parts) {
+    ShownPart out;
+    for (const StreamPart& part : parts) {
+      if (!part.thought) out = {out.bytes + part.text.size(), true};
+    }
+    return out;
   }
 
   bool take(int32_t id) {
     reply_.output_ids.push_back(id);
     std::vector<StreamPart> parts = stream_.push(id);
-    const bool shown = !gate_ || gate_->take(id, has_words(parts));
+    const bool shown = !gate_ || gate_->take(id, shown_of(parts));
     held_.push_back({id, std::move(parts), stream_.in_thought()});
     return (!shown || show()) && !stream_.stopped();
   }
@@ -112,8 +117,8 @@ class Answer {
 
   void finish(FinishReason reason) {
     std::vector<StreamPart> rest = stream_.finish();
-    if (gate_ && !gate_->may_end(has_words(rest))) {
-      if (reason != FinishReason::cancelled) {
+    if (gate_ && !gate_->may_end(shown_of(rest))) {
+      if (reason == FinishReason::stop || reason == FinishReason::length) {
         failure_ = error(Code::unsupported,
                          "the answer ended before a word of it could bear the watermark that "
                          "--watermark require asks for; it is withheld");

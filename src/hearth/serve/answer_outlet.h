@@ -4,20 +4,19 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "hearth/engine/answer_mark.h"
-#include "hearth/serve/answer_channel.h"
+#include "hearth/serve/answer_text.h"
 
 namespace hearth::serve {
 
 class AnswerOutlet {
  public:
-  // From the first token on. `tracker`: of the answer, before its first token.
-  void require(const ThoughtTracker& tracker, const watermark::Mark& mark);
-  // Tokens whose pieces another server showed.
-  void replay(std::span<const int32_t> ids);
+  // The answer must bear its mark, from the first token on. `tokenizer` must outlive this.
+  void require(const Tokenizer& tokenizer, AnswerText::Form form, const watermark::Mark& mark);
+  // A token whose pieces another server showed.
+  void replay(int32_t id, const std::vector<Piece>& pieces);
 
   // The pieces of the token `id`, which the channel is told with them where it is `told` at all:
   // now, or with those of a later token.

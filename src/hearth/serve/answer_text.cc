@@ -51,10 +51,11 @@ bool AnswerText::push(int32_t id, const TokenLogprob* logprob, std::vector<Piece
   return !stream_.stopped() && !(tools_ && tools_->done());
 }
 
-bool AnswerText::replay(std::span<const int32_t> ids) {
+bool AnswerText::replay(std::span<const int32_t> ids, const Replayed& each) {
   for (const int32_t id : ids) {
     std::vector<Piece> shown;
     if (!push(id, nullptr, shown)) return false;
+    each(id, shown);
     for (const Piece& p : shown) {
       words_out_ = words_out_ || (!p.thought && p.call < 0 && !p.text.empty());
     }

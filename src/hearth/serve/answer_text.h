@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,9 +28,10 @@ class AnswerText {
   // The pieces that became certain with a token are appended to `out`. `logprob` may be null.
   // False: a stop string stands there, or the only call is whole; the answer ends.
   bool push(int32_t id, const TokenLogprob* logprob, std::vector<Piece>& out);
-  // The tokens of an answer that another server began: their pieces were shown there. False: it had
-  // ended.
-  bool replay(std::span<const int32_t> ids);
+  // The tokens of an answer that another server began: their pieces were shown there, `each` hears
+  // of them. False: it had ended.
+  using Replayed = std::function<void(int32_t id, const std::vector<Piece>& pieces)>;
+  bool replay(std::span<const int32_t> ids, const Replayed& each);
   bool words_out() const { return words_out_; }  // of the reply, among them
   // The end: what was held back, and the last piece with the reason, "stop" or "length"; an answer
   // that stops behind a call ends as "tool_calls".

@@ -48,7 +48,9 @@ struct EngineLoop::Choice {
       : index(static_cast<int32_t>(index)),
         text(tokenizer, job.form_of(prompt), job.stop, static_cast<int32_t>(index)) {
     if (job.tools) text.read_tool_calls(*job.tools, job.single_call);
-    if (job.mark) outlet.require(ThoughtTracker(tokenizer, job.form_of(prompt)), *job.mark);
+    if (job.mark && job.mark->required) {
+      outlet.require(tokenizer, job.form_of(prompt), *job.mark);
+    }
   }
 
   const int32_t index;
@@ -280,11 +282,11 @@ bool EngineLoop::begin_choice(Live& live, int64_t index) {
   live.choices.push_back(std::make_unique<Choice>(model_.tokenizer(), job, prompt, index));
   Choice& choice = *live.choices.back();
   choice.job = &live;
-  if (!choice.text.replay(job.generated)) {
+  const auto replayed = [&](int32_t id, const auto& pieces) { choice.outlet.replay(id, pieces); };
+  if (!choice.text.replay(job.generated, replayed)) {
     live.failure = api_error(409, "not_resumable", "the resumed answer had ended");
     return false;
   }
-  choice.outlet.replay(job.generated);
   for (size_t i = 0; i < job.generated.size(); ++i) job.channel->count_token();
   if (choice.text.words_out()) job.channel->set_words_out();
   choice.last_token = Clock::now();

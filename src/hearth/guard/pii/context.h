@@ -56,11 +56,12 @@ constexpr Topics topics(Topic first, More... more) {
   return topic(first) | (Topics{0} | ... | topic(more));
 }
 
-// Topics that are one country's documents.
-inline constexpr Topics kCountryTopics = topics(
-    Topic::hong_kong, Topic::macao, Topic::taiwan, Topic::nino, Topic::nhs, Topic::german_tax,
-    Topic::german_card, Topic::french, Topic::italian, Topic::spanish, Topic::polish,
-    Topic::aadhaar, Topic::korean, Topic::singapore, Topic::thai, Topic::south_african);
+// Topics whose every word speaks of one country's documents. Not those with a word that says
+// something else in everyday text: `nie`, `fin`, `bir`, 税号.
+inline constexpr Topics kCountryTopics =
+    topics(Topic::hong_kong, Topic::taiwan, Topic::nino, Topic::nhs, Topic::german_card,
+           Topic::french, Topic::italian, Topic::polish, Topic::aadhaar, Topic::korean, Topic::thai,
+           Topic::south_african);
 
 // A word in lower case. A word of ASCII letters stands alone in the text, or, ending in `*` here,
 // may go on ("phone*": phones, phoneNumber); `*` is not part of it.

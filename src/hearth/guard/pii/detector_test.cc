@@ -56,6 +56,8 @@ TEST(Detector, NumbersOfTheWorld) {
   EXPECT_EQ(found("MACs: 00:1A:2B:3C:4D:5E, AA-BB-CC-DD-EE-FF."),
             "MAC:00:1A:2B:3C:4D:5E MAC:AA-BB-CC-DD-EE-FF");
   EXPECT_EQ(found("the physical address aabb.ccdd.eeff"), "MAC:aabb.ccdd.eeff");
+  EXPECT_EQ(found("MAC ab:cd:ef:ab:cd:ef:ab:cd"), "");  // longer: no half of it
+  EXPECT_EQ(found("MAC ab-cd-ef-ab-cd-ef-ab-cd"), "");
   EXPECT_EQ(found("see https://bob:s3cret@db.example.org/x."),
             "URL_CREDENTIALS:https://bob:s3cret@db.example.org/x");
   EXPECT_EQ(found("SSN 536-90-4399"), "US_SSN:536-90-4399");
@@ -64,6 +66,8 @@ TEST(Detector, NumbersOfTheWorld) {
   EXPECT_EQ(found("NHS number 401-023-2137"), "UK_NHS:401-023-2137");
   EXPECT_EQ(found("VAT DE136695976"), "EU_VAT:DE136695976");
   EXPECT_EQ(found("Steuer-ID 86095742719"), "DE_TAX_ID:86095742719");
+  // Spain's NIE, and German for "never".
+  EXPECT_EQ(found("Ihre ID 86095742719 ändert sich nie"), "DE_TAX_ID:86095742719");
   EXPECT_EQ(found("numéro INSEE 2 69 05 49 588 157 80"), "FR_NIR:2 69 05 49 588 157 80");
   EXPECT_EQ(found("codice fiscale RSSMRA85T10A562S"), "IT_FISCAL_CODE:RSSMRA85T10A562S");
   EXPECT_EQ(found("DNI 12345678Z"), "ES_NIF:12345678Z");

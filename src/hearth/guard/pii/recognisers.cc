@@ -26,7 +26,7 @@ const Recogniser kTable[] = {
     {"ipv4", Type::ip, topics(network), 0.2, 4, false, find_ipv4},
     {"ipv6", Type::ip, topics(network), 0.1, 2, false, find_ipv6, ipv6_literals(), find_ipv6_at},
     {"mac_address", Type::mac, topics(hardware), 0.1, 5, false, find_mac, mac_literals(),
-     find_mac_of_letters},
+     find_mac_behind_word},
     {"url_credentials", Type::url_credentials, 0, 0, 0, false, nullptr, url_literals(),
      find_url_credentials},
     {"us_ssn", Type::us_ssn, topics(ssn), 0.4, 9, false, find_ssn},

@@ -32,7 +32,7 @@ struct Mark {
   SourceKeys keys;
   double green_bias;  // added to the logits of green tokens, at temperature 0
   bool thinking;
-  bool required = false;  // no word of an answer goes out before a token of it is drawn so
+  bool required = false;  // no answer goes out without a token that is drawn so
 };
 
 class Policy {

@@ -13,6 +13,7 @@ RpcCode code_of(const ApiError& error) {
   if (error.code == "overloaded") return RpcCode::resource_exhausted;
   switch (error.status) {
     case 400:
+    case 422:
       return RpcCode::invalid_argument;
     case 401:
       return RpcCode::unauthenticated;

@@ -18,7 +18,7 @@ InRun find_cn_id, find_cn_id_15, find_cn_mobile, find_cn_landline, find_cn_compa
 // Literals that announce a type, and what looks at them.
 Literals email_literals(), birth_date_literals(), ipv6_literals(), url_literals(), mac_literals(),
     api_key_literals(), private_key_literals(), jwt_literals(), password_literals();
-AtLiteral find_email, find_mac_of_letters, find_chinese_date, find_ipv6_at, find_url_credentials,
+AtLiteral find_email, find_mac_behind_word, find_chinese_date, find_ipv6_at, find_url_credentials,
     find_api_key, find_private_key, find_jwt, find_password;
 
 InText find_persons, find_addresses;

@@ -73,10 +73,14 @@ Literals mac_literals() {
 }
 
 // An address may be letters alone, where no digit calls for a look: behind a word there is one.
-void find_mac_of_letters(std::string_view text, size_t, size_t end, Proposals& out) {
+void find_mac_behind_word(std::string_view text, size_t, size_t end, Proposals& out) {
   const size_t last = std::min(text.size(), end + kLooksAhead);
   for (size_t begin = end; begin < last; ++begin) {
-    if (hex_value(text[begin]) >= 0 && !is_alnum(text[begin - 1])) propose_at(text, begin, out);
+    if (hex_value(text[begin]) < 0 || is_alnum(text[begin - 1])) continue;
+    // Not the later pairs of an address that is longer.
+    const bool later = begin - end >= 2 && hex_value(text[begin - 2]) >= 0 &&
+                       std::string_view(":-.").find(text[begin - 1]) != std::string_view::npos;
+    if (!later) propose_at(text, begin, out);
   }
 }
 
