@@ -12,6 +12,13 @@ from pii_sets.fields import field_set  # noqa: E402
 from pii_sets.hard import KINDS, hard_set  # noqa: E402
 
 
+# Types whose near misses fail by their check alone: `pii_quality` holds each of them to its bounds.
+CHECKED = {"BANK_CARD", "CN_ID", "COMPANY_CODE", "CREDIT_CARD", "CRYPTO", "DE_ID_CARD", "DE_TAX_ID",
+           "ES_NIF", "EU_VAT", "FR_NIR", "HK_ID", "IBAN", "IMEI", "IN_AADHAAR", "IT_FISCAL_CODE",
+           "KR_RRN", "PL_PESEL", "SG_NRIC", "TH_ID", "TW_ID", "UK_NHS", "ZA_ID"}
+OTHERS = {"EMAIL", "IP", "MACAO_ID", "MOBILE", "PLATE"}
+
+
 class Published(unittest.TestCase):
     def test_digits(self):
         self.assertEqual(check.luhn_digit("7992739871"), "3")
@@ -56,7 +63,8 @@ class NearMisses(unittest.TestCase):
                 self.assertEqual(value.strip(), value)
                 self.assertGreaterEqual(len(value), 5)
                 types.add(mark["type"])
-        self.assertEqual(types, {kind.type for kind in KINDS})
+        self.assertEqual(types, CHECKED | OTHERS)
+        self.assertEqual({kind.type for kind in KINDS if kind.check}, CHECKED)
 
 
 if __name__ == "__main__":

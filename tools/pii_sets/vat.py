@@ -57,11 +57,16 @@ def germany(draw):
     return drawn_until(draw, 8, iso_11_10_digit)
 
 
-def denmark(draw):
+def drawn_by_eleven(draw, weights):
+    """A digit for each weight, and the one that makes their sum a multiple of eleven."""
     def check(body):
-        rest = -weighted(body, (2, 7, 6, 5, 4, 3, 2)) % 11
+        rest = -weighted(body, weights) % 11
         return rest if rest < 10 else None
-    return drawn_until(draw, 7, check)
+    return drawn_until(draw, len(weights), check)
+
+
+def denmark(draw):
+    return drawn_by_eleven(draw, (2, 7, 6, 5, 4, 3, 2))
 
 
 def estonia(draw):
@@ -87,10 +92,7 @@ def spain(draw):
 
 
 def finland(draw):
-    def check(body):
-        rest = -weighted(body, (7, 9, 10, 5, 8, 4, 2)) % 11
-        return rest if rest < 10 else None
-    return drawn_until(draw, 7, check)
+    return drawn_by_eleven(draw, (7, 9, 10, 5, 8, 4, 2))
 
 
 def france(draw):

@@ -25,6 +25,20 @@ StoredRecords run_of(const std::vector<double>& values, int64_t samples = 1) {
   return out;
 }
 
+// What an error repeats of a record stays on its line.
+TEST(Compare, NamesOfSeveralLinesAreRefusedInOne) {
+  StoredRecords a = run_of({1, 0}), b = run_of({1, 0});
+  for (StoredRecords* run : {&a, &b}) run->records[0].id = "b\nc";
+  b.records[0].prompt = "another";
+  const auto item = compare_runs(a, b);
+  ASSERT_FALSE(item.has_value());
+  EXPECT_NE(item.status().message().find("`b?c`"), std::string::npos) << item.status().message();
+  b.run["suite"] = "b\nc";
+  const auto suite = compare_runs(a, b);
+  ASSERT_FALSE(suite.has_value());
+  EXPECT_NE(suite.status().message().find("`b?c`"), std::string::npos) << suite.status().message();
+}
+
 TEST(Compare, ALossIsShown) {
   std::vector<double> a(100, 1), b(100, 1);
   for (size_t i = 0; i < 12; ++i) b[i] = 0;

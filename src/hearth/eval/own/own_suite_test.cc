@@ -102,6 +102,9 @@ TEST(SuiteFiles, AreReadOrRefusedByLine) {
       {"prompt: a\nprompt: b\n", "line 2: `prompt` stands there twice"},
       {"prompt: [a]\n", "line 1: expected `key: value`"},
       {"prompt: a\ntop_p: 2\n", "`top_p`: expected a number from 0 to 1"},
+      {"prompt: a\nscorer: \"b\\nc\"\n", "found `b?c`"},  // one line, whatever it repeats
+      {"prompt: a\n\"b\\nc\": d\n", "found `b?c`"},
+      {"prompt: a\ntop_p: \"b\\nc\"\n", "found `b?c`"},
       {"scorer: exact\n", "expected a `prompt`"},
       {"- a\n", "expected a map"},
       {"prompt: {a\n", "line 2: "},
