@@ -36,7 +36,7 @@ test: deps  ## build and run all tests; the last line counts them
 
 page-test: build  ## the chat page in a headless Chromium, which is installed where it is missing
 	@tools/install-deps tools/apt-packages-page.txt
-	@for part in page_markdown page page_trouble; do python3 tests/$${part}_test.py build/hearth .; done
+	@for part in page_markdown page page_trouble page_watermark; do python3 tests/$${part}_test.py build/hearth .; done
 
 client-test: build  ## the official openai client, a gRPC client that knows reflection alone, an S3 store
 	@tools/client-env build/clients

@@ -23,7 +23,7 @@ void check_entities(std::string_view text, const std::vector<Entity>& entities) 
   }
 }
 
-constexpr std::array<std::string_view, 23> kPieces = {"13800138000",
+constexpr std::array<std::string_view, 26> kPieces = {"13800138000",
                                                       "11010519491231002X",
                                                       "GB82WEST12345698765432",
                                                       "a@b.example",
@@ -45,7 +45,10 @@ constexpr std::array<std::string_view, 23> kPieces = {"13800138000",
                                                       "[MOBILE_1]",
                                                       "born ",
                                                       "Mr. John ",
-                                                      "北京市海淀区"};
+                                                      "北京市海淀区",
+                                                      "12 Main Street",
+                                                      " rd, Springfield",
+                                                      "\xff "};
 
 }  // namespace
 }  // namespace hearth::pii

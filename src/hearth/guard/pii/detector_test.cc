@@ -263,6 +263,13 @@ TEST(Detector, NamesAndAddressesWhereAsked) {
             "ADDRESS:北京市海淀区中关村大街27号楼3层");
   EXPECT_EQ(found("at 12 Main Street, Springfield, IL 62704", options),
             "ADDRESS:12 Main Street, Springfield, IL 62704");
+  EXPECT_EQ(found("am Ring: 12 Große Straße", options), "ADDRESS:12 Große Straße");
+  // Words end at what is no letter: a full-width comma, Chinese, bytes that are no UTF-8.
+  EXPECT_EQ(found("at 12 Main Street，谢谢", options), "ADDRESS:12 Main Street");
+  EXPECT_EQ(found("at 12 Main Street谢谢", options), "ADDRESS:12 Main Street");
+  EXPECT_EQ(found("1 \xff rd", options), "");
+  EXPECT_EQ(found("1 Main\xff rd", options), "");
+  EXPECT_EQ(found("1 Main rd\xff", options), "ADDRESS:1 Main rd");
 }
 
 }  // namespace

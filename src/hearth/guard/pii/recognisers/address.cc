@@ -89,9 +89,12 @@ bool is_street(std::string_view word) {
 }
 
 size_t word_end(std::string_view text, size_t at) {
-  while (at < text.size() &&
-         (is_alnum(text[at]) || !is_ascii(text[at]) || text[at] == '\'' || text[at] == '-'))
-    ++at;
+  while (at < text.size()) {
+    const CodePoint point = code_point_at(text, at);
+    const bool mark = text[at] == '\'' || text[at] == '-';
+    if (!is_alnum(text[at]) && !mark && !is_foreign_letter(point.value)) break;
+    at += point.length;
+  }
   return at;
 }
 
