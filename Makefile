@@ -55,6 +55,7 @@ cuda: deps  ## build/cuda/hearth, with the CUDA backend (needs nvcc, no GPU)
 gpu-bundle: cuda  ## build/gpu.tgz: checks and measures the CUDA backend where there is a driver (gpu-check)
 	@tools/gpu-bundle build/cuda build/gpu
 
+# With clang, lightly optimised: gcc's unoptimised build takes as long to make and longer to run.
 UNIT_TESTS := base tensor formats files sensors backend text guard models engine host store convert train eval bench serve grpc
 dev:  ## the unit tests under AddressSanitizer and UBSan
 	@cmake --preset dev > /dev/null
@@ -68,6 +69,7 @@ tsan:  ## the threaded tests under ThreadSanitizer
 	@cmake --build --preset tsan -j $(JOBS) --target base_test backend_test engine_test serve_test golden_test
 	@tools/run-tests build/tsan -R '^(base|backend|engine|serve|golden_test)$$'
 
+# Unoptimised: its warnings come before that.
 clang:  ## the whole tree with clang, warnings as errors
 	@cmake --preset clang > /dev/null && cmake --build --preset clang -j $(JOBS)
 

@@ -11,6 +11,7 @@ import signal
 import tempfile
 import unittest
 
+from command import hearth
 from replicas import CHAT, REQUESTS, Gateway, Replica, ask, free_port, seen_of
 
 
@@ -22,7 +23,8 @@ class GatewayTest(unittest.TestCase):
         key.write_text(secrets.token_hex(32) + "\n")
         cls.flags = ["--resume-key", str(key), "--no-log-requests", "--threads", "1",
                      "--drain-seconds", "0"]
-        cls.replicas = [Replica(cls.flags) for _ in range(3)]
+        cls.logs = [folder / f"audit{number}.log" for number in range(3)]
+        cls.replicas = [Replica([*cls.flags, "--audit-log", str(log)]) for log in cls.logs]
         for replica in cls.replicas:
             cls.addClassCleanup(replica.kill)
         cls.gateway = cls.enterClassContext(Gateway(cls.replicas))
@@ -37,12 +39,12 @@ class GatewayTest(unittest.TestCase):
             self.assertNotIn(": tokens", text)
             self.assertNotIn(": resume", text)
 
-    def cut(self, disturb, **members) -> str:
+    def cut(self, disturb, request_id: str = "", **members) -> str:
         """A stream of which a part is there when its replica is disturbed."""
         data = json.dumps({**REQUESTS[0][1], "stream": True, "stream_options": {"include_usage": True},
                            **members})
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.gateway.port)) as c:
-            c.request("POST", CHAT, data)
+            c.request("POST", CHAT, data, {"X-Request-Id": request_id} if request_id else {})
             reply = c.getresponse()
             text = b""
             while text.count(b"data:") < 20:
@@ -60,14 +62,31 @@ class GatewayTest(unittest.TestCase):
         self.assertEqual(seen_of(self.cut(Replica.kill)), self.right[0])
         self.assertEqual(self.gateway.resumed(), before + 1)
 
-    def test_a_stream_outlives_a_shutdown_that_is_in_a_hurry(self):
-        def shut_down(replica: Replica):
-            replica.process.send_signal(signal.SIGTERM)
-            replica.process.wait()
-            replica.kill()
+    @staticmethod
+    def shut_down(replica: Replica):
+        replica.process.send_signal(signal.SIGTERM)
+        replica.process.wait()
+        replica.kill()
 
+    def states(self, request_id: str) -> list[str]:
+        """What the replicas' audit logs say of a request."""
+        lines = [line for log in self.logs
+                 for line in hearth("audit", "export", str(log), "--events").stdout.splitlines()]
+        events = [event for event in map(json.loads, lines) if event["kind"] == "request"]
+        return [e["state"] for e in events if e["sealed"]["request_id"] == request_id]
+
+    def test_the_replica_that_carried_a_stream_on_has_it_in_its_audit_log(self):
+        self.assertEqual(seen_of(self.cut(Replica.kill, "killed")), self.right[0])
+        self.assertEqual(self.states("killed"), ["complete"])
+        self.assertEqual(seen_of(self.cut(self.shut_down, "ended")), self.right[0])
+        states = self.states("ended")
+        self.assertEqual((len(states), states.count("complete")), (2, 1), states)
+        for log in self.logs:
+            self.assertTrue(json.loads(hearth("audit", "verify", str(log), "--json").stdout)["ok"])
+
+    def test_a_stream_outlives_a_shutdown_that_is_in_a_hurry(self):
         before = self.gateway.resumed()
-        self.assertEqual(seen_of(self.cut(shut_down)), self.right[0])
+        self.assertEqual(seen_of(self.cut(self.shut_down)), self.right[0])
         self.assertEqual(self.gateway.resumed(), before + 1)
 
     def test_a_stream_that_cannot_go_on_says_so(self):
