@@ -46,6 +46,7 @@ TEST(Detector, ChinesePeopleAndCompanies) {
 TEST(Detector, NumbersOfTheWorld) {
   EXPECT_EQ(found("write to jane.doe@example.co.uk."), "EMAIL:jane.doe@example.co.uk");
   EXPECT_EQ(found("邮箱是zhang@qq.com谢谢"), "EMAIL:zhang@qq.com");
+  EXPECT_EQ(found("邮箱是zhang@qq.com.谢谢"), "EMAIL:zhang@qq.com");
   EXPECT_EQ(found("call +44 20 7946 0958 now"), "PHONE:+44 20 7946 0958");
   EXPECT_EQ(found("(415) 555-0132"), "PHONE:(415) 555-0132");
   EXPECT_EQ(found("GB82 WEST 1234 5698 7654 32"), "IBAN:GB82 WEST 1234 5698 7654 32");
@@ -264,6 +265,7 @@ TEST(Detector, NamesAndAddressesWhereAsked) {
   EXPECT_EQ(found("at 12 Main Street, Springfield, IL 62704", options),
             "ADDRESS:12 Main Street, Springfield, IL 62704");
   EXPECT_EQ(found("am Ring: 12 Große Straße", options), "ADDRESS:12 Große Straße");
+  EXPECT_EQ(found("at 12 King’s Road", options), "ADDRESS:12 King’s Road");
   // Words end at what is no letter: a full-width comma, Chinese, bytes that are no UTF-8.
   EXPECT_EQ(found("at 12 Main Street，谢谢", options), "ADDRESS:12 Main Street");
   EXPECT_EQ(found("at 12 Main Street谢谢", options), "ADDRESS:12 Main Street");

@@ -88,10 +88,12 @@ bool is_street(std::string_view word) {
   return std::find(kStreets.begin(), kStreets.end(), low) != kStreets.end();
 }
 
+constexpr uint32_t kApostrophe = 0x2019;  // as in print: King’s Road
+
 size_t word_end(std::string_view text, size_t at) {
   while (at < text.size()) {
     const CodePoint point = code_point_at(text, at);
-    const bool mark = text[at] == '\'' || text[at] == '-';
+    const bool mark = text[at] == '\'' || text[at] == '-' || point.value == kApostrophe;
     if (!is_alnum(text[at]) && !mark && !is_foreign_letter(point.value)) break;
     at += point.length;
   }

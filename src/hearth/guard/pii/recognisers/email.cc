@@ -45,7 +45,8 @@ size_t domain_end(std::string_view text, size_t at) {
       ++end;
     } else if (c == '.' && end > label && text[end - 1] != '-') {
       const bool more =
-          end + 1 < text.size() && (is_alnum(text[end + 1]) || !is_ascii(text[end + 1]));
+          end + 1 < text.size() &&
+          (is_alnum(text[end + 1]) || is_foreign_letter(code_point_at(text, end + 1).value));
       if (!more) break;
       last_label = label = ++end;
       ++dots;
