@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What the detector finds in answers of the bundled model: a server that marks and one that doesn't
 answer the same prompts, cut at several lengths; the share that each level calls watermarked.
-Usage: bench/watermark/mini.py build/hearth [--answers N] [--temperature T]."""
+Usage: bench/watermark/mini.py build/hearth [--answers N] [--temperature T] [--words].
+`--words`: answers are letters and spaces and go on to their length, where the model by itself does a
+sum and ends."""
 
 import argparse
 import json
@@ -14,11 +16,13 @@ LENGTHS = (100, 200, 400)
 LEVELS = (1e-2, 1e-3, 1e-5)
 
 
-def answers(server, count: int, length: int, temperature: float):
+def answers(server, count: int, length: int, temperature: float, words: bool):
     """Texts of `length` tokens at most."""
     while count > 0:
         body = {"prompt": f"{count}+{7 * count}=", "n": min(count, 4), "max_tokens": length,
                 "temperature": temperature, "seed": count}
+        if words:
+            body |= {"guided_regex": "[a-z ]{4000}", "frequency_penalty": 0.5}
         status, _, reply = server.ask("POST", "/v1/completions", body)
         if status != 200:
             raise SystemExit(f"mini.py: {reply}")
@@ -31,6 +35,7 @@ def main() -> None:
     parser.add_argument("binary")
     parser.add_argument("--answers", type=int, default=256)
     parser.add_argument("--temperature", type=float, default=1.5)
+    parser.add_argument("--words", action="store_true")
     options = parser.parse_args()
     sys.argv[1:] = [options.binary, str(REPO)]
     sys.path.insert(0, str(REPO / "tests"))
@@ -47,7 +52,8 @@ def main() -> None:
                         "--watermark-key-file", key) as server:
                 for length in LENGTHS:
                     found, scored = [0] * len(LEVELS), 0
-                    texts = list(answers(server, options.answers, length, options.temperature))
+                    texts = list(answers(server, options.answers, length, options.temperature,
+                                         options.words))
                     for text in texts:
                         _, _, told = server.ask("POST", "/v1/watermark/detect", {"text": text})
                         scored += told["tokens_scored"]

@@ -3,7 +3,6 @@
 // messages with one beginning absorb it once: a copy of the state, then the end of each.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
 namespace hearth {
@@ -38,6 +37,20 @@ class SipHash {
     return s.v0_ ^ s.v1_ ^ s.v2_ ^ s.v3_;
   }
 
+  // finish() of several at once: `Words` is a vector of gcc's. Inlined, so that it is compiled for
+  // the caller's instruction set.
+  template <typename Words>
+  [[gnu::always_inline]] void finish_each(const Words& rests, uint64_t bytes, Words& out) const {
+    const Words word = rests | (length_ + bytes) << 56;
+    Words v0 = Words{} + v0_, v1 = Words{} + v1_, v2 = Words{} + v2_, v3 = word ^ v3_;
+    round(v0, v1, v2, v3);
+    round(v0, v1, v2, v3);
+    v0 ^= word;
+    v2 ^= 0xFF;
+    for (int i = 0; i < 4; ++i) round(v0, v1, v2, v3);
+    out = v0 ^ v1 ^ v2 ^ v3;
+  }
+
  private:
   constexpr void compress(uint64_t word) {
     v3_ ^= word;
@@ -45,18 +58,21 @@ class SipHash {
     round();
     v0_ ^= word;
   }
+  constexpr void round() { round(v0_, v1_, v2_, v3_); }
 
-  constexpr void round() {
-    v0_ += v1_;
-    v2_ += v3_;
-    v1_ = std::rotl(v1_, 13) ^ v0_;
-    v3_ = std::rotl(v3_, 16) ^ v2_;
-    v0_ = std::rotl(v0_, 32);
-    v2_ += v1_;
-    v0_ += v3_;
-    v1_ = std::rotl(v1_, 17) ^ v2_;
-    v3_ = std::rotl(v3_, 21) ^ v0_;
-    v2_ = std::rotl(v2_, 32);
+  // Of one state, or of several.
+  template <typename Word>
+  [[gnu::always_inline]] static constexpr void round(Word& v0, Word& v1, Word& v2, Word& v3) {
+    v0 += v1;
+    v2 += v3;
+    v1 = (v1 << 13 | v1 >> 51) ^ v0;
+    v3 = (v3 << 16 | v3 >> 48) ^ v2;
+    v0 = v0 << 32 | v0 >> 32;
+    v2 += v1;
+    v0 += v3;
+    v1 = (v1 << 17 | v1 >> 47) ^ v2;
+    v3 = (v3 << 21 | v3 >> 43) ^ v0;
+    v2 = v2 << 32 | v2 >> 32;
   }
 
   uint64_t v0_, v1_, v2_, v3_;

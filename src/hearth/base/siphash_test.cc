@@ -64,6 +64,29 @@ TEST(SipHash, IsOpenSslsOfEveryLength) {
   }
 }
 
+template <typename Words>
+void expect_each_is_one(const SipHash& hash, std::mt19937_64& random) {
+  Words rests, numbers;
+  constexpr size_t kLanes = sizeof(Words) / sizeof(uint64_t);
+  for (uint64_t bytes = 0; bytes < 8; ++bytes) {
+    for (size_t i = 0; i < kLanes; ++i) rests[i] = random() & ((uint64_t{1} << 8 * bytes) - 1);
+    hash.finish_each(rests, bytes, numbers);
+    for (size_t i = 0; i < kLanes; ++i) EXPECT_EQ(numbers[i], hash.finish(rests[i], bytes));
+  }
+}
+
+TEST(SipHash, SeveralAtOnceAreTheSameNumbers) {
+  typedef uint64_t Two __attribute__((vector_size(16)));
+  typedef uint64_t Eight __attribute__((vector_size(64)));
+  std::mt19937_64 random(5);
+  SipHash hash({random(), random()});
+  for (int words = 0; words < 4; ++words) {
+    expect_each_is_one<Two>(hash, random);
+    expect_each_is_one<Eight>(hash, random);
+    hash.absorb(random());
+  }
+}
+
 TEST(SipHash, NumbersStayInsideTheOpenUnit) {
   EXPECT_GT(open_unit(0), 0);
   EXPECT_LT(open_unit(~uint64_t{0}), 1);

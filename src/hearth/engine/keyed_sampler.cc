@@ -1,9 +1,11 @@
 // See keyed_sampler.h. What a number says is the detector's rule (guard/watermark/contexts.h).
 #include "hearth/engine/keyed_sampler.h"
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "hearth/engine/contenders.h"
 #include "hearth/guard/watermark/contexts.h"
 
 namespace hearth {
@@ -13,29 +15,50 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 // More than -ln(-ln u) can be: u is at most 1 - 2^-53.
 constexpr double kGumbelMax = 36.75;
 
-// When the token crosses the line, at a rate of one.
-double waiting_time(const SipHash& place, int32_t id) {
-  return -std::log(open_unit(watermark::number_of(place, id)));
+double uniform(const SipHash& place, int32_t id) {
+  return open_unit(watermark::number_of(place, id));
 }
 
 // The race of the whole vocabulary, in logarithms: nothing is normalised, and whoever is too far
 // behind to win with any number gets none.
-int32_t race_all(std::span<const double> logits, std::span<const uint8_t> banned, int32_t likely,
-                 const KeyedPlace& place) {
-  const auto result = [&](size_t id) {
-    return logits[id] - std::log(waiting_time(place.state, static_cast<int32_t>(id)));
-  };
-  auto best = static_cast<size_t>(likely);
-  double most = logits[best] == kNever ? kNever : result(best);
-  for (size_t id = 0; id < logits.size(); ++id) {
-    if (!(logits[id] > most - kGumbelMax) || is_banned(banned, id)) continue;
-    const double reached = result(id);
-    if (reached <= most) continue;
-    most = reached;
-    best = id;
+class RaceOfAll {
+ public:
+  RaceOfAll(std::span<const double> logits, std::span<const uint8_t> banned, int32_t likely,
+            const SipHash& place)
+      : logits_(logits), banned_(banned), place_(place), best_(static_cast<size_t>(likely)) {
+    if (logits[best_] != kNever) most_ = reached(best_);
   }
-  return static_cast<int32_t>(best);
-}
+
+  int32_t winner() {
+    Contenders* const may_win = contenders();
+    const size_t whole = logits_.size() / kContendersAtOnce * kContendersAtOnce;
+    for (size_t at = 0; at < whole; at += kContendersAtOnce) {
+      uint32_t left = may_win(place_, static_cast<int32_t>(at), &logits_[at], most_);
+      for (; left != 0; left &= left - 1) run(at + static_cast<size_t>(std::countr_zero(left)));
+    }
+    for (size_t id = whole; id < logits_.size(); ++id) run(id);
+    return static_cast<int32_t>(best_);
+  }
+
+ private:
+  double reached(size_t id) const {
+    return logits_[id] - std::log(-std::log(uniform(place_, static_cast<int32_t>(id))));
+  }
+
+  void run(size_t id) {
+    if (!(logits_[id] > most_ - kGumbelMax) || is_banned(banned_, id)) return;
+    const double here = reached(id);
+    if (here <= most_) return;
+    most_ = here;
+    best_ = id;
+  }
+
+  const std::span<const double> logits_;
+  const std::span<const uint8_t> banned_;
+  const SipHash& place_;
+  size_t best_;
+  double most_ = kNever;
+};
 
 // Only tokens no further than the bias from the best may win.
 template <typename T>
@@ -63,7 +86,9 @@ int32_t race(std::span<const Candidate> runners, const SipHash& place) {
   int32_t best = runners.front().id;
   double least = std::numeric_limits<double>::infinity();
   for (const Candidate& c : runners) {
-    const double time = waiting_time(place, c.id) / c.probability;
+    const double u = uniform(place, c.id);
+    if (surely_later(u, c.probability, least)) continue;
+    const double time = -std::log(u) / c.probability;  // when it crosses the line
     if (time >= least) continue;
     least = time;
     best = c.id;
@@ -83,7 +108,7 @@ int32_t sample_keyed(std::span<const float> logits, const SamplingParams& params
   const std::span<const double> adjusted = adjusted_logits(logits, params, history);
   const int32_t likely = greedy(adjusted, banned);
   return params.temperature == 0 ? biased_argmax(adjusted, banned, likely, place)
-                                 : race_all(adjusted, banned, likely, place);
+                                 : RaceOfAll(adjusted, banned, likely, place.state).winner();
 }
 
 }  // namespace hearth

@@ -28,8 +28,10 @@ struct Context {
   }
 };
 
+inline constexpr uint64_t kTokenBytes = 4;
+
 inline uint64_t number_of(const SipHash& place, int32_t token) {
-  return place.finish(static_cast<uint32_t>(token), 4);
+  return place.finish(static_cast<uint32_t>(token), kTokenBytes);
 }
 
 // The half of all tokens that a greedy answer prefers at a place.
