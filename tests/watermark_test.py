@@ -74,6 +74,10 @@ class Watermark(unittest.TestCase):
         thought = hearth("generate", "--model", "mini", "--prompt", "3+4=?", "--seed", "7", *marks,
                          "--watermark", "require", code=2).stdout
         self.assertTrue(thought.endswith("\n") and len(thought) > 20, thought)
+        # In a chat the thought is ended, too, and the error stands on a line of its own.
+        chat = hearth("run", "mini", "3+4=?", "--seed", "7", *marks, "--watermark", "require", code=2)
+        self.assertTrue(chat.stdout.endswith("</think>\n"), chat.stdout)
+        self.assertIn("withheld", chat.stderr)
 
     def test_guesses_may_have_a_key(self):
         path = os.path.join(self.folder, "dual.key")

@@ -82,6 +82,21 @@ void ChatView::show(std::string_view text, bool thought) {
   std::fflush(stdout);
 }
 
+// A thought that the length cut off is closed, so that nothing after it looks like thinking.
+void ChatView::end_text() {
+  if (part_ == Part::thought) {
+    close_thought();
+  } else {
+    fmt::print("\n");
+  }
+  std::fflush(stdout);
+}
+
+void ChatView::fail() {
+  clear_prompt();
+  if (!session_.json && part_ != Part::none) end_text();
+}
+
 void ChatView::finish(const TextReply& reply, const Timings& timings) {
   clear_prompt();
   if (session_.json) {
@@ -89,13 +104,7 @@ void ChatView::finish(const TextReply& reply, const Timings& timings) {
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
     return;
   }
-  // A thought that the length cut off is closed, so that nothing after it looks like thinking.
-  if (part_ == Part::thought) {
-    close_thought();
-  } else {
-    fmt::print("\n");
-  }
-  std::fflush(stdout);
+  end_text();
   const int64_t used = options_.prompt_tokens + std::ssize(reply.output_ids);
   const std::string_view cut = reply.finish_reason == FinishReason::length
                                    ? session_.say(" (cut: length)", "（已达长度上限）")

@@ -26,10 +26,13 @@ class ChatView {
   void show(std::string_view text, bool thought);
   // The end: speed and room on standard error, or the whole as JSON.
   void finish(const TextReply& reply, const Timings& timings);
+  // The end without an answer: what was shown is ended, so that an error has its own line.
+  void fail();
 
  private:
   void enter(bool thought);
   void close_thought();
+  void end_text();
   void clear_prompt();
 
   const Session& session_;

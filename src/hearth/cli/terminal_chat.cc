@@ -116,11 +116,14 @@ Status TerminalChat::reply() {
     std::vector<TextRequest> requests;
     requests.push_back(std::move(request));
     const InterruptGuard interrupt;
-    TRY_ASSIGN(std::vector<TextReply> replies,
-               generate(*opened_.model, *engine_, std::move(requests), &timings,
-                        [&] { return !interrupt.pressed(); }));
-    view.finish(replies[0], timings);
-    return std::move(replies[0]);
+    auto replies = generate(*opened_.model, *engine_, std::move(requests), &timings,
+                            [&] { return !interrupt.pressed(); });
+    if (!replies) {
+      view.fail();
+      return replies.status();
+    }
+    view.finish((*replies)[0], timings);
+    return std::move((*replies)[0]);
   }();
   if (!answered) {
     messages_.erase(messages_.end() - 1);

@@ -1,11 +1,13 @@
 // A small vocabulary drawn from the input, then a text: whatever the vocabulary, encoding ends; a
 // byte-level one with all bytes gives the text back; untrusted text makes no control token.
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "hearth/files/fuzz_tools.h"
 #include "hearth/text/tokenizer/byte_alphabet.h"
 #include "hearth/text/tokenizer/tokenizer.h"
 
@@ -139,10 +141,60 @@ void run(const uint8_t* bytes, size_t size) {
   check_text(*tokenizer, in.rest(), lossless, guarded);
 }
 
+// What pre-tokenizers, normalisers and merges look at.
+constexpr std::array<std::string_view, 20> kPieces = {" ",
+                                                      "  \n",
+                                                      "\r\n",
+                                                      "\u00a0",
+                                                      "\u2581",
+                                                      "'s",
+                                                      "'LL",
+                                                      "123",
+                                                      "１２３４",
+                                                      "e\u0301",
+                                                      "\u1100\u1161\u11a8",
+                                                      "\ufb01",
+                                                      "北京",
+                                                      "ไทย",
+                                                      "\U0001f469\u200d\U0001f4bb",
+                                                      "<|end|>",
+                                                      "_x",
+                                                      "\xe4\xb8",
+                                                      "\xff",
+                                                      "aAbB"};
+
+// What an input names early on are tokens, what it ends with is the text: pieces of both kinds go
+// to the text, also some that the tokens are made of.
+std::string mutated(std::string input, FuzzRandom& random) {
+  const size_t at = random.below(input.size() + 1);
+  switch (random.below(5)) {
+    case 0:
+    case 1:
+      return input.insert(at, random.of(kPieces));
+    case 2:
+      return input.append(random.of(kPieces));
+    case 3:
+      return input.append(input, at, 1 + random.below(8));
+    default:
+      return mutate_bytes(std::move(input), 16);
+  }
+}
+
 }  // namespace
 }  // namespace hearth
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   hearth::run(data, size);
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  using namespace hearth;
+  FuzzRandom random(seed);
+  std::string input(text_of(data, size));
+  for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
+    input = mutated(std::move(input), random);
+  }
+  return give(input, data, max_size);
 }
