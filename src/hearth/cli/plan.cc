@@ -4,6 +4,7 @@
 
 #include "hearth/cli/family_table.h"
 #include "hearth/cli/model_options.h"
+#include "hearth/cli/remote_heads.h"
 #include "hearth/cli/store_options.h"
 #include "hearth/host/fit.h"
 #include "hearth/host/machine.h"
@@ -19,6 +20,8 @@ namespace {
 struct Options {
   ModelOptions model;
   std::string config;  // a config.json alone, instead of a model
+  bool heads = false;  // of a model that is not here
+  TransferFlags transfer;
   int64_t batch = 1;
   bool all = false;  // of the R1 family
   // For a GPU of --gpu-memory bytes; without it, of what the largest one has free.
@@ -41,7 +44,8 @@ struct Planned {
   std::optional<Foretold> foretold;
 };
 
-Result<MemoryPlan> plan_of(const Options& options, const Session& session, int64_t available) {
+// `path`: of the model; "": there is a config.json alone.
+Result<MemoryPlan> plan_of(const Options& options, const std::string& path, int64_t available) {
   PlanOptions plan;
   TRY_ASSIGN(plan.dtype, dtype_of(options.model));
   plan.context = options.model.context;
@@ -50,8 +54,7 @@ Result<MemoryPlan> plan_of(const Options& options, const Session& session, int64
   plan.mtp = options.model.wants_mtp() && !options.on_gpu();
   plan.expert_memory = options.model.expert_memory;
   plan.experts_may_stay = !options.on_gpu();
-  if (options.config.empty()) {
-    TRY_ASSIGN(const std::string path, resolve_model(options.model.model, session));
+  if (!path.empty()) {
     TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
     return plan_within(checkpoint, plan, available);
   }
@@ -62,17 +65,14 @@ Result<MemoryPlan> plan_of(const Options& options, const Session& session, int64
 }
 
 // Of the disk that the model's files are on; of a model that is not here, of this folder's.
-Result<double> measure_disk(const Options& options, const Session& session) {
+Result<double> measure_disk(const Options& options, const std::string& path) {
   constexpr int64_t kTestBytes = 256 << 20;
-  if (options.config.empty()) {
-    TRY_ASSIGN(const std::string path, resolve_model(options.model.model, session));
-    return measure_model_read(path);
-  }
+  if (!path.empty() && !options.heads) return measure_model_read(path);
   std::error_code ignored;
   return measure_disk_read(std::filesystem::current_path(ignored).string(), kTestBytes);
 }
 
-Status plan_for_cpu(const Options& options, const Session& session, Planned& out) {
+Status plan_for_cpu(const Options& options, const std::string& path, Planned& out) {
   TRY_ASSIGN(const CpuInfo cpu, read_cpu());
   TRY_ASSIGN(const MemoryInfo memory, read_memory());
   out.device = "cpu";
@@ -82,7 +82,7 @@ Status plan_for_cpu(const Options& options, const Session& session, Planned& out
   if (options.model.memory > 0) {  // on a machine that is planned, it may be more than is here
     out.total_bytes = out.available_bytes = options.model.memory;
   }
-  TRY_ASSIGN(out.plan, plan_of(options, session, out.available_bytes));
+  TRY_ASSIGN(out.plan, plan_of(options, path, out.available_bytes));
   out.threads = options.model.threads > 0 ? options.model.threads : cpu.usable_threads();
   ModelOptions measured = options.model;
   measured.threads = out.threads;
@@ -92,7 +92,7 @@ Status plan_for_cpu(const Options& options, const Session& session, Planned& out
   TRY_ASSIGN(foretold.speed,
              speedometer.measure(out.plan.main_format, out.plan.decode.work.weight_bytes));
   if (out.plan.experts.count > 0) {
-    const auto disk = measure_disk(options, session);
+    const auto disk = measure_disk(options, path);
     if (disk) foretold.speed.disk_gb_s = *disk;
     foretold.speed.expert_miss_rate = out.plan.experts.miss_rate();
     if (!disk) fmt::print(stderr, "note: the disk is not counted: {}\n", disk.status().message());
@@ -103,9 +103,9 @@ Status plan_for_cpu(const Options& options, const Session& session, Planned& out
 }
 
 // Memory alone, and before a GPU is bought, too.
-Status plan_for_gpu(const Options& options, const Session& session, Planned& out) {
+Status plan_for_gpu(const Options& options, const std::string& path, Planned& out) {
   out.device = "cuda";
-  TRY_ASSIGN(out.plan, plan_of(options, session, INT64_MAX));
+  TRY_ASSIGN(out.plan, plan_of(options, path, INT64_MAX));
   // A GPU's kernels keep rounded and partial copies, which the trace of the CPU's doesn't know.
   out.plan.activation_bytes *= 2;
   out.model = "--gpu-memory";
@@ -128,8 +128,20 @@ Result<Planned> make_plan(const Options& options, const Session& session) {
   if (options.model.model.empty() == options.config.empty()) {
     return error(Code::invalid, "expected one of --model, --config and --all");
   }
+  if (options.heads && options.model.model.empty()) {
+    return error(Code::invalid, "--heads: expected --model and the name of one that is elsewhere");
+  }
+  std::optional<RemoteHeads> heads;
+  std::string path;
+  if (options.heads) {
+    TRY_ASSIGN(RemoteHeads fetched,
+               RemoteHeads::fetch(options.model.model, options.transfer, session));
+    path = heads.emplace(std::move(fetched)).path();
+  } else if (options.config.empty()) {
+    TRY_ASSIGN(path, resolve_model(options.model.model, session));
+  }
   Planned out;
-  TRY(options.on_gpu() ? plan_for_gpu(options, session, out) : plan_for_cpu(options, session, out));
+  TRY(options.on_gpu() ? plan_for_gpu(options, path, out) : plan_for_cpu(options, path, out));
   return out;
 }
 
@@ -292,13 +304,18 @@ void add_plan(CLI::App& app, Session& session) {
   CLI::App* verb = add_verb(app, session, "plan",
                             std::string(session.say("Foretell memory and speed before loading",
                                                     "在加载之前预测内存和速度")),
-                            "hearth plan --model DeepSeek-R1-Distill-Qwen-7B/ --ctx 8192",
+                            "hearth plan --model DeepSeek-R1-Distill-Qwen-7B/ --ctx 8192\n"
+                            "  hearth plan --model deepseek-r1:671b --heads",
                             [options, &session] { return plan(*options, session); });
   options->model.declare(*verb, false);
   options->model.declare_draft(*verb);
   verb->add_option("--config", options->config, "a config.json, for a model that is not here")
       ->configurable(false)
       ->excludes(verb->get_option("--model"));
+  verb->add_flag("--heads", options->heads,
+                 "of a model that is not here, by the heads of its files: --model as `hearth pull` "
+                 "takes it");
+  declare_transfer(*verb, options->transfer);
   verb->add_flag("--all", options->all,
                  "every model of the R1 family in its usual formats, on the CPU");
   verb->add_option("--batch", options->batch, "sequences at once")

@@ -149,8 +149,10 @@ Result<std::string> resolve_model(const std::string& model, const Session& sessi
   }
   const std::vector<store::ModelRef> refs = store::references_of(model);
   if (!refs.empty()) {
-    return error(Code::not_found, "{}: not in any store; `hearth pull {}` fetches it", model,
-                 model);
+    return error(Code::not_found,
+                 "{}: not in any store; `hearth pull {}` fetches it, `hearth "
+                 "plan --heads` foretells it",
+                 model, model);
   }
   if (store::looks_like_reference(model)) return store::parse_model_ref(model).status();
   return model;  // a path that does not exist: its reader says so

@@ -19,6 +19,8 @@ class GgufParser {
   explicit GgufParser(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
   Status run();
+  // Of a file that was read: where its declarations end.
+  int64_t head_bytes() const { return at_; }
 
   // What was read; entries are not yet a table, so that split files can be joined.
   std::vector<GgufValue> values;
