@@ -60,7 +60,7 @@ UNIT_TESTS := base tensor formats files sensors backend text guard models engine
 dev:  ## the unit tests under AddressSanitizer and UBSan
 	@cmake --preset dev > /dev/null
 	@cmake --build --preset dev -j $(JOBS) --target $(UNIT_TESTS:%=%_test)
-	@tools/run-tests build/dev -R '^($(subst $() ,|,$(UNIT_TESTS)))$$'
+	@tools/run-tests build/dev-clang -R '^($(subst $() ,|,$(UNIT_TESTS)))$$'
 
 # Without gRPC: Debian's libprotobuf lays its maps out otherwise than its headers do under TSan, and
 # libgrpc's own locks are not seen.

@@ -3,15 +3,16 @@
 and an S3 store on this machine, and foretells what it foretells of the whole files.
 Usage: tests/store_heads_test.py BINARY REPO. Standard library only."""
 
+import json
 import os
 import struct
 import sys
 
-from command import MINI, as_json, hearth
+from command import MINI, REPO, as_json, hearth
 from hub_server import Repo
 from recorded import run_script
 from s3_server import KEY, SECRET, S3Server
-from store_place import REF, StoreTest, mini_files
+from store_place import REF, WEIGHTS, StoreTest, mini_files
 
 FORETOLD = ("architecture", "parameters", "format", "weight_bytes", "kv_bytes", "activation_bytes",
             "peak_bytes", "bytes_per_token", "flops_per_token")
@@ -87,6 +88,28 @@ class Heads(StoreTest):
         self.assertEqual(self.foretold(*at), self.foretold(MINI))
         self.assertEqual(self.asked_for(s3.requests, "model.safetensors"), MEGABYTE)
 
+    def test_of_shards_with_a_long_index(self):
+        shards = {p.name: p.read_bytes() for p in (REPO / "tests/golden/qwen2_sharded").iterdir()}
+        right = self.foretold(str(REPO / "tests/golden/qwen2_sharded"))
+        index = shards["model.safetensors.index.json"]
+        shards["model.safetensors.index.json"] = index + b" " * (9 * MEGABYTE)  # R1's is so long
+        self.hub.repos["acme/s"] = Repo(shards)
+        self.assertEqual(self.foretold("hf://acme/s", "--heads"), right)
+
+    def test_heads_of_odd_lengths(self):
+        files = mini_files()
+        weights = files["model.safetensors"]
+        length = struct.unpack("<Q", weights[:8])[0]
+        odd = struct.pack("<Q", length + 3) + weights[8 : 8 + length] + b"   " + weights[8 + length :]
+        self.hub.repos["acme/mini"] = Repo(files | {"model.safetensors": odd})
+        self.assertEqual(self.foretold(REF, "--heads"), self.foretold(MINI))
+
+    def test_schemes_that_describe_themselves_in_tensors(self):
+        files = mini_files()
+        config = json.loads(files["config.json"]) | {"quantization_config": {"quant_method": "awq"}}
+        self.hub.repos["acme/mini"] = Repo(files | {"config.json": json.dumps(config).encode()})
+        self.refused("fp8", args=("plan", "--model", REF, "--heads"))
+
     def test_what_lies_is_refused_in_a_line(self):
         files = mini_files()
         heads = {"hundreds of gigabytes": struct.pack("<Q", 1 << 39), "cut": b"\x01\x02",
@@ -100,7 +123,16 @@ class Heads(StoreTest):
         self.refused("no such thing", args=("plan", "--model", "hf://acme/none", "--heads"))
         self.refused("--model", args=("plan", "--heads"))
 
-    def test_a_server_that_knows_no_ranges_or_lies_about_them(self):
+    def test_a_server_that_knows_no_ranges(self):
+        def whole(handler) -> bool:
+            if not handler.path.endswith("model.safetensors"):
+                return False
+            handler.send_bytes(WEIGHTS, ranges=False)
+            return True
+        self.hub.fault = whole
+        self.assertEqual(self.foretold(REF, "--heads"), self.foretold(MINI))
+
+    def test_a_server_that_lies_about_ranges(self):
         def lie(handler) -> bool:
             if not handler.path.endswith("model.safetensors"):
                 return False

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the watermark costs: answers of one length with and without it, in turns, each turn in the other
+"""What the watermark costs a token: answers with and without it, in turns, each turn in the other
 order; the share of decoding time that marking adds, with filters and without.
 Usage: bench/watermark/cost.py build/hearth MODEL [--pairs N] [--tokens N] [--threads N]."""
 
@@ -42,7 +42,7 @@ def main() -> None:
                  str(seed), "--threads", str(options.threads), "--json", *flags,
                  *(mark if marked else [])], check=True, capture_output=True, text=True)
             timings = json.loads(out.stdout)["timings"]
-            return timings["decode_ms"] / timings["decode_tokens"]
+            return timings["decode_ms"] / max(timings["decode_tokens"], 1)
 
         for name, flags in SHAPES.items():
             shares, plain = [], []

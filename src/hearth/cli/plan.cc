@@ -44,8 +44,13 @@ struct Planned {
   std::optional<Foretold> foretold;
 };
 
-// `path`: of the model; "": there is a config.json alone.
-Result<MemoryPlan> plan_of(const Options& options, const std::string& path, int64_t available) {
+// Where the model is: in this place, or elsewhere.
+struct Place {
+  std::string path;  // "": not here
+  const Session& session;
+};
+
+Result<MemoryPlan> plan_of(const Options& options, const Place& place, int64_t available) {
   PlanOptions plan;
   TRY_ASSIGN(plan.dtype, dtype_of(options.model));
   plan.context = options.model.context;
@@ -54,8 +59,14 @@ Result<MemoryPlan> plan_of(const Options& options, const std::string& path, int6
   plan.mtp = options.model.wants_mtp() && !options.on_gpu();
   plan.expert_memory = options.model.expert_memory;
   plan.experts_may_stay = !options.on_gpu();
-  if (!path.empty()) {
-    TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(path));
+  if (options.heads) {  // they are gone before anything is measured
+    TRY_ASSIGN(const RemoteHeads heads,
+               RemoteHeads::fetch(options.model.model, options.transfer, place.session));
+    TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(heads.path()));
+    return plan_within(checkpoint, plan, available);
+  }
+  if (!place.path.empty()) {
+    TRY_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(place.path));
     return plan_within(checkpoint, plan, available);
   }
   TRY_ASSIGN(const Json config, read_json_file(options.config));
@@ -65,14 +76,14 @@ Result<MemoryPlan> plan_of(const Options& options, const std::string& path, int6
 }
 
 // Of the disk that the model's files are on; of a model that is not here, of this folder's.
-Result<double> measure_disk(const Options& options, const std::string& path) {
+Result<double> measure_disk(const Place& place) {
   constexpr int64_t kTestBytes = 256 << 20;
-  if (!path.empty() && !options.heads) return measure_model_read(path);
+  if (!place.path.empty()) return measure_model_read(place.path);
   std::error_code ignored;
   return measure_disk_read(std::filesystem::current_path(ignored).string(), kTestBytes);
 }
 
-Status plan_for_cpu(const Options& options, const std::string& path, Planned& out) {
+Status plan_for_cpu(const Options& options, const Place& place, Planned& out) {
   TRY_ASSIGN(const CpuInfo cpu, read_cpu());
   TRY_ASSIGN(const MemoryInfo memory, read_memory());
   out.device = "cpu";
@@ -82,7 +93,7 @@ Status plan_for_cpu(const Options& options, const std::string& path, Planned& ou
   if (options.model.memory > 0) {  // on a machine that is planned, it may be more than is here
     out.total_bytes = out.available_bytes = options.model.memory;
   }
-  TRY_ASSIGN(out.plan, plan_of(options, path, out.available_bytes));
+  TRY_ASSIGN(out.plan, plan_of(options, place, out.available_bytes));
   out.threads = options.model.threads > 0 ? options.model.threads : cpu.usable_threads();
   ModelOptions measured = options.model;
   measured.threads = out.threads;
@@ -92,7 +103,7 @@ Status plan_for_cpu(const Options& options, const std::string& path, Planned& ou
   TRY_ASSIGN(foretold.speed,
              speedometer.measure(out.plan.main_format, out.plan.decode.work.weight_bytes));
   if (out.plan.experts.count > 0) {
-    const auto disk = measure_disk(options, path);
+    const auto disk = measure_disk(place);
     if (disk) foretold.speed.disk_gb_s = *disk;
     foretold.speed.expert_miss_rate = out.plan.experts.miss_rate();
     if (!disk) fmt::print(stderr, "note: the disk is not counted: {}\n", disk.status().message());
@@ -103,9 +114,9 @@ Status plan_for_cpu(const Options& options, const std::string& path, Planned& ou
 }
 
 // Memory alone, and before a GPU is bought, too.
-Status plan_for_gpu(const Options& options, const std::string& path, Planned& out) {
+Status plan_for_gpu(const Options& options, const Place& place, Planned& out) {
   out.device = "cuda";
-  TRY_ASSIGN(out.plan, plan_of(options, path, INT64_MAX));
+  TRY_ASSIGN(out.plan, plan_of(options, place, INT64_MAX));
   // A GPU's kernels keep rounded and partial copies, which the trace of the CPU's doesn't know.
   out.plan.activation_bytes *= 2;
   out.model = "--gpu-memory";
@@ -131,17 +142,12 @@ Result<Planned> make_plan(const Options& options, const Session& session) {
   if (options.heads && options.model.model.empty()) {
     return error(Code::invalid, "--heads: expected --model and the name of one that is elsewhere");
   }
-  std::optional<RemoteHeads> heads;
-  std::string path;
-  if (options.heads) {
-    TRY_ASSIGN(RemoteHeads fetched,
-               RemoteHeads::fetch(options.model.model, options.transfer, session));
-    path = heads.emplace(std::move(fetched)).path();
-  } else if (options.config.empty()) {
-    TRY_ASSIGN(path, resolve_model(options.model.model, session));
+  Place place{"", session};
+  if (!options.heads && options.config.empty()) {
+    TRY_ASSIGN(place.path, resolve_model(options.model.model, session));
   }
   Planned out;
-  TRY(options.on_gpu() ? plan_for_gpu(options, path, out) : plan_for_cpu(options, path, out));
+  TRY(options.on_gpu() ? plan_for_gpu(options, place, out) : plan_for_cpu(options, place, out));
   return out;
 }
 

@@ -146,6 +146,7 @@ void add_pull(CLI::App& app, Session& session) {
   verb->add_flag("--accept-licence,--accept-license", options->accept_licence,
                  "the licence is accepted; nothing is asked");
   declare_transfer(*verb, options->transfer);
+  declare_connections(*verb, options->transfer);
 }
 
 }  // namespace hearth::cli

@@ -151,8 +151,8 @@ Result<std::string> resolve_model(const std::string& model, const Session& sessi
   if (!refs.empty()) {
     return error(Code::not_found,
                  "{}: not in any store; `hearth pull {}` fetches it, `hearth "
-                 "plan --heads` foretells it",
-                 model, model);
+                 "plan --heads --model {}` foretells what it takes",
+                 model, model, model);
   }
   if (store::looks_like_reference(model)) return store::parse_model_ref(model).status();
   return model;  // a path that does not exist: its reader says so

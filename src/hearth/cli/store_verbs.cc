@@ -19,14 +19,17 @@ void declare_transfer(CLI::App& verb, TransferFlags& flags) {
                   "seconds below 1 KiB/s after which a connection is given up")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
-  verb.add_option("--connections", flags.connections,
-                  "how many ranges of a file an S3 store is asked for at once")
-      ->check(CLI::Range(1, 32))
-      ->capture_default_str();
   verb.add_option(
       "--s3-endpoint", flags.s3_endpoint,
       "the address of the S3 store, {bucket} in it where buckets are names of hosts; else "
       "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or Amazon's");
+}
+
+void declare_connections(CLI::App& verb, TransferFlags& flags) {
+  verb.add_option("--connections", flags.connections,
+                  "how many ranges of a file an S3 store is asked for at once")
+      ->check(CLI::Range(1, 32))
+      ->capture_default_str();
 }
 
 store::HttpOptions http_options(const TransferFlags& flags, const InterruptGuard& interrupt) {
@@ -328,6 +331,7 @@ void add_verify(CLI::App& app, Session& session) {
                      [options, &session] { return Verification(*options, session).run(); });
   verb->add_flag("--repair", options->repair, "fetch what is broken again, and only that");
   declare_transfer(*verb, options->transfer);
+  declare_connections(*verb, options->transfer);
 }
 
 void add_rm(CLI::App& app, Session& session) {

@@ -20,6 +20,7 @@ struct TransferFlags {
 };
 
 void declare_transfer(CLI::App& verb, TransferFlags& flags);
+void declare_connections(CLI::App& verb, TransferFlags& flags);  // where files are fetched whole
 store::HttpOptions http_options(const TransferFlags& flags, const InterruptGuard& interrupt);
 store::TransferOptions transfer_options(const TransferFlags& flags);
 

@@ -1,6 +1,7 @@
 // See keyed_sampler.h. What a number says is the detector's rule (guard/watermark/contexts.h).
 #include "hearth/engine/keyed_sampler.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -19,8 +20,8 @@ double uniform(const SipHash& place, int32_t id) {
   return open_unit(watermark::number_of(place, id));
 }
 
-// The race of the whole vocabulary, in logarithms: nothing is normalised, and whoever is too far
-// behind to win with any number gets none.
+// The race of the whole vocabulary, in logarithms: nothing is normalised. Rows of which nobody is
+// near enough to win with any number get none.
 class RaceOfAll {
  public:
   RaceOfAll(std::span<const double> logits, std::span<const uint8_t> banned, int32_t likely,
@@ -33,7 +34,9 @@ class RaceOfAll {
     Contenders* const may_win = contenders();
     const size_t whole = logits_.size() / kContendersAtOnce * kContendersAtOnce;
     for (size_t at = 0; at < whole; at += kContendersAtOnce) {
-      uint32_t left = may_win(place_, static_cast<int32_t>(at), &logits_[at], most_);
+      const double* const row = &logits_[at];
+      if (!(*std::max_element(row, row + kContendersAtOnce) > most_ - kGumbelMax)) continue;
+      uint32_t left = may_win(place_, static_cast<int32_t>(at), row, most_);
       for (; left != 0; left &= left - 1) run(at + static_cast<size_t>(std::countr_zero(left)));
     }
     for (size_t id = whole; id < logits_.size(); ++id) run(id);

@@ -26,7 +26,8 @@ int32_t race(std::span<const Candidate> runners, const SipHash& place);
 
 // One token, by an exponential race: the least -ln(u) / probability wins (Gumbel-max by another
 // name). At temperature 0 the largest logit after the bias, the lowest id among equals: that is
-// another distribution. Only tokens that survive the filters, or may win, get a number.
+// another distribution. Only tokens that survive the filters, or are near one that may win,
+// get a number.
 int32_t sample_keyed(std::span<const float> logits, const SamplingParams& params,
                      const TokenHistory& history, std::span<const uint8_t> banned,
                      const KeyedPlace& place);

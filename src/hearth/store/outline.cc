@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 
 #include "hearth/base/mapped_file.h"
@@ -14,9 +15,11 @@
 namespace hearth::store {
 namespace {
 
-constexpr int64_t kJsonMax = int64_t{8} << 20;     // configurations, the index of many shards
 constexpr int64_t kFirstBytes = int64_t{1} << 20;  // most heads of shards are smaller
 constexpr int64_t kGgufHeadMax = int64_t{256} << 20;
+constexpr int64_t kFetchedMax = int64_t{2} << 30;      // of a model; R1's 163 shards have 0.2 GB
+constexpr int64_t kDeclarationMax = int64_t{1} << 16;  // what a parser looks at ahead of its place
+constexpr uint64_t kAlignment = 64;
 
 // A beginning of a file that is elsewhere, in a file of its size here.
 class Head {
@@ -31,8 +34,6 @@ class Head {
         events_(events) {}
 
   Status open() {
-    const size_t slash = file_.path.rfind('/');
-    if (slash != file_.path.npos) TRY(folder_.below(file_.path.substr(0, slash), true).status());
     TRY_ASSIGN(here_, folder_.open_file(file_.path, O_RDWR | O_CREAT | O_EXCL));
     return here_.cut(file_.bytes);
   }
@@ -50,25 +51,34 @@ class Head {
 
   Status whole() { return grow(file_.bytes); }
 
-  // Eight bytes say how long the head is, which is JSON.
+  // Eight bytes say how long the head is, which is JSON. Here it is filled up with spaces, so that
+  // tensors lie aligned behind it: a reader copies those that don't, and there is nothing to copy.
   Status safetensors() {
     TRY(grow(kFirstBytes));
     uint64_t length = 0;
     if (bytes_.size() < sizeof length) return Status::ok();
     std::memcpy(&length, bytes_.data(), sizeof length);
     if (length > static_cast<uint64_t>(kSafetensorsHeaderMax)) return Status::ok();
-    return grow(static_cast<int64_t>(length + sizeof length));
+    const auto end = static_cast<int64_t>(length + sizeof length);
+    TRY(grow(end));
+    if (size() < end) return Status::ok();
+    const std::string spaces(static_cast<size_t>(-(length + sizeof length) % kAlignment), ' ');
+    length += spaces.size();
+    TRY(here_.write(0, std::as_bytes(std::span(&length, 1))));
+    TRY(here_.write(end, std::as_bytes(std::span(spaces))));
+    return here_.cut(file_.bytes + std::ssize(spaces));
   }
 
-  // Nothing says how long the head is: it is read, and is whole where its end is not among the
-  // zeros behind what is here.
+  // Nothing says how long the head is: it is read, and what is here says all where the reading
+  // ends, well or not, before the zeros behind it.
   Status gguf() {
     for (int64_t bytes = kFirstBytes; bytes <= kGgufHeadMax; bytes *= 2) {
       TRY(grow(bytes));
       if (size() == file_.bytes) break;
       TRY_ASSIGN(const MappedFile mapped, MappedFile::open(here_.path()));
       GgufParser parser(mapped.bytes());
-      if (parser.run().is_ok() && parser.head_bytes() <= size()) break;
+      static_cast<void>(parser.run());  // its reader will say what is wrong
+      if (parser.head_bytes() + kDeclarationMax <= size()) break;
     }
     return Status::ok();
   }
@@ -86,17 +96,22 @@ class Head {
   std::string bytes_;
 };
 
+bool ends_with(std::string_view path, std::string_view suffix) {
+  return path.size() >= suffix.size() &&
+         std::equal(suffix.rbegin(), suffix.rend(), path.rbegin(),
+                    [](char s, char p) { return s == std::tolower(static_cast<uint8_t>(p)); });
+}
+
+// Texts are no longer than what select_files lets through.
 Status read_head(const RepoFile& file, Head& head) {
-  const std::string& path = file.path;
-  if (path.ends_with(".safetensors")) return head.safetensors();
-  if (path.ends_with(".gguf")) return head.gguf();
+  if (ends_with(file.path, ".safetensors")) return head.safetensors();
+  if (ends_with(file.path, ".gguf")) return head.gguf();
   return head.whole();
 }
 
 bool is_wanted(const RepoFile& file) {
-  const std::string& path = file.path;
-  if (path.ends_with(".safetensors") || path.ends_with(".gguf")) return true;
-  return path.ends_with(".json") && file.bytes <= kJsonMax && !path.ends_with("tokenizer.json");
+  if (ends_with(file.path, ".safetensors") || ends_with(file.path, ".gguf")) return true;
+  return ends_with(file.path, ".json") && !ends_with(file.path, "tokenizer.json");
 }
 
 }  // namespace
@@ -118,6 +133,10 @@ Result<Outline> fetch_outline(HttpClient& client, const Hub& hub, const ModelRef
     TRY(head.open());
     TRY(read_head(file, head).at(file.path));
     out.fetched += head.size();
+    if (out.fetched > kFetchedMax) {
+      return error(Code::unsupported, "{}: expected heads of at most {} bytes in all, found more",
+                   ref.text(), kFetchedMax);
+    }
   }
   if (!selected.gguf.empty()) out.path += "/" + selected.gguf;
   return out;

@@ -3,6 +3,7 @@
 #include "hearth/files/safetensors/safetensors.h"
 
 #include <simdjson.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -220,6 +221,25 @@ Status check_layout(std::span<const Declared> tensors, int64_t data_bytes) {
   return Status::ok();
 }
 
+bool is_misaligned(const Declared& tensor, std::span<const std::byte> data) {
+  const auto start = reinterpret_cast<uintptr_t>(data.data() + tensor.begin);
+  return tensor.entry.bytes > 0 && start % static_cast<uintptr_t>(tensor.element_bytes) != 0;
+}
+
+// A file may be larger than memory, and hold next to nothing on the disk.
+Status check_copies(std::span<const Declared> tensors, std::span<const std::byte> data) {
+  int64_t copies = 0;
+  for (const Declared& tensor : tensors) {
+    if (is_misaligned(tensor, data)) copies += tensor.entry.bytes;
+  }
+  const int64_t room = int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE) / 2;
+  if (copies <= room) return Status::ok();
+  return error(Code::no_memory,
+               "expected tensors that begin at a multiple of their elements' size, or at most {} "
+               "bytes of others, of which copies are made; found {}",
+               room, copies);
+}
+
 // Points each tensor to its data, or to an aligned copy of it.
 std::vector<TensorEntry> place(std::vector<Declared> tensors, std::span<const std::byte> data,
                                std::vector<Buffer>& aligned_copies) {
@@ -228,8 +248,7 @@ std::vector<TensorEntry> place(std::vector<Declared> tensors, std::span<const st
   for (Declared& tensor : tensors) {
     if (tensor.entry.bytes > 0) {
       const std::byte* start = data.data() + tensor.begin;
-      const auto element = static_cast<uintptr_t>(tensor.element_bytes);
-      if (reinterpret_cast<uintptr_t>(start) % element != 0) {
+      if (is_misaligned(tensor, data)) {
         const Buffer& copy = aligned_copies.emplace_back(tensor.entry.bytes);
         std::memcpy(copy.data(), start, static_cast<size_t>(tensor.entry.bytes));
         start = copy.data();
@@ -297,6 +316,7 @@ Status Safetensors::read(std::span<const std::byte> bytes) {
   });
   const auto data = bytes.subspan(static_cast<size_t>(kHeaderStart) + text.size());
   TRY(check_layout(tensors, static_cast<int64_t>(data.size())));
+  TRY(check_copies(tensors, data));
   TRY_ASSIGN(table_, TensorTable::build(place(std::move(tensors), data, aligned_copies_)));
   return Status::ok();
 }

@@ -78,6 +78,27 @@ TEST(Safetensors, OddPlacesAreAligned) {
   EXPECT_EQ(f.f32()[1], -2.0f);
 }
 
+// A file may be larger than memory and hold nothing.
+TEST(Safetensors, NoCopiesBeyondMemory) {
+  const std::string path = temp("endless.safetensors");
+  const std::string header =
+      R"({"a":{"dtype":"F32","shape":[274877906944],"data_offsets":[0,1099511627776]}})";
+  for (const size_t spaces : {size_t{0}, size_t{1}}) {
+    const uint64_t length = (header.size() + 7) / 8 * 8 + spaces;
+    std::string start(reinterpret_cast<const char*>(&length), sizeof length);
+    start += header + std::string(length - header.size(), ' ');
+    std::ofstream(path, std::ios::binary) << start;
+    std::filesystem::resize_file(path, start.size() + (uint64_t{1} << 40));
+    const auto file = Safetensors::open(path);
+    EXPECT_EQ(file.has_value(), spaces == 0);
+    if (!file) {
+      EXPECT_EQ(file.status().code(), Code::no_memory);
+      EXPECT_NE(file.status().message().find("found 1099511627776"), std::string::npos);
+    }
+  }
+  std::filesystem::remove(path);
+}
+
 TEST(Safetensors, RandomFilesRoundTrip) {
   const std::vector<std::string> types = {"F64", "F32", "I32", "BF16", "F16", "F8_E4M3", "BOOL"};
   std::mt19937 random(2);

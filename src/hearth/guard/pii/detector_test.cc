@@ -266,6 +266,8 @@ TEST(Detector, NamesAndAddressesWhereAsked) {
             "ADDRESS:12 Main Street, Springfield, IL 62704");
   EXPECT_EQ(found("am Ring: 12 Große Straße", options), "ADDRESS:12 Große Straße");
   EXPECT_EQ(found("at 12 King’s Road", options), "ADDRESS:12 King’s Road");
+  EXPECT_EQ(found("at ‘12 Main Street’.", options), "ADDRESS:12 Main Street");
+  EXPECT_EQ(found("12 Martin\u2011Luther Straße", options), "ADDRESS:12 Martin\u2011Luther Straße");
   // Words end at what is no letter: a full-width comma, Chinese, bytes that are no UTF-8.
   EXPECT_EQ(found("at 12 Main Street，谢谢", options), "ADDRESS:12 Main Street");
   EXPECT_EQ(found("at 12 Main Street谢谢", options), "ADDRESS:12 Main Street");

@@ -88,16 +88,21 @@ bool is_street(std::string_view word) {
   return std::find(kStreets.begin(), kStreets.end(), low) != kStreets.end();
 }
 
-constexpr uint32_t kApostrophe = 0x2019;  // as in print: King’s Road
+// What stands inside a word: King's, King’s, Martin-Luther, also with the hyphens of typesetters.
+bool joins(uint32_t c) {
+  return c == '\'' || c == '-' || c == 0x2019 || c == 0x2011 || c == 0xad;
+}
 
 size_t word_end(std::string_view text, size_t at) {
+  size_t end = at;
   while (at < text.size()) {
     const CodePoint point = code_point_at(text, at);
-    const bool mark = text[at] == '\'' || text[at] == '-' || point.value == kApostrophe;
-    if (!is_alnum(text[at]) && !mark && !is_foreign_letter(point.value)) break;
+    const bool letter = is_alnum(text[at]) || is_foreign_letter(point.value);
+    if (!letter && !joins(point.value)) break;
     at += point.length;
+    if (letter) end = at;  // a quotation mark behind a word is none of it
   }
-  return at;
+  return end;
 }
 
 // "Apt. 5", ", Springfield", ", IL 62704" after a street; where they end.
