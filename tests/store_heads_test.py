@@ -120,7 +120,7 @@ class Heads(StoreTest):
                 self.refused("model.safetensors", args=("plan", "--model", REF, "--heads"))
         self.hub.repos["acme/mini"] = Repo({"config.json": b"{}", "x.gguf": b"GGUF" + bytes(5000)})
         self.refused(args=("plan", "--model", REF, "--heads"))
-        self.refused("no such thing", args=("plan", "--model", "hf://acme/none", "--heads"))
+        self.refused("404", args=("plan", "--model", "hf://acme/none", "--heads"))
         self.refused("--model", args=("plan", "--heads"))
 
     def test_a_server_that_knows_no_ranges(self):

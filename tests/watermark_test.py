@@ -76,7 +76,7 @@ class Watermark(unittest.TestCase):
         self.assertTrue(thought.endswith("\n") and len(thought) > 20, thought)
         # In a chat the thought is ended, too, and the error stands on a line of its own.
         chat = hearth("run", "mini", "3+4=?", "--seed", "7", "--watermark", "require", *marks[:4],
-                      "--thinking-budget", "8", "--max-tokens", "12", code=2)
+                      "--thinking-budget", "8", "--max-tokens", "50", code=2)
         self.assertTrue(chat.stdout.endswith("</think>\n"), chat.stdout)
         self.assertIn("withheld", chat.stderr)
 
