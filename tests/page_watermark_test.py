@@ -45,7 +45,7 @@ class Page(unittest.TestCase):
         self.browser.click("[popovertarget=files]")
         self.browser.click("#open-detector")
         self.assertRegex(self.verdict(marked),
-                         r"^Watermarked by clinic/other: p ≤ [\d.]+e-\d+, \d+ tokens scored\.$")
+                         r"^Watermarked by clinic/other: p ≤ 0\.00[\d.]*\d, \d+ tokens scored\.$")
         # The same letters: nothing is known by how often they stand there.
         self.assertRegex(self.verdict(marked[::-1]), r"^No watermark found: p ≤ [\d.]+, \d+ tokens")
         self.assertEqual(self.browser.violations(), [])
