@@ -102,7 +102,14 @@ class Failover(unittest.TestCase):
         cls.addClassCleanup(lambda: (proxy.terminate(), proxy.wait()))
         cls.right = {q: ask(cls.replicas[0].port, q) for q in QUESTIONS}
         assert all(status == 200 for status, _ in cls.right.values()), cls.right
-        cls.wait(lambda: ask(cls.port, QUESTIONS[0])[0] == 200)
+        cls.wait(cls.proxy_answers)
+
+    @classmethod
+    def proxy_answers(cls) -> bool:
+        try:
+            return ask(cls.port, QUESTIONS[0])[0] == 200
+        except ConnectionRefusedError:  # it doesn't listen yet
+            return False
 
     @staticmethod
     def wait(true_soon, seconds: float = 40):
