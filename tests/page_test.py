@@ -191,7 +191,8 @@ class Page(unittest.TestCase):
         self.browser.wait("document.querySelector('.thought')?.checkVisibility()")
         self.browser.click(".thought summary")
         self.browser.wait("document.querySelector('.thought .prose')?.textContent.length > 20")
-        # It is saved each second; a fast machine would have reached the answer's end by then.
+        # It is saved each second, whether or not more comes; a fast machine would have reached the
+        # answer's end by then.
         self.server.process.send_signal(signal.SIGSTOP)
         time.sleep(2)
         self.server.process.send_signal(signal.SIGCONT)

@@ -344,5 +344,8 @@ showAll();
 box.focus();
 addEventListener("popstate", openPlace);
 addEventListener("pagehide", () => runs.forEach((run) => run.save()));
-setInterval(() => runs.size > 0 && thread.grow(), TICK_MS);
+setInterval(() => {
+  if (runs.size > 0) thread.grow();
+  runs.forEach((run) => run.saveWhenDue());
+}, TICK_MS);
 await loadModels();

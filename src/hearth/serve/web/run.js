@@ -16,6 +16,7 @@ export class Run {
     this.lastAt = 0;
     this.textAt = 0; // of the answer behind the thought
     this.savedAt = this.start;
+    this.isSaved = true;
   }
 
   stop() {
@@ -69,11 +70,18 @@ export class Run {
       this.textAt ||= now;
       answer.text += piece.text;
     }
-    if (now - this.savedAt > SAVE_EACH_MS) {
-      this.savedAt = now;
-      this.save();
-    }
+    this.isSaved = false;
+    this.saveWhenDue();
     this.grown(this);
+  }
+
+  // Called at each piece and by the clock: what came before a pause is kept in the pause.
+  saveWhenDue() {
+    const now = performance.now();
+    if (this.isSaved || now - this.savedAt < SAVE_EACH_MS) return;
+    this.savedAt = now;
+    this.isSaved = true;
+    this.save();
   }
 
   fail(error) {
