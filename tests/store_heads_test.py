@@ -47,7 +47,7 @@ class Heads(StoreTest):
     def asked_for(self, requests, path: str) -> int:
         """How many bytes of a file were asked for."""
         ranges = [headers.get("Range", "") for asked, headers in requests
-                  if asked.split("?")[0].endswith(path)]
+                  if asked.split("?")[0].endswith(path) or f"FilePath={path}" in asked]
         self.assertTrue(ranges and all(ranges), (path, ranges))
         return sum(1 + int(last) - int(first) for first, last in
                    (r.removeprefix("bytes=").split("-") for r in ranges))
@@ -78,6 +78,18 @@ class Heads(StoreTest):
                          min(8 * MEGABYTE, path.stat().st_size))
         wrong = self.refused("Q4_0", "Q8_0", args=("plan", "--model", "hf://acme/g", "--heads"))
         self.assertIn("hf://acme/g:LABEL", wrong)
+
+    def test_of_a_gguf_in_parts(self):
+        parts = {p.name: p.read_bytes() for p in (REPO / "tests/golden/gguf").glob("llama_split_bf16-*")}
+        self.assertEqual(len(parts), 3)
+        self.hub.repos["acme/p"] = Repo(parts)
+        right = self.foretold(str(REPO / "tests/golden/gguf" / min(parts)))
+        self.assertEqual(self.foretold("hf://acme/p", "--heads"), right)
+
+    def test_at_modelscope(self):
+        os.environ["MODELSCOPE_ENDPOINT"] = self.hub.url
+        self.assertEqual(self.foretold("modelscope://acme/mini", "--heads"), self.foretold(MINI))
+        self.assertEqual(self.asked_for(self.hub.requests, "model.safetensors"), MEGABYTE)
 
     def test_of_an_s3_store(self):
         s3 = S3Server()

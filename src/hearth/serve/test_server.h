@@ -88,10 +88,11 @@ struct TestServer {
   }
   static bool wait(const std::function<bool()>& done) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!done() && std::chrono::steady_clock::now() < end) {
+    while (!done()) {
+      if (std::chrono::steady_clock::now() >= end) return false;
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    return done();
+    return true;
   }
 
   test::AdapterFolder folder;  // where adapters may be loaded from

@@ -5,21 +5,17 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 
 #include "hearth/base/mapped_file.h"
-#include "hearth/files/gguf/gguf_parser.h"
-#include "hearth/files/safetensors/safetensors.h"
 #include "hearth/store/selection.h"
+#include "hearth/store/weight_head.h"
 
 namespace hearth::store {
 namespace {
 
 constexpr int64_t kFirstBytes = int64_t{1} << 20;  // most heads of shards are smaller
 constexpr int64_t kGgufHeadMax = int64_t{256} << 20;
-constexpr int64_t kFetchedMax = int64_t{2} << 30;      // of a model; R1's 163 shards have 0.2 GB
-constexpr int64_t kDeclarationMax = int64_t{1} << 16;  // what a parser looks at ahead of its place
-constexpr uint64_t kAlignment = 64;
+constexpr int64_t kFetchedMax = int64_t{2} << 30;  // of a model; R1's 163 shards have 0.2 GB
 
 // A beginning of a file that is elsewhere, in a file of its size here.
 class Head {
@@ -51,36 +47,26 @@ class Head {
 
   Status whole() { return grow(file_.bytes); }
 
-  // Eight bytes say how long the head is, which is JSON. Here it is filled up with spaces, so that
-  // tensors lie aligned behind it: a reader copies those that don't, and there is nothing to copy.
   Status safetensors() {
     TRY(grow(kFirstBytes));
-    uint64_t length = 0;
-    if (bytes_.size() < sizeof length) return Status::ok();
-    std::memcpy(&length, bytes_.data(), sizeof length);
-    if (length > static_cast<uint64_t>(kSafetensorsHeaderMax)) return Status::ok();
-    const auto end = static_cast<int64_t>(length + sizeof length);
-    TRY(grow(end));
-    if (size() < end) return Status::ok();
-    const std::string spaces(static_cast<size_t>(-(length + sizeof length) % kAlignment), ' ');
-    length += spaces.size();
-    TRY(here_.write(0, std::as_bytes(std::span(&length, 1))));
-    TRY(here_.write(end, std::as_bytes(std::span(spaces))));
-    return here_.cut(file_.bytes + std::ssize(spaces));
+    const int64_t head = safetensors_head_bytes(std::as_bytes(std::span(bytes_)));
+    TRY(grow(head));
+    if (size() < head) return Status::ok();  // the reader will say what is wrong
+    const std::string aligned =
+        aligned_safetensors_head(bytes_.substr(0, static_cast<size_t>(head)));
+    TRY(here_.write(0, std::as_bytes(std::span(aligned))));
+    return here_.cut(file_.bytes + std::ssize(aligned) - head);
   }
 
-  // Nothing says how long the head is: it is read, and what is here says all where the reading
-  // ends, well or not, before the zeros behind it.
   Status gguf() {
-    for (int64_t bytes = kFirstBytes; bytes <= kGgufHeadMax; bytes *= 2) {
+    for (int64_t bytes = kFirstBytes;; bytes *= 2) {
       TRY(grow(bytes));
-      if (size() == file_.bytes) break;
       TRY_ASSIGN(const MappedFile mapped, MappedFile::open(here_.path()));
-      GgufParser parser(mapped.bytes());
-      static_cast<void>(parser.run());  // its reader will say what is wrong
-      if (parser.head_bytes() + kDeclarationMax <= size()) break;
+      if (gguf_head_bytes(mapped.bytes()) <= size()) return Status::ok();
+      if (size() >= kGgufHeadMax) break;
     }
-    return Status::ok();
+    return error(Code::unsupported, "expected declarations within {} bytes, found more",
+                 kGgufHeadMax);
   }
 
   int64_t size() const { return static_cast<int64_t>(bytes_.size()); }

@@ -19,8 +19,9 @@ class GgufParser {
   explicit GgufParser(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
   Status run();
-  // Of a file that was read: where its declarations end.
-  int64_t head_bytes() const { return at_; }
+  // After run(), whatever came of it: nothing behind this byte has been looked at, but for the few
+  // at the file's start that tell what else it may be.
+  int64_t place() const { return at_; }
 
   // What was read; entries are not yet a table, so that split files can be joined.
   std::vector<GgufValue> values;
