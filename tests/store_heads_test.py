@@ -5,10 +5,12 @@ Usage: tests/store_heads_test.py BINARY REPO. Standard library only."""
 
 import json
 import os
+import resource
 import struct
+import subprocess
 import sys
 
-from command import MINI, REPO, as_json, hearth
+from command import BINARY, MINI, REPO, as_json, hearth
 from hub_server import Repo
 from recorded import run_script
 from s3_server import KEY, SECRET, S3Server
@@ -134,6 +136,16 @@ class Heads(StoreTest):
         self.refused(args=("plan", "--model", REF, "--heads"))
         self.refused("404", args=("plan", "--model", "hf://acme/none", "--heads"))
         self.refused("--model", args=("plan", "--heads"))
+
+    def test_files_may_not_be_so_large(self):
+        """A limit on the size of files stands for a folder of temporary files that is full."""
+        limit = 2 * MEGABYTE
+        run = subprocess.run([BINARY, "plan", "--model", REF, "--heads"], capture_output=True, text=True,
+                             check=False, preexec_fn=lambda: resource.setrlimit(
+                                 resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertEqual(run.returncode, 2, run.stderr)
+        self.assertIn(f"{self.temporary}/", run.stderr)
+        self.assertNotIn("pull", run.stderr)
 
     def test_a_server_that_knows_no_ranges(self):
         def whole(handler) -> bool:

@@ -204,8 +204,13 @@ Result<OwnModel> Pull::run(HttpClient& client, const TransferOptions& options,
   manifest.folder = folder_;
   manifest.gguf = selected_.gguf;
   for (const RepoFile& file : selected_.files) {
-    TRY_ASSIGN(FileRecord record, obtain(file, client, options, events));
-    manifest.files.push_back(std::move(record));
+    auto record = obtain(file, client, options, events);
+    if (!record && record.status().code() == Code::no_memory) {
+      return error(Code::no_memory, "{}; free space and pull again: it goes on where it stopped",
+                   record.status().message());
+    }
+    if (!record) return std::move(record).status();
+    manifest.files.push_back(*std::move(record));
   }
   manifest.pulled = now();
   TRY(write_whole(model_.path() + "/manifest.json", manifest.to_json()));

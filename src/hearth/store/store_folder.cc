@@ -26,9 +26,8 @@ constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 Status failed(const std::string& path, const char* what) {
   const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-  return error(full ? Code::no_memory : Code::internal, "{}: cannot {}: {}{}", path, what,
-               std::strerror(errno),
-               full ? "; free space and pull again: it goes on where it stopped" : "");
+  return error(full ? Code::no_memory : Code::internal, "{}: cannot {}: {}", path, what,
+               std::strerror(errno));
 }
 
 // What open() of a part without following links says.

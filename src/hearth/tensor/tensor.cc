@@ -65,7 +65,7 @@ Tensor Tensor::row_slice(int64_t begin, int64_t count) const {
   CHECK(begin >= 0 && count >= 0 && begin + count <= rows());
   Tensor t = *this;
   t.shape = {count, columns()};
-  t.data = row(begin);
+  if (data != nullptr) t.data = row(begin);  // null where nothing is computed, only planned
   if (scales) {
     CHECK_EQ(begin % kScaleTile, 0);
     t.scales += begin / kScaleTile * scale_columns;
