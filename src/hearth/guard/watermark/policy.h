@@ -30,8 +30,8 @@ struct PolicySettings {
 // How one answer is marked.
 struct Mark {
   SourceKeys keys;
-  double green_bias;  // added to the logits of green tokens, at temperature 0
-  bool thinking;
+  double green_bias = 0;  // added to the logits of green tokens, at temperature 0
+  bool thinking = false;
   bool required = false;  // no answer goes out without a token that is drawn so
 };
 
