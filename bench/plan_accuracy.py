@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """How far `hearth bench`'s predictions lie from its measurements. Usage: bench/plan_accuracy.py
-[BINARY] [--repeat 3] [--json FILE] [--quick]
+[BINARY] [--repeat 3] [--json FILE] [--only SUBJECT ...] [--depths 0,4096] [--batches 1,8]
 
 The bundled model, the 1.5B shape and a slice of DeepSeek-V3's architecture, in three formats, at
 depth 0 and 4,096, in batches of 1 and 8. Predictions stand on standard error before each
@@ -16,22 +16,21 @@ import sys
 
 MEMORY_BOUND = 0.03
 SPEED_BOUND = 0.15
-DEEP = ["--depth", "0,4096", "--gen", "32", "--prompt", "512"]
-SHALLOW = ["--depth", "0", "--gen", "32", "--prompt", "256"]  # within the bundled model's context
-SUBJECTS = [
-    ("mini", ["--model", "mini"], ["auto", "q8_0", "q4_0"], SHALLOW),
-    ("1.5B", ["--shape", "deepseek-r1-distill-qwen-1.5b"], ["bf16", "q8_0", "q4_k"], DEEP),
-    ("V3 small", ["--shape", "ds3-mini"], ["bf16", "q8_0", "q4_k"], DEEP),
-]
+SUBJECTS = {
+    # At depth 0 alone: within the bundled model's context.
+    "mini": (["--model", "mini", "--prompt", "256"], ["auto", "q8_0", "q4_0"], "0"),
+    "1.5B": (["--shape", "deepseek-r1-distill-qwen-1.5b"], ["bf16", "q8_0", "q4_k"], None),
+    "ds3-mini": (["--shape", "ds3-mini"], ["bf16", "q8_0", "q4_k"], None),
+}
 
 
 def off(predicted: float, measured: float) -> float:
     return predicted / measured - 1
 
 
-def lines_of(binary: str, subject: list[str], form: str, tests: list[str], repeat: int):
-    command = [binary, "bench", *subject, "--format", form, *tests, "--batch", "1,8",
-               "--repeat", str(repeat), "--json"]
+def lines_of(subject: list[str], form: str, depths: str, options: argparse.Namespace):
+    command = [options.binary, "bench", "--gen", "32", *subject, "--format", form, "--depth", depths,
+               "--batch", options.batches, "--repeat", str(options.repeat), "--json"]
     print("$", " ".join(command), file=sys.stderr)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
         yield from (json.loads(line) for line in run.stdout)
@@ -44,14 +43,17 @@ def main() -> int:
     parser.add_argument("binary", nargs="?", default="build/hearth")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", help="write all lines here")
-    parser.add_argument("--quick", action="store_true", help="the bundled model alone")
+    parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=list(SUBJECTS))
+    parser.add_argument("--depths", default="0,4096", help="a depth is computed anew for each batch")
+    parser.add_argument("--batches", default="1,8")
     options = parser.parse_args()
     lines, missed = [], 0
     print(f"{'subject':<10}{'format':<8}{'test':<16}{'predicted':>11}{'measured':>11}{'off':>8}"
           f"{'memory':>12}{'off':>8}")
-    for name, subject, formats, tests in SUBJECTS[:1] if options.quick else SUBJECTS:
+    for name in options.only:
+        subject, formats, depths = SUBJECTS[name]
         for form in formats:
-            for line in lines_of(options.binary, subject, form, tests, options.repeat):
+            for line in lines_of(subject, form, depths or options.depths, options):
                 speed = off(line["predicted_tok_s"], line["tok_s"])
                 memory = off(line["predicted_peak_bytes"], line["peak_rss_bytes"])
                 missed += (abs(speed) > SPEED_BOUND) + (abs(memory) > MEMORY_BOUND)
