@@ -1,6 +1,7 @@
 // hearth bench: how fast a model, or a shape with random weights, is on this machine, beside what
 // the machine's memory and arithmetic allow, measured in the same run.
 #include <fmt/ranges.h>
+#include <malloc.h>  // malloc_trim
 
 #include "hearth/backend/make_backend.h"
 #include "hearth/bench/report.h"
@@ -66,11 +67,13 @@ class Machine {
     if (!can_forget_ || on_device_) return note_peak();
     return apart([this] { return limits_.measure_bandwidth(); });
   }
-  // What `work` takes is left out of the peak, where the kernel can forget.
+  // What `work` takes is left out of the peak, where the kernel can forget, and what it gave back
+  // doesn't stay with the allocator: a server that does no such work wouldn't hold it either.
   template <typename Work>
   Status apart(const Work& work) {
     TRY(note_peak());
     TRY(work());
+    ::malloc_trim(0);
     if (can_forget_) forget_peak_memory();
     return Status::ok();
   }
@@ -309,8 +312,15 @@ Status bench(const Options& given, const Session& session) {
   Machine machine(options.model.threads);
   TRY(machine.measure());
   TRY_ASSIGN(const ProcessMemory before, read_process_memory());
-  TRY_ASSIGN(Subject subject, options.shape.empty() ? open_file(options, plan, session)
-                                                    : open_shape(options, plan, session));
+  Subject subject;
+  if (options.shape.empty()) {
+    TRY_ASSIGN(subject, open_file(options, plan, session));
+  } else {  // random weights are made as no model is loaded
+    TRY(machine.apart([&]() -> Status {
+      TRY_ASSIGN(subject, open_shape(options, plan, session));
+      return Status::ok();
+    }));
+  }
   TRY(check_lengths(tests, *subject.opened.loaded.model));
   SpeedSetting& setting = subject.setting;
   setting.device = subject.opened.backend->name();
