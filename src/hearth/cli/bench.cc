@@ -38,7 +38,7 @@ struct Subject {
   OpenedModel opened;
   SpeedSetting setting;
   int64_t base_bytes = 0;             // of the process before it
-  int64_t load_peak_bytes = 0;        // foretold: beside them, while it was loaded
+  int64_t load_peak_bytes = 0;        // foretold: beside them, while a file was loaded
   int64_t resident_bytes = 0;         // foretold: weights, and the scratch of the fullest step
   std::optional<MachineSpeed> speed;  // absent: this device isn't foretold
   ExpertsOnDisk experts;
@@ -197,7 +197,6 @@ Result<Subject> open_shape(const Options& options, const PlanOptions& plan,
              make_random_model(planned.config, *subject.opened.backend, random));
   subject.setting.model = options.shape;
   subject.setting.format = planned.memory.main_format;
-  subject.load_peak_bytes = planned.memory.weights.bytes;  // made in their format, row by row
   subject.resident_bytes = planned.memory.weights.bytes + planned.memory.activation_bytes;
   return subject;
 }
