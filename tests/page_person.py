@@ -54,6 +54,14 @@ class Person:
     def wait_for_end(self):
         self.browser.wait("document.querySelector('.answer') && !document.querySelector('.writing')")
 
+    def unfold(self):
+        """Opens the thought; again where a growing answer scrolled it from under the pointer."""
+        end = time.monotonic() + 20
+        while not self.browser.run("return document.querySelector('.thought').open"):
+            if time.monotonic() > end:
+                raise AssertionError("the thought does not open")
+            self.browser.click(".thought summary")
+
     def give_file(self, path: pathlib.Path):
         self.browser.call("POST", f"element/{self.browser.find('#import-files')}/value",
                           {"text": str(path)})

@@ -48,7 +48,7 @@ class Page(unittest.TestCase):
         self.assertFalse(self.browser.is_shown("#welcome"))
         self.assertFalse(self.browser.is_shown(".thought .prose"))
         self.assertRegex(self.browser.text(".thought summary"), r"^Thought for [\d.]+ s · 1\d\d tokens$")
-        self.browser.click(".thought summary")
+        self.person.unfold()
         self.browser.wait("document.querySelector('.thought .prose').innerText.includes('037*048')")
         self.assertRegex(self.browser.text(".figures"),
                          r"^\d+ tokens · [\d.,]+ tokens/s · first after [\d.]+ s · mini$")
@@ -67,16 +67,17 @@ class Page(unittest.TestCase):
 
     def test_it_streams_and_stops(self):
         self.browser.run(ENDLESS)
-        self.person.send("12+30=?")
-        self.browser.wait("document.querySelector('.thought')?.checkVisibility()")
-        self.browser.click(".thought summary")
-        lengths = set()
-        end = time.monotonic() + 30
-        while len(lengths) < 5 and time.monotonic() < end:
-            lengths.add(len(self.browser.text(".thought .prose") + self.browser.text(".answer > .prose")))
-        self.assertGreaterEqual(len(lengths), 5)
-        self.assertFalse(self.browser.is_shown("#send"))
-        self.browser.click("#stop")
+        with self.server.slowed():
+            self.person.send("12+30=?")
+            self.browser.wait("document.querySelector('.thought')?.checkVisibility()")
+            self.person.unfold()
+            lengths = set()
+            end = time.monotonic() + 30
+            while len(lengths) < 5 and time.monotonic() < end:
+                lengths.add(len(self.browser.text(".thought .prose") + self.browser.text(".answer > .prose")))
+            self.assertGreaterEqual(len(lengths), 5)
+            self.assertFalse(self.browser.is_shown("#send"))
+            self.browser.click("#stop")
         self.person.wait_for_end()
         self.assertIn("stopped", self.browser.text(".figures"))
         self.assertEqual(self.browser.text("#status"), "Stopped.")
@@ -187,17 +188,17 @@ class Page(unittest.TestCase):
 
     def test_a_reload_amid_an_answer_keeps_what_was_written(self):
         self.browser.run(ENDLESS)
-        self.person.send("12+30=?")
-        self.browser.wait("document.querySelector('.thought')?.checkVisibility()")
-        self.browser.click(".thought summary")
-        self.browser.wait("document.querySelector('.thought .prose')?.textContent.length > 20")
-        # It is saved each second, whether or not more comes; a fast machine would have reached the
-        # answer's end by then.
+        with self.server.slowed():
+            self.person.send("12+30=?")
+            self.browser.wait("document.querySelector('.thought')?.checkVisibility()")
+            self.person.unfold()
+            self.browser.wait("document.querySelector('.thought .prose').textContent.length > 20")
+        # It is saved each second, whether or not more comes.
         self.server.process.send_signal(signal.SIGSTOP)
         time.sleep(2)
         self.server.process.send_signal(signal.SIGCONT)
         self.person.reload()
-        self.browser.click(".thought summary")
+        self.person.unfold()
         self.browser.wait("document.querySelector('.thought .prose').textContent.length > 10")
         self.assertIn("stopped", self.browser.text(".figures"))
         self.server.wait_for_metric("num_requests_running", 0)
@@ -252,7 +253,7 @@ class Page(unittest.TestCase):
                 self.assertEqual(
                     self.browser.run("return document.querySelector('.answer > .prose').innerText"), before)
                 self.assertEqual(self.browser.count(".answer .branch"), int(name == "a.json"))
-                self.browser.click(".thought summary")
+                self.person.unfold()
                 self.browser.wait("document.querySelector('.thought .prose').innerText.includes('+')")
         # Once more out, and nothing is lost.
         self.assertEqual(self.person.export("#export-markdown"), shown)
@@ -356,7 +357,7 @@ class Page(unittest.TestCase):
                          "  window.asked = options?.body ?? window.asked; return f(url, options); }")
         self.person.ask("12+30=?")
         self.assertEqual(json.loads(self.browser.run("return window.asked"))["thinking_budget"], 5)
-        self.browser.click(".thought summary")
+        self.person.unfold()
         self.browser.wait("document.querySelector('.thought .prose').innerText"
                           ".includes('I have thought long enough')")
 

@@ -98,8 +98,9 @@ class Trouble(unittest.TestCase):
         self.addCleanup(server.process.kill)
         person = Person(self.browser, server)
         self.browser.run(ENDLESS)
-        person.send("12+30=?")
-        self.browser.wait("document.querySelector('.thought')?.checkVisibility()")
+        with server.slowed():
+            person.send("12+30=?")
+            self.browser.wait("document.querySelector('.thought')?.checkVisibility()")
         server.process.kill()
         self.assertIn("lost in the middle", self.problem())
         self.assertFalse(self.browser.is_shown("#stop"))
@@ -149,7 +150,7 @@ class Trouble(unittest.TestCase):
                 };""", reply)
             self.browser.requested()
             person.ask("say it")
-            self.browser.click(".thought summary")
+            person.unfold()
             self.browser.wait("document.querySelector('.thought .prose').children.length > 50")
             self.assertEqual(self.browser.count(
                 "#thread script, #thread img, #thread iframe, #thread style, #thread link, #thread form, "

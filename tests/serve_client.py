@@ -73,6 +73,26 @@ class Server:
     def logged(self) -> str:
         return self.log.text()
 
+    @contextlib.contextmanager
+    def slowed(self):
+        """It runs a tenth of the time: an answer lasts long enough to be met amid it on a fast machine."""
+        ended = threading.Event()
+
+        def stutter():
+            while not ended.is_set():
+                self.process.send_signal(signal.SIGSTOP)
+                ended.wait(0.045)
+                self.process.send_signal(signal.SIGCONT)
+                ended.wait(0.005)
+
+        thread = threading.Thread(target=stutter)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.host, self.port, timeout=60)
 
