@@ -41,7 +41,7 @@ constexpr MlaShape kMla[] = {
     {1, 2, 1, false, kFew, Format::f32},    {5, 6, 10, false, kMixed, Format::f16},
     {5, 6, 10, true, kMixed, Format::bf16}, {2, 4, 7, true, kFew, Format::f32},
     {3, 8, 33, false, kMixed, Format::f32}, {5, 0, 10, false, kMixed, Format::q8_0},
-    {18, 0, 7, true, kFew, Format::q8_0},
+    {18, 0, 7, true, kFew, Format::q8_0},   {3, 4, 32, false, kMixed, Format::f16},
 };
 // Longer histories, with the weight formats of either kind alone.
 constexpr Format kLongFormats[] = {Format::f32, Format::q8_0};
@@ -67,7 +67,9 @@ struct Mla {
       : shape(mla_shape),
         rank(shape.rank(run.format)),
         rope_dims(shape.rope_dims_of(run.format)),
-        nope(shape.split ? width_of(run.format, 0) : 18),
+        nope(shape.split                  ? width_of(run.format, 0)
+             : shape.v_head_dim % 32 == 0 ? 32  // rows lie as the kernels want them
+                                          : 18),
         kv_norm(make_norm(rank, 5)),
         rope(Rope::plain(rope_dims, 10000, RopePairs::interleaved)),
         setting(shape.parts, run.only, rank + rope_dims, shape.kv_format),

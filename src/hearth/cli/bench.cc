@@ -117,8 +117,8 @@ Result<Subject> open_file(const Options& options, PlanOptions plan, const Sessio
   TRY_ASSIGN(subject.opened, open_model(model, session));
   subject.setting.model = options.model.model;
   subject.setting.format = planned.main_format;
-  subject.load_peak_bytes = planned.weights.bytes + planned.weights.conversion_bytes;
-  subject.resident_bytes = planned.weights.bytes + planned.activation_bytes +
+  subject.load_peak_bytes = planned.weights.resident_bytes() + planned.weights.conversion_bytes;
+  subject.resident_bytes = planned.weights.resident_bytes() + planned.activation_bytes +
                            planned.experts.cache_bytes + planned.experts.room_bytes;
   subject.experts = planned.experts;
   if (planned.experts.count > 0) {
@@ -197,7 +197,8 @@ Result<Subject> open_shape(const Options& options, const PlanOptions& plan,
              make_random_model(planned.config, *subject.opened.backend, random));
   subject.setting.model = options.shape;
   subject.setting.format = planned.memory.main_format;
-  subject.resident_bytes = planned.memory.weights.bytes + planned.memory.activation_bytes;
+  subject.resident_bytes =
+      planned.memory.weights.resident_bytes() + planned.memory.activation_bytes;
   return subject;
 }
 
@@ -226,16 +227,30 @@ void print(const Json& line, bool first, const Options& options, const Session& 
   std::fflush(stdout);
 }
 
-// The kernels' speed, where they are the CPU's.
-Status measure_kernels(Subject& subject, int threads, int64_t weight_bytes) {
-  Backend& backend = *subject.opened.backend;
-  if (backend.name() == "cuda" || backend.name() == "reference") return Status::ok();
-  TRY_ASSIGN(Speedometer speedometer, Speedometer::open(backend, threads));
-  TRY_ASSIGN(MachineSpeed speed, speedometer.measure(subject.setting.format, weight_bytes));
+bool is_foretold(const Backend& backend) {
+  return backend.name() != "cuda" && backend.name() != "reference";
+}
+
+// The kernels' speed, where they are the CPU's. By a backend of their own: what they take goes with
+// it, and is not the model's.
+Status measure_kernels(Subject& subject, const ModelOptions& options, int64_t weight_bytes) {
+  if (!is_foretold(*subject.opened.backend)) return Status::ok();
+  TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(options));
+  TRY_ASSIGN(Speedometer speedometer, Speedometer::open(*backend, options.threads));
+  const bool latents = subject.opened.loaded.model->kv_spec(Format::f16).kv_heads == 0;
+  TRY_ASSIGN(MachineSpeed speed,
+             speedometer.measure(subject.setting.format, weight_bytes, latents));
   speed.disk_gb_s = subject.disk_gb_s;
   speed.expert_miss_rate = subject.experts.miss_rate();
   subject.speed = speed;
   return Status::ok();
+}
+
+// The kernels' code comes into memory as it is run; what the process takes before it loads anything
+// is foretold with it.
+Status run_kernels(const ModelOptions& options) {
+  TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(options));
+  return is_foretold(*backend) ? run_kernels(*backend) : Status::ok();
 }
 
 // Said on standard error before the test runs, so that nobody can fit it afterwards.
@@ -310,6 +325,7 @@ Status bench(const Options& given, const Session& session) {
   const PlanOptions plan = plan_options_of(options, tests);
   Machine machine(options.model.threads);
   TRY(machine.measure());
+  TRY(machine.apart([&] { return run_kernels(options.model); }));
   TRY_ASSIGN(const ProcessMemory before, read_process_memory());
   Subject subject;
   if (options.shape.empty()) {
@@ -331,8 +347,7 @@ Status bench(const Options& given, const Session& session) {
   setting.repeat = options.repeat;
   setting.weight_bytes = subject.opened.loaded.weight_bytes;
   subject.base_bytes = before.resident_bytes;
-  TRY(machine.apart(
-      [&] { return measure_kernels(subject, setting.threads, setting.weight_bytes); }));
+  TRY(machine.apart([&] { return measure_kernels(subject, options.model, setting.weight_bytes); }));
   return run_tests(subject, tests, options, session, machine);
 }
 

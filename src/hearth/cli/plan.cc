@@ -101,7 +101,8 @@ Status plan_for_cpu(const Options& options, const Place& place, Planned& out) {
   TRY_ASSIGN(Speedometer speedometer, Speedometer::open(*backend, out.threads));
   Foretold foretold;
   TRY_ASSIGN(foretold.speed,
-             speedometer.measure(out.plan.main_format, out.plan.decode.work.weight_bytes));
+             speedometer.measure(out.plan.main_format, out.plan.decode.work.weight_bytes,
+                                 attend_latents(out.plan.decode.verbs)));
   if (out.plan.experts.count > 0) {
     const auto disk = measure_disk(place);
     if (disk) foretold.speed.disk_gb_s = *disk;
@@ -188,6 +189,7 @@ Json to_json(const Planned& p) {
               {"ctx", plan.context},
               {"batch", plan.batch},
               {"weight_bytes", plan.weights.bytes},
+              {"latent_bytes", plan.weights.latent_bytes},
               {"experts_on_disk", experts_json(p)},
               {"kv_bytes", plan.kv_bytes},
               {"activation_bytes", plan.activation_bytes},
@@ -246,6 +248,9 @@ void print_table(const Planned& p, const Session& session) {
   }
   line("device", "设备", device);
   line("weights", "权重", bytes_text(plan.weights.bytes));
+  if (plan.weights.latent_bytes > 0) {
+    line("MLA's maps", "MLA 映射", bytes_text(plan.weights.latent_bytes));
+  }
   if (plan.experts.count > 0) print_experts(p, session);
   line("KV cache", "KV 缓存",
        fmt::format("{} ({} x {} tokens)", bytes_text(plan.kv_bytes), plan.batch, plan.context));

@@ -59,7 +59,7 @@ Status check_fits(const MemoryPlan& plan, int64_t available_bytes) {
   return error(
       Code::no_memory,
       "needs {} of memory (weights {}{}, KV cache {}, activations {}), {} are available; {}",
-      bytes_text(needed), bytes_text(plan.weights.bytes), expert_text(plan.experts),
+      bytes_text(needed), bytes_text(plan.weights.resident_bytes()), expert_text(plan.experts),
       bytes_text(plan.kv_bytes), bytes_text(plan.activation_bytes), bytes_text(available_bytes),
       advice.empty() ? "no smaller --dtype or --ctx fits, choose a smaller model" : advice);
 }

@@ -31,7 +31,7 @@ constexpr std::optional<Format> kFormatsOfInterest[] = {std::nullopt, Format::q8
 
 // Files that are quantised beforehand need no second copy while they are loaded.
 int64_t peak_of(const MemoryPlan& plan) {
-  return plan.weights.bytes + plan.kv_bytes + plan.activation_bytes;
+  return plan.weights.resident_bytes() + plan.kv_bytes + plan.activation_bytes;
 }
 
 class Forecaster {
@@ -39,11 +39,12 @@ class Forecaster {
   explicit Forecaster(Speedometer& speedometer) : speedometer_(speedometer) {}
 
   Result<SpeedForecast> of(const MemoryPlan& plan, double disk_gb_s = 0) {
-    auto found = speeds_.find(plan.main_format);
+    const auto key = std::pair(plan.main_format, attend_latents(plan.decode.verbs));
+    auto found = speeds_.find(key);
     if (found == speeds_.end()) {
       TRY_ASSIGN(const MachineSpeed speed,
-                 speedometer_.measure(plan.main_format, plan.decode.work.weight_bytes));
-      found = speeds_.emplace(plan.main_format, speed).first;
+                 speedometer_.measure(key.first, plan.decode.work.weight_bytes, key.second));
+      found = speeds_.emplace(key, speed).first;
     }
     MachineSpeed speed = found->second;
     speed.disk_gb_s = disk_gb_s;
@@ -53,7 +54,7 @@ class Forecaster {
 
  private:
   Speedometer& speedometer_;
-  std::map<Format, MachineSpeed> speeds_;
+  std::map<std::pair<Format, bool>, MachineSpeed> speeds_;  // by format, with latents or not
 };
 
 // `within`: in the memory that is available, with experts on disk if need be.

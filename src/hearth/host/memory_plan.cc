@@ -52,8 +52,11 @@ class WeightPlanner {
     if (status_.is_ok()) status_ = try_visit(spec, slot);
   }
 
-  Status finish() {
+  // Tells `finish` what the network makes of its weights.
+  Status finish(Model& model) {
     if (!status_.is_ok()) return status_;
+    for (HeldWeights& held : plan_.smaller) TRY(derive(model, held));
+    TRY(derive(model, plan_.weights));
     const auto largest = std::max_element(bytes_by_format_.begin(), bytes_by_format_.end());
     plan_.main_format = static_cast<Format>(largest - bytes_by_format_.begin());
     return Status::ok();
@@ -72,9 +75,31 @@ class WeightPlanner {
     }
     for (HeldWeights& held : plan_.smaller) TRY(hold(spec, *stored, held));
     TRY(hold(spec, *stored, plan_.weights));
-    const HeldFormat how = held_as(spec, *stored, options_.dtype);
-    slot = how.copied ? imagined(how.format, tensor.shape) : stored->weight;
-    return add(bytes_by_format_[static_cast<size_t>(how.format)], slot.bytes());
+    slot = held_weight(spec, *stored, options_.dtype);
+    return add(bytes_by_format_[static_cast<size_t>(slot.tensor.format)], slot.bytes());
+  }
+
+  Status derive(Model& model, HeldWeights& held) {
+    model.visit_tensors([&](const TensorSpec& spec, Weight& slot) {
+      if (spec.kind != TensorKind::latent || !status_.is_ok()) return;
+      auto stored = stored_(spec);
+      if (!stored) {
+        status_ = std::move(stored).status();
+      } else if (*stored) {
+        slot = held_weight(spec, **stored, held.dtype);
+      }
+    });
+    TRY(status_);
+    TraceBackend trace;
+    TRY(model.finish_load(trace));
+    held.latent_bytes = trace.latent_bytes();
+    return Status::ok();
+  }
+
+  static Weight held_weight(const TensorSpec& spec, const Stored& stored,
+                            std::optional<Format> dtype) {
+    const HeldFormat how = held_as(spec, stored, dtype);
+    return how.copied ? imagined(how.format, stored.weight.tensor.shape) : stored.weight;
   }
 
   // A matrix of an expert that stays on disk; its three follow each other.
@@ -181,9 +206,7 @@ Result<MemoryPlan> plan_model(Model& model, const PlanOptions& options, const St
   MemoryPlan plan;
   WeightPlanner planner(options, plan, stored);
   model.visit_tensors([&](const TensorSpec& spec, Weight& slot) { planner.visit(spec, slot); });
-  TRY(planner.finish());
-  TraceBackend trace;
-  TRY(model.finish_load(trace));
+  TRY(planner.finish(model));
   if (plan.experts.count > 0) plan.experts.cache_bytes = options.expert_memory;
   plan.architecture = model.info().architecture;
   plan.context = std::min(options.context, model.info().max_position_embeddings);
@@ -271,10 +294,14 @@ int64_t mtp_states_bytes(const Model& model, int64_t rows) {
   return model.has_mtp() ? rows * model.info().hidden_size * 4 : 0;
 }
 
+int64_t HeldWeights::resident_bytes() const {
+  return checked_add(bytes, latent_bytes).value_or(INT64_MAX);
+}
+
 int64_t MemoryPlan::peak_bytes(const HeldWeights& held, int64_t kv) const {
   const int64_t beside =
       std::max(held.conversion_bytes, checked_add(kv, activation_bytes).value_or(INT64_MAX));
-  const int64_t resident = checked_add(held.bytes, beside).value_or(INT64_MAX);
+  const int64_t resident = checked_add(held.resident_bytes(), beside).value_or(INT64_MAX);
   return checked_add(resident, experts.cache_bytes + experts.room_bytes).value_or(INT64_MAX);
 }
 

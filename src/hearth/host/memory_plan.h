@@ -55,6 +55,9 @@ struct HeldWeights {
   int64_t bytes = 0;             // in memory: mapped and copied, scales included
   int64_t mapped_bytes = 0;      // of these, views of the checkpoint
   int64_t conversion_bytes = 0;  // largest tensor that is read while its copy is made
+  int64_t latent_bytes = 0;      // made of MLA's kv_b when it is loaded, beside it
+
+  int64_t resident_bytes() const;  // what stays
 };
 
 struct MemoryPlan {

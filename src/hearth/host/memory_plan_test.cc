@@ -147,8 +147,9 @@ TEST_P(Plan, ForetellsExpertsOnDiskToTheByte) {
   EXPECT_EQ(stats.experts, plan->experts.count);
   EXPECT_EQ(stats.expert_bytes, plan->experts.held_bytes);
   EXPECT_LE(stats.held_bytes, stats.budget_bytes);
-  EXPECT_EQ(plan->peak_bytes(), plan->weights.bytes + plan->kv_bytes + plan->activation_bytes +
-                                    plan->experts.cache_bytes + plan->experts.room_bytes);
+  EXPECT_EQ(plan->peak_bytes(), plan->weights.resident_bytes() + plan->kv_bytes +
+                                    plan->activation_bytes + plan->experts.cache_bytes +
+                                    plan->experts.room_bytes);
 }
 
 // The layer for multi-token prediction: its weights, its part of the KV cache, its scratch, and the

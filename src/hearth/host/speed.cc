@@ -21,8 +21,17 @@ double matrix_seconds(double bytes, double flops, const MachineSpeed& speed) {
 
 // Tokens of a prompt share what they read of the cache; a generated token reads all of its own.
 double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
-  const double read = static_cast<double>(verb.work.kv_bytes) / (speed.attention_gb_s * 1e9);
-  return std::max(read, verb.work.flops / (speed.attention_gflop_s * 1e9));
+  const bool is_latent = verb.work.weight_bytes > 0;
+  const AttentionSpeed& of = is_latent ? speed.latent : speed.grouped;
+  const double read = static_cast<double>(verb.work.kv_bytes) / (of.cache_gb_s * 1e9);
+  if (verb.generated_rows == 0) return std::max(read, verb.work.flops / (of.prompt_gflop_s * 1e9));
+  const auto rows = static_cast<double>(verb.generated_rows);
+  if (!is_latent) {
+    return read + rows * static_cast<double>(verb.in.columns()) / 1e9 * of.token_seconds;
+  }
+  const double weights =
+      static_cast<double>(verb.work.weight_bytes) / bytes_a_weight(speed.format) / 1e9;
+  return read + weights * (of.first_seconds + rows * of.token_seconds);
 }
 
 }  // namespace
@@ -55,9 +64,9 @@ StepForecast forecast_step(std::span<const TracedVerb> verbs, const MachineSpeed
   for (const TracedVerb& verb : verbs) {
     const auto weights = static_cast<double>(verb.work.weight_bytes);
     const auto cache = static_cast<double>(verb.work.kv_bytes);
-    out.seconds += speed.verb_seconds;
-    // Attention over latents reads its projections of keys and values beside the cache.
-    out.seconds += cache > 0 ? attention_seconds(verb, speed) + weights / (speed.read_gb_s * 1e9)
+    out.seconds += speed.verb_seconds + verb.elements / 1e9 * speed.element_seconds +
+                   static_cast<double>(verb.experts) * speed.expert_seconds;
+    out.seconds += cache > 0 ? attention_seconds(verb, speed)
                              : matrix_seconds(weights, verb.work.flops, speed);
     read += (weights + cache) / (speed.read_gb_s * 1e9);
     if (speed.disk_gb_s > 0) {
@@ -74,6 +83,10 @@ StepForecast forecast_step(std::span<const TracedVerb> verbs, const MachineSpeed
   out.seconds += disk;
   out.limited_by = 2 * read > out.seconds - disk ? Limit::memory_bandwidth : Limit::compute;
   return out;
+}
+
+bool attend_latents(std::span<const TracedVerb> verbs) {
+  return std::ranges::any_of(verbs, [](const TracedVerb& v) { return v.verb == "attend_mla"; });
 }
 
 SpeedForecast forecast(const MemoryPlan& plan, const MachineSpeed& speed) {

@@ -15,23 +15,36 @@ namespace hearth {
 
 inline constexpr std::array<int64_t, 4> kMeasuredRows = {1, 8, 64, 512};
 
+// What attention takes in a layer. `token_seconds`: of each generated token, beside its history,
+// for 1e9 elements of its queries (grouped) or 1e9 weights of the maps (latent).
+struct AttentionSpeed {
+  double cache_gb_s = 0;  // of the cache, for a generated token
+  double token_seconds = 0;
+  double first_seconds = 0;   // latent: more for the first of a step, which fetches the maps
+  double prompt_gflop_s = 0;  // for the tokens of a prompt
+};
+
 struct MachineSpeed {
   double read_gb_s = 0;         // memory, 1e9 bytes a second
   Format format = Format::f32;  // of the weights that were multiplied
   // Seconds that 1e9 weights take for kMeasuredRows rows: from memory, or where a model is small
   // enough for the caches, from there.
   std::array<double, kMeasuredRows.size()> row_seconds{};
-  double attention_gb_s = 0;     // of the cache, for a generated token
-  double attention_gflop_s = 0;  // for the tokens of a prompt
-  double verb_seconds = 0;       // of a verb, beside its weights
-  double disk_gb_s = 0;          // of the model's files; 0: not measured, or nothing stays there
-  double expert_miss_rate = 0;   // of the bytes of experts, those that come from there
+  AttentionSpeed grouped, latent;
+  double verb_seconds = 0;      // of a verb, beside its weights
+  double element_seconds = 0;   // of 1e9 elements of activations that are normed and rounded
+  double expert_seconds = 0;    // of a routed expert that is chosen, beside its weights
+  double disk_gb_s = 0;         // of the model's files; 0: not measured, or nothing stays there
+  double expert_miss_rate = 0;  // of the bytes of experts, those that come from there
 
   // Multiplications and additions a second, in 1e9, of `rows` rows at a time.
   double gflop_s(double rows) const;
   // Of 1e9 weights for `rows` rows, which may be a mean.
   double seconds_per_gweight(double rows) const;
 };
+
+// Runs each kernel that is measured once, on next to nothing.
+Status run_kernels(Backend& backend);
 
 // Measures the kernels of one backend. Holds a buffer that floods the caches: at most 256 MiB a
 // thread.  Threads: one at a time, the backend's.
@@ -43,8 +56,9 @@ class Speedometer {
   ~Speedometer();
 
   double read_gb_s() const { return read_gb_s_; }
-  // For a model that reads `weight_bytes` of weights in a step, most of them of `format`.
-  Result<MachineSpeed> measure(Format format, int64_t weight_bytes);
+  // For a model that reads `weight_bytes` of weights in a step, most of them of `format`;
+  // `latents`: whose attention is MLA (else MachineSpeed::latent stays empty).
+  Result<MachineSpeed> measure(Format format, int64_t weight_bytes, bool latents);
 
  private:
   class CacheFlood;
@@ -71,6 +85,9 @@ struct SpeedForecast {
   double tok_s = 0;    // all sequences of the batch together, after that prompt
   Limit limited_by = Limit::memory_bandwidth;  // the generation
 };
+
+// Whether attention in these steps is MLA.
+bool attend_latents(std::span<const TracedVerb> verbs);
 
 SpeedForecast forecast(const MemoryPlan& plan, const MachineSpeed& speed);
 

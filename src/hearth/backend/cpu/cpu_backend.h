@@ -19,6 +19,8 @@
 #include "hearth/backend/cpu/ops/matmul.h"
 #include "hearth/backend/cpu/ops/mla.h"
 #include "hearth/backend/cpu/pack/packed_matrix.h"
+#include "hearth/backend/cpu/scratch_source.h"
+#include "hearth/backend/latent_layout.h"
 #include "hearth/base/thread_pool.h"
 
 namespace hearth {
@@ -66,16 +68,15 @@ class CpuBackend : public Backend {
 
  private:
   cpu::TaskCut cut(const Weight& weight) const { return {weight.out(), pool_.threads()}; }
-  bool is_packable(const Tensor& tensor) const;
   // `mapped`: the stored bytes belong to a file, whose pages are let go.
   Result<std::shared_ptr<cpu::PackedMatrix>> pack(const Tensor& stored, bool mapped);
 
   // The matrices of latent_maps.h from rows of a weight, or from its columns.
-  Format rebuilt_format(Format stored, int64_t columns) const;
-  Result<cpu::HeadMap> build_map(Format format, int64_t heads, int64_t out, int64_t in,
+  Result<cpu::HeadMap> build_map(const LatentLayout& layout, int64_t heads,
                                  const FunctionRef<void(int64_t head, float* map)>& map_of);
-  Result<cpu::HeadMap> map_of_rows(const HeadRows& rows, int64_t heads, int64_t out);
-  Result<cpu::HeadMap> map_of_columns(const HeadRows& rows, int64_t heads, int64_t in);
+  Result<cpu::HeadMap> map_of_rows(const HeadRows& rows, const LatentLayout& layout, int64_t heads);
+  Result<cpu::HeadMap> map_of_columns(const HeadRows& rows, const LatentLayout& layout,
+                                      int64_t heads);
 
   // norm(x) in scratch (x itself without a norm), quantised where asked.
   cpu::Activations activations(Tensor x, const Norm& norm, bool quantized);
@@ -99,7 +100,7 @@ class CpuBackend : public Backend {
   std::unique_ptr<cpu::ExpertStore> experts_;  // null: all experts are in memory
   cpu::ReadAhead read_ahead_;
   std::vector<Tensor> low_rank_rows_;  // of add_low_rank
-  Arena arena_;
+  Arena arena_{cpu::scratch_source()};
 };
 
 }  // namespace hearth

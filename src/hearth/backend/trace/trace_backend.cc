@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "hearth/backend/arena.h"
+#include "hearth/backend/latent_layout.h"
 
 namespace hearth {
 namespace {
@@ -38,6 +40,13 @@ int64_t cache_bytes(const KvCache& cache, const Batch& batch) {
   int64_t rows = 0;
   for (const SequenceRows& s : batch.sequences) rows += s.end() + s.rows;
   return rows * cache.spec().row_bytes();
+}
+
+// 0: some belong to a prompt.
+int64_t generated_rows(const Batch& batch) {
+  const bool all = std::ranges::all_of(
+      batch.sequences, [](const SequenceRows& s) { return s.role == Role::generated; });
+  return all ? batch.rows() : 0;
 }
 
 double mla_flops(const AttendMla& a, const SequenceRows& rows) {
@@ -80,11 +89,18 @@ Work TraceBackend::work() const {
 
 void TraceBackend::record(std::string_view verb, const Shape& in, const Shape& out,
                           const Work& work) {
-  verbs_.push_back({verb, in, out, work});
+  verbs_.push_back({verb, in, out, work, std::exchange(elements_, 0)});
+}
+
+Result<std::shared_ptr<const BackendForm>> TraceBackend::prepare_latents(const AttendMla& shape) {
+  const int64_t bytes = layouts_of(shape, activation_).bytes(shape.heads);
+  latent_bytes_ = saturated_add(latent_bytes_, bytes);
+  return std::shared_ptr<const BackendForm>();
 }
 
 void TraceBackend::begin_step() {
   verbs_.clear();
+  elements_ = 0;
   used_ = 0;
 }
 
@@ -107,12 +123,16 @@ bool TraceBackend::is_integer(const Linear& linear) const {
 
 // CpuBackend::activations: normed rows, and their eight-bit form, lie in scratch.
 void TraceBackend::take_activations(const Tensor& x, const Norm& norm, bool quantized) {
-  if (norm.weight.present()) scratch(x.shape);
+  const bool normed = norm.weight.present();
+  if (normed) scratch(x.shape);
   take_quantized(x.rows(), x.columns(), quantized);
+  if (normed && !quantized) elements_ += real(x.shape.elements());
 }
 
 void TraceBackend::take_quantized(int64_t rows, int64_t columns, bool quantized) {
-  if (quantized) scratch_bytes(quantized_bytes(rows, columns));
+  if (!quantized) return;
+  scratch_bytes(quantized_bytes(rows, columns));
+  elements_ += real(rows) * real(columns);
 }
 
 void TraceBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) {
@@ -144,6 +164,7 @@ void TraceBackend::attend_gqa(const AttendGqa& args, const Batch& batch, KvCache
     work.flops += 4 * real(args.heads) * real(args.head_dim) * positions_seen(rows);
   }
   record("attend_gqa", args.q.shape, args.out.shape, work);
+  verbs_.back().generated_rows = generated_rows(batch);
 }
 
 void TraceBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache& cache) {
@@ -154,6 +175,7 @@ void TraceBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache
   work.weight_bytes += args.kv_a_norm->weight.bytes();
   for (const SequenceRows& rows : batch.sequences) work.flops += mla_flops(args, rows);
   record("attend_mla", args.q.shape, args.out.shape, work);
+  verbs_.back().generated_rows = generated_rows(batch);
 }
 
 void TraceBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {

@@ -27,8 +27,10 @@ struct TracedVerb {
   Shape in;   // activations [rows, dim]
   Shape out;  // [rows, dim]; of several outputs, all their columns together
   Work work;
-  int64_t experts = 0;       // routed experts that the rows choose, as expected
-  int64_t expert_bytes = 0;  // of work.weight_bytes, theirs
+  double elements = 0;         // of activations that are normed or rounded
+  int64_t generated_rows = 0;  // of attention, where all rows are generated tokens
+  int64_t experts = 0;         // routed experts that the rows choose, as expected
+  int64_t expert_bytes = 0;    // of work.weight_bytes, theirs
 };
 
 class TraceBackend : public Backend {
@@ -43,6 +45,10 @@ class TraceBackend : public Backend {
   Arena::Mark scratch_mark() const override { return {0, 0, used_}; }
   void scratch_release(const Arena::Mark& mark) override { used_ = mark.used; }
   int64_t scratch_used_max() const override { return used_max_; }
+
+  // Takes nothing, and counts what the CPU backend would take.
+  Result<std::shared_ptr<const BackendForm>> prepare_latents(const AttendMla& shape) override;
+  int64_t latent_bytes() const { return latent_bytes_; }
 
   void begin_step() override;
   Tensor scratch(const Shape& shape) override;
@@ -71,6 +77,8 @@ class TraceBackend : public Backend {
 
   Activation activation_;
   std::vector<TracedVerb> verbs_;
+  double elements_ = 0;       // of the next verb
+  int64_t latent_bytes_ = 0;  // of all layers
   int64_t used_ = 0;
   int64_t used_max_ = 0;
 };

@@ -33,6 +33,13 @@ Activations one_row(const KernelTable& kernels, float* x, int64_t n, const HeadM
   return row;
 }
 
+// Lanes [first, kLanes).
+void clear_lanes(float* queries, int64_t width, int64_t first) {
+  for (int64_t i = 0; i < width; ++i) {
+    std::fill(queries + i * kLanes + first, queries + (i + 1) * kLanes, 0.0f);
+  }
+}
+
 // The planes of a group's queries in eight bits, in the memory that its floats would take.
 struct QueryPlanes {
   uint8_t* quads;
@@ -118,6 +125,10 @@ void AbsorbedAttention::absorb(const KernelTable& kernels, const AttendMla& a, i
                                int64_t head, bool eight_bits) {
   thread_local Floats carried_;
   const int64_t width = latent_width(a);
+  if (head >= a.heads && !eight_bits) {  // all of them by the first
+    if (head == a.heads) clear_lanes(query(a, row, head / kLanes), width, head % kLanes);
+    return;
+  }
   float* carried = resized(carried_, round_up(width, kPairRows));
   if (head < a.heads) {
     float* q = a.q.f32_row(rows_[static_cast<size_t>(row)].row) + head * qk_head_dim(a);

@@ -19,7 +19,7 @@ Result<Outputs> CpuBackend::end_forward(Outputs outputs) {
 Result<Weight> CpuBackend::prepare_from_file(const FileWeight& weight) {
   if (expert_options_.bytes <= 0) return Backend::prepare_from_file(weight);
   if (!experts_) experts_ = std::make_unique<cpu::ExpertStore>(expert_options_);
-  return experts_->add(weight, is_packable(weight.tensor));
+  return experts_->add(weight, has_packed_form(weight.tensor.format, activation_));
 }
 
 ExpertCacheStats CpuBackend::expert_cache_stats() const {

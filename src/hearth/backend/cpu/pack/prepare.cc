@@ -33,14 +33,12 @@ Result<std::shared_ptr<cpu::PackedMatrix>> CpuBackend::pack(const Tensor& stored
   return packed;
 }
 
-bool CpuBackend::is_packable(const Tensor& tensor) const {
-  if (cpu::float_format(tensor.format) || tensor.format == Format::f8_e4m3) return true;
-  return activation_ == Activation::automatic && has_integer_kernels(tensor.format);
-}
-
 Result<Weight> CpuBackend::prepare(Weight weight, WeightUse use) {
   const Tensor& stored = weight.tensor;
-  if (use == WeightUse::rows || stored.shape.rank() != 2 || !is_packable(stored)) return weight;
+  if (use == WeightUse::rows || stored.shape.rank() != 2 ||
+      !has_packed_form(stored.format, activation_)) {
+    return weight;
+  }
   if (keeps_mapping_ && !weight.owner) {
     weight.form = std::make_shared<cpu::MappedMatrix>(stored);
     return weight;

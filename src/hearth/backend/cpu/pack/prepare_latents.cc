@@ -1,16 +1,13 @@
-// Packing MLA's expansion. Where the stored rows lie as a map wants them they are packed as they
-// are; the other direction is transposed, in the stored float format, or for quantised weights in
-// Q8_0, whose error lies far below that of the formats that are quantised further.
+// Packing MLA's expansion as latent_layout.h says.
 #include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/ops/latent_maps.h"
+#include "hearth/backend/latent_layout.h"
+#include "hearth/base/mapped_file.h"
 #include "hearth/formats/codec.h"
 
 namespace hearth {
 namespace {
 
 using cpu::HeadMap;
-
-constexpr int64_t kAlign = cpu::kPairRows;
 
 // Writes a head's map, [out][in].
 using MapOf = FunctionRef<void(int64_t head, float* map)>;
@@ -19,34 +16,44 @@ Tensor as_matrix(const Tensor& t) {
   return Tensor::packed(t.format, {t.rows(), t.columns()}, t.data);
 }
 
-// A map whose rows lie in `source` from `rows.offset` on, if it can be packed where it lies.
-bool lies_ready(const HeadRows& rows, int64_t out) {
-  return rows.head_stride % kAlign == 0 && rows.offset % kAlign == 0 && out % kAlign == 0 &&
-         rows.weight->tensor.scales == nullptr;
+void rows_of_head(const HeadRows& rows, int64_t head, const LatentLayout& layout, float* map) {
+  for (int64_t i = 0; i < layout.out; ++i) {
+    decode_row(rows.weight->tensor, rows.row(head, i), 0, layout.in, map + i * layout.in);
+  }
+}
+
+// Element (i, c) of a head's map is column i of its row c. Rows are decoded whole: a single element
+// costs as much as its block.
+void columns_of_head(const HeadRows& rows, int64_t head, const LatentLayout& layout, float* map) {
+  std::vector<float> row(static_cast<size_t>(layout.out));
+  for (int64_t c = 0; c < layout.in; ++c) {
+    decode_row(rows.weight->tensor, rows.row(head, c), 0, layout.out, row.data());
+    for (int64_t i = 0; i < layout.out; ++i) map[i * layout.in + c] = row[static_cast<size_t>(i)];
+  }
+}
+
+// The same weight, packed before.
+HeadMap shared(const HeadMap& packed, const LatentLayout& layout, int64_t offset) {
+  return {packed.weight, layout.out, layout.stride, offset};
+}
+
+void forget(const Weight& stored) {
+  if (!stored.owner) forget_pages(stored.tensor.data, stored.tensor.bytes());
 }
 
 }  // namespace
 
-// The format in which a map is built anew from a weight.
-Format CpuBackend::rebuilt_format(Format stored, int64_t columns) const {
-  if (cpu::float_format(stored)) return stored;
-  const bool integers = activation_ == Activation::automatic && has_integer_kernels(stored);
-  return integers && columns % format_info(Format::q8_0).block_elements == 0 ? Format::q8_0
-                                                                             : Format::f32;
-}
-
-Result<HeadMap> CpuBackend::build_map(Format format, int64_t heads, int64_t out, int64_t in,
+Result<HeadMap> CpuBackend::build_map(const LatentLayout& layout, int64_t heads,
                                       const MapOf& map_of) {
-  HeadMap map;
-  map.out = out;
-  map.stride = round_up(out, kAlign);
-  Buffer memory(heads * map.stride * Tensor::packed_row_bytes(format, in));
-  const Tensor rows = Tensor::packed(format, {heads * map.stride, in}, memory.data());
+  HeadMap map{{}, layout.out, layout.stride, 0};
+  Buffer memory(layout.bytes(heads));
+  const Tensor rows =
+      Tensor::packed(layout.format, {heads * layout.stride, layout.in}, memory.data());
   pool_.parallel_for(heads, [&](int64_t head) {
-    std::vector<float> values(static_cast<size_t>(out * in));
+    std::vector<float> values(static_cast<size_t>(layout.out * layout.in));
     map_of(head, values.data());
-    for (int64_t i = 0; i < out; ++i) {
-      encode_row(values.data() + i * in, rows, head * map.stride + i);
+    for (int64_t i = 0; i < layout.out; ++i) {
+      encode_row(values.data() + i * layout.in, rows, head * layout.stride + i);
     }
   });
   TRY_ASSIGN(map.weight.form, pack(rows, false));
@@ -55,54 +62,44 @@ Result<HeadMap> CpuBackend::build_map(Format format, int64_t heads, int64_t out,
   return map;
 }
 
-Result<HeadMap> CpuBackend::map_of_rows(const HeadRows& rows, int64_t heads, int64_t out) {
-  const Tensor& stored = rows.weight->tensor;
-  if (lies_ready(rows, out) && is_packable(stored)) {
-    HeadMap map{{}, out, rows.head_stride, rows.offset};
-    map.weight.tensor = as_matrix(stored);
-    TRY_ASSIGN(map.weight.form, pack(map.weight.tensor, false));
-    map.weight.tensor.data = nullptr;
-    return map;
+Result<HeadMap> CpuBackend::map_of_rows(const HeadRows& rows, const LatentLayout& layout,
+                                        int64_t heads) {
+  if (!layout.as_stored) {
+    return build_map(layout, heads,
+                     [&](int64_t head, float* map) { rows_of_head(rows, head, layout, map); });
   }
-  const int64_t in = stored.columns();
-  return build_map(rebuilt_format(stored.format, in), heads, out, in,
-                   [&](int64_t head, float* map) {
-                     for (int64_t i = 0; i < out; ++i) {
-                       decode_row(stored, rows.row(head, i), 0, in, map + i * in);
-                     }
-                   });
+  HeadMap map{{}, layout.out, layout.stride, rows.offset};
+  map.weight.tensor = as_matrix(rows.weight->tensor);
+  TRY_ASSIGN(map.weight.form, pack(map.weight.tensor, false));
+  map.weight.tensor.data = nullptr;
+  return map;
 }
 
-Result<HeadMap> CpuBackend::map_of_columns(const HeadRows& rows, int64_t heads, int64_t in) {
-  const Tensor& stored = rows.weight->tensor;
-  const int64_t out = stored.columns();
-  // Element (i, c) of a head's map is column i of its row c. Rows are decoded whole: a single
-  // element costs as much as its block.
-  return build_map(rebuilt_format(stored.format, in), heads, out, in,
-                   [&](int64_t head, float* map) {
-                     std::vector<float> row(static_cast<size_t>(out));
-                     for (int64_t c = 0; c < in; ++c) {
-                       decode_row(stored, rows.row(head, c), 0, out, row.data());
-                       for (int64_t i = 0; i < out; ++i) {
-                         map[i * in + c] = row[static_cast<size_t>(i)];
-                       }
-                     }
-                   });
+Result<HeadMap> CpuBackend::map_of_columns(const HeadRows& rows, const LatentLayout& layout,
+                                           int64_t heads) {
+  return build_map(layout, heads,
+                   [&](int64_t head, float* map) { columns_of_head(rows, head, layout, map); });
 }
 
 Result<std::shared_ptr<const BackendForm>> CpuBackend::prepare_latents(const AttendMla& shape) {
   auto maps = std::make_shared<cpu::LatentMaps>();
+  const LatentLayouts layouts = layouts_of(shape, activation_);
   const int64_t heads = shape.heads;
-  const int64_t nope = shape.qk_nope_head_dim;
-  const int64_t rank = shape.kv_lora_rank;
   if (shape.k_b_transposed) {
-    TRY_ASSIGN(maps->queries, map_of_rows(shape.k_b, heads, rank));
-    TRY_ASSIGN(maps->keys, map_of_columns(shape.k_b, heads, rank));
+    TRY_ASSIGN(maps->queries, map_of_rows(shape.k_b, layouts.queries, heads));
+    TRY_ASSIGN(maps->keys, map_of_columns(shape.k_b, layouts.keys, heads));
   } else {
-    TRY_ASSIGN(maps->keys, map_of_rows(shape.k_b, heads, nope));
-    TRY_ASSIGN(maps->queries, map_of_columns(shape.k_b, heads, nope));
+    TRY_ASSIGN(maps->keys, map_of_rows(shape.k_b, layouts.keys, heads));
+    TRY_ASSIGN(maps->queries, map_of_columns(shape.k_b, layouts.queries, heads));
   }
-  TRY_ASSIGN(maps->values, map_of_rows(shape.v_b, heads, shape.v_head_dim));
+  const bool both = layouts.values.as_stored && layouts.values.as_stored == layouts.keys.as_stored;
+  if (both) {
+    maps->values = shared(maps->keys, layouts.values, shape.v_b.offset);
+  } else {
+    TRY_ASSIGN(maps->values, map_of_rows(shape.v_b, layouts.values, heads));
+  }
+  forget(*shape.k_b.weight);
+  forget(*shape.v_b.weight);
   return std::shared_ptr<const BackendForm>(std::move(maps));
 }
 

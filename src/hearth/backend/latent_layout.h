@@ -1,0 +1,45 @@
+// How the CPU backend holds the matrices that expand MLA's latents: it packs them, and the trace
+// backend foretells what that takes.
+//
+// They are needed in two directions. Where the stored rows lie as a direction wants them, the
+// weight is packed as it is; else a map is built anew, head by head.
+#pragma once
+
+#include <cstdint>
+
+#include "hearth/backend/backend.h"
+#include "hearth/backend/quantized_bytes.h"
+
+namespace hearth {
+
+struct LatentLayout {
+  static constexpr int64_t kAlign = 32;  // rows that the kernels take together
+
+  Format format = Format::f32;
+  int64_t out = 0, in = 0;            // of a head's map
+  int64_t stride = 0;                 // rows of a head in what is packed, a multiple of kAlign
+  const Weight* as_stored = nullptr;  // packed as it is; null: built anew, in `format`
+
+  int64_t bytes(int64_t heads) const;
+};
+
+// Whether the CPU backend packs a matrix of this format at all.
+bool has_packed_form(Format format, Activation activation);
+
+// The map whose rows are `rows`, `out` of each head.
+LatentLayout layout_of_rows(const HeadRows& rows, int64_t out, Activation activation);
+// The map whose columns are `rows`, `in` of each head: it is transposed, in the stored float
+// format, or for quantised weights in Q8_0, whose error lies far below that of the formats that are
+// quantised further.
+LatentLayout layout_of_columns(const HeadRows& rows, int64_t in, Activation activation);
+
+// Keys, values and queries of cpu/ops/latent_maps.h.
+struct LatentLayouts {
+  LatentLayout keys, values, queries;
+
+  // Keys and values that want the same weight as it is share it.
+  int64_t bytes(int64_t heads) const;
+};
+LatentLayouts layouts_of(const AttendMla& shape, Activation activation);
+
+}  // namespace hearth

@@ -1,0 +1,142 @@
+// Attention of one layer, through the backend's own verbs. A token's time less what it takes
+// without a history is that of the history.
+#include "hearth/base/checked_math.h"
+#include "hearth/host/probe.h"
+
+namespace hearth::probe {
+namespace {
+
+constexpr int64_t kPositions = 8192, kRows = 256, kMany = 8;
+
+// `sequences`, each with `rows` rows behind `start` positions.
+Batch batch_of(int64_t sequences, int64_t start, int64_t rows, Role role) {
+  Batch batch;
+  batch.tokens.assign(static_cast<size_t>(sequences * rows), 0);
+  const int64_t each = ceil_div(start + rows, kKvBlockTokens);
+  for (int64_t s = 0; s < sequences; ++s) {
+    SequenceRows part{s * rows, rows, start, role, {}};
+    for (int64_t b = 0; b < each; ++b) part.blocks.push_back(static_cast<int32_t>(s * each + b));
+    batch.sequences.push_back(std::move(part));
+  }
+  return batch;
+}
+
+int64_t blocks_needed() {
+  return ceil_div(kPositions + kRows, kKvBlockTokens);
+}
+
+Rope some_rope(int64_t dims) {
+  Rope rope;
+  rope.dims = dims;
+  rope.inv_freq.assign(static_cast<size_t>(dims / 2), 0.001);
+  return rope;
+}
+
+struct Times {
+  double one = 0, many = 0;  // 1 and kMany generated tokens without a history
+  double history = 0;        // of kPositions, for a generated token
+  double prompt = 0;         // of kRows
+};
+
+// `seconds`: of a batch.
+template <typename Seconds>
+Times measure(const Seconds& seconds, const Forget& forget) {
+  const auto generated = [&](int64_t sequences, int64_t start) {
+    return best_of(kRepeats, [&] {
+      forget();
+      return seconds(batch_of(sequences, start, 1, Role::generated));
+    });
+  };
+  Times out;
+  out.one = generated(1, 0);
+  out.many = generated(kMany, 0);
+  out.history = std::max(generated(1, kPositions) - out.one, 1e-9);
+  const Batch prompt = batch_of(1, 0, kRows, Role::prompt);
+  out.prompt = std::max(best_of(kRepeats, [&] { return seconds(prompt); }), 1e-9);
+  return out;
+}
+
+double gb_s(const KvSpec& spec, double seconds) {
+  return static_cast<double>(kPositions * spec.row_bytes()) / seconds / 1e9;
+}
+
+}  // namespace
+
+Result<AttentionSpeed> measure_grouped(Backend& backend) {
+  constexpr int64_t kHeads = 12, kKvHeads = 2, kHeadDim = 128;
+  const KvSpec spec{1, 2 * kKvHeads * kHeadDim, Format::f16, kKvHeads};
+  TRY_ASSIGN(KvCache cache, make_cache(backend, spec, blocks_needed()));
+  const Rope rope = some_rope(kHeadDim);
+  const auto seconds = [&](const Batch& batch) {
+    backend.begin_step();
+    AttendGqa args;
+    args.q = activations(backend, batch.rows(), kHeads * kHeadDim);
+    args.k = activations(backend, batch.rows(), kKvHeads * kHeadDim);
+    args.v = activations(backend, batch.rows(), kKvHeads * kHeadDim);
+    args.out = activations(backend, batch.rows(), kHeads * kHeadDim);
+    args.heads = kHeads;
+    args.kv_heads = kKvHeads;
+    args.head_dim = kHeadDim;
+    args.scale = 0.1;
+    args.rope = &rope;
+    const double begin = seconds_now();
+    backend.attend_gqa(args, batch, cache);
+    return seconds_now() - begin;
+  };
+  const Times times = measure(seconds, [] {});
+  AttentionSpeed speed;
+  const double token = std::max(0.0, (times.many - times.one) / (kMany - 1));
+  speed.token_seconds = token / (kHeads * kHeadDim / 1e9);
+  speed.cache_gb_s = gb_s(spec, times.history);
+  speed.prompt_gflop_s = 4.0 * kHeads * kHeadDim * kRows * (kRows + 1) / 2 / times.prompt / 1e9;
+  return speed;
+}
+
+Result<AttentionSpeed> measure_latent(Backend& backend, Format format, double verb_seconds,
+                                      const Forget& forget) {
+  constexpr int64_t kHeads = 16, kNope = 128, kRope = 64, kValue = 128, kRank = 512;
+  const KvSpec spec{1, kRank + kRope, Format::f16, 0};
+  TRY_ASSIGN(KvCache cache, make_cache(backend, spec, blocks_needed()));
+  const Rope rope = some_rope(kRope);
+  Norm norm;
+  norm.weight = random_weight(Format::f32, 1, kRank);
+  norm.weight.tensor.shape = {kRank};
+  const Weight kv_b = random_weight(format, kHeads * (kNope + kValue), kRank);
+  AttendMla shape;
+  shape.heads = kHeads;
+  shape.qk_nope_head_dim = kNope;
+  shape.qk_rope_head_dim = kRope;
+  shape.v_head_dim = kValue;
+  shape.kv_lora_rank = kRank;
+  shape.kv_a_norm = &norm;
+  shape.k_b = {&kv_b, kNope + kValue, 0};
+  shape.v_b = {&kv_b, kNope + kValue, kNope};
+  shape.scale = 0.1;
+  shape.rope = &rope;
+  TRY_ASSIGN(const auto maps, backend.prepare_latents(shape));
+  shape.maps = maps.get();
+  const auto seconds = [&](const Batch& batch) {
+    backend.begin_step();
+    AttendMla args = shape;
+    args.q = activations(backend, batch.rows(), kHeads * (kNope + kRope));
+    args.kv = activations(backend, batch.rows(), kRank + kRope);
+    args.out = activations(backend, batch.rows(), kHeads * kValue);
+    const double begin = seconds_now();
+    backend.attend_mla(args, batch, cache);
+    return seconds_now() - begin;
+  };
+  const Times times = measure(seconds, forget);
+  AttentionSpeed speed;
+  const double weights = kHeads * (kNope + kValue) * kRank / 1e9;
+  const double token = std::max(0.0, (times.many - times.one) / (kMany - 1));
+  speed.token_seconds = token / weights;
+  speed.first_seconds = std::max(0.0, times.one - token - verb_seconds) / weights;
+  speed.cache_gb_s = gb_s(spec, times.history);
+  const double position = 2.0 * (kNope + kRope + kValue);
+  const double flops =
+      kHeads * (kRows * 2.0 * kRank * (kNope + kValue) + position * kRows * (kRows + 1) / 2);
+  speed.prompt_gflop_s = flops / times.prompt / 1e9;
+  return speed;
+}
+
+}  // namespace hearth::probe

@@ -1,0 +1,45 @@
+// What a Speedometer measures with: weights whose values don't matter, and the clock.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "hearth/backend/backend.h"
+#include "hearth/base/function_ref.h"
+#include "hearth/host/speed.h"
+
+namespace hearth::probe {
+
+inline constexpr int kRepeats = 3;  // the best counts: others use the machine, too
+
+// [rows, columns] in memory of its own.
+Weight random_weight(Format format, int64_t rows, int64_t columns);
+Result<Linear> random_linear(Backend& backend, Format format, int64_t rows, int64_t columns);
+// f32 [rows, columns] in scratch.
+Tensor activations(Backend& backend, int64_t rows, int64_t columns);
+
+inline double seconds_now() {
+  using Clock = std::chrono::steady_clock;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+template <typename Measure>
+double best_of(int repeats, const Measure& measure) {
+  double best = measure();
+  for (int i = 1; i < repeats; ++i) best = std::min(best, measure());
+  return best;
+}
+
+// Called before each measurement of what a model doesn't find in the caches.
+using Forget = FunctionRef<void()>;
+
+// Attention as the R1 family's dense models have it, and as DeepSeek-V3's.
+Result<AttentionSpeed> measure_grouped(Backend& backend);
+Result<AttentionSpeed> measure_latent(Backend& backend, Format format, double verb_seconds,
+                                      const Forget& forget);
+// Seconds of a routed expert that is chosen, beside its weights'.
+Result<double> measure_expert(Backend& backend, const MachineSpeed& speed);
+
+}  // namespace hearth::probe
