@@ -1,11 +1,12 @@
 // What guessing brings and costs on this machine: tokens a second with guesses over those without,
 // in one run, by the share of guesses that are right (an oracle that errs at this rate) and by the
 // number of answers at once.
-//   cmake --build build --target speculation && build/bench/speculation [SHAPE] [FORMAT]
+//   cmake --build build --target speculation && build/bench/speculation [SHAPE] [FORMAT] [PLOT.svg]
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <random>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
+#include "hearth/bench/line_chart.h"
 #include "hearth/engine/engine.h"
 #include "hearth/host/fit.h"
 #include "hearth/models/shapes.h"
@@ -101,9 +103,16 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void compare(const Model& model, Backend& backend, int64_t answers, double right) {
+struct Point {
+  double right = 0;     // of the oracle's guesses
+  double gain = 0;      // tokens a second over those without guesses
+  double foretold = 0;  // the same, as the engine thought when it chose
+  double accepted = 0;  // tokens that were guessed, of all
+};
+
+Point compare(const Model& model, Backend& backend, int64_t answers, double right) {
   constexpr int kPairs = 3;
-  std::vector<double> ratios, plain_speed;
+  std::vector<double> gains, foretold, accepted;
   DraftStats drafts;
   bool same = true;
   for (int i = 0; i < kPairs; ++i) {
@@ -111,21 +120,39 @@ void compare(const Model& model, Backend& backend, int64_t answers, double right
     const Run guessed =
         run(model, backend, answers, [&] { return std::make_unique<Oracle>(plain.texts, right); });
     same = same && plain.texts == guessed.texts;
-    ratios.push_back(guessed.tokens_per_second / plain.tokens_per_second);
-    plain_speed.push_back(plain.tokens_per_second);
     drafts = guessed.drafts;
+    gains.push_back(guessed.tokens_per_second / plain.tokens_per_second);
+    foretold.push_back(drafts.expected_tokens / drafts.expected_seconds / plain.tokens_per_second);
+    accepted.push_back(static_cast<double>(drafts.accepted) /
+                       static_cast<double>(answers * kAnswer));
   }
-  const double of_drafted = drafts.drafted > 0 ? static_cast<double>(drafts.accepted) /
-                                                     static_cast<double>(drafts.drafted)
-                                               : 0;
+  const Point out{right, median(gains), median(foretold), median(accepted)};
   fmt::print(
-      "{:2} answers, {:3.0f} % of guesses right: {:.2f} x  ({} checked, {:.0f} % of these "
-      "right; same tokens: {})\n",
-      answers, 100 * right, median(ratios), drafts.drafted, 100 * of_drafted, same ? "yes" : "NO");
+      "{:2} answers, {:3.0f} % of guesses right: {:.2f} x, foretold {:.2f} x  ({} checked, {} of "
+      "these right; same tokens: {})\n",
+      answers, 100 * right, out.gain, out.foretold, drafts.drafted, drafts.accepted,
+      same ? "yes" : "NO");
   std::fflush(stdout);
+  return out;
 }
 
-int run_all(const std::string& shape, const std::string& format_name) {
+void write_plot(const char* path, const std::vector<std::pair<int64_t, std::vector<Point>>>& all) {
+  LineChart gain{"Tokens a second", "guesses that are right, %", "over those without guesses", {}};
+  LineChart accepted{"Tokens that were guessed", "guesses that are right, %", "% of all", {}};
+  for (const auto& [answers, points] : all) {
+    Series of_gain{fmt::format("{} at once", answers), {}};
+    Series of_accepted = of_gain;
+    for (const Point& p : points) {
+      of_gain.points.emplace_back(100 * p.right, p.gain);
+      of_accepted.points.emplace_back(100 * p.right, 100 * p.accepted);
+    }
+    gain.series.push_back(std::move(of_gain));
+    accepted.series.push_back(std::move(of_accepted));
+  }
+  std::ofstream(path) << charts_svg({gain, accepted});
+}
+
+int run_all(const std::string& shape, const std::string& format_name, const char* plot) {
   const auto format = format_by_name(format_name);
   const auto config = shape_config(shape, 0);
   if (!format || !config) {
@@ -140,11 +167,14 @@ int run_all(const std::string& shape, const std::string& format_name) {
   CHECK(loaded.has_value());
   fmt::print("{} {}, tokens a second over those without guesses, medians of 3 pairs\n", shape,
              format_name);
+  std::vector<std::pair<int64_t, std::vector<Point>>> all;
   for (const int64_t answers : {1, 4, 16}) {
+    all.emplace_back(answers, std::vector<Point>());
     for (const double right : {0.0, 0.3, 0.5, 0.7, 0.9, 1.0}) {
-      compare(*loaded->model, backend, answers, right);
+      all.back().second.push_back(compare(*loaded->model, backend, answers, right));
     }
   }
+  if (plot) write_plot(plot, all);
   return 0;
 }
 
@@ -153,5 +183,5 @@ int run_all(const std::string& shape, const std::string& format_name) {
 
 int main(int argc, char** argv) {
   return hearth::run_all(argc > 1 ? argv[1] : "deepseek-r1-distill-qwen-1.5b",
-                         argc > 2 ? argv[2] : "q4_k");
+                         argc > 2 ? argv[2] : "q4_k", argc > 3 ? argv[3] : nullptr);
 }

@@ -13,7 +13,12 @@ constexpr int64_t kFreshSteps = 512;      // a cell that wasn't measured for lon
 constexpr int64_t kFreshAtFirst = 32;     // and sooner, twice as late each time, one that is new
 constexpr int64_t kLookSteps = 32;        // from one look at guesses that don't pay to the next
 constexpr double kUnknownRowCost = 0.01;  // of a step: what one more row is thought to cost
-constexpr double kGainMin = 1.02;         // a smaller one is noise
+constexpr double kGainMin = 1.02;         // a smaller one is noise,
+constexpr double kGainMinInDebt = 1.1;    // and where guesses lost more than they may, this one
+constexpr double kCreditShare = 0.01;     // of the time goes to tries,
+constexpr double kCreditOfGain = 0.25;    // and so much of what guesses gain
+constexpr double kCreditMost = 4;         // in steps
+constexpr double kLossAtWorst = 1;        // of one try, beside the credit, if no guess is right
 
 }  // namespace
 
@@ -55,6 +60,21 @@ void DraftPolicy::step_took(int64_t rows, double seconds) {
   cell.step.add(seconds);
   if (outdated) cell.step.seconds = seconds;
   cell.measured_at = steps_;
+  took_ = seconds;
+}
+
+// Tries are paid from a hundredth of the time and from what guesses gained: a machine on which they
+// don't pay loses that and no more.
+void DraftPolicy::step_brought(int64_t right) {
+  if (plain_rows_ == 0) return;
+  const auto rows = static_cast<double>(plain_rows_);
+  double change = kCreditShare;
+  if (guess_rows_ > 0) {
+    change = (rows + static_cast<double>(right)) / rows - took_ / cost(plain_rows_);
+    if (change > 0) change *= kCreditOfGain;
+  }
+  credit_ = std::min(credit_ + change, kCreditMost);
+  plain_rows_ = guess_rows_ = 0;
 }
 
 void DraftPolicy::round_took(double seconds) {
@@ -100,6 +120,46 @@ double DraftPolicy::known_cost(int64_t rows) const {
   return 0;
 }
 
+// Whether steps of more rows ran, too.
+bool DraftPolicy::bounded(int64_t rows) const {
+  for (int64_t above = rows; above <= kRowsMax; ++above) {
+    if (known(above)) return true;
+  }
+  return false;
+}
+
+// Whether it is known what a step without guesses takes: nothing can be said to pay before.
+bool DraftPolicy::comparable(int64_t rows) const {
+  if (known(rows)) return true;
+  for (int64_t below = std::min(rows, kRowsMax); below > 0; --below) {
+    if (known(below)) return bounded(rows);
+  }
+  return false;
+}
+
+// Of a size beyond all that ran: rows cost what they cost on average up to the largest that did.
+double DraftPolicy::cost_at_most(int64_t rows) const {
+  int64_t below = std::min(rows, kRowsMax);
+  while (below > 0 && !known(below)) --below;
+  if (below == 0) return cost(rows);
+  int64_t least = 1;
+  while (!known(least)) ++least;
+  const double largest = cells_[static_cast<size_t>(below)].step.seconds;
+  const auto more = static_cast<double>(rows - below);
+  if (least == below) return largest * (1 + more / static_cast<double>(below));
+  const double smallest = cells_[static_cast<size_t>(least)].step.seconds;
+  const double row = std::max(0.0, largest - smallest) / static_cast<double>(below - least);
+  return largest + 2 * row * more;
+}
+
+// Whether so many guesses, `right` of them as expected, may be tried beside `rows` rows.
+bool DraftPolicy::may_try(int64_t rows, int64_t guesses, double right) const {
+  if (bounded(rows + guesses)) return true;
+  const double brings = 1 + right / static_cast<double>(rows);
+  const double takes = cost_at_most(rows + guesses) / cost(rows);
+  return takes - brings <= credit_ && takes - 1 <= credit_ + kLossAtWorst;
+}
+
 // Guesses that a step may carry beside its own rows. A size that never ran is approached by halves,
 // so that a look at it costs little.
 int64_t DraftPolicy::room(int64_t rows) const {
@@ -122,22 +182,34 @@ void DraftPolicy::choose(std::span<Candidate> candidates) {
   }
   std::stable_sort(guesses_.begin(), guesses_.end(),
                    [](const Guess& a, const Guess& b) { return a.chance > b.chance; });
-  guesses_.resize(std::min(guesses_.size(), static_cast<size_t>(room(rows))));
+  const int64_t most = comparable(rows) ? room(rows) : 0;
+  guesses_.resize(std::min(guesses_.size(), static_cast<size_t>(most)));
   // A guess is at most as likely as the one before it, so any number of the first ones is a choice.
   auto tokens = static_cast<double>(rows);
-  double best = kGainMin * tokens / (cost(rows) + following_.seconds_or_nothing());
+  const double gain_min = credit_ < 0 ? kGainMinInDebt : kGainMin;
+  double best = gain_min * tokens / (cost(rows) + following_.seconds_or_nothing());
   size_t chosen = 0;
   int64_t rounds = 0;
   const double round_seconds = round_.seconds_or_nothing();
+  double chosen_tokens = tokens;
   for (size_t i = 0; i < guesses_.size(); ++i) {
     tokens += guesses_[i].chance;
+    const auto count = static_cast<int64_t>(i) + 1;
+    if (!may_try(rows, count, tokens - static_cast<double>(rows))) break;
     rounds = std::max(rounds, guesses_[i].round);
     const double making = static_cast<double>(rounds) * round_seconds;
-    const double rate = tokens / (cost(rows + static_cast<int64_t>(i) + 1) + making);
+    const double rate = tokens / (cost(rows + count) + making);
     if (rate > best) {
       best = rate;
       chosen = i + 1;
+      chosen_tokens = tokens;
     }
+  }
+  plain_rows_ = rows;
+  guess_rows_ = static_cast<int64_t>(chosen);
+  if (known_cost(rows) > 0) {
+    expected_tokens_ += chosen_tokens;
+    expected_seconds_ += cost(rows + guess_rows_);
   }
   for (size_t i = 0; i < chosen; ++i) ++candidates[guesses_[i].candidate].drafts;
 }

@@ -1,8 +1,8 @@
 // DraftPolicy: how many guesses are worth their cost. It knows what a step of so many rows took
 // lately and how often guesses were right, and chooses the numbers that bring the most tokens a
 // second for all answers together; none, where none pays. What it chooses changes the time of an
-// answer, never its tokens. What it doesn't know it tries, a little at a time; it forgets what is
-// old, for machines change.
+// answer, never its tokens. What it doesn't know it tries, a little at a time and within what tries
+// may lose; it forgets what is old, for machines change.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,9 @@ namespace hearth {
 struct DraftStats {
   int64_t drafted = 0;   // guesses that the model checked
   int64_t accepted = 0;  // of these, right
+  // What the steps were thought to bring and to take when their guesses were chosen.
+  double expected_tokens = 0;
+  double expected_seconds = 0;
 };
 
 // How often guesses for one sequence are right, given that those before them were.
@@ -47,6 +50,10 @@ class DraftPolicy {
   void choose(std::span<Candidate> candidates);
   // A step of so many rows, all generated, took this long.
   void step_took(int64_t rows, double seconds);
+  // So many guesses of that step were right.
+  void step_brought(int64_t right);
+  double expected_tokens() const { return expected_tokens_; }
+  double expected_seconds() const { return expected_seconds_; }
   // A round of guesses took this long: one more for each sequence that wants one. For guesses that
   // cost something; they are chosen before they are made.
   void round_took(double seconds);
@@ -62,6 +69,7 @@ class DraftPolicy {
 
  private:
   static constexpr int64_t kRowsMax = 64;  // larger steps carry no guesses
+  static constexpr double kCreditAtFirst = 0.5;
   struct Measured {
     double seconds = 0;
     int64_t times = 0;
@@ -75,13 +83,23 @@ class DraftPolicy {
     int64_t age_max() const;  // for which it is believed
   };
   bool known(int64_t rows) const;
+  bool bounded(int64_t rows) const;
+  bool comparable(int64_t rows) const;
+  double cost_at_most(int64_t rows) const;
   int64_t room(int64_t rows) const;
+  bool may_try(int64_t rows, int64_t guesses, double right) const;
 
   const bool always_;
   int64_t steps_ = 0;
   std::array<Cell, kRowsMax + 1> cells_;  // by rows
   Measured round_;
   Measured following_;
+  double credit_ = kCreditAtFirst;  // what tries may still lose, in steps without guesses
+  int64_t plain_rows_ = 0;          // of the step that runs
+  int64_t guess_rows_ = 0;
+  double took_ = 0;  // the last one
+  double expected_tokens_ = 0;
+  double expected_seconds_ = 0;
   int64_t steps_without_ = 0;  // guesses, of those that cost
   struct Guess {
     double chance;  // that it and all before it are right

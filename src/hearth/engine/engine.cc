@@ -444,6 +444,13 @@ Outputs Engine::forward(const Scheduler::Plan& plan) {
   return model_.forward(adapted_, plan.batch, cache_);
 }
 
+DraftStats Engine::draft_stats() const {
+  DraftStats stats = draft_stats_;
+  stats.expected_tokens = draft_policy_.expected_tokens();
+  stats.expected_seconds = draft_policy_.expected_seconds();
+  return stats;
+}
+
 // What steps take is told to whom it may concern.
 Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
   const auto start = std::chrono::steady_clock::now();
@@ -478,7 +485,9 @@ void Engine::step() {
   const Result<Outputs> computed = compute(plan);
   if (!computed) return fail(plan, computed.status());
   scheduler_.commit(plan);
+  const int64_t right_before = draft_stats_.accepted;
   take_outputs(plan, *computed);
+  if (plan.chunk_rows == 0) draft_policy_.step_brought(draft_stats_.accepted - right_before);
   predict(plan);
   for (const auto& [id, reason] : done_) finish(id, reason);
 }

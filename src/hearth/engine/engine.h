@@ -144,7 +144,7 @@ class Engine {
 
   int64_t context() const { return options_.context; }
   SchedulerStats stats() const { return scheduler_.stats(); }
-  const DraftStats& draft_stats() const { return draft_stats_; }
+  DraftStats draft_stats() const;
   ExpertCacheStats expert_cache_stats() const { return backend_.expert_cache_stats(); }
 
  private:

@@ -120,8 +120,8 @@ MachineSpeed known_speed() {
   speed.read_gb_s = 10;
   speed.format = Format::q8_0;
   speed.row_seconds = {1, 2, 10, 80};  // for 1, 8, 64, 512 rows
-  speed.grouped = {5, 2, 0, 100};
-  speed.latent = {4, 3, 7, 50};
+  speed.grouped = {5, 2, 0, 100, 0};
+  speed.latent = {4, 3, 7, 50, 0};
   return speed;
 }
 

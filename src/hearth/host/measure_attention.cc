@@ -6,7 +6,8 @@
 namespace hearth::probe {
 namespace {
 
-constexpr int64_t kPositions = 8192, kRows = 256, kMany = 8;
+constexpr int64_t kPositions = 8192, kMany = 8;
+constexpr int64_t kRows = 256, kDepth = 2048;  // of a prompt
 
 // `sequences`, each with `rows` rows behind `start` positions.
 Batch batch_of(int64_t sequences, int64_t start, int64_t rows, Role role) {
@@ -36,6 +37,7 @@ struct Times {
   double one = 0, many = 0;  // 1 and kMany generated tokens without a history
   double history = 0;        // of kPositions, for a generated token
   double prompt = 0;         // of kRows
+  double deep = 0;           // of kRows behind kDepth positions
 };
 
 // `seconds`: of a batch.
@@ -51,9 +53,27 @@ Times measure(const Seconds& seconds, const Forget& forget) {
   out.one = generated(1, 0);
   out.many = generated(kMany, 0);
   out.history = std::max(generated(1, kPositions) - out.one, 1e-9);
-  const Batch prompt = batch_of(1, 0, kRows, Role::prompt);
-  out.prompt = std::max(best_of(kRepeats, [&] { return seconds(prompt); }), 1e-9);
+  const auto prompt = [&](int64_t start) {
+    const Batch batch = batch_of(1, start, kRows, Role::prompt);
+    return best_of(kRepeats, [&] { return seconds(batch); });
+  };
+  out.prompt = prompt(0);
+  out.deep = prompt(kDepth);
   return out;
+}
+
+// From two prompts: what grows with the products, and the rest. `flops(start)`: of kRows.
+template <typename Flops>
+void set_prompt(AttentionSpeed& speed, const Times& times, const Flops& flops, int64_t columns) {
+  const double more = std::max(times.deep - times.prompt, 1e-9);
+  speed.prompt_gflop_s = (flops(kDepth) - flops(0)) / more / 1e9;
+  const double rest = times.prompt - flops(0) / (speed.prompt_gflop_s * 1e9);
+  speed.prompt_seconds = std::max(0.0, rest) / (static_cast<double>(kRows * columns) / 1e9);
+}
+
+// Pairs of a row of the prompt and a position that it sees.
+double pairs_seen(int64_t start) {
+  return static_cast<double>(kRows * start + kRows * (kRows + 1) / 2);
 }
 
 double gb_s(const KvSpec& spec, double seconds) {
@@ -88,7 +108,8 @@ Result<AttentionSpeed> measure_grouped(Backend& backend) {
   const double token = std::max(0.0, (times.many - times.one) / (kMany - 1));
   speed.token_seconds = token / (kHeads * kHeadDim / 1e9);
   speed.cache_gb_s = gb_s(spec, times.history);
-  speed.prompt_gflop_s = 4.0 * kHeads * kHeadDim * kRows * (kRows + 1) / 2 / times.prompt / 1e9;
+  const auto flops = [](int64_t start) { return 4.0 * kHeads * kHeadDim * pairs_seen(start); };
+  set_prompt(speed, times, flops, kHeads * kHeadDim);
   return speed;
 }
 
@@ -132,10 +153,12 @@ Result<AttentionSpeed> measure_latent(Backend& backend, Format format, double ve
   speed.token_seconds = token / weights;
   speed.first_seconds = std::max(0.0, times.one - token - verb_seconds) / weights;
   speed.cache_gb_s = gb_s(spec, times.history);
-  const double position = 2.0 * (kNope + kRope + kValue);
-  const double flops =
-      kHeads * (kRows * 2.0 * kRank * (kNope + kValue) + position * kRows * (kRows + 1) / 2);
-  speed.prompt_gflop_s = flops / times.prompt / 1e9;
+  const auto flops = [](int64_t start) {
+    const double position = 2.0 * (kNope + kRope + kValue);
+    const double expansion = 2.0 * kRank * (kNope + kValue);
+    return kHeads * (static_cast<double>(start + kRows) * expansion + position * pairs_seen(start));
+  };
+  set_prompt(speed, times, flops, kHeads * (kNope + kRope));
   return speed;
 }
 

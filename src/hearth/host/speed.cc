@@ -24,11 +24,13 @@ double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
   const bool is_latent = verb.work.weight_bytes > 0;
   const AttentionSpeed& of = is_latent ? speed.latent : speed.grouped;
   const double read = static_cast<double>(verb.work.kv_bytes) / (of.cache_gb_s * 1e9);
-  if (verb.generated_rows == 0) return std::max(read, verb.work.flops / (of.prompt_gflop_s * 1e9));
-  const auto rows = static_cast<double>(verb.generated_rows);
-  if (!is_latent) {
-    return read + rows * static_cast<double>(verb.in.columns()) / 1e9 * of.token_seconds;
+  const auto queries = static_cast<double>(verb.in.elements()) / 1e9;
+  if (verb.generated_rows == 0) {
+    return std::max(read, verb.work.flops / (of.prompt_gflop_s * 1e9)) +
+           queries * of.prompt_seconds;
   }
+  const auto rows = static_cast<double>(verb.generated_rows);
+  if (!is_latent) return read + queries * of.token_seconds;
   const double weights =
       static_cast<double>(verb.work.weight_bytes) / bytes_a_weight(speed.format) / 1e9;
   return read + weights * (of.first_seconds + rows * of.token_seconds);

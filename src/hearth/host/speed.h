@@ -15,13 +15,16 @@ namespace hearth {
 
 inline constexpr std::array<int64_t, 4> kMeasuredRows = {1, 8, 64, 512};
 
-// What attention takes in a layer. `token_seconds`: of each generated token, beside its history,
-// for 1e9 elements of its queries (grouped) or 1e9 weights of the maps (latent).
+// What attention takes in a layer.
 struct AttentionSpeed {
   double cache_gb_s = 0;  // of the cache, for a generated token
+  // Of a generated token beside its history, for 1e9 elements of its queries (grouped) or 1e9
+  // weights of the maps (latent); latent: more for the first of a step, which fetches the maps.
   double token_seconds = 0;
-  double first_seconds = 0;   // latent: more for the first of a step, which fetches the maps
-  double prompt_gflop_s = 0;  // for the tokens of a prompt
+  double first_seconds = 0;
+  // Of a prompt: products, and what 1e9 elements of queries take beside them.
+  double prompt_gflop_s = 0;
+  double prompt_seconds = 0;
 };
 
 struct MachineSpeed {
