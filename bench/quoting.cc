@@ -1,0 +1,126 @@
+// What guesses by repetition (`ngram`) bring where an answer quotes its prompt: real texts of such
+// tasks (bench/quoting/), forced token by token through a network of random weights, so that the
+// guesses are as good as they are on these texts and the steps cost what they cost.
+//   cmake --build build --target quoting && build/bench/quoting [SHAPE] [FORMAT] [TASKS]
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "hearth/backend/cpu/cpu_backend.h"
+#include "hearth/backend/cpu/dispatch.h"
+#include "hearth/engine/engine.h"
+#include "hearth/engine/ngram_drafter.h"
+#include "hearth/host/fit.h"
+#include "hearth/models/shapes.h"
+#include "hearth/models/tiny/random_model.h"
+
+namespace hearth {
+namespace {
+
+constexpr int64_t kContext = 1024;
+constexpr int kPairs = 5;
+
+struct Task {
+  std::string name;
+  std::vector<int32_t> prompt, answer;
+};
+
+std::vector<int32_t> ids_of(const std::string& line) {
+  std::istringstream in(line);
+  return {std::istream_iterator<int32_t>(in), std::istream_iterator<int32_t>()};
+}
+
+std::vector<Task> read_tasks(const std::string& path) {
+  std::vector<Task> tasks;
+  std::ifstream in(path);
+  std::string name, prompt, answer;
+  while (std::getline(in, name) && std::getline(in, prompt) && std::getline(in, answer)) {
+    tasks.push_back({name, ids_of(prompt), ids_of(answer)});
+  }
+  return tasks;
+}
+
+struct Run {
+  double tokens_per_second = 0;  // behind the first
+  DraftStats drafts;
+};
+
+Run run(const Model& model, Backend& backend, const Task& task, bool guess) {
+  EngineOptions options;
+  options.context = kContext;
+  options.kv_blocks = Scheduler::blocks_for(kContext);
+  if (guess) options.make_drafter = [] { return std::make_unique<NgramDrafter>(); };
+  Engine engine(model, backend, options, {});
+  TokenRequest request;
+  request.prompt = task.prompt;
+  request.max_tokens = std::ssize(task.answer);
+  request.sampling.temperature = 0;
+  request.forced = [&](std::span<const int32_t> answer) -> std::optional<int32_t> {
+    if (answer.size() >= task.answer.size()) return std::nullopt;
+    return task.answer[answer.size()];
+  };
+  std::vector<int32_t> said;
+  TokenSink sink;
+  sink.on_token = [&](int32_t id) {
+    said.push_back(id);
+    return true;
+  };
+  CHECK(engine.submit(std::move(request), std::move(sink)).has_value());
+  while (said.empty()) engine.step();
+  const size_t before = said.size();
+  const auto start = std::chrono::steady_clock::now();
+  while (!engine.idle()) engine.step();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  CHECK(said == task.answer);
+  return {static_cast<double>(said.size() - before) / took.count(), engine.draft_stats()};
+}
+
+void compare(const Model& model, Backend& backend, const Task& task) {
+  std::vector<double> gains;
+  Run guessed;
+  for (int i = 0; i < kPairs; ++i) {
+    const Run plain = run(model, backend, task, false);
+    guessed = run(model, backend, task, true);
+    gains.push_back(guessed.tokens_per_second / plain.tokens_per_second);
+  }
+  std::ranges::sort(gains);
+  fmt::print("{:12} {:4} tokens after {:4}: {:.2f} x ({:.2f} to {:.2f}), {} guesses checked, {} right\n",
+             task.name, task.answer.size(), task.prompt.size(), gains[kPairs / 2], gains.front(),
+             gains.back(), guessed.drafts.drafted, guessed.drafts.accepted);
+  std::fflush(stdout);
+}
+
+int run_all(const std::string& shape, const std::string& format_name, const std::string& path) {
+  const auto format = format_by_name(format_name);
+  const auto config = shape_config(shape, 0);
+  const std::vector<Task> tasks = read_tasks(path);
+  if (!format || !config || tasks.empty()) {
+    fmt::print(stderr, "expected a shape, a weight format and a file of tasks, found {} {} {}\n", shape,
+               format_name, path);
+    return 2;
+  }
+  CpuBackend backend(default_threads(), *cpu::available_tables().front());
+  RandomModelOptions options;
+  options.format = *format;
+  options.threads = default_threads();
+  const auto loaded = make_random_model(*config, backend, options);
+  CHECK(loaded.has_value());
+  fmt::print("{} {}, tokens a second over those without guesses, medians of {} pairs\n", shape,
+             format_name, kPairs);
+  for (const Task& task : tasks) compare(*loaded->model, backend, task);
+  return 0;
+}
+
+}  // namespace
+}  // namespace hearth
+
+int main(int argc, char** argv) {
+  return hearth::run_all(argc > 1 ? argv[1] : "deepseek-r1-distill-qwen-1.5b",
+                         argc > 2 ? argv[2] : "q4_k",
+                         argc > 3 ? argv[3] : "bench/quoting/tasks.txt");
+}
