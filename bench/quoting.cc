@@ -89,9 +89,10 @@ void compare(const Model& model, Backend& backend, const Task& task) {
     gains.push_back(guessed.tokens_per_second / plain.tokens_per_second);
   }
   std::ranges::sort(gains);
-  fmt::print("{:12} {:4} tokens after {:4}: {:.2f} x ({:.2f} to {:.2f}), {} guesses checked, {} right\n",
-             task.name, task.answer.size(), task.prompt.size(), gains[kPairs / 2], gains.front(),
-             gains.back(), guessed.drafts.drafted, guessed.drafts.accepted);
+  fmt::print(
+      "{:12} {:4} tokens after {:4}: {:.2f} x ({:.2f} to {:.2f}), {} guesses checked, {} right\n",
+      task.name, task.answer.size(), task.prompt.size(), gains[kPairs / 2], gains.front(),
+      gains.back(), guessed.drafts.drafted, guessed.drafts.accepted);
   std::fflush(stdout);
 }
 
@@ -100,8 +101,8 @@ int run_all(const std::string& shape, const std::string& format_name, const std:
   const auto config = shape_config(shape, 0);
   const std::vector<Task> tasks = read_tasks(path);
   if (!format || !config || tasks.empty()) {
-    fmt::print(stderr, "expected a shape, a weight format and a file of tasks, found {} {} {}\n", shape,
-               format_name, path);
+    fmt::print(stderr, "expected a shape, a weight format and a file of tasks, found {} {} {}\n",
+               shape, format_name, path);
     return 2;
   }
   CpuBackend backend(default_threads(), *cpu::available_tables().front());
