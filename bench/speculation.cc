@@ -1,11 +1,13 @@
 // What guessing brings and costs on this machine: tokens a second with guesses over those without,
 // in one run, by the share of guesses that are right (an oracle that errs at this rate) and by the
 // number of answers at once.
-//   cmake --build build --target speculation && build/bench/speculation [SHAPE] [FORMAT] [PLOT.svg]
+//   cmake --build build --target speculation && build/bench/speculation [SHAPE] [FORMAT] [PLOT.svg
+//   [ANSWERS ...]]
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -152,7 +154,8 @@ void write_plot(const char* path, const std::vector<std::pair<int64_t, std::vect
   std::ofstream(path) << charts_svg({gain, accepted});
 }
 
-int run_all(const std::string& shape, const std::string& format_name, const char* plot) {
+int run_all(const std::string& shape, const std::string& format_name, const char* plot,
+            const std::vector<int64_t>& counts) {
   const auto format = format_by_name(format_name);
   const auto config = shape_config(shape, 0);
   if (!format || !config) {
@@ -168,7 +171,7 @@ int run_all(const std::string& shape, const std::string& format_name, const char
   fmt::print("{} {}, tokens a second over those without guesses, medians of 3 pairs\n", shape,
              format_name);
   std::vector<std::pair<int64_t, std::vector<Point>>> all;
-  for (const int64_t answers : {1, 4, 16}) {
+  for (const int64_t answers : counts) {
     all.emplace_back(answers, std::vector<Point>());
     for (const double right : {0.0, 0.3, 0.5, 0.7, 0.9, 1.0}) {
       all.back().second.push_back(compare(*loaded->model, backend, answers, right));
@@ -182,6 +185,9 @@ int run_all(const std::string& shape, const std::string& format_name, const char
 }  // namespace hearth
 
 int main(int argc, char** argv) {
+  std::vector<int64_t> counts;  // of answers at once
+  for (int i = 4; i < argc; ++i) counts.push_back(std::atoll(argv[i]));
+  if (counts.empty()) counts = {1, 4, 16};
   return hearth::run_all(argc > 1 ? argv[1] : "deepseek-r1-distill-qwen-1.5b",
-                         argc > 2 ? argv[2] : "q4_k", argc > 3 ? argv[3] : nullptr);
+                         argc > 2 ? argv[2] : "q4_k", argc > 3 ? argv[3] : nullptr, counts);
 }

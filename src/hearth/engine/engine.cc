@@ -459,10 +459,8 @@ Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   if (!computed) return computed;
   const double seconds = took.count();
-  const int64_t decoding = plan.batch.rows() - plan.chunk_rows;
-  if (plan.chunk_rows == 0) {
-    draft_policy_.step_took(decoding, seconds);
-  } else {
+  if (plan.chunk_rows > 0) {
+    const int64_t decoding = plan.batch.rows() - plan.chunk_rows;
     // What answers take alone was measured at other moments: it can't be nearly all of the step.
     chunk_policy_.chunks_took(plan.chunk_rows,
                               std::max(seconds - draft_policy_.known_cost(decoding), seconds / 8));
@@ -482,12 +480,17 @@ void Engine::step() {
     if (!live.started && live.sink.on_start) live.sink.on_start(s->cached_tokens);
     live.started = true;
   }
+  const auto start = std::chrono::steady_clock::now();
   const Result<Outputs> computed = compute(plan);
   if (!computed) return fail(plan, computed.status());
   scheduler_.commit(plan);
   const int64_t right_before = draft_stats_.accepted;
   take_outputs(plan, *computed);
-  if (plan.chunk_rows == 0) draft_policy_.step_brought(draft_stats_.accepted - right_before);
+  if (plan.chunk_rows == 0) {  // a row of guesses costs its draw, too
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    draft_policy_.step_took(plan.batch.rows(), took.count());
+    draft_policy_.step_brought(draft_stats_.accepted - right_before);
+  }
   predict(plan);
   for (const auto& [id, reason] : done_) finish(id, reason);
 }
