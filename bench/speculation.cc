@@ -108,7 +108,7 @@ double median(std::vector<double> values) {
 struct Point {
   double right = 0;     // of the oracle's guesses
   double gain = 0;      // tokens a second over those without guesses
-  double foretold = 0;  // the same, as the engine thought when it chose
+  double foretold = 0;  // the same, as far off as the engine's thoughts were when it chose
   double accepted = 0;  // tokens that were guessed, of all
 };
 
@@ -124,7 +124,8 @@ Point compare(const Model& model, Backend& backend, int64_t answers, double righ
     same = same && plain.texts == guessed.texts;
     drafts = guessed.drafts;
     gains.push_back(guessed.tokens_per_second / plain.tokens_per_second);
-    foretold.push_back(drafts.expected_tokens / drafts.expected_seconds / plain.tokens_per_second);
+    foretold.push_back(gains.back() * drafts.expected_tokens / drafts.expected_seconds *
+                       drafts.seconds / drafts.tokens);
     accepted.push_back(static_cast<double>(drafts.accepted) /
                        static_cast<double>(answers * kAnswer));
   }

@@ -196,8 +196,8 @@ class Page(unittest.TestCase):
         # It is saved each second, whether or not more comes.
         self.server.process.send_signal(signal.SIGSTOP)
         time.sleep(2)
-        self.server.process.send_signal(signal.SIGCONT)
-        self.person.reload()
+        with self.server.slowed():
+            self.person.reload()
         self.person.unfold()
         self.browser.wait("document.querySelector('.thought .prose').textContent.length > 10")
         self.assertIn("stopped", self.browser.text(".figures"))

@@ -101,7 +101,7 @@ class Trouble(unittest.TestCase):
         with server.slowed():
             person.send("12+30=?")
             self.browser.wait("document.querySelector('.thought')?.checkVisibility()")
-        server.process.kill()
+            server.process.kill()
         self.assertIn("lost in the middle", self.problem())
         self.assertFalse(self.browser.is_shown("#stop"))
         self.browser.click("#new-chat")

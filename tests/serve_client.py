@@ -75,15 +75,15 @@ class Server:
 
     @contextlib.contextmanager
     def slowed(self):
-        """It runs a tenth of the time: an answer lasts long enough to be met amid it on a fast machine."""
+        """It runs a twenty-fifth of the time: an answer lasts long enough to be met amid it on a fast machine."""
         ended = threading.Event()
 
         def stutter():
             while not ended.is_set():
                 self.process.send_signal(signal.SIGSTOP)
-                ended.wait(0.045)
+                ended.wait(0.048)
                 self.process.send_signal(signal.SIGCONT)
-                ended.wait(0.005)
+                ended.wait(0.002)
 
         thread = threading.Thread(target=stutter)
         thread.start()

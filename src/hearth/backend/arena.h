@@ -18,10 +18,12 @@ namespace hearth {
 
 class Arena {
  public:
+  static constexpr int64_t kLeastChunk = 1 << 20;
   static constexpr int64_t kUnit = 64;  // what requests are rounded up to in host memory
 
   // Where chunks come from, of at least `chunk_bytes`; requests are rounded up to `unit`.
   struct Source {
+    // Null: there is not so much.
     std::function<std::shared_ptr<std::byte>(int64_t bytes)> allocate = host_memory;
     int64_t unit = kUnit;
     int64_t chunk_bytes = 1 << 20;
@@ -38,7 +40,7 @@ class Arena {
       ++chunk_;
       offset_ = 0;
     }
-    if (chunk_ == chunks_.size()) add_chunk(std::max(size, source_.chunk_bytes));
+    if (chunk_ == chunks_.size()) add_chunk(std::max(size, source_.chunk_bytes), size);
     std::byte* data = chunks_[chunk_].memory.get() + offset_;
     offset_ += size;
     return data;
@@ -66,7 +68,7 @@ class Arena {
     if (chunks_.size() > 1) {
       chunks_.clear();
       ++generation_;
-      add_chunk(used_max_);
+      add_chunk(used_max_, used_max_);
     }
     release({0, 0, 0});
   }
@@ -80,7 +82,16 @@ class Arena {
     std::shared_ptr<std::byte> memory;
     int64_t bytes;
   };
-  void add_chunk(int64_t bytes) { chunks_.push_back({source_.allocate(bytes), bytes}); }
+  // Of `least` bytes where more are refused.
+  void add_chunk(int64_t bytes, int64_t least) {
+    std::shared_ptr<std::byte> memory = source_.allocate(bytes);
+    if (!memory) {
+      bytes = std::max(least, std::min(bytes, kLeastChunk));
+      memory = source_.allocate(bytes);
+    }
+    CHECK(memory != nullptr);  // the memory plan was checked before: a true shortage
+    chunks_.push_back({std::move(memory), bytes});
+  }
 
   Source source_;
   std::vector<Chunk> chunks_;

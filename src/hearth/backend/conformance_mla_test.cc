@@ -42,6 +42,7 @@ constexpr MlaShape kMla[] = {
     {5, 6, 10, true, kMixed, Format::bf16}, {2, 4, 7, true, kFew, Format::f32},
     {3, 8, 33, false, kMixed, Format::f32}, {5, 0, 10, false, kMixed, Format::q8_0},
     {18, 0, 7, true, kFew, Format::q8_0},   {3, 4, 32, false, kMixed, Format::f16},
+    {18, 4, 7, true, kFew, Format::f16},
 };
 // Longer histories, with the weight formats of either kind alone.
 constexpr Format kLongFormats[] = {Format::f32, Format::q8_0};

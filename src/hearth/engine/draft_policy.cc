@@ -2,6 +2,9 @@
 #include "hearth/engine/draft_policy.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "hearth/base/check.h"
 
 namespace hearth {
 namespace {
@@ -18,7 +21,8 @@ constexpr double kGainMinInDebt = 1.1;    // and where guesses lost more than th
 constexpr double kCreditShare = 0.01;     // of the time goes to tries,
 constexpr double kCreditOfGain = 0.25;    // and so much of what guesses gain
 constexpr double kCreditMost = 4;         // in steps
-constexpr double kLossAtWorst = 1;        // of one try, beside the credit, if no guess is right
+constexpr double kDebtMost = 1;
+constexpr double kLossAtWorst = 1;  // of one try, beside the credit, if no guess is right
 
 }  // namespace
 
@@ -48,33 +52,44 @@ int64_t DraftPolicy::Cell::age_max() const {
 }
 
 bool DraftPolicy::known(int64_t rows) const {
+  DCHECK(rows >= 0 && rows <= kRowsMax);
   const Cell& cell = cells_[static_cast<size_t>(rows)];
   return cell.step.believed() && steps_ - cell.measured_at <= cell.age_max();
 }
 
 void DraftPolicy::step_took(int64_t rows, double seconds) {
   ++steps_;
+  took_ = seconds;
   if (rows < 1 || rows > kRowsMax) return;
   Cell& cell = cells_[static_cast<size_t>(rows)];
   const bool outdated = cell.step.believed() && steps_ - cell.measured_at > cell.age_max();
+  // One stall is no more than a slow step, here as there.
+  took_ = cell.step.believed() ? std::min(seconds, kOutlier * cell.step.seconds) : seconds;
   cell.step.add(seconds);
   if (outdated) cell.step.seconds = seconds;
   cell.measured_at = steps_;
-  took_ = seconds;
 }
 
 // Tries are paid from a hundredth of the time and from what guesses gained: a machine on which they
-// don't pay loses that and no more.
-void DraftPolicy::step_brought(int64_t right) {
-  if (plain_rows_ == 0) return;
-  const auto rows = static_cast<double>(plain_rows_);
+// don't pay loses that and little more.
+void DraftPolicy::step_brought(int64_t sequences, int64_t guesses, int64_t right) {
+  const Choice choice = std::exchange(choice_, Choice());
+  // Something else ran than what was chosen: a prompt came, or an answer ended.
+  if (choice.sequences != sequences || choice.guesses != guesses) return;
+  const auto rows = static_cast<double>(sequences);
+  const double brought = rows + static_cast<double>(right);
+  const double draws = brought * draw_.seconds_or_nothing();
   double change = kCreditShare;
-  if (guess_rows_ > 0) {
-    change = (rows + static_cast<double>(right)) / rows - took_ / cost(plain_rows_);
+  if (guesses > 0) {
+    change = brought / rows - (took_ + choice.making) / choice.plain_seconds;
     if (change > 0) change *= kCreditOfGain;
   }
-  credit_ = std::min(credit_ + change, kCreditMost);
-  plain_rows_ = guess_rows_ = 0;
+  credit_ = std::clamp(credit_ + change, -kDebtMost, kCreditMost);
+  if (!choice.known) return;
+  forecasts_.expected_tokens += choice.tokens;
+  forecasts_.expected_seconds += choice.seconds;
+  forecasts_.tokens += brought;
+  forecasts_.seconds += took_ + draws + choice.making;
 }
 
 void DraftPolicy::round_took(double seconds) {
@@ -130,8 +145,9 @@ bool DraftPolicy::bounded(int64_t rows) const {
 
 // Whether it is known what a step without guesses takes: nothing can be said to pay before.
 bool DraftPolicy::comparable(int64_t rows) const {
+  if (rows > kRowsMax) return false;
   if (known(rows)) return true;
-  for (int64_t below = std::min(rows, kRowsMax); below > 0; --below) {
+  for (int64_t below = rows - 1; below > 0; --below) {
     if (known(below)) return bounded(rows);
   }
   return false;
@@ -153,10 +169,10 @@ double DraftPolicy::cost_at_most(int64_t rows) const {
 }
 
 // Whether so many guesses, `right` of them as expected, may be tried beside `rows` rows.
-bool DraftPolicy::may_try(int64_t rows, int64_t guesses, double right) const {
+bool DraftPolicy::may_try(int64_t rows, int64_t guesses, double right, double making) const {
   if (bounded(rows + guesses)) return true;
   const double brings = 1 + right / static_cast<double>(rows);
-  const double takes = cost_at_most(rows + guesses) / cost(rows);
+  const double takes = (cost_at_most(rows + guesses) + making) / cost(rows);
   return takes - brings <= credit_ && takes - 1 <= credit_ + kLossAtWorst;
 }
 
@@ -187,30 +203,31 @@ void DraftPolicy::choose(std::span<Candidate> candidates) {
   // A guess is at most as likely as the one before it, so any number of the first ones is a choice.
   auto tokens = static_cast<double>(rows);
   const double gain_min = credit_ < 0 ? kGainMinInDebt : kGainMin;
-  double best = gain_min * tokens / (cost(rows) + following_.seconds_or_nothing());
+  const double following = following_.seconds_or_nothing();
+  const double draw = draw_.seconds_or_nothing();
+  const double plain = cost(rows) + tokens * draw;
+  choice_ = {rows, 0, cost(rows), 0, tokens, plain, false};
+  double best = gain_min * tokens / (plain + following);
   size_t chosen = 0;
   int64_t rounds = 0;
   const double round_seconds = round_.seconds_or_nothing();
-  double chosen_tokens = tokens;
   for (size_t i = 0; i < guesses_.size(); ++i) {
     tokens += guesses_[i].chance;
     const auto count = static_cast<int64_t>(i) + 1;
-    if (!may_try(rows, count, tokens - static_cast<double>(rows))) break;
     rounds = std::max(rounds, guesses_[i].round);
     const double making = static_cast<double>(rounds) * round_seconds;
-    const double rate = tokens / (cost(rows + count) + making);
-    if (rate > best) {
-      best = rate;
+    if (!may_try(rows, count, tokens - static_cast<double>(rows), making - following)) break;
+    const double seconds = cost(rows + count) + making + tokens * draw;
+    if (tokens / seconds > best) {
+      best = tokens / seconds;
       chosen = i + 1;
-      chosen_tokens = tokens;
+      choice_.making = making - following;
+      choice_.tokens = tokens;
+      choice_.seconds = seconds - following;
     }
   }
-  plain_rows_ = rows;
-  guess_rows_ = static_cast<int64_t>(chosen);
-  if (known_cost(rows) > 0) {
-    expected_tokens_ += chosen_tokens;
-    expected_seconds_ += cost(rows + guess_rows_);
-  }
+  choice_.guesses = static_cast<int64_t>(chosen);
+  choice_.known = comparable(rows) && bounded(rows + choice_.guesses);
   for (size_t i = 0; i < chosen; ++i) ++candidates[guesses_[i].candidate].drafts;
 }
 

@@ -16,9 +16,10 @@ namespace hearth {
 struct DraftStats {
   int64_t drafted = 0;   // guesses that the model checked
   int64_t accepted = 0;  // of these, right
-  // What the steps were thought to bring and to take when their guesses were chosen.
-  double expected_tokens = 0;
-  double expected_seconds = 0;
+  // Of steps of sizes that had run before: what they were thought to bring and to take when their
+  // guesses were chosen, and what they brought and took.
+  double expected_tokens = 0, expected_seconds = 0;
+  double tokens = 0, seconds = 0;
 };
 
 // How often guesses for one sequence are right, given that those before them were.
@@ -50,10 +51,12 @@ class DraftPolicy {
   void choose(std::span<Candidate> candidates);
   // A step of so many rows, all generated, took this long.
   void step_took(int64_t rows, double seconds);
-  // So many guesses of that step were right.
-  void step_brought(int64_t right);
-  double expected_tokens() const { return expected_tokens_; }
-  double expected_seconds() const { return expected_seconds_; }
+  // That step had one row of each of so many sequences and so many guesses, some of them right.
+  void step_brought(int64_t sequences, int64_t guesses, int64_t right);
+  // A token of an answer was drawn from its logits.
+  void draw_took(double seconds) { draw_.add(seconds); }
+  // Everything but `drafted` and `accepted`.
+  const DraftStats& forecasts() const { return forecasts_; }
   // A round of guesses took this long: one more for each sequence that wants one. For guesses that
   // cost something; they are chosen before they are made.
   void round_took(double seconds);
@@ -87,19 +90,27 @@ class DraftPolicy {
   bool comparable(int64_t rows) const;
   double cost_at_most(int64_t rows) const;
   int64_t room(int64_t rows) const;
-  bool may_try(int64_t rows, int64_t guesses, double right) const;
+  bool may_try(int64_t rows, int64_t guesses, double right, double making) const;
 
   const bool always_;
   int64_t steps_ = 0;
   std::array<Cell, kRowsMax + 1> cells_;  // by rows
   Measured round_;
   Measured following_;
+  Measured draw_;
   double credit_ = kCreditAtFirst;  // what tries may still lose, in steps without guesses
-  int64_t plain_rows_ = 0;          // of the step that runs
-  int64_t guess_rows_ = 0;
-  double took_ = 0;  // the last one
-  double expected_tokens_ = 0;
-  double expected_seconds_ = 0;
+  double took_ = 0;                 // the last step
+  // What was thought of the step that runs, as it was chosen.
+  struct Choice {
+    int64_t sequences = 0;  // 0: none was chosen
+    int64_t guesses = 0;
+    double plain_seconds = 0;  // without guesses
+    double making = 0;         // of the guesses, beside what following takes anyway
+    double tokens = 0, seconds = 0;
+    bool known = false;  // its size ran before
+  };
+  Choice choice_;
+  DraftStats forecasts_;
   int64_t steps_without_ = 0;  // guesses, of those that cost
   struct Guess {
     double chance;  // that it and all before it are right

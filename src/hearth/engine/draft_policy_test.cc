@@ -187,8 +187,8 @@ TEST(DraftPolicy, CountsWhatNotGuessingCosts) {
 // nothing: the time of plain steps over that of the steps that it chose.
 class ShortAnswers {
  public:
-  ShortAnswers(const Machine& machine, double chance, int64_t answers)
-      : machine_(machine), is_right_(chance), left_(static_cast<size_t>(answers), 128) {
+  ShortAnswers(const Machine& machine, double chance, int64_t answers, int64_t tokens = 128)
+      : machine_(machine), is_right_(chance), left_(static_cast<size_t>(answers), tokens) {
     acceptances_.resize(left_.size());
   }
 
@@ -196,6 +196,7 @@ class ShortAnswers {
     while (std::ranges::any_of(left_, [](int64_t n) { return n > 0; })) step();
     return plain_ / seconds_;
   }
+  double seconds() const { return seconds_; }
 
  private:
   void step() {
@@ -214,7 +215,7 @@ class ShortAnswers {
     int64_t right = 0;
     for (size_t k = 0; k < candidates.size(); ++k) right += check(of[k], candidates[k].drafts);
     plain_ += machine_(rows) * static_cast<double>(rows + right) / static_cast<double>(rows);
-    policy_.step_brought(right);
+    policy_.step_brought(rows, chosen_of(candidates), right);
   }
 
   // Of so many guesses, those that are right; the first is seen whether it was checked or not.
@@ -257,6 +258,27 @@ TEST(DraftPolicy, NeverMakesShortAnswersSlower) {
       }
     }
   }
+}
+
+// A step that a busy machine holds up costs no more than a slow one: guesses go on.
+TEST(DraftPolicy, OneStallIsForgiven) {
+  int64_t steps = 0;
+  const Machine stalls = [&](int64_t rows) {
+    return (++steps == 40 ? 100 : 1) * kMemoryBound(rows);
+  };
+  const Machine calm = [&](int64_t rows) { return (++steps == 40 ? 0 : 1) * kMemoryBound(rows); };
+  const double plain_of_the_stall = 100;
+  ShortAnswers held_up(stalls, 0.9, 1, 1000);
+  ShortAnswers free(calm, 0.9, 1, 1000);
+  held_up.gain();
+  steps = 0;
+  free.gain();
+  EXPECT_LT(held_up.seconds() - plain_of_the_stall, 1.2 * free.seconds());
+}
+
+// More answers than a step with guesses may have.
+TEST(DraftPolicy, ManyAnswersHaveNone) {
+  EXPECT_DOUBLE_EQ(ShortAnswers(kMemoryBound, 0.9, 100, 4).gain(), 1);
 }
 
 TEST(DraftPolicy, GainsInShortAnswers) {

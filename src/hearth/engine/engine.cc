@@ -232,7 +232,10 @@ void Engine::accept(Live& live, std::span<const float> logits, const Guess* gues
     live.finished = FinishReason::length;  // nothing was asked for, or all of it is there
     return;
   }
+  const auto start = std::chrono::steady_clock::now();
   Result<std::optional<int32_t>> next = next_token(live, logits, guess);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  draft_policy_.draw_took(took.count());
   if (!next) {
     if (live.sink.on_error) live.sink.on_error(std::move(next).status());
     live.finished = FinishReason::failed;
@@ -444,13 +447,6 @@ Outputs Engine::forward(const Scheduler::Plan& plan) {
   return model_.forward(adapted_, plan.batch, cache_);
 }
 
-DraftStats Engine::draft_stats() const {
-  DraftStats stats = draft_stats_;
-  stats.expected_tokens = draft_policy_.expected_tokens();
-  stats.expected_seconds = draft_policy_.expected_seconds();
-  return stats;
-}
-
 // What steps take is told to whom it may concern.
 Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
   const auto start = std::chrono::steady_clock::now();
@@ -459,8 +455,10 @@ Result<Outputs> Engine::compute(const Scheduler::Plan& plan) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   if (!computed) return computed;
   const double seconds = took.count();
-  if (plan.chunk_rows > 0) {
-    const int64_t decoding = plan.batch.rows() - plan.chunk_rows;
+  const int64_t decoding = plan.batch.rows() - plan.chunk_rows;
+  if (plan.chunk_rows == 0) {
+    draft_policy_.step_took(decoding, seconds);
+  } else {
     // What answers take alone was measured at other moments: it can't be nearly all of the step.
     chunk_policy_.chunks_took(plan.chunk_rows,
                               std::max(seconds - draft_policy_.known_cost(decoding), seconds / 8));
@@ -480,16 +478,15 @@ void Engine::step() {
     if (!live.started && live.sink.on_start) live.sink.on_start(s->cached_tokens);
     live.started = true;
   }
-  const auto start = std::chrono::steady_clock::now();
   const Result<Outputs> computed = compute(plan);
   if (!computed) return fail(plan, computed.status());
   scheduler_.commit(plan);
   const int64_t right_before = draft_stats_.accepted;
   take_outputs(plan, *computed);
-  if (plan.chunk_rows == 0) {  // a row of guesses costs its draw, too
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    draft_policy_.step_took(plan.batch.rows(), took.count());
-    draft_policy_.step_brought(draft_stats_.accepted - right_before);
+  if (plan.chunk_rows == 0) {
+    const auto sequences = std::ssize(plan.owners);
+    draft_policy_.step_brought(sequences, plan.batch.rows() - sequences,
+                               draft_stats_.accepted - right_before);
   }
   predict(plan);
   for (const auto& [id, reason] : done_) finish(id, reason);

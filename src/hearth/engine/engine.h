@@ -144,7 +144,12 @@ class Engine {
 
   int64_t context() const { return options_.context; }
   SchedulerStats stats() const { return scheduler_.stats(); }
-  DraftStats draft_stats() const;
+  DraftStats draft_stats() const {
+    DraftStats stats = draft_policy_.forecasts();
+    stats.drafted = draft_stats_.drafted;
+    stats.accepted = draft_stats_.accepted;
+    return stats;
+  }
   ExpertCacheStats expert_cache_stats() const { return backend_.expert_cache_stats(); }
 
  private:

@@ -120,8 +120,8 @@ MachineSpeed known_speed() {
   speed.read_gb_s = 10;
   speed.format = Format::q8_0;
   speed.row_seconds = {1, 2, 10, 80};  // for 1, 8, 64, 512 rows
-  speed.grouped = {5, 2, 0, 100, 0};
-  speed.latent = {4, 3, 7, 50, 0};
+  speed.grouped = {5, 2, 0, 100, 0.5};
+  speed.latent = {4, 3, 7, 50, 0.25};
   return speed;
 }
 
@@ -142,11 +142,11 @@ TEST(Forecast, AddsWeightsAndAttention) {
   const TracedVerb one{"linear_add", {}, {}, {bytes, 0, 2 * 0.25e9}};
   const TracedVerb eight{"linear_add", {}, {}, {bytes, 0, 8 * 2 * 0.25e9}};
   const TracedVerb history{"attend_gqa", {1, 10}, {}, {0, 1'000'000'000, 1e9}, 0, 1};
-  const TracedVerb prompt{"attend_gqa", {}, {}, {0, 1'000'000, 50e9}};
+  const TracedVerb prompt{"attend_gqa", {512, 1000}, {}, {0, 1'000'000, 50e9}};
   EXPECT_NEAR(forecast_step({&one, 1}, speed).seconds, 0.25, 1e-6);
   EXPECT_NEAR(forecast_step({&eight, 1}, speed).seconds, 0.5, 1e-6);
   EXPECT_NEAR(forecast_step({&history, 1}, speed).seconds, 0.2 + 10 * 2e-9, 1e-12);
-  EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds, 0.5, 1e-9);
+  EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds, 0.5 + 512'000 * 0.5e-9, 1e-12);
   EXPECT_EQ(forecast_step({&prompt, 1}, speed).limited_by, Limit::compute);
   const TracedVerb both[] = {one, history};
   EXPECT_NEAR(forecast_step(both, speed).seconds, 0.45, 1e-6);
@@ -155,9 +155,11 @@ TEST(Forecast, AddsWeightsAndAttention) {
 TEST(Forecast, AddsMapsOfLatents) {
   const MachineSpeed speed = known_speed();
   const int64_t bytes = 250'000'000 / 32 * 34;
-  const TracedVerb prompt{"attend_mla", {}, {}, {bytes, 1'000'000, 50e9}};
-  EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds, 1, 1e-9);
-  const TracedVerb generated{"attend_mla", {8, 10}, {}, {bytes, 1'000'000'000, 1e9}, 0, 8};
+  TracedVerb prompt{"attend_mla", {512, 1000}, {}, {bytes, 1'000'000, 50e9}};
+  prompt.map_elements = 250'000'000;
+  EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds, 1 + 512'000 * 0.25e-9, 1e-12);
+  TracedVerb generated{"attend_mla", {8, 10}, {}, {bytes, 1'000'000'000, 1e9}, 0, 8};
+  generated.map_elements = 250'000'000;
   EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, 0.25 + 0.25 * (7 + 8 * 3), 1e-6);
   EXPECT_TRUE(attend_latents({&prompt, 1}));
 }

@@ -61,14 +61,18 @@ int64_t weights_of(std::span<const Linear> linears) {
 }
 
 // What norms and roundings take, for 1e9 elements of activations.
-double element_seconds(Backend& backend, std::span<const Linear> little) {
+double element_seconds(Backend& backend, std::span<const Linear> little,
+                       const MachineSpeed& speed) {
   Norm norm;
   norm.weight = probe::random_weight(Format::f32, 1, kIn);
   norm.weight.tensor.shape = {kIn};
   const auto seconds = [&](int64_t rows) {
     return best_of(20, [&] { return multiply_seconds(backend, little, rows, norm); });
   };
-  const double more = seconds(2 * kNormedRows) - seconds(kNormedRows);
+  const double products =
+      static_cast<double>(weights_of(little)) / 1e9 *
+      (speed.seconds_per_gweight(2 * kNormedRows) - speed.seconds_per_gweight(kNormedRows));
+  const double more = seconds(2 * kNormedRows) - seconds(kNormedRows) - products;
   return std::max(0.0, more) / (static_cast<double>(kNormedRows * kIn) / 1e9);
 }
 
@@ -79,8 +83,8 @@ Status run_kernels(Backend& backend) {
     TRY_ASSIGN(const std::vector<Linear> little, random_linears(backend, format, 1));
     for (const int64_t rows : kMeasuredRows) multiply_seconds(backend, little, rows);
   }
-  for (const auto& speed :
-       {probe::measure_grouped(backend), probe::measure_latent(backend, Format::q8_0, 0, [] {})}) {
+  for (const auto& speed : {probe::measure_grouped(backend, [] {}),
+                            probe::measure_latent(backend, Format::q8_0, 0, [] {})}) {
     if (!speed) return speed.status();
   }
   return Status::ok();
@@ -157,11 +161,11 @@ Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes, b
   const double call = best_of(100, [&] { return multiply_seconds(*backend_, little, 1); });
   const double its_weights = static_cast<double>(weights_of(little)) / 1e9 * speed.row_seconds[0];
   speed.verb_seconds = std::max(0.0, call - its_weights);
-  speed.element_seconds = element_seconds(*backend_, little);
-  TRY_ASSIGN(speed.grouped, probe::measure_grouped(*backend_));
+  speed.element_seconds = element_seconds(*backend_, little, speed);
   const auto forget = [&] {
     if (from_memory) flood_->run();
   };
+  TRY_ASSIGN(speed.grouped, probe::measure_grouped(*backend_, forget));
   if (latents) {
     TRY_ASSIGN(speed.latent, probe::measure_latent(*backend_, format, speed.verb_seconds, forget));
   }

@@ -62,9 +62,17 @@ Result<double> measure_expert(Backend& backend, const MachineSpeed& speed) {
     backend.moe_ffn({x, &none, experts, kChosen, ids, shares});
     return seconds_now() - begin;
   });
-  const double weights = kChosen * 3.0 * kDim * kInter / 1e9;
-  const double beside = call - speed.verb_seconds - weights * speed.row_seconds[0];
-  return std::max(0.0, beside / kChosen);
+  // The same matrices, as hot as here, each alone.
+  const double alone = best_of(100, [&] {
+    backend.begin_step();
+    const Tensor x = activations(backend, 1, kDim);
+    const LinearOut to{&one.gate_proj, backend.scratch({1, kInter})};
+    const double begin = seconds_now();
+    backend.norm_linear(x, none, {&to, 1});
+    return seconds_now() - begin;
+  });
+  const double matrices = 3 * std::max(0.0, alone - speed.verb_seconds);
+  return std::max(0.0, (call - speed.verb_seconds) / kChosen - matrices);
 }
 
 }  // namespace hearth::probe

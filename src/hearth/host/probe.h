@@ -36,7 +36,7 @@ double best_of(int repeats, const Measure& measure) {
 using Forget = FunctionRef<void()>;
 
 // Attention as the R1 family's dense models have it, and as DeepSeek-V3's.
-Result<AttentionSpeed> measure_grouped(Backend& backend);
+Result<AttentionSpeed> measure_grouped(Backend& backend, const Forget& forget);
 Result<AttentionSpeed> measure_latent(Backend& backend, Format format, double verb_seconds,
                                       const Forget& forget);
 // Seconds of a routed expert that is chosen, beside its weights'.

@@ -21,7 +21,7 @@ double matrix_seconds(double bytes, double flops, const MachineSpeed& speed) {
 
 // Tokens of a prompt share what they read of the cache; a generated token reads all of its own.
 double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
-  const bool is_latent = verb.work.weight_bytes > 0;
+  const bool is_latent = verb.map_elements > 0;
   const AttentionSpeed& of = is_latent ? speed.latent : speed.grouped;
   const double read = static_cast<double>(verb.work.kv_bytes) / (of.cache_gb_s * 1e9);
   const auto queries = static_cast<double>(verb.in.elements()) / 1e9;
@@ -31,8 +31,7 @@ double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
   }
   const auto rows = static_cast<double>(verb.generated_rows);
   if (!is_latent) return read + queries * of.token_seconds;
-  const double weights =
-      static_cast<double>(verb.work.weight_bytes) / bytes_a_weight(speed.format) / 1e9;
+  const double weights = static_cast<double>(verb.map_elements) / 1e9;
   return read + weights * (of.first_seconds + rows * of.token_seconds);
 }
 

@@ -175,6 +175,8 @@ void TraceBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache
   work.weight_bytes += args.kv_a_norm->weight.bytes();
   for (const SequenceRows& rows : batch.sequences) work.flops += mla_flops(args, rows);
   record("attend_mla", args.q.shape, args.out.shape, work);
+  verbs_.back().map_elements =
+      args.heads * (args.qk_nope_head_dim + args.v_head_dim) * args.kv_lora_rank;
   verbs_.back().generated_rows = generated_rows(batch);
 }
 

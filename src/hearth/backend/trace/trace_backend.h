@@ -29,6 +29,7 @@ struct TracedVerb {
   Work work;
   double elements = 0;         // of activations that are normed or rounded
   int64_t generated_rows = 0;  // of attention, where all rows are generated tokens
+  int64_t map_elements = 0;    // of MLA's kv_b
   int64_t experts = 0;         // routed experts that the rows choose, as expected
   int64_t expert_bytes = 0;    // of work.weight_bytes, theirs
 };
