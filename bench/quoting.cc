@@ -14,13 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/dispatch.h"
 #include "hearth/engine/engine.h"
 #include "hearth/engine/ngram_drafter.h"
-#include "hearth/host/fit.h"
-#include "hearth/models/shapes.h"
-#include "hearth/models/tiny/random_model.h"
+#include "random_subject.h"
 
 namespace hearth {
 namespace {
@@ -100,23 +96,16 @@ void compare(const Model& model, Backend& backend, const Task& task) {
 }
 
 int run_all(const std::string& shape, const std::string& format_name, const std::string& path) {
-  const auto format = format_by_name(format_name);
-  const auto config = shape_config(shape, 0);
   const std::vector<Task> tasks = read_tasks(path);
-  if (!format || !config || tasks.empty()) {
-    fmt::print(stderr, "expected a shape, a weight format and a file of tasks, found {} {} {}\n",
-               shape, format_name, path);
+  if (tasks.empty()) {
+    fmt::print(stderr, "{}: expected tasks, found none\n", path);
     return 2;
   }
-  CpuBackend backend(default_threads(), *cpu::available_tables().front());
-  RandomModelOptions options;
-  options.format = *format;
-  options.threads = default_threads();
-  const auto loaded = make_random_model(*config, backend, options);
-  CHECK(loaded.has_value());
+  const auto subject = random_subject(shape, format_name);
+  if (!subject) return 2;
   fmt::print("{} {}, tokens a second over those without guesses, medians of {} pairs\n", shape,
              format_name, kPairs);
-  for (const Task& task : tasks) compare(*loaded->model, backend, task);
+  for (const Task& task : tasks) compare(*subject->loaded.model, *subject->backend, task);
   return 0;
 }
 

@@ -14,13 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "hearth/backend/cpu/cpu_backend.h"
-#include "hearth/backend/cpu/dispatch.h"
 #include "hearth/bench/line_chart.h"
 #include "hearth/engine/engine.h"
-#include "hearth/host/fit.h"
-#include "hearth/models/shapes.h"
-#include "hearth/models/tiny/random_model.h"
+#include "random_subject.h"
 
 namespace hearth {
 namespace {
@@ -157,25 +153,16 @@ void write_plot(const char* path, const std::vector<std::pair<int64_t, std::vect
 
 int run_all(const std::string& shape, const std::string& format_name, const char* plot,
             const std::vector<int64_t>& counts) {
-  const auto format = format_by_name(format_name);
-  const auto config = shape_config(shape, 0);
-  if (!format || !config) {
-    fmt::print(stderr, "expected a shape and a weight format, found {} {}\n", shape, format_name);
-    return 2;
-  }
-  CpuBackend backend(default_threads(), *cpu::available_tables().front());
-  RandomModelOptions options;
-  options.format = *format;
-  options.threads = default_threads();
-  const auto loaded = make_random_model(*config, backend, options);
-  CHECK(loaded.has_value());
+  const auto subject = random_subject(shape, format_name);
+  if (!subject) return 2;
   fmt::print("{} {}, tokens a second over those without guesses, medians of 3 pairs\n", shape,
              format_name);
   std::vector<std::pair<int64_t, std::vector<Point>>> all;
   for (const int64_t answers : counts) {
     all.emplace_back(answers, std::vector<Point>());
     for (const double right : {0.0, 0.3, 0.5, 0.7, 0.9, 1.0}) {
-      all.back().second.push_back(compare(*loaded->model, backend, answers, right));
+      all.back().second.push_back(
+          compare(*subject->loaded.model, *subject->backend, answers, right));
     }
   }
   if (plot) write_plot(plot, all);
