@@ -1,6 +1,7 @@
-// What guesses by repetition (`ngram`) bring where an answer quotes its prompt: real texts of such
-// tasks (bench/quoting/), forced token by token through a network of random weights, so that the
-// guesses are as good as they are on these texts and the steps cost what they cost.
+// What guesses by repetition (`ngram`) bring where an answer quotes its prompt: texts of such
+// tasks, written for this (bench/quoting/), forced token by token through a network of random
+// weights, so that the guesses are as good as they are on these texts and the steps cost what they
+// cost.
 //   cmake --build build --target quoting && build/bench/quoting [SHAPE] [FORMAT] [TASKS]
 #include <fmt/format.h>
 
