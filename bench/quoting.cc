@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -15,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "hearth/engine/engine.h"
+#include "engine_race.h"
 #include "hearth/engine/ngram_drafter.h"
 #include "random_subject.h"
 
@@ -23,7 +22,7 @@ namespace hearth {
 namespace {
 
 constexpr int64_t kContext = 1024;
-constexpr int kPairs = 5;
+constexpr int kRaces = 5;
 
 struct Task {
   std::string name;
@@ -45,54 +44,39 @@ std::vector<Task> read_tasks(const std::string& path) {
   return tasks;
 }
 
-struct Run {
-  double tokens_per_second = 0;  // behind the first
-  DraftStats drafts;
-};
-
-Run run(const Model& model, Backend& backend, const Task& task, bool guess) {
+std::unique_ptr<Racer> answering(const RandomSubject& subject, const Task& task, bool guess) {
   EngineOptions options;
-  options.context = kContext;
-  options.kv_blocks = Scheduler::blocks_for(kContext);
   if (guess) options.make_drafter = [] { return std::make_unique<NgramDrafter>(); };
-  Engine engine(model, backend, options, {});
-  TokenRequest request;
-  request.prompt = task.prompt;
-  request.max_tokens = std::ssize(task.answer);
-  request.sampling.temperature = 0;
-  request.forced = [&](std::span<const int32_t> answer) -> std::optional<int32_t> {
+  std::vector<TokenRequest> requests(1);
+  requests[0].prompt = task.prompt;
+  requests[0].max_tokens = std::ssize(task.answer);
+  requests[0].sampling.temperature = 0;
+  requests[0].forced = [&](std::span<const int32_t> answer) -> std::optional<int32_t> {
     if (answer.size() >= task.answer.size()) return std::nullopt;
     return task.answer[answer.size()];
   };
-  std::vector<int32_t> said;
-  TokenSink sink;
-  sink.on_token = [&](int32_t id) {
-    said.push_back(id);
-    return true;
-  };
-  CHECK(engine.submit(std::move(request), std::move(sink)).has_value());
-  while (said.empty()) engine.step();
-  const size_t before = said.size();
-  const auto start = std::chrono::steady_clock::now();
-  while (!engine.idle()) engine.step();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  CHECK(said == task.answer);
-  return {static_cast<double>(said.size() - before) / took.count(), engine.draft_stats()};
+  return std::make_unique<Racer>(*subject.loaded.model, *subject.backend, options, kContext,
+                                 std::move(requests));
 }
 
-void compare(const Model& model, Backend& backend, const Task& task) {
+void compare(const RandomSubject& subject, const Task& task) {
+  std::vector<int32_t> expected = task.prompt;
+  expected.insert(expected.end(), task.answer.begin(), task.answer.end());
   std::vector<double> gains;
-  Run guessed;
-  for (int i = 0; i < kPairs; ++i) {
-    const Run plain = run(model, backend, task, false);
-    guessed = run(model, backend, task, true);
-    gains.push_back(guessed.tokens_per_second / plain.tokens_per_second);
+  DraftStats drafts;
+  for (int i = 0; i < kRaces; ++i) {
+    const auto plain = answering(subject, task, false);
+    const auto guessed = answering(subject, task, true);
+    race(*plain, *guessed);
+    CHECK(plain->texts()[0] == expected && guessed->texts()[0] == expected);
+    drafts = guessed->drafts();
+    gains.push_back(guessed->tokens_per_second() / plain->tokens_per_second());
   }
   std::ranges::sort(gains);
   fmt::print(
       "{:12} {:4} tokens after {:4}: {:.2f} x ({:.2f} to {:.2f}), {} guesses checked, {} right\n",
-      task.name, task.answer.size(), task.prompt.size(), gains[kPairs / 2], gains.front(),
-      gains.back(), guessed.drafts.drafted, guessed.drafts.accepted);
+      task.name, task.answer.size(), task.prompt.size(), gains[kRaces / 2], gains.front(),
+      gains.back(), drafts.drafted, drafts.accepted);
   std::fflush(stdout);
 }
 
@@ -104,9 +88,9 @@ int run_all(const std::string& shape, const std::string& format_name, const std:
   }
   const auto subject = random_subject(shape, format_name);
   if (!subject) return 2;
-  fmt::print("{} {}, tokens a second over those without guesses, medians of {} pairs\n", shape,
-             format_name, kPairs);
-  for (const Task& task : tasks) compare(*subject->loaded.model, *subject->backend, task);
+  fmt::print("{} {}, tokens a second over those without guesses, medians of {} races\n", shape,
+             format_name, kRaces);
+  for (const Task& task : tasks) compare(*subject, task);
   return 0;
 }
 

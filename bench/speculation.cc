@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
@@ -14,18 +13,18 @@
 #include <string>
 #include <vector>
 
+#include "engine_race.h"
 #include "hearth/bench/line_chart.h"
-#include "hearth/engine/engine.h"
 #include "random_subject.h"
 
 namespace hearth {
 namespace {
 
-using Texts = std::vector<std::vector<int32_t>>;  // prompt, then answer
+constexpr int kRaces = 3;
 
 class Oracle : public Drafter {
  public:
-  Oracle(const Texts& texts, double right) : texts_(texts), right_(right) {}
+  Oracle(const Racer::Texts& texts, double right) : texts_(texts), right_(right) {}
 
   void draft(std::span<const int32_t> tokens, int64_t count,
              std::vector<int32_t>& drafts) override {
@@ -42,58 +41,29 @@ class Oracle : public Drafter {
   }
 
  private:
-  const Texts& texts_;
+  const Racer::Texts& texts_;
   double right_;
   std::mt19937 random_{5};
 };
 
-struct Run {
-  double tokens_per_second = 0;
-  DraftStats drafts;
-  Texts texts;
-};
+constexpr int64_t kPrompt = 32, kAnswer = 128;
 
-constexpr int64_t kAnswer = 128;
-
-// `answers` greedy answers to different prompts, told apart from their prefill.
-Run run(const Model& model, Backend& backend, int64_t answers,
-        std::function<std::unique_ptr<Drafter>()> make_drafter) {
+// Greedy answers to different prompts.
+std::unique_ptr<Racer> answering(const RandomSubject& subject, int64_t answers,
+                                 std::function<std::unique_ptr<Drafter>()> make_drafter) {
   EngineOptions options;
-  options.context = 512;
-  options.kv_blocks = answers * Scheduler::blocks_for(512);
   options.make_drafter = std::move(make_drafter);
-  Engine engine(model, backend, options, {});
-  Run out;
-  out.texts.resize(static_cast<size_t>(answers));
-  size_t begun = 0;
-  for (size_t i = 0; i < out.texts.size(); ++i) {
-    TokenRequest request;
+  std::vector<TokenRequest> requests(static_cast<size_t>(answers));
+  for (size_t i = 0; i < requests.size(); ++i) {
     std::mt19937 random(static_cast<uint32_t>(i));
-    for (int k = 0; k < 32; ++k) request.prompt.push_back(static_cast<int32_t>(random() % 10000));
-    request.max_tokens = kAnswer;
-    request.sampling.temperature = 0;
-    out.texts[i] = request.prompt;
-    TokenSink sink;
-    sink.on_token = [&out, &begun, i](int32_t id) {
-      begun += out.texts[i].size() == 32 ? 1 : 0;
-      out.texts[i].push_back(id);
-      return true;
-    };
-    CHECK(engine.submit(std::move(request), std::move(sink)).has_value());
+    for (int64_t k = 0; k < kPrompt; ++k) {
+      requests[i].prompt.push_back(static_cast<int32_t>(random() % 10000));
+    }
+    requests[i].max_tokens = kAnswer;
+    requests[i].sampling.temperature = 0;
   }
-  while (begun < out.texts.size()) engine.step();
-  const auto count = [&] {
-    size_t n = 0;
-    for (const auto& text : out.texts) n += text.size();
-    return n;
-  };
-  const size_t before = count();
-  const auto start = std::chrono::steady_clock::now();
-  while (!engine.idle()) engine.step();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  out.tokens_per_second = static_cast<double>(count() - before) / took.count();
-  out.drafts = engine.draft_stats();
-  return out;
+  return std::make_unique<Racer>(*subject.loaded.model, *subject.backend, options, 512,
+                                 std::move(requests));
 }
 
 double median(std::vector<double> values) {
@@ -108,18 +78,20 @@ struct Point {
   double accepted = 0;  // tokens that were guessed, of all
 };
 
-Point compare(const Model& model, Backend& backend, int64_t answers, double right) {
-  constexpr int kPairs = 3;
+Point compare(const RandomSubject& subject, int64_t answers, double right) {
+  const auto alone = answering(subject, answers, {});
+  while (!alone->done()) alone->run(1);
+  const auto oracle = [&] { return std::make_unique<Oracle>(alone->texts(), right); };
   std::vector<double> gains, foretold, accepted;
   DraftStats drafts;
   bool same = true;
-  for (int i = 0; i < kPairs; ++i) {
-    const Run plain = run(model, backend, answers, {});
-    const Run guessed =
-        run(model, backend, answers, [&] { return std::make_unique<Oracle>(plain.texts, right); });
-    same = same && plain.texts == guessed.texts;
-    drafts = guessed.drafts;
-    gains.push_back(guessed.tokens_per_second / plain.tokens_per_second);
+  for (int i = 0; i < kRaces; ++i) {
+    const auto plain = answering(subject, answers, {});
+    const auto guessed = answering(subject, answers, oracle);
+    race(*plain, *guessed);
+    same = same && plain->texts() == guessed->texts() && plain->texts() == alone->texts();
+    drafts = guessed->drafts();
+    gains.push_back(guessed->tokens_per_second() / plain->tokens_per_second());
     foretold.push_back(gains.back() * drafts.expected_tokens / drafts.expected_seconds *
                        drafts.seconds / drafts.tokens);
     accepted.push_back(static_cast<double>(drafts.accepted) /
@@ -155,14 +127,13 @@ int run_all(const std::string& shape, const std::string& format_name, const char
             const std::vector<int64_t>& counts) {
   const auto subject = random_subject(shape, format_name);
   if (!subject) return 2;
-  fmt::print("{} {}, tokens a second over those without guesses, medians of 3 pairs\n", shape,
-             format_name);
+  fmt::print("{} {}, tokens a second over those without guesses, medians of {} races\n", shape,
+             format_name, kRaces);
   std::vector<std::pair<int64_t, std::vector<Point>>> all;
   for (const int64_t answers : counts) {
     all.emplace_back(answers, std::vector<Point>());
     for (const double right : {0.0, 0.3, 0.5, 0.7, 0.9, 1.0}) {
-      all.back().second.push_back(
-          compare(*subject->loaded.model, *subject->backend, answers, right));
+      all.back().second.push_back(compare(*subject, answers, right));
     }
   }
   if (plot) write_plot(plot, all);

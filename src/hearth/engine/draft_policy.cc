@@ -191,7 +191,7 @@ void DraftPolicy::choose(std::span<Candidate> candidates) {
   for (size_t i = 0; i < candidates.size(); ++i) {
     double chance = 1;
     for (int64_t d = 0; d < candidates[i].drafts; ++d) {
-      chance *= candidates[i].chance;
+      chance *= candidates[i].acceptance.chance(d);
       guesses_.push_back({chance, d + 1, i});
     }
     candidates[i].drafts = 0;

@@ -22,20 +22,47 @@ struct DraftStats {
   double tokens = 0, seconds = 0;
 };
 
-// How often guesses for one sequence are right, given that those before them were.
+// How often guesses for one sequence are right, given that those before them were. Where a drafter
+// says how many tokens speak for a guess, it is told apart by these: eight that stood there before
+// are a quotation, two may be chance.
 class Acceptance {
  public:
-  double chance() const { return chance_; }
+  Acceptance() = default;
+  // All guesses alike.
+  explicit Acceptance(double chance) { cells_.fill({chance, 0}); }
+
+  // The next guesses: `matched` tokens speak for the first (Drafter::matched), one more for each
+  // that follows.
+  void behind(int64_t matched) { matched_ = matched; }
+  // Of the `guess`-th of them, from 0.
+  double chance(int64_t guess = 0) const { return cells_[cell(guess)].chance; }
   // The mean of all that was seen at first, so that bad guesses cost a few steps and no more.
-  void observe(bool right) {
-    const double pace = std::max(kPaceMin, 1 / static_cast<double>(1 + ++seen_));
-    chance_ += pace * ((right ? 1.0 : 0.0) - chance_);
+  void observe(bool right, int64_t guess = 0) {
+    Cell& c = cells_[cell(guess)];
+    const double pace = std::max(kPaceMin, 1 / static_cast<double>(1 + ++c.seen));
+    c.chance += pace * ((right ? 1.0 : 0.0) - c.chance);
   }
 
  private:
   static constexpr double kPaceMin = 0.1;
-  double chance_ = 0.6;  // before anything is known: enough to try
-  int64_t seen_ = 0;
+  static constexpr int64_t kMatchedMax = 8;  // more say nothing more
+  struct Cell {
+    double chance = 0.6;  // before anything is known: enough to try
+    int64_t seen = 0;
+  };
+  static std::array<Cell, kMatchedMax + 1> unknown() {
+    std::array<Cell, kMatchedMax + 1> cells;
+    for (size_t matched = 1; matched < cells.size(); ++matched) {
+      cells[matched].chance = std::min(0.9, 0.35 + 0.1 * static_cast<double>(matched));
+    }
+    return cells;
+  }
+  size_t cell(int64_t guess) const {
+    return matched_ == 0 ? 0 : static_cast<size_t>(std::min(matched_ + guess, kMatchedMax));
+  }
+
+  std::array<Cell, kMatchedMax + 1> cells_ = unknown();  // by tokens; 0: guesses without a word
+  int64_t matched_ = 0;
 };
 
 class DraftPolicy {
@@ -44,8 +71,8 @@ class DraftPolicy {
   explicit DraftPolicy(bool always = false) : always_(always) {}
 
   struct Candidate {
-    double chance = 0;   // of each guess, given that those before it were right
-    int64_t drafts = 0;  // at hand; after choose(): to be checked
+    Acceptance acceptance;  // of its guesses
+    int64_t drafts = 0;     // at hand; after choose(): to be checked
   };
   // `candidates`: all sequences of the step, each of which has one row anyway.
   void choose(std::span<Candidate> candidates);

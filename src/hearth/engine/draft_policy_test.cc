@@ -40,7 +40,7 @@ double drafts_of(const Machine& machine, double chance, int64_t sequences, int64
   constexpr int kSteps = 400;
   for (int step = 0; step < 2 * kSteps; ++step) {
     std::vector<DraftPolicy::Candidate> candidates(static_cast<size_t>(sequences),
-                                                   {chance, at_hand});
+                                                   {Acceptance(chance), at_hand});
     policy.choose(candidates);
     const int64_t n = chosen_of(candidates);
     policy.step_took(sequences + n, machine(sequences + n));
@@ -79,14 +79,15 @@ TEST(DraftPolicy, LeavesItWhereNothingIsGained) {
 
 TEST(DraftPolicy, NeverMoreThanAreAtHandOrThanAStepMayCarry) {
   DraftPolicy policy;
-  std::vector<DraftPolicy::Candidate> candidates = {{0.99, 3}, {0.99, 0}, {0.5, 2}};
+  std::vector<DraftPolicy::Candidate> candidates = {
+      {Acceptance(0.99), 3}, {Acceptance(0.99), 0}, {Acceptance(0.5), 2}};
   policy.choose(candidates);
   EXPECT_LE(candidates[0].drafts, 3);
   EXPECT_EQ(candidates[1].drafts, 0);
-  std::vector<DraftPolicy::Candidate> many(64, {0.99, 8});
+  std::vector<DraftPolicy::Candidate> many(64, {Acceptance(0.99), 8});
   policy.choose(many);
   EXPECT_EQ(chosen_of(many), 0);
-  std::vector<DraftPolicy::Candidate> too_many(100, {0.99, 8});
+  std::vector<DraftPolicy::Candidate> too_many(100, {Acceptance(0.99), 8});
   policy.choose(too_many);
   EXPECT_EQ(chosen_of(too_many), 0);
 }
@@ -99,7 +100,7 @@ TEST(DraftPolicy, ChoosesTheBestNumber) {
   for (const double chance : {0.3, 0.6, 0.8, 0.9, 0.97}) {
     DraftPolicy policy;
     learn_steps(policy, 9, machine);
-    DraftPolicy::Candidate one{chance, 8};
+    DraftPolicy::Candidate one{Acceptance(chance), 8};
     policy.choose({&one, 1});
     EXPECT_GE(rate_of(machine, chance, 0, one.drafts), best_rate(machine, chance, 0) / 1.02)
         << chance;
@@ -113,7 +114,7 @@ TEST(DraftPolicy, CountsWhatGuessesCost) {
     DraftPolicy policy;
     learn_steps(policy, 9, kMemoryBound);
     learn_round(policy, round);
-    DraftPolicy::Candidate one{0.8, 8};
+    DraftPolicy::Candidate one{Acceptance(0.8), 8};
     policy.choose({&one, 1});
     EXPECT_GE(rate_of(kMemoryBound, 0.8, round, one.drafts),
               best_rate(kMemoryBound, 0.8, round) / 1.02);
@@ -130,7 +131,7 @@ TEST(DraftPolicy, TriesStepsWithoutGuesses) {
   DraftPolicy policy;
   int64_t drafted = 0;
   for (int step = 0; step < 100; ++step) {
-    DraftPolicy::Candidate one{0.05, 1};
+    DraftPolicy::Candidate one{Acceptance(0.05), 1};
     policy.choose({&one, 1});
     policy.step_took(1 + one.drafts, 0.004 * kMemoryBound(1 + one.drafts));
     policy.round_took(0.001);
@@ -158,7 +159,7 @@ TEST(DraftPolicy, AColdStartIsNotBelieved) {
   int64_t drafted = 0;
   bool first_round = true;
   for (int step = 0; step < 100; ++step) {
-    DraftPolicy::Candidate one{0.9, 1};
+    DraftPolicy::Candidate one{Acceptance(0.9), 1};
     policy.choose({&one, 1});
     const int64_t rows = 1 + one.drafts;
     policy.step_took(rows, (seen[static_cast<size_t>(rows)]++ == 0 ? 4 : 1) * kMemoryBound(rows));
@@ -174,7 +175,7 @@ TEST(DraftPolicy, CountsWhatNotGuessingCosts) {
   DraftPolicy policy;
   learn_steps(policy, 9, kMemoryBound);
   learn_round(policy, 0.9);
-  DraftPolicy::Candidate one{0.8, 1};
+  DraftPolicy::Candidate one{Acceptance(0.8), 1};
   policy.choose({&one, 1});
   EXPECT_EQ(one.drafts, 0);
   for (int i = 0; i < 2; ++i) policy.following_took(0.8);
@@ -204,7 +205,7 @@ class ShortAnswers {
     std::vector<size_t> of;
     for (size_t i = 0; i < left_.size(); ++i) {
       if (left_[i] <= 0) continue;
-      candidates.push_back({acceptances_[i].chance(), std::min<int64_t>(8, left_[i] - 1)});
+      candidates.push_back({acceptances_[i], std::min<int64_t>(8, left_[i] - 1)});
       of.push_back(i);
     }
     policy_.choose(candidates);
@@ -293,10 +294,11 @@ TEST(DraftPolicy, OneRoundIsForAllSequences) {
   DraftPolicy policy;
   learn_steps(policy, 32, [](int64_t) { return 1.0; });
   learn_round(policy, 0.7);
-  std::vector<DraftPolicy::Candidate> few = {{0.3, 1}, {0.0, 0}, {0.0, 0}, {0.0, 0}};
+  std::vector<DraftPolicy::Candidate> few(4, {Acceptance(0.0), 0});
+  few[0] = {Acceptance(0.3), 1};
   policy.choose(few);
   EXPECT_EQ(chosen_of(few), 0);
-  std::vector<DraftPolicy::Candidate> many(16, {0.9, 1});
+  std::vector<DraftPolicy::Candidate> many(16, {Acceptance(0.9), 1});
   policy.choose(many);
   EXPECT_EQ(chosen_of(many), 16);
 }
@@ -314,7 +316,7 @@ TEST(DraftPolicy, ForgetsWhatItKnewOfTheMachine) {
   DraftPolicy policy;
   int64_t late = 0;
   for (int step = 0; step < 2000; ++step) {
-    DraftPolicy::Candidate one{0.9, 4};
+    DraftPolicy::Candidate one{Acceptance(0.9), 4};
     policy.choose({&one, 1});
     policy.step_took(1 + one.drafts,
                      step < 1000 ? kMemoryBound(1 + one.drafts) : kComputeBound(1 + one.drafts));
@@ -331,7 +333,7 @@ TEST(Acceptance, GuessesThatAreAlwaysWrongAreSoonLeftAlone) {
   double seconds = 0;
   constexpr int kTokens = 128;
   for (int step = 0; step < kTokens; ++step) {
-    DraftPolicy::Candidate one{acceptance.chance(), 8};
+    DraftPolicy::Candidate one{acceptance, 8};
     policy.choose({&one, 1});
     const double took = machine(1 + one.drafts);
     policy.step_took(1 + one.drafts, took);
@@ -347,6 +349,29 @@ TEST(Acceptance, FollowsWhatItSees) {
   EXPECT_GT(a.chance(), 0.99);
   for (int i = 0; i < 100; ++i) a.observe(false);
   EXPECT_LT(a.chance(), 0.01);
+}
+
+// Guesses that two tokens speak for are known apart from those of a long repetition, and from those
+// that nothing is said about; each right guess is one token more that speaks for the next.
+TEST(Acceptance, TellsQuotationFromChance) {
+  Acceptance a;
+  for (int i = 0; i < 20; ++i) {
+    a.behind(2);
+    a.observe(false);
+    a.behind(6);
+    for (int guess = 0; guess < 8; ++guess) a.observe(true, guess);
+  }
+  EXPECT_GT(a.chance(0), 0.9);
+  EXPECT_GT(a.chance(7), 0.9);
+  a.behind(100);
+  EXPECT_GT(a.chance(0), 0.9) << "like the longest";
+  a.behind(2);
+  EXPECT_LT(a.chance(0), 0.1);
+  EXPECT_DOUBLE_EQ(a.chance(1), 0.65) << "three tokens: not seen yet";
+  EXPECT_GT(a.chance(4), 0.9);
+  a.behind(0);
+  EXPECT_EQ(a.chance(0), 0.6) << "not seen yet";
+  EXPECT_EQ(a.chance(3), 0.6);
 }
 
 }  // namespace

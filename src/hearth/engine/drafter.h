@@ -17,6 +17,9 @@ class Drafter {
   // where it has no idea. `tokens` go on from those of the last call.
   virtual void draft(std::span<const int32_t> tokens, int64_t count,
                      std::vector<int32_t>& drafts) = 0;
+  // How many of the last tokens stand before what was guessed, too, so that they speak for the
+  // first of these guesses; 0: it can't say.
+  virtual int64_t matched() const { return 0; }
 };
 
 }  // namespace hearth

@@ -261,6 +261,7 @@ bool Engine::draft_for(Live& live) {
   if (s.in_prompt() || s.pending() != 1) return false;
   if (!live.drafter) return true;
   live.drafter->draft(s.tokens, options_.drafts_max, s.drafts);
+  live.acceptance.behind(live.drafter->matched());
   if (!s.drafts.empty()) live.guess = s.drafts.front();
   return true;
 }
@@ -274,7 +275,7 @@ void Engine::draft() {
   for (Sequence* s : scheduler_.running()) {
     Live& live = *live_.at(s->id);
     decoding = decoding && draft_for(live);
-    candidates_.push_back({live.acceptance.chance(), static_cast<int64_t>(s->drafts.size())});
+    candidates_.push_back({live.acceptance, static_cast<int64_t>(s->drafts.size())});
   }
   if (decoding && !together_) draft_policy_.choose(candidates_);
   size_t next = 0;
@@ -301,7 +302,7 @@ void Engine::take_tokens(Live& live, const Tensor& logits, int64_t first_row) {
     if (right == 0 && live.guess) live.acceptance.observe(id == *live.guess);
     if (right == drafts) break;
     goes_on = id == s.drafts[static_cast<size_t>(right)];
-    if (right > 0) live.acceptance.observe(goes_on);
+    if (right > 0) live.acceptance.observe(goes_on, right);
     if (goes_on) ++right;
     goes_on = goes_on && !live.finished;
   }
@@ -399,7 +400,7 @@ void Engine::choose_predictions(const Scheduler::Plan& plan) {
       };
     }
     parts_[i].wanted = live.finished || s.every_row || s.hidden ? 0 : options_.drafts_max;
-    candidates_.push_back({live.acceptance.chance(), parts_[i].wanted});
+    candidates_.push_back({live.acceptance, parts_[i].wanted});
   }
   const bool decoding = std::ranges::all_of(scheduler_.running(), [this](const Sequence* s) {
     return live_.at(s->id)->finished || (!s->in_prompt() && s->pending() == 1);

@@ -9,9 +9,9 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kKeyTokens = 3;    // a shorter repetition is mostly chance
+constexpr int64_t kKeyTokens = 2;    // a shorter repetition is mostly chance
 constexpr int64_t kMatchMax = 32;    // a longer match says nothing more
-constexpr int kOccurrencesMax = 16;  // looked at in one call
+constexpr int kOccurrencesMax = 64;  // looked at in one call
 constexpr size_t kTableMin = 1024;
 constexpr int32_t kNone = -1;
 
@@ -73,12 +73,14 @@ int64_t NgramDrafter::find(std::span<const int32_t> tokens) {
     }
     end = before_[static_cast<size_t>(end)];
   }
+  matched_ = best == kNone ? 0 : longest;
   return best;
 }
 
 void NgramDrafter::draft(std::span<const int32_t> tokens, int64_t count,
                          std::vector<int32_t>& drafts) {
   drafts.clear();
+  matched_ = 0;
   index(tokens);
   const auto length = static_cast<int64_t>(tokens.size());
   if (length < kKeyTokens) return;

@@ -13,6 +13,7 @@ namespace hearth {
 class NgramDrafter : public Drafter {
  public:
   void draft(std::span<const int32_t> tokens, int64_t count, std::vector<int32_t>& drafts) override;
+  int64_t matched() const override { return matched_; }
 
  private:
   void index(std::span<const int32_t> tokens);
@@ -23,6 +24,7 @@ class NgramDrafter : public Drafter {
   // Where the runs of kKeyTokens with one hash end: the latest, and from each to the one before.
   std::vector<int32_t> latest_;  // by hash; a power of two
   std::vector<int32_t> before_;  // [indexed tokens]
+  int64_t matched_ = 0;
 };
 
 }  // namespace hearth

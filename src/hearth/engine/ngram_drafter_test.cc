@@ -38,7 +38,21 @@ TEST(NgramDrafter, HasNoIdeaWithoutARepetition) {
   EXPECT_TRUE(guess({}, 4).empty());
   EXPECT_TRUE(guess({1}, 4).empty());
   EXPECT_TRUE(guess({1, 2, 3}, 4).empty());
-  EXPECT_TRUE(guess({1, 2, 3, 4, 5, 6, 2, 3}, 4).empty()) << "two tokens are mostly chance";
+  EXPECT_TRUE(guess({1, 2, 3, 4, 5, 6, 3}, 4).empty()) << "one token is mostly chance";
+}
+
+TEST(NgramDrafter, SaysHowManyTokensSpeakForAGuess) {
+  NgramDrafter drafter;
+  const std::vector<int32_t> tokens = {5, 1, 2, 3, 40, 9, 2, 3, 40, 9, 5, 1, 2, 3};
+  EXPECT_EQ(drafter.matched(), 0);
+  guess(drafter, std::span(tokens).first(8), 1);
+  EXPECT_EQ(drafter.matched(), 2) << "2, 3";
+  guess(drafter, std::span(tokens).first(9), 1);
+  EXPECT_EQ(drafter.matched(), 3) << "2, 3, 40";
+  guess(drafter, std::span(tokens).first(11), 1);
+  EXPECT_EQ(drafter.matched(), 0);
+  guess(drafter, tokens, 1);
+  EXPECT_EQ(drafter.matched(), 4) << "5, 1, 2, 3";
 }
 
 // Texts of few symbols, told token by token: every guess continues an occurrence of at least the
@@ -53,10 +67,10 @@ TEST(NgramDrafter, FindsWhatASearchFinds) {
     while (tokens.size() < 300) {
       tokens.push_back(static_cast<int32_t>(random() % symbols));
       const std::vector<int32_t> drafts = guess(drafter, tokens, 1);
-      const auto key = std::span(tokens).last(std::min<size_t>(3, tokens.size()));
+      const auto key = std::span(tokens).last(std::min<size_t>(2, tokens.size()));
       std::vector<int32_t> followers;
-      for (size_t end = 3; key.size() == 3 && end < tokens.size(); ++end) {
-        if (std::ranges::equal(std::span(tokens).subspan(end - 3, 3), key)) {
+      for (size_t end = 2; key.size() == 2 && end < tokens.size(); ++end) {
+        if (std::ranges::equal(std::span(tokens).subspan(end - 2, 2), key)) {
           followers.push_back(tokens[end]);
         }
       }
