@@ -1,4 +1,5 @@
-// A network of a shape, with random weights, on this machine's best CPU kernels.
+// A network of a shape (a name, or a config.json), with random weights, on this machine's best CPU
+// kernels.
 #pragma once
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 
 #include "hearth/backend/cpu/cpu_backend.h"
 #include "hearth/backend/cpu/dispatch.h"
+#include "hearth/files/json.h"
 #include "hearth/host/fit.h"
 #include "hearth/models/shapes.h"
 #include "hearth/models/tiny/random_model.h"
@@ -24,7 +26,7 @@ struct RandomSubject {
 inline std::optional<RandomSubject> random_subject(const std::string& shape,
                                                    const std::string& format_name) {
   const auto format = format_by_name(format_name);
-  const auto config = shape_config(shape, 0);
+  const auto config = shape.ends_with(".json") ? read_json_file(shape) : shape_config(shape, 0);
   if (!format || !config) {
     fmt::print(stderr, "expected a shape and a weight format, found {} {}\n", shape, format_name);
     return std::nullopt;
