@@ -120,8 +120,8 @@ MachineSpeed known_speed() {
   speed.read_gb_s = 10;
   speed.format = Format::q8_0;
   speed.row_seconds = {1, 2, 10, 80};  // for 1, 8, 64, 512 rows
-  speed.grouped = {5, 2, 0, 100, 0.5};
-  speed.latent = {4, 3, 7, 50, 0.25};
+  speed.grouped = {5, 2, 0, 0, 0, 100, 0.5, 0};
+  speed.latent = {4, 3, 7, 0, 0, 50, 0.25, 0};
   return speed;
 }
 
@@ -160,19 +160,42 @@ TEST(Forecast, AddsMapsOfLatents) {
   EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds, 1 + 512'000 * 0.25e-9, 1e-12);
   TracedVerb generated{"attend_mla", {8, 10}, {}, {bytes, 1'000'000'000, 1e9}, 0, 8};
   generated.map_elements = 250'000'000;
+  generated.heads = 16;
   EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, 0.25 + 0.25 * (7 + 8 * 3), 1e-6);
   EXPECT_TRUE(attend_latents({&prompt, 1}));
+}
+
+// Sixteen heads share a look at a latent; R1 has 128.
+TEST(Forecast, CountsHeadsOfLatents) {
+  MachineSpeed speed = known_speed();
+  speed.threads = 2;
+  speed.latent.head_seconds = 0.001;
+  speed.latent.pair_seconds = 1e-9;
+  TracedVerb generated{"attend_mla", {8, 10}, {}, {0, 1'000'000'000, 1e9}, 0, 8};
+  generated.map_elements = 250'000'000;
+  generated.heads = 128;
+  const double maps = 0.25 * (7 + 8 * 3) + 8 * 128 * 0.001;
+  EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, 8 * 0.25 + maps, 1e-6);
+  generated.alone = true;
+  EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, 8 * 0.25 + 2 * maps, 1e-6);
+  TracedVerb prompt{"attend_mla", {512, 1000}, {}, {0, 1'000'000, 50e9}};
+  prompt.map_elements = 250'000'000;
+  prompt.pairs = 2e9;
+  EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds, 1 + 2 + 512'000 * 0.25e-9, 1e-9);
 }
 
 TEST(Forecast, AddsWhatIsDoneBesideWeights) {
   MachineSpeed speed = known_speed();
   speed.verb_seconds = 0.5;
-  speed.element_seconds = 2;
+  speed.round_seconds = 2;
+  speed.norm_seconds = 1;
   speed.expert_seconds = 0.25;
   TracedVerb verb{"moe_ffn", {}, {}, {0, 0, 0}, 3e9};
   EXPECT_NEAR(forecast_step({&verb, 1}, speed).seconds, 6.5, 1e-9);
   verb.experts = 8;
   EXPECT_NEAR(forecast_step({&verb, 1}, speed).seconds, 8.5, 1e-9);
+  verb.normed = 4e9;
+  EXPECT_NEAR(forecast_step({&verb, 1}, speed).seconds, 12.5, 1e-9);
 }
 
 class Family : public testing::Test {

@@ -114,27 +114,45 @@ Result<AttentionSpeed> measure_grouped(Backend& backend, const Forget& forget) {
   return speed;
 }
 
-Result<AttentionSpeed> measure_latent(Backend& backend, Format format, double verb_seconds,
-                                      const Forget& forget) {
-  constexpr int64_t kHeads = 16, kNope = 128, kRope = 64, kValue = 128, kRank = 512;
-  const KvSpec spec{1, kRank + kRope, Format::f16, 0};
+namespace {
+
+// MLA's sizes. Two of them tell what grows with products from what each head takes.
+struct LatentShape {
+  int64_t nope, rope, value, rank;
+
+  double weights() const { return static_cast<double>(kHeads * (nope + value) * rank); }
+  int64_t queries() const { return kHeads * (nope + rope); }
+  // Of the prompt of kRows behind `start` positions.
+  double flops(int64_t start) const {
+    const auto position = static_cast<double>(2 * (nope + rope + value));
+    const auto expansion = static_cast<double>(2 * rank * (nope + value));
+    return kHeads * (static_cast<double>(start + kRows) * expansion + position * pairs_seen(start));
+  }
+  double more_flops() const { return flops(kDepth) - flops(0); }
+
+  static constexpr int64_t kHeads = 16;
+};
+constexpr LatentShape kDeepseek{128, 64, 128, 512};
+constexpr LatentShape kSlender{32, 32, 32, 256};
+
+Result<Times> latent_times(Backend& backend, const LatentShape& of, Format format,
+                           const Forget& forget) {
+  const KvSpec spec{1, of.rank + of.rope, Format::f16, 0};
   TRY_ASSIGN(KvCache cache, make_cache(backend, spec, blocks_needed()));
-  const Rope rope = some_rope(kRope);
+  const Rope rope = some_rope(of.rope);
   Norm norm;
-  norm.weight = random_weight(Format::f32, 1, kRank);
-  norm.weight.tensor.shape = {kRank};
-  // FP8 has scales, and its maps are made in f32 (latent_layout.h).
-  if (format == Format::f8_e4m3) format = Format::f32;
-  const Weight kv_b = random_weight(format, kHeads * (kNope + kValue), kRank);
+  norm.weight = random_weight(Format::f32, 1, of.rank);
+  norm.weight.tensor.shape = {of.rank};
+  const Weight kv_b = random_weight(format, LatentShape::kHeads * (of.nope + of.value), of.rank);
   AttendMla shape;
-  shape.heads = kHeads;
-  shape.qk_nope_head_dim = kNope;
-  shape.qk_rope_head_dim = kRope;
-  shape.v_head_dim = kValue;
-  shape.kv_lora_rank = kRank;
+  shape.heads = LatentShape::kHeads;
+  shape.qk_nope_head_dim = of.nope;
+  shape.qk_rope_head_dim = of.rope;
+  shape.v_head_dim = of.value;
+  shape.kv_lora_rank = of.rank;
   shape.kv_a_norm = &norm;
-  shape.k_b = {&kv_b, kNope + kValue, 0};
-  shape.v_b = {&kv_b, kNope + kValue, kNope};
+  shape.k_b = {&kv_b, of.nope + of.value, 0};
+  shape.v_b = {&kv_b, of.nope + of.value, of.nope};
   shape.scale = 0.1;
   shape.rope = &rope;
   TRY_ASSIGN(const auto maps, backend.prepare_latents(shape));
@@ -142,26 +160,62 @@ Result<AttentionSpeed> measure_latent(Backend& backend, Format format, double ve
   const auto seconds = [&](const Batch& batch) {
     backend.begin_step();
     AttendMla args = shape;
-    args.q = activations(backend, batch.rows(), kHeads * (kNope + kRope));
-    args.kv = activations(backend, batch.rows(), kRank + kRope);
-    args.out = activations(backend, batch.rows(), kHeads * kValue);
+    args.q = activations(backend, batch.rows(), of.queries());
+    args.kv = activations(backend, batch.rows(), of.rank + of.rope);
+    args.out = activations(backend, batch.rows(), LatentShape::kHeads * of.value);
     const double begin = seconds_now();
     backend.attend_mla(args, batch, cache);
     return seconds_now() - begin;
   };
-  const Times times = measure(seconds, forget);
-  AttentionSpeed speed;
-  const double weights = kHeads * (kNope + kValue) * kRank / 1e9;
-  const double token = std::max(0.0, (times.many - times.one) / (kMany - 1));
-  speed.token_seconds = token / weights;
-  speed.first_seconds = std::max(0.0, times.one - token - verb_seconds) / weights;
-  speed.cache_gb_s = gb_s(spec, times.history);
-  const auto flops = [](int64_t start) {
-    const double position = 2.0 * (kNope + kRope + kValue);
-    const double expansion = 2.0 * kRank * (kNope + kValue);
-    return kHeads * (static_cast<double>(start + kRows) * expansion + position * pairs_seen(start));
+  return measure(seconds, forget);
+}
+
+double token_seconds(const Times& times) {
+  return std::max(0.0, (times.many - times.one) / (kMany - 1));
+}
+
+// Lines through two points each: what a product takes, and what a pair takes beside them; what an
+// element of the queries takes beside these, and what a head.
+void set_pairs(AttentionSpeed& speed, const Times& large, const Times& slender) {
+  const double pairs = LatentShape::kHeads * (pairs_seen(kDepth) - pairs_seen(0));
+  const double flops = kDeepseek.more_flops(), few = kSlender.more_flops();
+  const double more = std::max(large.deep - large.prompt, 1e-9);
+  const double little = std::max(slender.deep - slender.prompt, 0.0);
+  const double slope =
+      std::clamp((more - little) / (flops - few), 0.1 * more / flops, more / flops);
+  speed.prompt_gflop_s = 1 / slope / 1e9;
+  speed.pair_seconds = std::max(0.0, more - slope * flops) / pairs;
+  const auto rest = [&](const Times& times, const LatentShape& of) {
+    return std::max(0.0, times.prompt - slope * of.flops(0) -
+                             speed.pair_seconds * LatentShape::kHeads * pairs_seen(0));
   };
-  set_prompt(speed, times, flops, kHeads * (kNope + kRope));
+  const auto queries = static_cast<double>(kRows * kDeepseek.queries()) / 1e9;
+  const auto fewer = static_cast<double>(kRows * kSlender.queries()) / 1e9;
+  const double beside = rest(large, kDeepseek);
+  speed.prompt_seconds =
+      std::clamp((beside - rest(slender, kSlender)) / (queries - fewer), 0.0, beside / queries);
+  speed.prompt_head_seconds =
+      (beside - queries * speed.prompt_seconds) / static_cast<double>(kRows * LatentShape::kHeads);
+}
+
+}  // namespace
+
+Result<AttentionSpeed> measure_latent(Backend& backend, Format format, double verb_seconds,
+                                      const Forget& forget) {
+  // FP8 has scales, and its maps are made in f32 (latent_layout.h).
+  if (format == Format::f8_e4m3) format = Format::f32;
+  TRY_ASSIGN(const Times large, latent_times(backend, kDeepseek, format, forget));
+  TRY_ASSIGN(const Times slender, latent_times(backend, kSlender, format, forget));
+  AttentionSpeed speed;
+  const double weights = kDeepseek.weights() / 1e9, few = kSlender.weights() / 1e9;
+  const double token = token_seconds(large);
+  speed.token_seconds =
+      std::clamp((token - token_seconds(slender)) / (weights - few), 0.0, token / weights);
+  speed.head_seconds = (token - weights * speed.token_seconds) / LatentShape::kHeads;
+  speed.first_seconds = std::max(0.0, large.one - token - verb_seconds) / weights;
+  const KvSpec spec{1, kDeepseek.rank + kDeepseek.rope, Format::f16, 0};
+  speed.cache_gb_s = gb_s(spec, large.history);
+  set_pairs(speed, large, slender);
   return speed;
 }
 

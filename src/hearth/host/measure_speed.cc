@@ -60,20 +60,52 @@ int64_t weights_of(std::span<const Linear> linears) {
   return sum;
 }
 
-// What norms and roundings take, for 1e9 elements of activations.
-double element_seconds(Backend& backend, std::span<const Linear> little,
-                       const MachineSpeed& speed) {
+// What a row takes in a matrix of many rows, from two numbers of them.
+double row_seconds(Backend& backend, const Linear& linear) {
+  const auto seconds = [&](int64_t rows) {
+    return best_of(10, [&] { return multiply_seconds(backend, {&linear, 1}, rows); });
+  };
+  return (seconds(2 * kNormedRows) - seconds(kNormedRows)) / kNormedRows;
+}
+
+// What roundings and norms take, for 1e9 elements of activations. Of a matrix with few results
+// rounding is more of the time than of a wide one: the two tell it from the products, out of whose
+// time it is then taken.
+Status set_elements(Backend& backend, MachineSpeed& speed) {
+  constexpr int64_t kFew = 32;
+  TRY_ASSIGN(const Linear wide, random_linear(backend, speed.format, kOut, kIn));
+  TRY_ASSIGN(const Linear few, random_linear(backend, speed.format, kFew, kIn));
+  const double of_wide = row_seconds(backend, wide);
+  const double share = static_cast<double>(kFew) / kOut;
+  const double rounding = (row_seconds(backend, few) - share * of_wide) / (1 - share);
+  speed.round_seconds = std::clamp(rounding, 0.0, 0.5 * of_wide) / kIn * 1e9;
+  for (size_t i = 0; i < kMeasuredRows.size(); ++i) {
+    // Each matrix that was measured rounded the same rows again.
+    const double rounded = static_cast<double>(kMeasuredRows[i]) * speed.round_seconds / kOut;
+    speed.row_seconds[i] = std::max(speed.row_seconds[i] - rounded, 0.5 * speed.row_seconds[i]);
+  }
   Norm norm;
   norm.weight = probe::random_weight(Format::f32, 1, kIn);
   norm.weight.tensor.shape = {kIn};
-  const auto seconds = [&](int64_t rows) {
-    return best_of(20, [&] { return multiply_seconds(backend, little, rows, norm); });
+  const auto seconds = [&](const Norm& with) {
+    return best_of(20, [&] { return multiply_seconds(backend, {&few, 1}, kNormedRows, with); });
   };
-  const double products =
-      static_cast<double>(weights_of(little)) / 1e9 *
-      (speed.seconds_per_gweight(2 * kNormedRows) - speed.seconds_per_gweight(kNormedRows));
-  const double more = seconds(2 * kNormedRows) - seconds(kNormedRows) - products;
-  return std::max(0.0, more) / (static_cast<double>(kNormedRows * kIn) / 1e9);
+  speed.norm_seconds =
+      std::max(0.0, seconds(norm) - seconds({})) / (static_cast<double>(kNormedRows * kIn) / 1e9);
+  return Status::ok();
+}
+
+Status set_router(Backend& backend, const probe::Forget& forget, MachineSpeed& speed) {
+  constexpr int64_t kExperts = 128;
+  TRY_ASSIGN(const Linear router, random_linear(backend, Format::f32, kExperts, kIn));
+  const double weights = static_cast<double>(kExperts * kIn) / 1e9;
+  const double one = best_of(3 * kRepeats, [&] {
+    forget();
+    return multiply_seconds(backend, {&router, 1}, 1);
+  });
+  speed.router_seconds = std::max(0.0, one - speed.verb_seconds) / weights;
+  speed.router_row_seconds = std::max(0.0, row_seconds(backend, router)) / weights;
+  return Status::ok();
 }
 
 }  // namespace
@@ -133,13 +165,16 @@ Result<Speedometer> Speedometer::open(Backend& backend, int threads) {
   TRY_ASSIGN(const Bandwidth bandwidth, measure_read_bandwidth(threads, bytes));
   TRY_ASSIGN(HugeMemory buffer, HugeMemory::allocate(bytes));
   auto flood = std::make_unique<CacheFlood>(std::move(buffer), threads);
-  return Speedometer(backend, std::move(flood), bandwidth.read_gb_s, cache_bytes);
+  Speedometer out(backend, std::move(flood), bandwidth.read_gb_s, cache_bytes);
+  out.threads_ = threads;
+  return out;
 }
 
 Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes, bool latents) {
   MachineSpeed speed;
   speed.read_gb_s = read_gb_s_;
   speed.format = format;
+  speed.threads = threads_;
   const FormatInfo& info = format_info(format);
   const int64_t weights =
       std::clamp<int64_t>(weight_bytes / info.block_bytes * info.block_elements, 1, kWeightsMost);
@@ -161,10 +196,11 @@ Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes, b
   const double call = best_of(100, [&] { return multiply_seconds(*backend_, little, 1); });
   const double its_weights = static_cast<double>(weights_of(little)) / 1e9 * speed.row_seconds[0];
   speed.verb_seconds = std::max(0.0, call - its_weights);
-  speed.element_seconds = element_seconds(*backend_, little, speed);
+  TRY(set_elements(*backend_, speed));
   const auto forget = [&] {
     if (from_memory) flood_->run();
   };
+  TRY(set_router(*backend_, forget, speed));
   TRY_ASSIGN(speed.grouped, probe::measure_grouped(*backend_, forget));
   if (latents) {
     TRY_ASSIGN(speed.latent, probe::measure_latent(*backend_, format, speed.verb_seconds, forget));

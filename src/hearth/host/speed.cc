@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "hearth/base/checked_math.h"
+
 namespace hearth {
 namespace {
 
@@ -12,12 +14,22 @@ double bytes_a_weight(Format format) {
   return static_cast<double>(info.block_bytes) / static_cast<double>(info.block_elements);
 }
 
-double matrix_seconds(double bytes, double flops, const MachineSpeed& speed) {
+double router_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
+  const auto rows = static_cast<double>(verb.in.rows());
+  const double weights = verb.work.flops / (2 * rows) / 1e9;
+  return weights * (speed.router_seconds + rows * speed.router_row_seconds);
+}
+
+double matrix_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
+  const auto bytes = static_cast<double>(verb.work.weight_bytes);
   if (bytes == 0) return 0;
   // Few weights are of another format (an embedding, a router): they count by their bytes.
   const double weights = bytes / bytes_a_weight(speed.format);
-  return weights / 1e9 * speed.seconds_per_gweight(flops / (2 * weights));
+  return weights / 1e9 * speed.seconds_per_gweight(verb.work.flops / (2 * weights));
 }
+
+// Heads that one look at a latent serves, on the CPU.
+constexpr int64_t kHeadsAtOnce = 16;
 
 // Tokens of a prompt share what they read of the cache; a generated token reads all of its own.
 double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
@@ -27,12 +39,16 @@ double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
   const auto queries = static_cast<double>(verb.in.elements()) / 1e9;
   if (verb.generated_rows == 0) {
     return std::max(read, verb.work.flops / (of.prompt_gflop_s * 1e9)) +
-           queries * of.prompt_seconds;
+           queries * of.prompt_seconds + verb.pairs * of.pair_seconds +
+           static_cast<double>(verb.in.rows() * verb.heads) * of.prompt_head_seconds;
   }
   const auto rows = static_cast<double>(verb.generated_rows);
   if (!is_latent) return read + queries * of.token_seconds;
   const double weights = static_cast<double>(verb.map_elements) / 1e9;
-  return read + weights * (of.first_seconds + rows * of.token_seconds);
+  const double maps = weights * (of.first_seconds + rows * of.token_seconds) +
+                      rows * static_cast<double>(verb.heads) * of.head_seconds;
+  const auto head_groups = static_cast<double>(ceil_div(verb.heads, kHeadsAtOnce));
+  return head_groups * read + (verb.alone ? speed.threads : 1) * maps;
 }
 
 }  // namespace
@@ -65,10 +81,12 @@ StepForecast forecast_step(std::span<const TracedVerb> verbs, const MachineSpeed
   for (const TracedVerb& verb : verbs) {
     const auto weights = static_cast<double>(verb.work.weight_bytes);
     const auto cache = static_cast<double>(verb.work.kv_bytes);
-    out.seconds += speed.verb_seconds + verb.elements / 1e9 * speed.element_seconds +
+    out.seconds += speed.verb_seconds + verb.rounded / 1e9 * speed.round_seconds +
+                   verb.normed / 1e9 * speed.norm_seconds +
                    static_cast<double>(verb.experts) * speed.expert_seconds;
-    out.seconds += cache > 0 ? attention_seconds(verb, speed)
-                             : matrix_seconds(weights, verb.work.flops, speed);
+    out.seconds += cache > 0                      ? attention_seconds(verb, speed)
+                   : verb.verb == "route_experts" ? router_seconds(verb, speed)
+                                                  : matrix_seconds(verb, speed);
     read += (weights + cache) / (speed.read_gb_s * 1e9);
     if (speed.disk_gb_s > 0) {
       disk += static_cast<double>(verb.expert_bytes) * speed.expert_miss_rate;

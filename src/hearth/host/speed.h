@@ -17,25 +17,36 @@ inline constexpr std::array<int64_t, 4> kMeasuredRows = {1, 8, 64, 512};
 
 // What attention takes in a layer.
 struct AttentionSpeed {
-  double cache_gb_s = 0;  // of the cache, for a generated token
+  double cache_gb_s = 0;  // of the cache, for a generated token; latent: and 16 heads
   // Of a generated token beside its history, for 1e9 elements of its queries (grouped) or 1e9
   // weights of the maps (latent); latent: more for the first of a step, which fetches the maps.
   double token_seconds = 0;
   double first_seconds = 0;
-  // Of a prompt: products, and what 1e9 elements of queries take beside them.
+  // Latent: of a generated token's head, and of a prompt's head and a position that it sees, beside
+  // products.
+  double head_seconds = 0;
+  double pair_seconds = 0;
+  // Of a prompt: products, and what 1e9 elements of queries take beside them; latent: and each head
+  // of a token.
   double prompt_gflop_s = 0;
   double prompt_seconds = 0;
+  double prompt_head_seconds = 0;
 };
 
 struct MachineSpeed {
   double read_gb_s = 0;         // memory, 1e9 bytes a second
   Format format = Format::f32;  // of the weights that were multiplied
+  int threads = 1;
   // Seconds that 1e9 weights take for kMeasuredRows rows: from memory, or where a model is small
   // enough for the caches, from there.
   std::array<double, kMeasuredRows.size()> row_seconds{};
   AttentionSpeed grouped, latent;
-  double verb_seconds = 0;      // of a verb, beside its weights
-  double element_seconds = 0;   // of 1e9 elements of activations that are normed and rounded
+  double verb_seconds = 0;   // of a verb, beside its weights
+  double round_seconds = 0;  // of 1e9 elements of activations that are rounded to eight bits
+  double norm_seconds = 0;   // and of as many that are normed
+  // Of 1e9 weights of a router, which is held in float: to read them, and for each row.
+  double router_seconds = 0;
+  double router_row_seconds = 0;
   double expert_seconds = 0;    // of a routed expert that is chosen, beside its weights
   double disk_gb_s = 0;         // of the model's files; 0: not measured, or nothing stays there
   double expert_miss_rate = 0;  // of the bytes of experts, those that come from there
@@ -72,6 +83,7 @@ class Speedometer {
   std::unique_ptr<CacheFlood> flood_;
   double read_gb_s_;
   int64_t cache_bytes_;  // of the last level, all together; 0: unknown
+  int threads_ = 1;
 };
 
 enum class Limit : uint8_t { memory_bandwidth, compute, disk };

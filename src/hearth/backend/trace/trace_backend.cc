@@ -7,6 +7,7 @@
 
 #include "hearth/backend/arena.h"
 #include "hearth/backend/latent_layout.h"
+#include "hearth/base/thread_pool.h"
 
 namespace hearth {
 namespace {
@@ -89,7 +90,8 @@ Work TraceBackend::work() const {
 
 void TraceBackend::record(std::string_view verb, const Shape& in, const Shape& out,
                           const Work& work) {
-  verbs_.push_back({verb, in, out, work, std::exchange(elements_, 0)});
+  verbs_.push_back({verb, in, out, work, std::exchange(rounded_, 0)});
+  verbs_.back().normed = std::exchange(normed_, 0);
 }
 
 Result<std::shared_ptr<const BackendForm>> TraceBackend::prepare_latents(const AttendMla& shape) {
@@ -100,7 +102,8 @@ Result<std::shared_ptr<const BackendForm>> TraceBackend::prepare_latents(const A
 
 void TraceBackend::begin_step() {
   verbs_.clear();
-  elements_ = 0;
+  rounded_ = 0;
+  normed_ = 0;
   used_ = 0;
 }
 
@@ -126,13 +129,13 @@ void TraceBackend::take_activations(const Tensor& x, const Norm& norm, bool quan
   const bool normed = norm.weight.present();
   if (normed) scratch(x.shape);
   take_quantized(x.rows(), x.columns(), quantized);
-  if (normed && !quantized) elements_ += real(x.shape.elements());
+  if (normed) normed_ += real(x.shape.elements());
 }
 
 void TraceBackend::take_quantized(int64_t rows, int64_t columns, bool quantized) {
   if (!quantized) return;
   scratch_bytes(quantized_bytes(rows, columns));
-  elements_ += real(rows) * real(columns);
+  rounded_ += real(rows) * real(columns);
 }
 
 void TraceBackend::embed_rows(const Weight& table, std::span<const int32_t> ids, Tensor out) {
@@ -173,11 +176,19 @@ void TraceBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache
   work.weight_bytes = args.k_b.weight->bytes();
   if (args.v_b.weight != args.k_b.weight) work.weight_bytes += args.v_b.weight->bytes();
   work.weight_bytes += args.kv_a_norm->weight.bytes();
-  for (const SequenceRows& rows : batch.sequences) work.flops += mla_flops(args, rows);
+  double seen = 0;
+  for (const SequenceRows& rows : batch.sequences) {
+    work.flops += mla_flops(args, rows);
+    seen += positions_seen(rows);
+  }
   record("attend_mla", args.q.shape, args.out.shape, work);
-  verbs_.back().map_elements =
-      args.heads * (args.qk_nope_head_dim + args.v_head_dim) * args.kv_lora_rank;
-  verbs_.back().generated_rows = generated_rows(batch);
+  TracedVerb& verb = verbs_.back();
+  verb.map_elements = args.heads * (args.qk_nope_head_dim + args.v_head_dim) * args.kv_lora_rank;
+  verb.generated_rows = generated_rows(batch);
+  verb.heads = args.heads;
+  verb.pairs = real(args.heads) * seen;
+  verb.alone = absorbing_work(args, verb.generated_rows, args.qk_nope_head_dim) <
+               ThreadPool::kWorkWorthSharing;
 }
 
 void TraceBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {

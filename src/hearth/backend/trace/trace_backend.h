@@ -27,9 +27,13 @@ struct TracedVerb {
   Shape in;   // activations [rows, dim]
   Shape out;  // [rows, dim]; of several outputs, all their columns together
   Work work;
-  double elements = 0;         // of activations that are normed or rounded
+  double rounded = 0;          // elements of activations, to eight bits
   int64_t generated_rows = 0;  // of attention, where all rows are generated tokens
   int64_t map_elements = 0;    // of MLA's kv_b
+  int64_t heads = 0;           // of MLA
+  double pairs = 0;            // of MLA: a row's head and a position that it sees, all together
+  double normed = 0;           // elements of activations
+  bool alone = false;          // MLA's maps are too little work for more than one thread
   int64_t experts = 0;         // routed experts that the rows choose, as expected
   int64_t expert_bytes = 0;    // of work.weight_bytes, theirs
 };
@@ -78,7 +82,8 @@ class TraceBackend : public Backend {
 
   Activation activation_;
   std::vector<TracedVerb> verbs_;
-  double elements_ = 0;       // of the next verb
+  double rounded_ = 0;  // elements, of the next verb
+  double normed_ = 0;
   int64_t latent_bytes_ = 0;  // of all layers
   int64_t used_ = 0;
   int64_t used_max_ = 0;

@@ -6,6 +6,7 @@
 #include "hearth/backend/cpu/ops/kv_block.h"
 #include "hearth/backend/cpu/ops/lane_softmax.h"
 #include "hearth/backend/cpu/ops/mla.h"
+#include "hearth/backend/latent_layout.h"
 
 namespace hearth::cpu {
 namespace {
@@ -103,7 +104,7 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
         absorb(kernels, a, task / (head_groups(a) * kLanes), task % (head_groups(a) * kLanes),
                cache.spec().in_blocks());
       },
-      count * a.heads * a.qk_nope_head_dim * a.kv_lora_rank);
+      absorbing_work(a, count, a.qk_nope_head_dim));
   // A block is opened once for all heads, unless threads would have nothing to do.
   const int64_t shares =
       std::clamp<int64_t>(ceil_div(2 * pool.threads(), segments), 1, head_groups(a));
@@ -117,7 +118,7 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
       positions * head_groups(a) * kLanes * latent_width(a));
   pool.parallel_for(
       count * a.heads, [&](int64_t task) { merge(kernels, a, task / a.heads, task % a.heads); },
-      count * a.heads * a.v_head_dim * a.kv_lora_rank);
+      absorbing_work(a, count, a.v_head_dim));
 }
 
 // A lane of the row's queries: keys^T q, then the rotated part; lanes without a head are zero.
