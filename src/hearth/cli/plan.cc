@@ -7,6 +7,7 @@
 #include "hearth/cli/remote_heads.h"
 #include "hearth/cli/store_options.h"
 #include "hearth/host/fit.h"
+#include "hearth/host/gpu_card.h"
 #include "hearth/host/machine.h"
 #include "hearth/host/memory_plan.h"
 #include "hearth/host/speed.h"
@@ -24,8 +25,9 @@ struct Options {
   TransferFlags transfer;
   int64_t batch = 1;
   bool all = false;  // of the R1 family
-  // For a GPU of --gpu-memory bytes; without it, of what the largest one has free.
-  bool on_gpu() const { return model.gpu_memory > 0 || model.device == "cuda"; }
+  std::string gpu;   // a card's name
+  // For a GPU of --gpu-memory bytes, or for a card; else, of what the largest one has free.
+  bool on_gpu() const { return model.gpu_memory > 0 || model.device == "cuda" || !gpu.empty(); }
 };
 
 // What only the CPU's kernels are foretold by.
@@ -42,6 +44,7 @@ struct Planned {
   int64_t total_bytes = 0;
   int64_t available_bytes = 0;
   std::optional<Foretold> foretold;
+  std::optional<GpuLimits> limits;  // of a card that is known
 };
 
 // Where the model is: in this place, or elsewhere.
@@ -114,7 +117,10 @@ Status plan_for_cpu(const Options& options, const Place& place, Planned& out) {
   return Status::ok();
 }
 
-// Memory alone, and before a GPU is bought, too.
+// A card's memory, but for what its driver and a display take.
+constexpr int64_t kTakenOnACard = int64_t{1} << 30;
+
+// Memory, and what the card's data sheet allows; before a GPU is bought, too.
 Status plan_for_gpu(const Options& options, const Place& place, Planned& out) {
   out.device = "cuda";
   TRY_ASSIGN(out.plan, plan_of(options, place, INT64_MAX));
@@ -122,6 +128,17 @@ Status plan_for_gpu(const Options& options, const Place& place, Planned& out) {
   out.plan.activation_bytes *= 2;
   out.model = "--gpu-memory";
   out.total_bytes = out.available_bytes = options.model.gpu_memory;
+  if (!options.gpu.empty()) {
+    auto card = gpu_card_named(options.gpu);
+    if (!card) return std::move(card).status().at("--gpu");
+    out.model = (*card)->name;
+    out.limits = limits_on(**card, out.plan);
+    if (options.model.gpu_memory == 0) {
+      out.total_bytes = (*card)->memory_bytes;
+      out.available_bytes = out.total_bytes - kTakenOnACard;
+    }
+    return Status::ok();
+  }
   if (options.model.gpu_memory > 0) return Status::ok();
   TRY_ASSIGN(const Machine machine, read_machine("/", "libnvidia-ml.so.1"));
   for (const Gpu& gpu : machine.gpus) {
@@ -131,6 +148,7 @@ Status plan_for_gpu(const Options& options, const Place& place, Planned& out) {
     out.total_bytes = gpu.info.memory_bytes;
     out.available_bytes = free;
   }
+  if (const GpuCard* card = find_gpu_card(out.model)) out.limits = limits_on(*card, out.plan);
   if (!machine.gpus.empty()) return Status::ok();
   return error(Code::not_found, "--device cuda: no GPU ({}); --gpu-memory 24GiB plans for one",
                machine.gpu_driver);
@@ -200,11 +218,18 @@ Json to_json(const Planned& p) {
               {"flops_per_token", plan.decode.work.flops / static_cast<double>(plan.decode.rows)},
               {"ttft_ms", nullptr},
               {"tok_s", nullptr},
-              {"limited_by", nullptr}};
+              {"limited_by", nullptr},
+              {"ttft_ms_least", nullptr},
+              {"tok_s_most", nullptr}};
   if (p.foretold) {
     out["ttft_ms"] = p.foretold->forecast.ttft_ms;
     out["tok_s"] = p.foretold->forecast.tok_s;
     out["limited_by"] = limit_name(p.foretold->forecast.limited_by);
+  }
+  if (p.limits) {
+    out["ttft_ms_least"] = p.limits->ttft_ms_least;
+    out["tok_s_most"] = p.limits->tok_s_most;
+    out["limited_by"] = limit_name(p.limits->by_memory ? Limit::memory_bandwidth : Limit::compute);
   }
   if (!fits.is_ok()) out["message"] = fits.message();
   return out;
@@ -257,6 +282,16 @@ void print_table(const Planned& p, const Session& session) {
   line("activations", "激活", bytes_text(plan.activation_bytes));
   line("peak", "峰值",
        fmt::format("{} / {}", bytes_text(plan.peak_bytes()), bytes_text(p.available_bytes)));
+  if (p.limits) {
+    line("first token", "首个词元",
+         fmt::format("{} {:.0f} ms ({} prompt tokens)", session.say("at least", "至少"),
+                     p.limits->ttft_ms_least, plan.prompt_tokens));
+    line("speed", "速度",
+         fmt::format(
+             "{} {:.1f} tok/s, {} {}", session.say("at most", "至多"), p.limits->tok_s_most,
+             session.say("limited by", "受限于"),
+             limit_text(p.limits->by_memory ? Limit::memory_bandwidth : Limit::compute, session)));
+  }
   if (!p.foretold) return;
   const SpeedForecast& forecast = p.foretold->forecast;
   line("first token", "首个词元",
@@ -312,12 +347,14 @@ Status plan(const Options& options, const Session& session) {
 
 void add_plan(CLI::App& app, Session& session) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = add_verb(app, session, "plan",
-                            std::string(session.say("Foretell memory and speed before loading",
-                                                    "在加载之前预测内存和速度")),
-                            "hearth plan --model DeepSeek-R1-Distill-Qwen-7B/ --ctx 8192\n"
-                            "  hearth plan --model deepseek-r1:671b --heads",
-                            [options, &session] { return plan(*options, session); });
+  CLI::App* verb =
+      add_verb(app, session, "plan",
+               std::string(session.say("Foretell memory and speed before loading",
+                                       "在加载之前预测内存和速度")),
+               "hearth plan --model DeepSeek-R1-Distill-Qwen-7B/ --ctx 8192\n"
+               "  hearth plan --model deepseek-r1:14b --heads --dtype q8_0 --gpu \"RTX 4090\"\n"
+               "  hearth plan --model deepseek-r1:671b --heads",
+               [options, &session] { return plan(*options, session); });
   options->model.declare(*verb, false);
   options->model.declare_draft(*verb);
   verb->add_option("--config", options->config, "a config.json, for a model that is not here")
@@ -326,6 +363,11 @@ void add_plan(CLI::App& app, Session& session) {
   verb->add_flag("--heads", options->heads,
                  "of a model that is not here, by the heads of its files: --model as `hearth pull` "
                  "takes it");
+  verb->add_option(
+          "--gpu", options->gpu,
+          "for an NVIDIA card by its name (\"RTX 4090\"): whether it fits, and how fast it "
+          "can be at most")
+      ->configurable(false);
   declare_transfer(*verb, options->transfer);
   verb->add_flag("--all", options->all,
                  "every model of the R1 family in its usual formats, on the CPU");

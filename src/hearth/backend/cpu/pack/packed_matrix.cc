@@ -71,29 +71,40 @@ constexpr uint64_t sorted_points(uint64_t bits) {
 struct Layout {
   Format format;
   PackedFormat packed;
-  std::array<Field, 5> fields;  // ends at bytes == 0
+  std::array<Field, 8> fields;  // ends at bytes == 0
 };
 
 // The order of the fields is that of int8_formats.inc and grid_formats.inc; their places are those
 // of formats/<id>/.
 constexpr Layout kLayouts[] = {
     {Format::q8_0, PackedFormat::q8_0, {{{2, 32, 4}, {0, 2, 2}}}},
-    {Format::q4_0, PackedFormat::q4_0, {{{2, 16, 4}, {0, 2, 2}}}},
-    {Format::q4_1, PackedFormat::q4_1, {{{4, 16, 4}, {0, 2, 2}, {2, 2, 2}}}},
-    {Format::q5_0, PackedFormat::q5_0, {{{6, 16, 4}, {2, 4, 4, sorted_fifth_bits}, {0, 2, 2}}}},
+    {Format::q4_0, PackedFormat::q4_0, {{{0, 2, 2}, {2, 16, 4}}}},
+    {Format::q4_1, PackedFormat::q4_1, {{{0, 2, 2}, {2, 2, 2}, {4, 16, 4}}}},
+    {Format::q5_0, PackedFormat::q5_0, {{{0, 2, 2}, {2, 4, 4, sorted_fifth_bits}, {6, 16, 4}}}},
     {Format::q5_1,
      PackedFormat::q5_1,
-     {{{8, 16, 4}, {4, 4, 4, sorted_fifth_bits}, {0, 2, 2}, {2, 2, 2}}}},
-    {Format::q2_k, PackedFormat::q2_k, {{{16, 64, 4}, {0, 16, 1}, {80, 2, 2}, {82, 2, 2}}}},
-    {Format::q3_k, PackedFormat::q3_k, {{{32, 64, 4}, {0, 32, 4}, {96, 12, 1}, {108, 2, 2}}}},
-    {Format::q4_k, PackedFormat::q4_k, {{{16, 128, 4}, {4, 12, 1}, {0, 2, 2}, {2, 2, 2}}}},
+     {{{0, 2, 2}, {2, 2, 2}, {4, 4, 4, sorted_fifth_bits}, {8, 16, 4}}}},
+    {Format::q2_k, PackedFormat::q2_k, {{{0, 16, 1}, {80, 2, 2}, {82, 2, 2}, {16, 64, 4}}}},
+    {Format::q3_k,
+     PackedFormat::q3_k,
+     {{{96, 12, 1}, {108, 2, 2}, {32, 32, 4}, {0, 32, 4}, {64, 32, 4}}}},
+    {Format::q4_k, PackedFormat::q4_k, {{{4, 12, 1}, {0, 2, 2}, {2, 2, 2}, {16, 128, 4}}}},
     {Format::q5_k,
      PackedFormat::q5_k,
-     {{{48, 128, 4}, {16, 32, 4}, {4, 12, 1}, {0, 2, 2}, {2, 2, 2}}}},
-    {Format::q6_k, PackedFormat::q6_k, {{{0, 128, 4}, {128, 64, 4}, {192, 16, 1}, {208, 2, 2}}}},
-    {Format::iq4_nl, PackedFormat::iq4_nl, {{{2, 16, 4}, {0, 2, 2}}}},
-    {Format::iq4_xs, PackedFormat::iq4_xs, {{{8, 128, 4}, {4, 4, 1}, {2, 2, 1}, {0, 2, 2}}}},
-    {Format::mxfp4, PackedFormat::mxfp4, {{{1, 16, 4}, {0, 1, 1}}}},
+     {{{4, 12, 1}, {0, 2, 2}, {2, 2, 2}, {48, 32, 4}, {16, 32, 4}, {80, 96, 4}}}},
+    {Format::q6_k,
+     PackedFormat::q6_k,
+     {{{208, 2, 2},
+       {192, 16, 1},
+       {0, 32, 4},
+       {128, 32, 4},
+       {32, 32, 4},
+       {64, 32, 4},
+       {160, 32, 4},
+       {96, 32, 4}}}},
+    {Format::iq4_nl, PackedFormat::iq4_nl, {{{0, 2, 2}, {2, 16, 4}}}},
+    {Format::iq4_xs, PackedFormat::iq4_xs, {{{4, 4, 1}, {2, 2, 1}, {0, 2, 2}, {8, 128, 4}}}},
+    {Format::mxfp4, PackedFormat::mxfp4, {{{0, 1, 1}, {1, 16, 4}}}},
     {Format::iq2_xxs, PackedFormat::iq2_xxs, {{{2, 64, 8, sorted_group}, {0, 2, 2}}}},
     {Format::iq2_xs, PackedFormat::iq2_xs, {{{2, 64, 8, sorted_points}, {66, 8, 1}, {0, 2, 2}}}},
     {Format::iq2_s,
