@@ -18,7 +18,8 @@
 namespace hearth {
 namespace {
 
-// Hands each verb to another backend and takes its time.
+// Hands each verb to another backend and takes its time. Not for a device that records steps, nor
+// for experts on disk: begin_forward and end_forward are its own.
 class ClockedBackend : public Backend {
  public:
   struct Timed {

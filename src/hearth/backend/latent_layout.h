@@ -42,9 +42,9 @@ struct LatentLayouts {
 };
 LatentLayouts layouts_of(const AttendMla& shape, Activation activation);
 
-// Multiply-adds, for a thread pool, by which `rows` generated rows go into the space of the latents
-// or back from it, through the map of `head_dim` values a head: each row alone, which takes some
-// four times as long a product as many rows at a time.
+// The work for a thread pool, in multiply-adds of a product of many rows, by which `rows` generated
+// rows go into the space of the latents or back from it, through the map of `head_dim` values a
+// head: each row alone, which takes some four times as long.
 inline int64_t absorbing_work(const AttendMla& a, int64_t rows, int64_t head_dim) {
   return 4 * rows * a.heads * head_dim * a.kv_lora_rank;
 }

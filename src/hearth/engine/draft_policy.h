@@ -24,44 +24,54 @@ struct DraftStats {
 
 // How often guesses for one sequence are right, given that those before them were. Where a drafter
 // says how many tokens speak for a guess, it is told apart by these: eight that stood there before
-// are a quotation, two may be chance.
+// are a quotation, two may be chance. Before any of a kind were seen they are as likely as texts
+// that quote have it, and less by as much as all others disappoint: bad guesses cost a few steps
+// and no more, of whatever kinds they are.
 class Acceptance {
  public:
   Acceptance() = default;
   // All guesses alike.
-  explicit Acceptance(double chance) { cells_.fill({chance, 0}); }
+  explicit Acceptance(double chance) : all_{chance, 1} {}
 
   // The next guesses: `matched` tokens speak for the first (Drafter::matched), one more for each
-  // that follows.
+  // that follows; 0: nothing is said.
   void behind(int64_t matched) { matched_ = matched; }
   // Of the `guess`-th of them, from 0.
-  double chance(int64_t guess = 0) const { return cells_[cell(guess)].chance; }
-  // The mean of all that was seen at first, so that bad guesses cost a few steps and no more.
+  double chance(int64_t guess = 0) const {
+    if (matched_ == 0) return all_.chance;
+    const size_t kind = kind_of(guess);
+    if (kinds_[kind].seen > 0) return kinds_[kind].chance;
+    const double in_quotations = std::min(0.9, 0.35 + 0.1 * static_cast<double>(kind));
+    return in_quotations * std::min(1.0, all_.chance / kUnknown);
+  }
   void observe(bool right, int64_t guess = 0) {
-    Cell& c = cells_[cell(guess)];
-    const double pace = std::max(kPaceMin, 1 / static_cast<double>(1 + ++c.seen));
-    c.chance += pace * ((right ? 1.0 : 0.0) - c.chance);
+    if (matched_ > 0) {
+      Mean& kind = kinds_[kind_of(guess)];
+      kind.chance = chance(guess);
+      kind.add(right);
+    }
+    all_.add(right);
   }
 
  private:
-  static constexpr double kPaceMin = 0.1;
+  static constexpr double kUnknown = 0.6;    // before anything is known: enough to try
   static constexpr int64_t kMatchedMax = 8;  // more say nothing more
-  struct Cell {
-    double chance = 0.6;  // before anything is known: enough to try
+  // The mean of all that was seen at first.
+  struct Mean {
+    double chance = kUnknown;
     int64_t seen = 0;
-  };
-  static std::array<Cell, kMatchedMax + 1> unknown() {
-    std::array<Cell, kMatchedMax + 1> cells;
-    for (size_t matched = 1; matched < cells.size(); ++matched) {
-      cells[matched].chance = std::min(0.9, 0.35 + 0.1 * static_cast<double>(matched));
+    void add(bool right) {
+      constexpr double kPaceMin = 0.1;
+      const double pace = std::max(kPaceMin, 1 / static_cast<double>(1 + ++seen));
+      chance += pace * ((right ? 1.0 : 0.0) - chance);
     }
-    return cells;
-  }
-  size_t cell(int64_t guess) const {
-    return matched_ == 0 ? 0 : static_cast<size_t>(std::min(matched_ + guess, kMatchedMax));
+  };
+  size_t kind_of(int64_t guess) const {
+    return static_cast<size_t>(std::min(matched_ + guess, kMatchedMax));
   }
 
-  std::array<Cell, kMatchedMax + 1> cells_ = unknown();  // by tokens; 0: guesses without a word
+  Mean all_;
+  std::array<Mean, kMatchedMax + 1> kinds_;  // by tokens that speak for a guess
   int64_t matched_ = 0;
 };
 

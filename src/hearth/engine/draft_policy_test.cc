@@ -188,8 +188,13 @@ TEST(DraftPolicy, CountsWhatNotGuessingCosts) {
 // nothing: the time of plain steps over that of the steps that it chose.
 class ShortAnswers {
  public:
-  ShortAnswers(const Machine& machine, double chance, int64_t answers, int64_t tokens = 128)
-      : machine_(machine), is_right_(chance), left_(static_cast<size_t>(answers), tokens) {
+  // `by_matches`: repetitions of two to eight tokens speak for the guesses, in turn.
+  ShortAnswers(const Machine& machine, double chance, int64_t answers, int64_t tokens = 128,
+               bool by_matches = false)
+      : machine_(machine),
+        is_right_(chance),
+        left_(static_cast<size_t>(answers), tokens),
+        by_matches_(by_matches) {
     acceptances_.resize(left_.size());
   }
 
@@ -205,6 +210,7 @@ class ShortAnswers {
     std::vector<size_t> of;
     for (size_t i = 0; i < left_.size(); ++i) {
       if (left_[i] <= 0) continue;
+      if (by_matches_) acceptances_[i].behind(2 + left_[i] % 7);
       candidates.push_back({acceptances_[i], std::min<int64_t>(8, left_[i] - 1)});
       of.push_back(i);
     }
@@ -222,21 +228,22 @@ class ShortAnswers {
   // Of so many guesses, those that are right; the first is seen whether it was checked or not.
   int64_t check(size_t answer, int64_t drafts) {
     int64_t right = 0;
-    for (bool goes_on = seen(answer); goes_on && right < drafts; goes_on = seen(answer)) {
+    for (bool goes_on = seen(answer, 0); goes_on && right < drafts; goes_on = seen(answer, right)) {
       if (++right == drafts) break;
     }
     left_[answer] -= 1 + right;
     return right;
   }
-  bool seen(size_t answer) {
+  bool seen(size_t answer, int64_t guess) {
     const bool right = is_right_(random_);
-    acceptances_[answer].observe(right);
+    acceptances_[answer].observe(right, guess);
     return right;
   }
 
   const Machine& machine_;
   std::bernoulli_distribution is_right_;
   std::vector<int64_t> left_;  // tokens of each answer
+  bool by_matches_;
   std::vector<Acceptance> acceptances_;
   DraftPolicy policy_;
   std::mt19937 random_{3};
@@ -253,9 +260,11 @@ TEST(DraftPolicy, NeverMakesShortAnswersSlower) {
   for (const Machine& machine : {kMemoryBound, kComputeBound, kBoth, kTiles}) {
     for (const int64_t answers : {1, 2, 4, 8, 16}) {
       for (const double chance : {0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98}) {
-        EXPECT_GE(ShortAnswers(machine, chance, answers).gain(), 0.98)
-            << answers << " answers, chance " << chance << ", a step of 8 rows takes "
-            << machine(8);
+        for (const bool by_matches : {false, true}) {
+          EXPECT_GE(ShortAnswers(machine, chance, answers, 128, by_matches).gain(), 0.98)
+              << answers << " answers, chance " << chance << ", a step of 8 rows takes "
+              << machine(8) << (by_matches ? ", by matches" : "");
+        }
       }
     }
   }
@@ -326,13 +335,16 @@ TEST(DraftPolicy, ForgetsWhatItKnewOfTheMachine) {
 }
 
 // Of a short answer: what is learned about the guesses and about the machine is paid in it.
-TEST(Acceptance, GuessesThatAreAlwaysWrongAreSoonLeftAlone) {
+class WrongGuesses : public testing::TestWithParam<bool> {};  // whether matches speak for them
+
+TEST_P(WrongGuesses, AreSoonLeftAlone) {
   const Machine machine = [](int64_t rows) { return 1 + 0.1 * static_cast<double>(rows - 1); };
   DraftPolicy policy;
   Acceptance acceptance;
   double seconds = 0;
   constexpr int kTokens = 128;
   for (int step = 0; step < kTokens; ++step) {
+    acceptance.behind(GetParam() ? 2 + step % 7 : 0);
     DraftPolicy::Candidate one{acceptance, 8};
     policy.choose({&one, 1});
     const double took = machine(1 + one.drafts);
@@ -342,6 +354,8 @@ TEST(Acceptance, GuessesThatAreAlwaysWrongAreSoonLeftAlone) {
   }
   EXPECT_LT(seconds, 1.02 * kTokens);
 }
+
+INSTANTIATE_TEST_SUITE_P(Acceptance, WrongGuesses, testing::Bool());
 
 TEST(Acceptance, FollowsWhatItSees) {
   Acceptance a;
@@ -367,11 +381,12 @@ TEST(Acceptance, TellsQuotationFromChance) {
   EXPECT_GT(a.chance(0), 0.9) << "like the longest";
   a.behind(2);
   EXPECT_LT(a.chance(0), 0.1);
-  EXPECT_DOUBLE_EQ(a.chance(1), 0.65) << "three tokens: not seen yet";
+  EXPECT_GT(a.chance(1), 0.4) << "three tokens: not seen yet";
+  EXPECT_LE(a.chance(1), 0.65);
   EXPECT_GT(a.chance(4), 0.9);
   a.behind(0);
-  EXPECT_EQ(a.chance(0), 0.6) << "not seen yet";
-  EXPECT_EQ(a.chance(3), 0.6);
+  EXPECT_EQ(a.chance(0), a.chance(3)) << "all alike";
+  EXPECT_EQ(Acceptance().chance(), 0.6);
 }
 
 }  // namespace

@@ -77,6 +77,17 @@ TEST(NgramDrafter, FindsWhatASearchFinds) {
       ASSERT_EQ(drafts.empty(), followers.empty()) << tokens.size();
       if (drafts.empty()) continue;
       ++found;
+      int64_t longest = 0;
+      for (size_t end = 2; end < tokens.size(); ++end) {
+        int64_t n = 0;
+        while (n < 32 && n < static_cast<int64_t>(end) &&
+               tokens[end - 1 - static_cast<size_t>(n)] ==
+                   tokens[tokens.size() - 1 - static_cast<size_t>(n)]) {
+          ++n;
+        }
+        longest = std::max(longest, n);
+      }
+      ASSERT_EQ(drafter.matched(), longest) << tokens.size();
       ASSERT_NE(std::ranges::find(followers, drafts[0]), followers.end());
     }
   }

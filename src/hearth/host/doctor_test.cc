@@ -141,7 +141,7 @@ TEST(Forecast, AddsWeightsAndAttention) {
   const int64_t bytes = 250'000'000 / 32 * 34;
   const TracedVerb one{"linear_add", {}, {}, {bytes, 0, 2 * 0.25e9}};
   const TracedVerb eight{"linear_add", {}, {}, {bytes, 0, 8 * 2 * 0.25e9}};
-  const TracedVerb history{"attend_gqa", {1, 10}, {}, {0, 1'000'000'000, 1e9}, 0, 1};
+  const TracedVerb history{"attend_gqa", {1, 10}, {}, {0, 1'000'000'000, 1e9}, 0, 0, 1};
   const TracedVerb prompt{"attend_gqa", {512, 1000}, {}, {0, 1'000'000, 50e9}};
   EXPECT_NEAR(forecast_step({&one, 1}, speed).seconds, 0.25, 1e-6);
   EXPECT_NEAR(forecast_step({&eight, 1}, speed).seconds, 0.5, 1e-6);
@@ -158,7 +158,7 @@ TEST(Forecast, AddsMapsOfLatents) {
   TracedVerb prompt{"attend_mla", {512, 1000}, {}, {bytes, 1'000'000, 50e9}};
   prompt.map_elements = 250'000'000;
   EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds, 1 + 512'000 * 0.25e-9, 1e-12);
-  TracedVerb generated{"attend_mla", {8, 10}, {}, {bytes, 1'000'000'000, 1e9}, 0, 8};
+  TracedVerb generated{"attend_mla", {8, 10}, {}, {bytes, 1'000'000'000, 1e9}, 0, 0, 8};
   generated.map_elements = 250'000'000;
   generated.heads = 16;
   EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, 0.25 + 0.25 * (7 + 8 * 3), 1e-6);
@@ -171,17 +171,20 @@ TEST(Forecast, CountsHeadsOfLatents) {
   speed.threads = 2;
   speed.latent.head_seconds = 0.001;
   speed.latent.pair_seconds = 1e-9;
-  TracedVerb generated{"attend_mla", {8, 10}, {}, {0, 1'000'000'000, 1e9}, 0, 8};
+  TracedVerb generated{"attend_mla", {8, 10}, {}, {0, 1'000'000'000, 1e9}, 0, 0, 8};
   generated.map_elements = 250'000'000;
   generated.heads = 128;
-  const double maps = 0.25 * (7 + 8 * 3) + 8 * 128 * 0.001;
-  EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, 8 * 0.25 + maps, 1e-6);
+  const double beside = 8 * 0.25 + 0.25 * 7 + 8 * 128 * 0.001;
+  EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, beside + 0.25 * 8 * 3, 1e-6);
   generated.alone = true;
-  EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, 8 * 0.25 + 2 * maps, 1e-6);
+  EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, beside + 2 * 0.25 * 8 * 3, 1e-6);
   TracedVerb prompt{"attend_mla", {512, 1000}, {}, {0, 1'000'000, 50e9}};
   prompt.map_elements = 250'000'000;
   prompt.pairs = 2e9;
-  EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds, 1 + 2 + 512'000 * 0.25e-9, 1e-9);
+  prompt.heads = 4;
+  speed.latent.prompt_head_seconds = 0.001;
+  EXPECT_NEAR(forecast_step({&prompt, 1}, speed).seconds,
+              1 + 2 + 512 * 4 * 0.001 + 512'000 * 0.25e-9, 1e-9);
 }
 
 TEST(Forecast, AddsWhatIsDoneBesideWeights) {
@@ -196,6 +199,18 @@ TEST(Forecast, AddsWhatIsDoneBesideWeights) {
   EXPECT_NEAR(forecast_step({&verb, 1}, speed).seconds, 8.5, 1e-9);
   verb.normed = 4e9;
   EXPECT_NEAR(forecast_step({&verb, 1}, speed).seconds, 12.5, 1e-9);
+  speed.threads = 2;
+  EXPECT_NEAR(forecast_step({&verb, 1}, speed).seconds, 12.5, 1e-9) << "shared";
+  TracedVerb few{"norm_linear", {}, {}, {0, 0, 0}, 0, 1e5};  // by one of two threads
+  EXPECT_NEAR(forecast_step({&few, 1}, speed).seconds, 0.5 + 2e-4, 1e-9);
+}
+
+TEST(Forecast, ReadsRoutersOnce) {
+  MachineSpeed speed = known_speed();
+  speed.router_seconds = 3;
+  speed.router_row_seconds = 0.5;
+  const TracedVerb verb{"route_experts", {8, 1'000'000}, {8, 1000}, {2'000'000'000, 0, 17e9}};
+  EXPECT_NEAR(forecast_step({&verb, 1}, speed).seconds, 3 + 8 * 0.5, 1e-9);
 }
 
 class Family : public testing::Test {

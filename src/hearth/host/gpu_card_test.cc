@@ -23,8 +23,9 @@ TEST(GpuCard, IsFoundAsItIsSoldAndAsItsDriverSays) {
 }
 
 TEST(GpuCard, IsNoOtherOfASimilarName) {
-  for (const char* name : {"", "4", "NVIDIA L40", "NVIDIA GeForce RTX 3060 Ti", "RTX 4090 Laptop GPU",
-                           "RTX 5090D", "GTX 1080", "RTX A4000", "H", "100"}) {
+  for (const char* name :
+       {"", "4", "NVIDIA L40", "NVIDIA GeForce RTX 3060 Ti", "RTX 4090 Laptop GPU", "RTX 5090D",
+        "GTX 1080", "RTX A4000", "H", "100"}) {
     EXPECT_EQ(card_of(name), "none") << name;
   }
   const auto unknown = gpu_card_named("Voodoo 2");

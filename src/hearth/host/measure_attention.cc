@@ -130,10 +130,10 @@ struct LatentShape {
   }
   double more_flops() const { return flops(kDepth) - flops(0); }
 
-  static constexpr int64_t kHeads = 16;
+  static constexpr int64_t kHeads = kLatentHeads;
 };
 constexpr LatentShape kDeepseek{128, 64, 128, 512};
-constexpr LatentShape kSlender{32, 32, 32, 256};
+constexpr LatentShape kSlender{64, 32, 64, 256};
 
 Result<Times> latent_times(Backend& backend, const LatentShape& of, Format format,
                            const Forget& forget) {

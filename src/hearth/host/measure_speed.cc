@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "hearth/backend/quantized_bytes.h"
 #include "hearth/base/huge_memory.h"
 #include "hearth/base/thread_pool.h"
 #include "hearth/host/probe.h"
@@ -24,7 +25,7 @@ using probe::seconds_now;
 constexpr int64_t kIn = 2048;  // columns of a measured matrix
 constexpr int64_t kOut = 2048;
 constexpr int64_t kWeightsMost = 8 * kIn * kOut;  // of all matrices that are read from memory
-constexpr int64_t kNormedRows = 64;
+constexpr int64_t kManyRows = 128;                // of what is measured beside matrices
 
 // As many matrices as hold `weights` weights, each with bytes of its own.
 Result<std::vector<Linear>> random_linears(Backend& backend, Format format, int64_t weights) {
@@ -60,51 +61,83 @@ int64_t weights_of(std::span<const Linear> linears) {
   return sum;
 }
 
-// What a row takes in a matrix of many rows, from two numbers of them.
-double row_seconds(Backend& backend, const Linear& linear) {
-  const auto seconds = [&](int64_t rows) {
-    return best_of(10, [&] { return multiply_seconds(backend, {&linear, 1}, rows); });
+// What rounding rows of activations takes, an element: two linears round the same rows once.
+Result<double> rounding_seconds(Backend& backend, const MachineSpeed& speed) {
+  constexpr int64_t kWide = 256;
+  if (!has_integer_kernels(speed.format)) return 0;
+  TRY_ASSIGN(const Linear linear, random_linear(backend, speed.format, kWide, kIn));
+  const auto seconds = [&](size_t count) {
+    return best_of(20, [&] {
+      backend.begin_step();
+      const Tensor x = probe::activations(backend, kManyRows, kIn);
+      const LinearOut out{&linear, backend.scratch({kManyRows, kWide})};
+      const LinearOut outs[] = {out, out};
+      const double begin = seconds_now();
+      backend.norm_linear(x, Norm{}, std::span(outs).first(count));
+      return seconds_now() - begin;
+    });
   };
-  return (seconds(2 * kNormedRows) - seconds(kNormedRows)) / kNormedRows;
+  const double rounding = 2 * seconds(1) - seconds(2) - speed.verb_seconds;
+  return std::max(0.0, rounding) / static_cast<double>(kManyRows * kIn);
 }
 
-// What roundings and norms take, for 1e9 elements of activations. Of a matrix with few results
-// rounding is more of the time than of a wide one: the two tell it from the products, out of whose
-// time it is then taken.
-Status set_elements(Backend& backend, MachineSpeed& speed) {
-  constexpr int64_t kFew = 32;
-  TRY_ASSIGN(const Linear wide, random_linear(backend, speed.format, kOut, kIn));
-  TRY_ASSIGN(const Linear few, random_linear(backend, speed.format, kFew, kIn));
-  const double of_wide = row_seconds(backend, wide);
-  const double share = static_cast<double>(kFew) / kOut;
-  const double rounding = (row_seconds(backend, few) - share * of_wide) / (1 - share);
-  speed.round_seconds = std::clamp(rounding, 0.0, 0.5 * of_wide) / kIn * 1e9;
-  for (size_t i = 0; i < kMeasuredRows.size(); ++i) {
-    // Each matrix that was measured rounded the same rows again.
-    const double rounded = static_cast<double>(kMeasuredRows[i]) * speed.round_seconds / kOut;
-    speed.row_seconds[i] = std::max(speed.row_seconds[i] - rounded, 0.5 * speed.row_seconds[i]);
-  }
+double norming_seconds(Backend& backend, const Linear& linear) {
   Norm norm;
   norm.weight = probe::random_weight(Format::f32, 1, kIn);
   norm.weight.tensor.shape = {kIn};
   const auto seconds = [&](const Norm& with) {
-    return best_of(20, [&] { return multiply_seconds(backend, {&few, 1}, kNormedRows, with); });
+    return best_of(20, [&] { return multiply_seconds(backend, {&linear, 1}, kManyRows, with); });
   };
-  speed.norm_seconds =
-      std::max(0.0, seconds(norm) - seconds({})) / (static_cast<double>(kNormedRows * kIn) / 1e9);
+  return std::max(0.0, seconds(norm) - seconds({})) / static_cast<double>(kManyRows * kIn);
+}
+
+// Roundings and norms, and takes the roundings of what was measured out of it. `results`: of the
+// matrices that were measured with each number of rows, on average; each rounded the rows again.
+Status set_elements(Backend& backend, const Linear& little,
+                    const std::array<double, kMeasuredRows.size()>& results, MachineSpeed& speed) {
+  TRY_ASSIGN(const double rounding, rounding_seconds(backend, speed));
+  speed.round_seconds = 1e9 * rounding;
+  speed.norm_seconds = 1e9 * norming_seconds(backend, little);
+  speed.verb_seconds = std::max(0.0, speed.verb_seconds - kIn * rounding);
+  for (size_t i = 0; i < kMeasuredRows.size(); ++i) {
+    const double rounded = static_cast<double>(kMeasuredRows[i]) * speed.round_seconds / results[i];
+    // Whatever the clock says, products take time.
+    speed.row_seconds[i] = std::max(speed.row_seconds[i] - rounded, 0.25 * speed.row_seconds[i]);
+  }
   return Status::ok();
 }
 
+// A router's verb with V3's number of experts, in bf16 as checkpoints have it: its rows are looked
+// up, not packed.
 Status set_router(Backend& backend, const probe::Forget& forget, MachineSpeed& speed) {
-  constexpr int64_t kExperts = 128;
-  TRY_ASSIGN(const Linear router, random_linear(backend, Format::f32, kExperts, kIn));
-  const double weights = static_cast<double>(kExperts * kIn) / 1e9;
+  constexpr int64_t kExperts = 256, kChosen = 8;
+  TRY_ASSIGN(const Weight gate,
+             backend.prepare(probe::random_weight(Format::bf16, kExperts, kIn), WeightUse::rows));
+  const Norm none;
+  std::vector<int32_t> ids(kManyRows * kChosen);
+  std::vector<float> shares(ids.size());
+  const auto seconds = [&](int64_t rows) {
+    backend.begin_step();
+    RouteExperts args;
+    args.x = probe::activations(backend, rows, kIn);
+    args.norm = &none;
+    args.gate = &gate;
+    args.num_experts_per_tok = kChosen;
+    args.ids = ids.data();
+    args.weights = shares.data();
+    const double begin = seconds_now();
+    backend.route_experts(args);
+    return seconds_now() - begin;
+  };
   const double one = best_of(3 * kRepeats, [&] {
     forget();
-    return multiply_seconds(backend, {&router, 1}, 1);
+    return seconds(1);
   });
-  speed.router_seconds = std::max(0.0, one - speed.verb_seconds) / weights;
-  speed.router_row_seconds = std::max(0.0, row_seconds(backend, router)) / weights;
+  const double many = best_of(3 * kRepeats, [&] { return seconds(kManyRows); });
+  const double weights = static_cast<double>(kExperts * kIn) / 1e9;
+  const double row = many / kManyRows;  // what is read once counts little in so many
+  speed.router_row_seconds = row / weights;
+  speed.router_seconds = std::max(0.0, one - speed.verb_seconds - row) / weights;
   return Status::ok();
 }
 
@@ -180,6 +213,7 @@ Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes, b
       std::clamp<int64_t>(weight_bytes / info.block_bytes * info.block_elements, 1, kWeightsMost);
   const bool from_memory = weight_bytes > cache_bytes_ / 4;
   TRY_ASSIGN(const std::vector<Linear> linears, random_linears(*backend_, format, weights));
+  std::array<double, kMeasuredRows.size()> results{};
   for (size_t i = 0; i < kMeasuredRows.size(); ++i) {
     const int64_t rows = kMeasuredRows[i];
     // Of many rows the arithmetic takes the time: one matrix is enough.
@@ -191,12 +225,14 @@ Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes, b
       return multiply_seconds(*backend_, some, rows);
     });
     speed.row_seconds[i] = seconds / (static_cast<double>(weights_of(some)) / 1e9);
+    results[i] =
+        static_cast<double>(weights_of(some)) / static_cast<double>(kIn * std::ssize(some));
   }
   TRY_ASSIGN(const std::vector<Linear> little, random_linears(*backend_, format, 1));
   const double call = best_of(100, [&] { return multiply_seconds(*backend_, little, 1); });
   const double its_weights = static_cast<double>(weights_of(little)) / 1e9 * speed.row_seconds[0];
   speed.verb_seconds = std::max(0.0, call - its_weights);
-  TRY(set_elements(*backend_, speed));
+  TRY(set_elements(*backend_, little.front(), results, speed));
   const auto forget = [&] {
     if (from_memory) flood_->run();
   };

@@ -100,6 +100,38 @@ TEST_P(Plan, TracesEveryStepToTheByte) {
   }
 }
 
+// What the forecast of the speed counts beside bytes and products, in the bundled model's layers.
+TEST(Trace, TellsRoundingsNormsAndWhatMlaDoes) {
+  const auto checkpoint = Checkpoint::open(HEARTH_SOURCE_DIR "/assets/mini");
+  ASSERT_TRUE(checkpoint.has_value()) << checkpoint.status().message();
+  const auto backend = cpu_backend();
+  LoadOptions load;
+  load.dtype = Format::q8_0;
+  const auto loaded = load_model(*checkpoint, *backend, load);
+  ASSERT_TRUE(loaded.has_value()) << loaded.status().message();
+  const auto traced = [&](const Batch& batch, std::string_view verb) {
+    const auto verbs = trace_step(*loaded->model, loaded->model->kv_spec(Format::f16), batch).verbs;
+    const auto found = std::ranges::find(verbs, verb, &TracedVerb::verb);
+    EXPECT_NE(found, verbs.end()) << verb;
+    return *found;
+  };
+  const Batch prompt = batch_of(1, 20, 10, Role::prompt);
+  const TracedVerb normed = traced(prompt, "norm_linear");
+  EXPECT_EQ(normed.normed, 20 * 256);
+  EXPECT_EQ(normed.rounded, 20 * 256);
+  const TracedVerb added = traced(prompt, "linear_add");
+  EXPECT_EQ(added.normed, 0);
+  EXPECT_EQ(added.rounded, static_cast<double>(added.in.elements()));
+  const TracedVerb attends = traced(prompt, "attend_mla");
+  EXPECT_EQ(attends.heads, 4);
+  EXPECT_EQ(attends.pairs, 4 * (20 * 10 + 20 * 21 / 2));
+  EXPECT_FALSE(attends.alone);
+  const TracedVerb one = traced(batch_of(1, 1, 10, Role::generated), "attend_mla");
+  EXPECT_EQ(one.pairs, 4 * 11);
+  EXPECT_TRUE(one.alone);
+  EXPECT_FALSE(traced(batch_of(8, 1, 10, Role::generated), "attend_mla").alone);
+}
+
 INSTANTIATE_TEST_SUITE_P(Checkpoints, Plan, testing::ValuesIn(checkpoints()), [](const auto& info) {
   std::string name = fs::path(info.param).stem();
   for (char& c : name) c = std::isalnum(c) ? c : '_';

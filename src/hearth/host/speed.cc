@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "hearth/base/checked_math.h"
+#include "hearth/base/thread_pool.h"
 
 namespace hearth {
 namespace {
@@ -15,21 +16,26 @@ double bytes_a_weight(Format format) {
 }
 
 double router_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
+  const double weights = static_cast<double>(verb.in.columns() * verb.out.columns()) / 1e9;
   const auto rows = static_cast<double>(verb.in.rows());
-  const double weights = verb.work.flops / (2 * rows) / 1e9;
   return weights * (speed.router_seconds + rows * speed.router_row_seconds);
 }
 
 double matrix_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
   const auto bytes = static_cast<double>(verb.work.weight_bytes);
   if (bytes == 0) return 0;
-  // Few weights are of another format (an embedding, a router): they count by their bytes.
+  // Few weights are of another format (an embedding): they count by their bytes.
   const double weights = bytes / bytes_a_weight(speed.format);
   return weights / 1e9 * speed.seconds_per_gweight(verb.work.flops / (2 * weights));
 }
 
-// Heads that one look at a latent serves, on the CPU.
-constexpr int64_t kHeadsAtOnce = 16;
+// Rows too few to be shared are normed and rounded by one thread.
+double element_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
+  const double seconds =
+      verb.rounded / 1e9 * speed.round_seconds + verb.normed / 1e9 * speed.norm_seconds;
+  const double work = 4 * std::max(verb.rounded, verb.normed);
+  return (work < ThreadPool::kWorkWorthSharing ? speed.threads : 1) * seconds;
+}
 
 // Tokens of a prompt share what they read of the cache; a generated token reads all of its own.
 double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
@@ -45,10 +51,11 @@ double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
   const auto rows = static_cast<double>(verb.generated_rows);
   if (!is_latent) return read + queries * of.token_seconds;
   const double weights = static_cast<double>(verb.map_elements) / 1e9;
-  const double maps = weights * (of.first_seconds + rows * of.token_seconds) +
-                      rows * static_cast<double>(verb.heads) * of.head_seconds;
-  const auto head_groups = static_cast<double>(ceil_div(verb.heads, kHeadsAtOnce));
-  return head_groups * read + (verb.alone ? speed.threads : 1) * maps;
+  const double products = rows * weights * of.token_seconds;
+  const auto head_groups = static_cast<double>(ceil_div(verb.heads, kLatentHeads));
+  return head_groups * read + weights * of.first_seconds +
+         (verb.alone ? speed.threads : 1) * products +
+         rows * static_cast<double>(verb.heads) * of.head_seconds;
 }
 
 }  // namespace
@@ -81,8 +88,7 @@ StepForecast forecast_step(std::span<const TracedVerb> verbs, const MachineSpeed
   for (const TracedVerb& verb : verbs) {
     const auto weights = static_cast<double>(verb.work.weight_bytes);
     const auto cache = static_cast<double>(verb.work.kv_bytes);
-    out.seconds += speed.verb_seconds + verb.rounded / 1e9 * speed.round_seconds +
-                   verb.normed / 1e9 * speed.norm_seconds +
+    out.seconds += speed.verb_seconds + element_seconds(verb, speed) +
                    static_cast<double>(verb.experts) * speed.expert_seconds;
     out.seconds += cache > 0                      ? attention_seconds(verb, speed)
                    : verb.verb == "route_experts" ? router_seconds(verb, speed)

@@ -1,7 +1,7 @@
-// What the machine can do, measured in a second before anything is loaded, and what traced steps
-// will take on it. Nothing is fitted to a model: a verb takes as long as our own kernel takes for
-// as many weights, of the same format, from memory, for as many rows; attention as long as for as
-// many bytes of cache.
+// What the machine can do, measured in some seconds before anything is loaded, and what traced
+// steps will take on it. Nothing is fitted to a model: a verb takes as long as our own kernel takes
+// for as many weights, of the same format, from memory, for as many rows; attention as long as for
+// as many bytes of cache.
 #pragma once
 
 #include <array>
@@ -15,9 +15,12 @@ namespace hearth {
 
 inline constexpr std::array<int64_t, 4> kMeasuredRows = {1, 8, 64, 512};
 
+// Heads of MLA that one look at a latent serves, on the CPU.
+inline constexpr int64_t kLatentHeads = 16;
+
 // What attention takes in a layer.
 struct AttentionSpeed {
-  double cache_gb_s = 0;  // of the cache, for a generated token; latent: and 16 heads
+  double cache_gb_s = 0;  // of the cache, for a generated token; latent: and kLatentHeads heads
   // Of a generated token beside its history, for 1e9 elements of its queries (grouped) or 1e9
   // weights of the maps (latent); latent: more for the first of a step, which fetches the maps.
   double token_seconds = 0;
@@ -44,7 +47,7 @@ struct MachineSpeed {
   double verb_seconds = 0;   // of a verb, beside its weights
   double round_seconds = 0;  // of 1e9 elements of activations that are rounded to eight bits
   double norm_seconds = 0;   // and of as many that are normed
-  // Of 1e9 weights of a router, which is held in float: to read them, and for each row.
+  // Of 1e9 weights of a router, which stays as it is stored: to read them, and for each row.
   double router_seconds = 0;
   double router_row_seconds = 0;
   double expert_seconds = 0;    // of a routed expert that is chosen, beside its weights

@@ -90,8 +90,7 @@ Work TraceBackend::work() const {
 
 void TraceBackend::record(std::string_view verb, const Shape& in, const Shape& out,
                           const Work& work) {
-  verbs_.push_back({verb, in, out, work, std::exchange(rounded_, 0)});
-  verbs_.back().normed = std::exchange(normed_, 0);
+  verbs_.push_back({verb, in, out, work, std::exchange(rounded_, 0), std::exchange(normed_, 0)});
 }
 
 Result<std::shared_ptr<const BackendForm>> TraceBackend::prepare_latents(const AttendMla& shape) {
@@ -187,8 +186,9 @@ void TraceBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache
   verb.generated_rows = generated_rows(batch);
   verb.heads = args.heads;
   verb.pairs = real(args.heads) * seen;
-  verb.alone = absorbing_work(args, verb.generated_rows, args.qk_nope_head_dim) <
-               ThreadPool::kWorkWorthSharing;
+  verb.alone =
+      verb.generated_rows > 0 && absorbing_work(args, verb.generated_rows, args.qk_nope_head_dim) <
+                                     ThreadPool::kWorkWorthSharing;
 }
 
 void TraceBackend::linear_add(Tensor x, const Linear& linear, Tensor residual) {

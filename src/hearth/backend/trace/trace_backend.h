@@ -27,13 +27,13 @@ struct TracedVerb {
   Shape in;   // activations [rows, dim]
   Shape out;  // [rows, dim]; of several outputs, all their columns together
   Work work;
-  double rounded = 0;          // elements of activations, to eight bits
+  double rounded = 0;          // elements of activations that are rounded to eight bits
+  double normed = 0;           // and of those that are normed
   int64_t generated_rows = 0;  // of attention, where all rows are generated tokens
   int64_t map_elements = 0;    // of MLA's kv_b
   int64_t heads = 0;           // of MLA
   double pairs = 0;            // of MLA: a row's head and a position that it sees, all together
-  double normed = 0;           // elements of activations
-  bool alone = false;          // MLA's maps are too little work for more than one thread
+  bool alone = false;          // generated rows are too few for MLA's maps to be shared by threads
   int64_t experts = 0;         // routed experts that the rows choose, as expected
   int64_t expert_bytes = 0;    // of work.weight_bytes, theirs
 };
