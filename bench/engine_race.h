@@ -24,7 +24,6 @@ class Racer {
     options.kv_blocks = std::ssize(requests) * Scheduler::blocks_for(context);
     engine_ = std::make_unique<Engine>(model, backend, options, std::vector<uint8_t>{});
     texts_.resize(requests.size());
-    std::vector<bool> begun(requests.size());
     for (size_t i = 0; i < requests.size(); ++i) {
       texts_[i] = requests[i].prompt;
       TokenSink sink;
