@@ -61,7 +61,7 @@ TEST(Kernels, PackedProductsHaveTheScalarBits) {
     const int64_t stride = packed_group_bytes(info.format, kColumns);
     std::vector<uint8_t> packed(static_cast<size_t>(2 * stride));
     for (int64_t g = 0; g < 2; ++g) pack_group(weights, g, packed.data() + g * stride);
-    for (const int64_t tokens : {1, 2, 3, 7, 8, 9, 64}) {
+    for (const int64_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 64}) {
       std::vector<float> expected;
       const auto tables = available_tables();
       for (auto table = tables.rbegin(); table != tables.rend(); ++table) {  // scalar first

@@ -98,6 +98,8 @@ constexpr int kSignedOffset = 128;  // as in vec_avx512.h
 #else
 constexpr int kSignedOffset = 0;  // signed weights stay as they are
 #endif
+// Tokens whose sums stay in registers beside a block of weights.
+constexpr int64_t kPassTokens = 4;
 
 static inline __m256i load_half(const void* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));

@@ -82,6 +82,8 @@ struct Ints {  // 16 lanes of int32
 // vpdpbusd multiplies unsigned by signed bytes: signed weights are stored 128 higher, and the sum
 // starts at -128 times the sum of the activations.
 constexpr int kSignedOffset = 128;
+// Tokens whose sums stay in registers beside a block of weights.
+constexpr int64_t kPassTokens = 8;
 
 static inline Bytes bytes_load(const uint8_t* p) {
   return {_mm512_loadu_si512(p)};

@@ -110,6 +110,8 @@ struct Ints {  // 16 lanes of int32
   int32x4_t q[4];
 };
 constexpr int kSignedOffset = 0;  // signed weights stay as they are
+// Tokens whose sums stay in registers beside a block of weights.
+constexpr int64_t kPassTokens = 4;
 
 static inline Bytes bytes_load(const uint8_t* p) {
   return {{vld1q_u8(p), vld1q_u8(p + 16), vld1q_u8(p + 32), vld1q_u8(p + 48)}};
