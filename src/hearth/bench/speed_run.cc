@@ -189,20 +189,23 @@ std::vector<Work> trace_speed_test(const Model& model, const SpeedTest& test, Fo
   return works;
 }
 
-double foretell_seconds(const Model& model, const SpeedTest& test, Format kv_format,
-                        const MachineSpeed& speed) {
+TestForetold foretell_test(const Model& model, const SpeedTest& test, Format kv_format,
+                           const MachineSpeed& speed) {
   Steps steps(model, test);
   const KvSpec kv = model.kv_spec(kv_format);
-  const auto seconds = [&](const Batch& batch) {
-    return forecast_step(trace_step(model, kv, batch).verbs, speed).seconds;
+  TestForetold out;
+  const auto add = [&](const Batch& batch, int64_t times) {
+    const TracedSteps traced = trace_step(model, kv, batch);
+    out.seconds += static_cast<double>(times) * forecast_step(traced.verbs, speed).seconds;
+    out.scratch_bytes = std::max(out.scratch_bytes, traced.scratch_bytes);
   };
-  if (test.prompt == 0) {
-    const Batch middle = steps.generate(test.batch, test.depth + test.gen / 2);
-    return static_cast<double>(test.gen) * seconds(middle);
+  if (test.prompt > 0) {
+    for (const Batch& chunk : steps.chunks(0, test.depth, test.prompt)) add(chunk, 1);
+  } else {
+    add(steps.generate(test.batch, test.depth + test.gen / 2), test.gen);
   }
-  double sum = 0;
-  for (const Batch& chunk : steps.chunks(0, test.depth, test.prompt)) sum += seconds(chunk);
-  return sum;
+  for (const Batch& chunk : steps.chunks(0, 0, test.depth)) add(chunk, 0);
+  return out;
 }
 
 int64_t kv_bytes_of(const Model& model, const SpeedTest& test, Format kv_format) {

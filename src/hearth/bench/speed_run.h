@@ -47,9 +47,13 @@ Result<SpeedResult> run_speed_test(const Model& model, Backend& backend, const S
 // their way.
 std::vector<Work> trace_speed_test(const Model& model, const SpeedTest& test, Format kv_format);
 
-// Seconds that the test will take on such a machine.
-double foretell_seconds(const Model& model, const SpeedTest& test, Format kv_format,
-                        const MachineSpeed& speed);
+// What the test will take on such a machine.
+struct TestForetold {
+  double seconds = 0;
+  int64_t scratch_bytes = 0;  // of its fullest step
+};
+TestForetold foretell_test(const Model& model, const SpeedTest& test, Format kv_format,
+                           const MachineSpeed& speed);
 
 // Bytes of the KV cache that the test needs.
 int64_t kv_bytes_of(const Model& model, const SpeedTest& test, Format kv_format);

@@ -4,6 +4,8 @@
 #include <malloc.h>  // malloc_trim
 
 #include "hearth/backend/make_backend.h"
+#include "hearth/base/checked_math.h"
+#include "hearth/base/huge_memory.h"
 #include "hearth/bench/report.h"
 #include "hearth/cli/expert_cache_json.h"
 #include "hearth/cli/model_options.h"
@@ -14,6 +16,7 @@
 #include "hearth/host/speed.h"
 #include "hearth/models/shapes.h"
 #include "hearth/models/tiny/random_model.h"
+#include "hearth/models/tiny/tiny.h"
 #include "hearth/sensors/cpu.h"
 #include "hearth/sensors/memory.h"
 
@@ -39,7 +42,7 @@ struct Subject {
   SpeedSetting setting;
   int64_t base_bytes = 0;             // of the process before it
   int64_t load_peak_bytes = 0;        // foretold: beside them, while a file was loaded
-  int64_t resident_bytes = 0;         // foretold: weights, and the scratch of the fullest step
+  int64_t resident_bytes = 0;         // foretold: weights
   std::optional<MachineSpeed> speed;  // absent: this device isn't foretold
   ExpertsOnDisk experts;
   double disk_gb_s = 0;  // of them
@@ -104,6 +107,12 @@ PlanOptions plan_options_of(const Options& options, const std::vector<SpeedTest>
   return plan;
 }
 
+// Copies are packed into huge pages; what is mapped stays as it is.
+int64_t held_bytes(const HeldWeights& weights) {
+  return weights.mapped_bytes +
+         round_up(weights.resident_bytes() - weights.mapped_bytes, HugeMemory::kPage);
+}
+
 Result<Subject> open_file(const Options& options, PlanOptions plan, const Session& session) {
   Subject subject;
   TRY_ASSIGN(plan.dtype, dtype_of(options.model));
@@ -117,9 +126,9 @@ Result<Subject> open_file(const Options& options, PlanOptions plan, const Sessio
   TRY_ASSIGN(subject.opened, open_model(model, session));
   subject.setting.model = options.model.model;
   subject.setting.format = planned.main_format;
-  subject.load_peak_bytes = planned.weights.resident_bytes() + planned.weights.conversion_bytes;
-  subject.resident_bytes = planned.weights.resident_bytes() + planned.activation_bytes +
-                           planned.experts.cache_bytes + planned.experts.room_bytes;
+  subject.load_peak_bytes = held_bytes(planned.weights) + planned.weights.conversion_bytes;
+  subject.resident_bytes =
+      held_bytes(planned.weights) + planned.experts.cache_bytes + planned.experts.room_bytes;
   subject.experts = planned.experts;
   if (planned.experts.count > 0) {
     TRY_ASSIGN(subject.disk_gb_s, measure_model_read(path));
@@ -197,8 +206,7 @@ Result<Subject> open_shape(const Options& options, const PlanOptions& plan,
              make_random_model(planned.config, *subject.opened.backend, random));
   subject.setting.model = options.shape;
   subject.setting.format = planned.memory.main_format;
-  subject.resident_bytes =
-      planned.memory.weights.resident_bytes() + planned.memory.activation_bytes;
+  subject.resident_bytes = held_bytes(planned.memory.weights);
   return subject;
 }
 
@@ -246,24 +254,49 @@ Status measure_kernels(Subject& subject, const ModelOptions& options, int64_t we
   return Status::ok();
 }
 
-// The kernels' code comes into memory as it is run; what the process takes before it loads anything
-// is foretold with it.
+// Code comes into memory as it is run, and measuring leaves something behind: what the process
+// takes before it loads anything is foretold with it, so it measures and runs something once
+// before.
 Status run_kernels(const ModelOptions& options) {
   TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(options));
-  return is_foretold(*backend) ? run_kernels(*backend) : Status::ok();
+  if (!is_foretold(*backend)) return Status::ok();
+  TRY_ASSIGN(Speedometer speedometer, Speedometer::open(*backend, options.threads));
+  const auto speed = speedometer.measure(Format::q8_0, /*weight_bytes=*/1, /*latents=*/true);
+  if (!speed) return speed.status();
+  RandomModelOptions random;
+  random.format = Format::q8_0;
+  for (const char* architecture : {"deepseek_v3", "qwen2"}) {
+    TRY_ASSIGN(const Json config, tiny_config(architecture));
+    TRY_ASSIGN(const LoadedModel tiny, make_random_model(config, *backend, random));
+    SpeedTest test;
+    test.prompt = 16;
+    const auto ran = run_speed_test(*tiny.model, *backend, test, Format::f16, 1, nullptr);
+    if (!ran) return ran.status();
+  }
+  return Status::ok();
 }
+
+// Of the tests up to one.
+struct MemoryForetold {
+  int64_t peak_bytes;
+  int64_t scratch_bytes;  // the CPU keeps what it took, in huge pages
+};
 
 // Said on standard error before the test runs, so that nobody can fit it afterwards.
 std::optional<SpeedForetold> foretell(const Subject& subject, const SpeedTest& test,
-                                      int64_t peak_before) {
+                                      MemoryForetold& memory) {
   if (!subject.speed) return std::nullopt;
   const Model& model = *subject.opened.loaded.model;
   const Format kv_format = subject.setting.kv_format;
-  const double seconds = foretell_seconds(model, test, kv_format, *subject.speed);
-  const int64_t running = subject.resident_bytes + kv_bytes_of(model, test, kv_format);
+  const TestForetold of_test = foretell_test(model, test, kv_format, *subject.speed);
+  memory.scratch_bytes =
+      std::max(memory.scratch_bytes, round_up(of_test.scratch_bytes, HugeMemory::kPage));
+  const int64_t running = subject.base_bytes + subject.resident_bytes + memory.scratch_bytes +
+                          kv_bytes_of(model, test, kv_format);
+  memory.peak_bytes = std::max(memory.peak_bytes, running);
   SpeedForetold out;
-  out.tok_s = static_cast<double>(test.tokens()) / std::max(seconds, 1e-9);
-  out.peak_bytes = std::max(peak_before, subject.base_bytes + running);
+  out.tok_s = static_cast<double>(test.tokens()) / std::max(of_test.seconds, 1e-9);
+  out.peak_bytes = memory.peak_bytes;
   fmt::print(stderr, "predicted: {} {:.2f} tok/s, peak {}\n", test.name(), out.tok_s,
              bytes_text(out.peak_bytes));
   return out;
@@ -288,11 +321,10 @@ Status run_tests(const Subject& subject, const std::vector<SpeedTest>& tests,
   auto energy = RaplCounter::open();  // many machines have none, or let root alone read it
   // The CPUs' counters don't see what a GPU takes.
   const bool counted = energy && subject.opened.backend->name() != "cuda";
-  int64_t foretold_peak = subject.base_bytes + subject.load_peak_bytes;
+  MemoryForetold memory{subject.base_bytes + subject.load_peak_bytes, 0};
   for (const SpeedTest& test : tests) {
     SpeedMeasurement measured{test, {}, trace_speed_test(model, test, kv_format), 0, {}, {}};
-    measured.foretold = foretell(subject, test, foretold_peak);
-    if (measured.foretold) foretold_peak = measured.foretold->peak_bytes;
+    measured.foretold = foretell(subject, test, memory);
     TRY_ASSIGN(const SpeedResult result,
                run_speed_test(model, *subject.opened.backend, test, kv_format, options.repeat,
                               counted ? &*energy : nullptr));

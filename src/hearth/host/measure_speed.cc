@@ -143,18 +143,6 @@ Status set_router(Backend& backend, const probe::Forget& forget, MachineSpeed& s
 
 }  // namespace
 
-Status run_kernels(Backend& backend) {
-  for (const Format format : {Format::q8_0, Format::q4_k, Format::bf16}) {
-    TRY_ASSIGN(const std::vector<Linear> little, random_linears(backend, format, 1));
-    for (const int64_t rows : kMeasuredRows) multiply_seconds(backend, little, rows);
-  }
-  for (const auto& speed : {probe::measure_grouped(backend, [] {}),
-                            probe::measure_latent(backend, Format::q8_0, 0, [] {})}) {
-    if (!speed) return speed.status();
-  }
-  return Status::ok();
-}
-
 // Reads a large buffer, so that nothing else stays in the caches.
 class Speedometer::CacheFlood {
  public:

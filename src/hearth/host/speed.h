@@ -60,9 +60,6 @@ struct MachineSpeed {
   double seconds_per_gweight(double rows) const;
 };
 
-// Runs the kernels that are measured, so that their code is in memory.
-Status run_kernels(Backend& backend);
-
 // Measures the kernels of one backend. Holds a buffer that floods the caches: at most 256 MiB a
 // thread.  Threads: one at a time, the backend's.
 class Speedometer {
