@@ -6,7 +6,8 @@
 
 A machine that others share changes its speed from minute to minute, so only the ratio of two runs
 next to each other says something: each pair gives one ratio, the table shows their median and
-spread. Standard output is a markdown table; --json FILE keeps every single figure.
+spread. Standard output is a markdown table; --json FILE keeps every single figure. Shares are of the
+best bandwidth and peak that all pairs met; in brackets, of the bandwidth in the same run of Hearth.
 
 Tests: pp512 reads a prompt, tg128 generates, tg32@4096 generates behind a context, `tg32 b8` in a
 batch (with llama-batched-bench). The peers are built outside this repository; a variable that is
@@ -50,13 +51,13 @@ class Test:
         return name + (f" b{self.batch}" if self.batch > 1 else "")
 
 
-def output_of(command: list[str]) -> str:
+def output_of(command: list[str], with_errors: bool = False) -> str:
     run = subprocess.run(command, capture_output=True, text=True, check=False,
                          timeout=RUN_SECONDS_MAX)
     if run.returncode != 0:
         last = (run.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(f"{' '.join(command)}: exit code {run.returncode}: {last}")
-    return run.stdout
+    return run.stdout + run.stderr if with_errors else run.stdout
 
 
 class Hearth:
@@ -117,7 +118,7 @@ class Peer:
         command = [str(self.folder / "llama-batched-bench"), "-m", file, "-t", str(threads), "-npp",
                    str(before), "-ntg", str(test.gen), "-npl", str(test.batch), "-c",
                    str((before + test.gen) * test.batch + 64), *self.batched_flags()]
-        for line in output_of(command).splitlines():
+        for line in output_of(command, with_errors=True).splitlines():  # a fork logs its table
             cells = [cell.strip() for cell in line.strip(" |").split("|")]
             if len(cells) == 10 and cells[:3] == [str(before), str(test.gen), str(test.batch)]:
                 return float(cells[7])  # S_TG t/s
@@ -166,6 +167,8 @@ def measure(file: str, test: Test, hearth: Hearth, peers: list[Peer], args) -> d
         "file": os.path.basename(file), "test": str(test), "hearth": spread(ours),
         "hearth_lines": lines, "bandwidth_measured_gb_s": bandwidth,
         "share_of_bandwidth": statistics.median(line["gb_s"] for line in lines) / bandwidth,
+        "share_of_own_bandwidth": statistics.median(
+            line["gb_s"] / line["bandwidth_measured_gb_s"] for line in lines),
         "peak_measured_gop_s": max(line["peak_measured_gop_s"] for line in lines),
         "peers": {}, "failed": failed,
     }
@@ -190,8 +193,8 @@ def table(results: list[dict], names: list[str]) -> str:
         head += [f"{name} tok/s", f"ratio to {name}"]
     rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for r in results:
-        cells = [r["file"], r["test"], shown(r["hearth"], 1), f"{r['share_of_bandwidth']:.0%}",
-                 f"{r['share_of_peak']:.0%}"]
+        read = f"{r['share_of_bandwidth']:.0%} ({r['share_of_own_bandwidth']:.0%})"
+        cells = [r["file"], r["test"], shown(r["hearth"], 1), read, f"{r['share_of_peak']:.0%}"]
         for name in names:
             peer = r["peers"].get(name)
             cells += [shown(peer["tok_s"], 1), shown(peer["ratio"], 2)] if peer else ["–", "–"]

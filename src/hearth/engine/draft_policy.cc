@@ -82,6 +82,8 @@ void DraftPolicy::step_brought(int64_t sequences, int64_t guesses, int64_t right
   double change = kCreditShare;
   if (guesses > 0) {
     change = brought / rows - (took_ + choice.making) / choice.plain_seconds;
+    forecasts_.guessing_seconds += took_ + choice.making;
+    forecasts_.plain_seconds += brought / rows * choice.plain_seconds;
     if (change > 0) change *= kCreditOfGain;
   }
   credit_ = std::clamp(credit_ + change, -kDebtMost, kCreditMost);

@@ -20,6 +20,9 @@ struct DraftStats {
   // guesses were chosen, and what they brought and took.
   double expected_tokens = 0, expected_seconds = 0;
   double tokens = 0, seconds = 0;
+  // Of all steps with guesses: what they took, and what as many tokens would have taken without, as
+  // steps took lately.
+  double guessing_seconds = 0, plain_seconds = 0;
 };
 
 // How often guesses for one sequence are right, given that those before them were. Where a drafter

@@ -107,6 +107,27 @@ TEST(DraftPolicy, ChoosesTheBestNumber) {
   }
 }
 
+// What guessing gained, against the clock of a machine that is known.
+TEST(DraftPolicy, TellsItsGain) {
+  const Machine machine = [](int64_t rows) { return 1 + 0.1 * static_cast<double>(rows); };
+  DraftPolicy policy;
+  learn_steps(policy, 9, machine);
+  double tokens = 0, seconds = 0;
+  for (int step = 0; step < 50; ++step) {
+    std::vector<DraftPolicy::Candidate> pair(2, {Acceptance(0.95), 3});
+    policy.choose(pair);
+    const int64_t guesses = chosen_of(pair), right = step % 2 == 0 ? guesses : 0;
+    policy.step_took(2 + guesses, machine(2 + guesses));
+    policy.step_brought(2, guesses, right);
+    if (guesses == 0) continue;  // a look at what plain steps take
+    tokens += 2 + static_cast<double>(right);
+    seconds += machine(2 + guesses);
+  }
+  EXPECT_GT(tokens, 100);
+  EXPECT_NEAR(policy.forecasts().guessing_seconds, seconds, 1e-9);
+  EXPECT_NEAR(policy.forecasts().plain_seconds, tokens / 2 * machine(2), 1e-9);
+}
+
 // Guesses that cost something are made where they bring more than that.
 TEST(DraftPolicy, CountsWhatGuessesCost) {
   for (const double round : {0.02, 0.1, 0.3, 0.8, 2.0}) {

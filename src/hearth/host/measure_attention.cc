@@ -45,7 +45,7 @@ struct Times {
 template <typename Seconds>
 Times measure(const Seconds& seconds, const Forget& forget) {
   const auto generated = [&](int64_t sequences, int64_t start) {
-    return best_of(kTokenRepeats, [&] {
+    return median_of(kTokenRepeats, [&] {
       forget();
       return seconds(batch_of(sequences, start, 1, Role::generated));
     });
@@ -56,7 +56,7 @@ Times measure(const Seconds& seconds, const Forget& forget) {
   out.history = std::max(generated(1, kPositions) - out.one, 1e-9);
   const auto prompt = [&](int64_t start) {
     const Batch batch = batch_of(1, start, kRows, Role::prompt);
-    return best_of(kRepeats, [&] { return seconds(batch); });
+    return median_of(kRepeats, [&] { return seconds(batch); });
   };
   out.prompt = prompt(0);
   out.deep = prompt(kDepth);

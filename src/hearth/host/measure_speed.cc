@@ -17,8 +17,8 @@
 namespace hearth {
 namespace {
 
-using probe::best_of;
 using probe::kRepeats;
+using probe::median_of;
 using probe::random_linear;
 using probe::seconds_now;
 
@@ -67,7 +67,7 @@ Result<double> rounding_seconds(Backend& backend, const MachineSpeed& speed) {
   if (!has_integer_kernels(speed.format)) return 0;
   TRY_ASSIGN(const Linear linear, random_linear(backend, speed.format, kWide, kIn));
   const auto seconds = [&](size_t count) {
-    return best_of(20, [&] {
+    return median_of(20, [&] {
       backend.begin_step();
       const Tensor x = probe::activations(backend, kManyRows, kIn);
       const LinearOut out{&linear, backend.scratch({kManyRows, kWide})};
@@ -86,7 +86,7 @@ double norming_seconds(Backend& backend, const Linear& linear) {
   norm.weight = probe::random_weight(Format::f32, 1, kIn);
   norm.weight.tensor.shape = {kIn};
   const auto seconds = [&](const Norm& with) {
-    return best_of(20, [&] { return multiply_seconds(backend, {&linear, 1}, kManyRows, with); });
+    return median_of(20, [&] { return multiply_seconds(backend, {&linear, 1}, kManyRows, with); });
   };
   return std::max(0.0, seconds(norm) - seconds({})) / static_cast<double>(kManyRows * kIn);
 }
@@ -129,11 +129,11 @@ Status set_router(Backend& backend, const probe::Forget& forget, MachineSpeed& s
     backend.route_experts(args);
     return seconds_now() - begin;
   };
-  const double one = best_of(3 * kRepeats, [&] {
+  const double one = median_of(3 * kRepeats, [&] {
     forget();
     return seconds(1);
   });
-  const double many = best_of(3 * kRepeats, [&] { return seconds(kManyRows); });
+  const double many = median_of(3 * kRepeats, [&] { return seconds(kManyRows); });
   const double weights = static_cast<double>(kExperts * kIn) / 1e9;
   const double row = many / kManyRows;  // what is read once counts little in so many
   speed.router_row_seconds = row / weights;
@@ -208,7 +208,7 @@ Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes, b
     const bool many = rows > 8;
     const auto some = std::span(linears).first(many ? 1 : linears.size());
     multiply_seconds(*backend_, some, rows);  // warms up
-    const double seconds = best_of(kRepeats, [&] {
+    const double seconds = median_of(kRepeats, [&] {
       if (from_memory && !many) flood_->run();
       return multiply_seconds(*backend_, some, rows);
     });
@@ -217,7 +217,7 @@ Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes, b
         static_cast<double>(weights_of(some)) / static_cast<double>(kIn * std::ssize(some));
   }
   TRY_ASSIGN(const std::vector<Linear> little, random_linears(*backend_, format, 1));
-  const double call = best_of(100, [&] { return multiply_seconds(*backend_, little, 1); });
+  const double call = median_of(100, [&] { return multiply_seconds(*backend_, little, 1); });
   const double its_weights = static_cast<double>(weights_of(little)) / 1e9 * speed.row_seconds[0];
   speed.verb_seconds = std::max(0.0, call - its_weights);
   TRY(set_elements(*backend_, little.front(), results, speed));

@@ -55,7 +55,7 @@ Result<double> measure_expert(Backend& backend, const MachineSpeed& speed) {
   const int32_t ids[kChosen] = {0, 2, 4, 6, 8, 10, 12, 14};
   const float shares[kChosen] = {};
   const Norm none;
-  const double call = best_of(100, [&] {
+  const double call = median_of(100, [&] {
     backend.begin_step();
     const Tensor x = activations(backend, 1, kDim);
     const double begin = seconds_now();
@@ -63,7 +63,7 @@ Result<double> measure_expert(Backend& backend, const MachineSpeed& speed) {
     return seconds_now() - begin;
   });
   // The same matrices, as hot as here, each alone.
-  const double alone = best_of(100, [&] {
+  const double alone = median_of(100, [&] {
     backend.begin_step();
     const Tensor x = activations(backend, 1, kDim);
     const LinearOut to{&one.gate_proj, backend.scratch({1, kInter})};

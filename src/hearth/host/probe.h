@@ -12,7 +12,7 @@
 
 namespace hearth::probe {
 
-inline constexpr int kRepeats = 3;  // the best counts: others use the machine, too
+inline constexpr int kRepeats = 3;  // the median counts
 
 // [rows, columns] in memory of its own.
 Weight random_weight(Format format, int64_t rows, int64_t columns);
@@ -25,11 +25,13 @@ inline double seconds_now() {
   return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
 }
 
+// What a run meets, too: its steps are not the luckiest.
 template <typename Measure>
-double best_of(int repeats, const Measure& measure) {
-  double best = measure();
-  for (int i = 1; i < repeats; ++i) best = std::min(best, measure());
-  return best;
+double median_of(int repeats, const Measure& measure) {
+  std::vector<double> seconds(static_cast<size_t>(repeats));
+  for (double& one : seconds) one = measure();
+  std::ranges::nth_element(seconds, seconds.begin() + repeats / 2);
+  return seconds[static_cast<size_t>(repeats / 2)];
 }
 
 // Called before each measurement of what a model doesn't find in the caches.

@@ -98,6 +98,14 @@ struct Metrics::Series {
   Counter& accepted =
       counters("hearth_spec_decode_num_accepted_tokens_total", "Of these guesses, right ones")
           .Add({});
+  Counter& guessing_seconds = counters("hearth_spec_decode_step_seconds_total",
+                                       "What steps with guesses took, the guesses included")
+                                  .Add({});
+  Counter& plain_seconds =
+      counters("hearth_spec_decode_plain_seconds_total",
+               "What as many tokens would have taken without guesses, as steps took lately: over "
+               "the step seconds it is the gain")
+          .Add({});
   Counter& expert_hits = counters("hearth_expert_cache_hits_total",
                                   "Routed experts on disk: asked for by a step and in memory")
                              .Add({});
@@ -237,6 +245,8 @@ void Metrics::in_engine(const SchedulerStats& stats, int64_t waiting) {
 void Metrics::drafts(const DraftStats& stats) {
   count_up_to(series_->drafted, stats.drafted);
   count_up_to(series_->accepted, stats.accepted);
+  count_up_to(series_->guessing_seconds, stats.guessing_seconds);
+  count_up_to(series_->plain_seconds, stats.plain_seconds);
 }
 
 void Metrics::experts(const ExpertCacheStats& stats) {
