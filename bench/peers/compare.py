@@ -6,8 +6,8 @@
 
 A machine that others share changes its speed from minute to minute, so only the ratio of two runs
 next to each other says something: each pair gives one ratio, the table shows their median and
-spread. Standard output is a markdown table; --json FILE keeps every single figure. Shares are of the
-best bandwidth and peak that all pairs met; in brackets, of the bandwidth in the same run of Hearth.
+spread. Standard output is a markdown table; --json FILE keeps every single figure. Shares are of
+the best bandwidth and peak of all pairs; in brackets, of the bandwidth in the same run of Hearth.
 
 Tests: pp512 reads a prompt, tg128 generates, tg32@4096 generates behind a context, `tg32 b8` in a
 batch (with llama-batched-bench). The peers are built outside this repository; a variable that is

@@ -5,10 +5,12 @@
 // weight is packed as it is; else a map is built anew, head by head.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "hearth/backend/backend.h"
 #include "hearth/backend/quantized_bytes.h"
+#include "hearth/base/checked_math.h"
 
 namespace hearth {
 
@@ -47,6 +49,15 @@ LatentLayouts layouts_of(const AttendMla& shape, Activation activation);
 // head: each row alone, which takes some four times as long.
 inline int64_t absorbing_work(const AttendMla& a, int64_t rows, int64_t head_dim) {
   return 4 * rows * a.heads * head_dim * a.kv_lora_rank;
+}
+
+// Positions of a generated token's history that one thread reads in a row, for all heads or some.
+inline constexpr int64_t kLatentSegment = 512;
+
+// Parts of the heads' groups that a segment is split into. A block of the cache is opened once for
+// all heads, unless threads would have nothing to do.
+inline int64_t latent_shares(int64_t segments, int64_t head_groups, int64_t threads) {
+  return std::clamp<int64_t>(ceil_div(2 * threads, segments), 1, head_groups);
 }
 
 }  // namespace hearth

@@ -91,6 +91,27 @@ TEST_P(Speed, RunsEveryTest) {
 INSTANTIATE_TEST_SUITE_P(Architectures, Speed,
                          testing::Values("deepseek_v3", "deepseek_v2", "qwen2", "qwen3", "llama"));
 
+// Of the step that takes most, also where that is one of the context before it.
+TEST(Foretold, ScratchIsWhatARunTakes) {
+  for (const char* architecture : {"deepseek_v3", "qwen2"}) {
+    const auto config = tiny_config(architecture);
+    ASSERT_TRUE(config.has_value());
+    for (const SpeedTest& test : speed_tests({40}, {3}, {0, 100}, {1, 2})) {
+      const auto backend = make_backend({"cpu", 2, ""});
+      ASSERT_TRUE(backend.has_value());
+      const auto loaded = make_random_model(*config, **backend, RandomModelOptions());
+      ASSERT_TRUE(loaded.has_value()) << loaded.status().message();
+      const Model& model = *loaded->model;
+      ASSERT_TRUE(run_speed_test(model, **backend, test, Format::f16, 1).has_value());
+      MachineSpeed speed;
+      speed.read_gb_s = 1;
+      EXPECT_EQ(foretell_test(model, test, Format::f16, speed).scratch_bytes,
+                (*backend)->scratch_used_max())
+          << architecture << " " << test.name();
+    }
+  }
+}
+
 TEST(SpeedPlot, HasAPanelForEachQuestion) {
   const auto line = [](int64_t prompt, int64_t depth, int64_t batch) {
     const SpeedTest test{prompt, prompt > 0 ? 0 : 16, depth, batch};

@@ -42,7 +42,7 @@ struct Subject {
   SpeedSetting setting;
   int64_t base_bytes = 0;             // of the process before it
   int64_t load_peak_bytes = 0;        // foretold: beside them, while a file was loaded
-  int64_t resident_bytes = 0;         // foretold: weights
+  int64_t resident_bytes = 0;         // foretold: weights, and what experts on disk take
   std::optional<MachineSpeed> speed;  // absent: this device isn't foretold
   ExpertsOnDisk experts;
   double disk_gb_s = 0;  // of them
@@ -107,7 +107,8 @@ PlanOptions plan_options_of(const Options& options, const std::vector<SpeedTest>
   return plan;
 }
 
-// Copies are packed into huge pages; what is mapped stays as it is.
+// Copies are packed into huge pages, where the system grants them, and what is mapped stays as it
+// is. Of more than one slab of them the earlier ends are left out.
 int64_t held_bytes(const HeldWeights& weights) {
   return weights.mapped_bytes +
          round_up(weights.resident_bytes() - weights.mapped_bytes, HugeMemory::kPage);
@@ -255,9 +256,9 @@ Status measure_kernels(Subject& subject, const ModelOptions& options, int64_t we
 }
 
 // Code comes into memory as it is run, and measuring leaves something behind: what the process
-// takes before it loads anything is foretold with it, so it measures and runs something once
-// before.
-Status run_kernels(const ModelOptions& options) {
+// takes before it loads anything is foretold with it. So everything is run once before, for some
+// seconds, which kind of attention the model has being unknown yet.
+Status warm_up(const ModelOptions& options) {
   TRY_ASSIGN(const std::unique_ptr<Backend> backend, open_backend(options));
   if (!is_foretold(*backend)) return Status::ok();
   TRY_ASSIGN(Speedometer speedometer, Speedometer::open(*backend, options.threads));
@@ -276,7 +277,7 @@ Status run_kernels(const ModelOptions& options) {
   return Status::ok();
 }
 
-// Of the tests up to one.
+// Foretold of the tests so far.
 struct MemoryForetold {
   int64_t peak_bytes;
   int64_t scratch_bytes;  // the CPU keeps what it took, in huge pages
@@ -357,7 +358,7 @@ Status bench(const Options& given, const Session& session) {
   const PlanOptions plan = plan_options_of(options, tests);
   Machine machine(options.model.threads);
   TRY(machine.measure());
-  TRY(machine.apart([&] { return run_kernels(options.model); }));
+  TRY(machine.apart([&] { return warm_up(options.model); }));
   TRY_ASSIGN(const ProcessMemory before, read_process_memory());
   Subject subject;
   if (options.shape.empty()) {

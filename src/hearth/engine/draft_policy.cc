@@ -82,8 +82,8 @@ void DraftPolicy::step_brought(int64_t sequences, int64_t guesses, int64_t right
   double change = kCreditShare;
   if (guesses > 0) {
     change = brought / rows - (took_ + choice.making) / choice.plain_seconds;
-    forecasts_.guessing_seconds += took_ + choice.making;
-    forecasts_.plain_seconds += brought / rows * choice.plain_seconds;
+    forecasts_.guessing_seconds += took_ + draws + choice.following + choice.making;
+    forecasts_.plain_seconds += draws + brought / rows * (choice.plain_seconds + choice.following);
     if (change > 0) change *= kCreditOfGain;
   }
   credit_ = std::clamp(credit_ + change, -kDebtMost, kCreditMost);
@@ -208,7 +208,7 @@ void DraftPolicy::choose(std::span<Candidate> candidates) {
   const double following = following_.seconds_or_nothing();
   const double draw = draw_.seconds_or_nothing();
   const double plain = cost(rows) + tokens * draw;
-  choice_ = {rows, 0, cost(rows), 0, tokens, plain, false};
+  choice_ = {rows, 0, cost(rows), following, 0, tokens, plain, false};
   double best = gain_min * tokens / (plain + following);
   size_t chosen = 0;
   int64_t rounds = 0;

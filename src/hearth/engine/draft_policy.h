@@ -20,8 +20,8 @@ struct DraftStats {
   // guesses were chosen, and what they brought and took.
   double expected_tokens = 0, expected_seconds = 0;
   double tokens = 0, seconds = 0;
-  // Of all steps with guesses: what they took, and what as many tokens would have taken without, as
-  // steps took lately.
+  // Of steps with guesses that ran as chosen, a stall no more than a slow step: what they took,
+  // guesses and draws included, and what as many tokens would have taken without.
   double guessing_seconds = 0, plain_seconds = 0;
 };
 
@@ -145,7 +145,8 @@ class DraftPolicy {
     int64_t sequences = 0;  // 0: none was chosen
     int64_t guesses = 0;
     double plain_seconds = 0;  // without guesses
-    double making = 0;         // of the guesses, beside what following takes anyway
+    double following = 0;      // what is taken for guesses where none is made
+    double making = 0;         // of the guesses, beside that
     double tokens = 0, seconds = 0;
     bool known = false;  // its size ran before
   };

@@ -112,6 +112,10 @@ TEST(DraftPolicy, TellsItsGain) {
   const Machine machine = [](int64_t rows) { return 1 + 0.1 * static_cast<double>(rows); };
   DraftPolicy policy;
   learn_steps(policy, 9, machine);
+  constexpr double kRound = 0.05, kFollowing = 0.02, kDraw = 0.01;
+  learn_round(policy, kRound);
+  for (int i = 0; i < 2; ++i) policy.following_took(kFollowing);
+  for (int i = 0; i < 2; ++i) policy.draw_took(kDraw);
   double tokens = 0, seconds = 0;
   for (int step = 0; step < 50; ++step) {
     std::vector<DraftPolicy::Candidate> pair(2, {Acceptance(0.95), 3});
@@ -121,11 +125,14 @@ TEST(DraftPolicy, TellsItsGain) {
     policy.step_brought(2, guesses, right);
     if (guesses == 0) continue;  // a look at what plain steps take
     tokens += 2 + static_cast<double>(right);
-    seconds += machine(2 + guesses);
+    const int64_t rounds = std::max(pair[0].drafts, pair[1].drafts);
+    seconds += machine(2 + guesses) + kRound * static_cast<double>(rounds);
   }
   EXPECT_GT(tokens, 100);
-  EXPECT_NEAR(policy.forecasts().guessing_seconds, seconds, 1e-9);
-  EXPECT_NEAR(policy.forecasts().plain_seconds, tokens / 2 * machine(2), 1e-9);
+  const double draws = tokens * kDraw;
+  EXPECT_NEAR(policy.forecasts().guessing_seconds, seconds + draws, 1e-9);
+  const double plain = machine(2) + kFollowing;
+  EXPECT_NEAR(policy.forecasts().plain_seconds, tokens / 2 * plain + draws, 1e-9);
 }
 
 // Guesses that cost something are made where they bring more than that.

@@ -119,7 +119,7 @@ MachineSpeed known_speed() {
   MachineSpeed speed;
   speed.read_gb_s = 10;
   speed.format = Format::q8_0;
-  speed.row_seconds = {1, 2, 10, 80};  // for 1, 8, 64, 512 rows
+  speed.row_seconds = {1, 2, 4, 10, 80};  // for 1, 8, 16, 64, 512 rows
   speed.grouped = {5, 2, 0, 0, 0, 100, 0.5, 0};
   speed.latent = {4, 3, 7, 0, 0, 50, 0.25, 0};
   return speed;
@@ -178,6 +178,13 @@ TEST(Forecast, CountsHeadsOfLatents) {
   EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, beside + 0.25 * 8 * 3, 1e-6);
   generated.alone = true;
   EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, beside + 2 * 0.25 * 8 * 3, 1e-6);
+  generated.segments = 1;  // eight groups of heads: enough for two threads
+  EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, beside + 2 * 0.25 * 8 * 3, 1e-6);
+  const double rest = 0.25 + 0.25 * 7 + 2 * 0.25 * 8 * 3 + 8 * 16 * 0.001;
+  generated.heads = 16;
+  EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, rest + 0.25, 1e-6) << "one thread";
+  generated.segments = 3;
+  EXPECT_NEAR(forecast_step({&generated, 1}, speed).seconds, rest + 0.25 / 3, 1e-6) << "two, one";
   TracedVerb prompt{"attend_mla", {512, 1000}, {}, {0, 1'000'000, 50e9}};
   prompt.map_elements = 250'000'000;
   prompt.pairs = 2e9;

@@ -205,7 +205,7 @@ Result<MachineSpeed> Speedometer::measure(Format format, int64_t weight_bytes, b
   for (size_t i = 0; i < kMeasuredRows.size(); ++i) {
     const int64_t rows = kMeasuredRows[i];
     // Of many rows the arithmetic takes the time: one matrix is enough.
-    const bool many = rows > 8;
+    const bool many = rows > 16;
     const auto some = std::span(linears).first(many ? 1 : linears.size());
     multiply_seconds(*backend_, some, rows);  // warms up
     const double seconds = median_of(kRepeats, [&] {

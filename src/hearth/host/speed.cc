@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "hearth/backend/latent_layout.h"
 #include "hearth/base/checked_math.h"
 #include "hearth/base/thread_pool.h"
 
@@ -37,6 +38,17 @@ double element_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
   return (work < ThreadPool::kWorkWorthSharing ? speed.threads : 1) * seconds;
 }
 
+// `read`: what all threads take for the whole of it, once. Each head group looks at it again; a
+// short history is the work of fewer threads.
+double latent_history_seconds(const TracedVerb& verb, double read, int threads) {
+  const int64_t head_groups = ceil_div(verb.heads, kLatentHeads);
+  const double once = static_cast<double>(head_groups) * read;
+  if (verb.segments == 0) return once;
+  const int64_t parts = verb.segments * latent_shares(verb.segments, head_groups, threads);
+  return once * static_cast<double>(ceil_div(parts, threads) * threads) /
+         static_cast<double>(parts);
+}
+
 // Tokens of a prompt share what they read of the cache; a generated token reads all of its own.
 double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
   const bool is_latent = verb.map_elements > 0;
@@ -52,8 +64,7 @@ double attention_seconds(const TracedVerb& verb, const MachineSpeed& speed) {
   if (!is_latent) return read + queries * of.token_seconds;
   const double weights = static_cast<double>(verb.map_elements) / 1e9;
   const double products = rows * weights * of.token_seconds;
-  const auto head_groups = static_cast<double>(ceil_div(verb.heads, kLatentHeads));
-  return head_groups * read + weights * of.first_seconds +
+  return latent_history_seconds(verb, read, speed.threads) + weights * of.first_seconds +
          (verb.alone ? speed.threads : 1) * products +
          rows * static_cast<double>(verb.heads) * of.head_seconds;
 }

@@ -13,7 +13,7 @@
 
 namespace hearth {
 
-inline constexpr std::array<int64_t, 4> kMeasuredRows = {1, 8, 64, 512};
+inline constexpr std::array<int64_t, 5> kMeasuredRows = {1, 8, 16, 64, 512};
 
 // Heads of MLA that one look at a latent serves, on the CPU.
 inline constexpr int64_t kLatentHeads = 16;

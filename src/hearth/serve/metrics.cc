@@ -98,9 +98,10 @@ struct Metrics::Series {
   Counter& accepted =
       counters("hearth_spec_decode_num_accepted_tokens_total", "Of these guesses, right ones")
           .Add({});
-  Counter& guessing_seconds = counters("hearth_spec_decode_step_seconds_total",
-                                       "What steps with guesses took, the guesses included")
-                                  .Add({});
+  Counter& guessing_seconds =
+      counters("hearth_spec_decode_step_seconds_total",
+               "Steps with guesses, these and draws included; a stall as a slow step")
+          .Add({});
   Counter& plain_seconds =
       counters("hearth_spec_decode_plain_seconds_total",
                "What as many tokens would have taken without guesses, as steps took lately: over "

@@ -176,9 +176,13 @@ void TraceBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache
   if (args.v_b.weight != args.k_b.weight) work.weight_bytes += args.v_b.weight->bytes();
   work.weight_bytes += args.kv_a_norm->weight.bytes();
   double seen = 0;
+  int64_t segments = 0;
   for (const SequenceRows& rows : batch.sequences) {
     work.flops += mla_flops(args, rows);
     seen += positions_seen(rows);
+    for (int64_t i = 0; i < rows.rows; ++i) {
+      segments += ceil_div(rows.start + i + 1, kLatentSegment);
+    }
   }
   record("attend_mla", args.q.shape, args.out.shape, work);
   TracedVerb& verb = verbs_.back();
@@ -186,6 +190,7 @@ void TraceBackend::attend_mla(const AttendMla& args, const Batch& batch, KvCache
   verb.generated_rows = generated_rows(batch);
   verb.heads = args.heads;
   verb.pairs = real(args.heads) * seen;
+  verb.segments = verb.generated_rows > 0 ? segments : 0;
   verb.alone =
       verb.generated_rows > 0 && absorbing_work(args, verb.generated_rows, args.qk_nope_head_dim) <
                                      ThreadPool::kWorkWorthSharing;

@@ -33,6 +33,7 @@ struct TracedVerb {
   int64_t map_elements = 0;    // of MLA's kv_b
   int64_t heads = 0;           // of MLA
   double pairs = 0;            // of MLA: a row's head and a position that it sees, all together
+  int64_t segments = 0;        // of MLA: parts of generated rows' histories, a thread each
   bool alone = false;          // generated rows are too few for MLA's maps to be shared by threads
   int64_t experts = 0;         // routed experts that the rows choose, as expected
   int64_t expert_bytes = 0;    // of work.weight_bytes, theirs

@@ -105,7 +105,7 @@ struct Ints {  // 16 lanes of int32
   int32_t lane[16];
 };
 constexpr int kSignedOffset = 0;  // signed weights stay as they are
-// Tokens whose sums stay in registers beside a block of weights.
+// Tokens of a pass over a block of weights.
 constexpr int64_t kPassTokens = 4;
 
 static inline Bytes bytes_load(const uint8_t* p) {

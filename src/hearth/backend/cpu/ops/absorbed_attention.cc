@@ -12,7 +12,6 @@ namespace hearth::cpu {
 namespace {
 
 constexpr int64_t kLanes = 16;
-constexpr int64_t kSegment = 512;  // positions
 constexpr int64_t kTokens = kKvBlockTokens;
 
 int64_t head_groups(const AttendMla& a) {
@@ -88,9 +87,9 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
       const auto segment = static_cast<int64_t>(row_of_segment_.size());
       positions += rows.start + i + 1;
       rows_.push_back({&rows, rows.start + i, rows.first_row + i, segment});
-      row_of_segment_.resize(
-          row_of_segment_.size() + static_cast<size_t>(ceil_div(rows.start + i + 1, kSegment)),
-          static_cast<int64_t>(rows_.size()) - 1);
+      row_of_segment_.resize(row_of_segment_.size() +
+                                 static_cast<size_t>(ceil_div(rows.start + i + 1, kLatentSegment)),
+                             static_cast<int64_t>(rows_.size()) - 1);
     }
   }
   if (rows_.empty()) return;
@@ -105,9 +104,7 @@ void AbsorbedAttention::run(const KernelTable& kernels, ThreadPool& pool, const 
                cache.spec().in_blocks());
       },
       absorbing_work(a, count, a.qk_nope_head_dim));
-  // A block is opened once for all heads, unless threads would have nothing to do.
-  const int64_t shares =
-      std::clamp<int64_t>(ceil_div(2 * pool.threads(), segments), 1, head_groups(a));
+  const int64_t shares = latent_shares(segments, head_groups(a), pool.threads());
   pool.parallel_for(
       segments * shares,
       [&](int64_t task) {
@@ -160,8 +157,8 @@ void AbsorbedAttention::attend(const KernelTable& kernels, const AttendMla& a, i
   for (int64_t group = group_begin; group < group_end; ++group) {
     LaneSoftmax(state(a, segment, group), kLanes, mix_width(a)).reset();
   }
-  const int64_t first = (segment - of.segment) * kSegment;
-  const int64_t end = std::min(first + kSegment, of.position + 1);
+  const int64_t first = (segment - of.segment) * kLatentSegment;
+  const int64_t end = std::min(first + kLatentSegment, of.position + 1);
   for (int64_t begin = first; begin < end; begin += kTokens) {
     const int64_t count = visible(begin, end - 1);
     const std::byte* block = cache.block(a.layer, *of.rows, begin);
@@ -194,7 +191,7 @@ void AbsorbedAttention::merge(const KernelTable& kernels, const AttendMla& a, in
   const LaneSoftmax all(state(a, of.segment, group), kLanes, mix_width(a));
   float* mix = all.mix + lane * all.width;
   SoftmaxState total{all.top[lane], all.sum[lane]};
-  for (int64_t s = 1; s < ceil_div(of.position + 1, kSegment); ++s) {
+  for (int64_t s = 1; s < ceil_div(of.position + 1, kLatentSegment); ++s) {
     const LaneSoftmax part(state(a, of.segment + s, group), kLanes, mix_width(a));
     kernels.merge_softmax(&total, mix, {part.top[lane], part.sum[lane]},
                           part.mix + lane * part.width, all.width);
